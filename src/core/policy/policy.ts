@@ -1,0 +1,36 @@
+import type { Expression, Uid } from './expression.ts'
+
+/** An enforceable policy: Cedar text, and the rules that Cedar's own parser read from exactly that text. */
+export type PolicySet = { readonly text: string; readonly rules: readonly Rule[] }
+
+export type Rule = {
+  /** Unique in its set: the `@id` annotation, else `policy0`, `policy1` … in the order of the text. */
+  readonly id: string
+  readonly effect: 'permit' | 'forbid'
+  readonly annotations: { readonly [name: string]: string }
+  readonly principal: Scope
+  readonly action: ActionScope
+  readonly resource: Scope
+  /** `when` bodies; all must hold. */
+  readonly when: readonly Expression[]
+  /** `unless` bodies; none may hold. */
+  readonly unless: readonly Expression[]
+}
+
+export type Scope =
+  | { readonly kind: 'any' }
+  | { readonly kind: 'eq' | 'in'; readonly uid: Uid }
+  | { readonly kind: 'is'; readonly type: string; readonly in: Uid | null }
+
+export type ActionScope = { readonly kind: 'any' } | { readonly kind: 'eq'; readonly uid: Uid } | { readonly kind: 'in'; readonly uids: readonly Uid[] }
+
+/** What a permit demands of whoever lets it through: the comma-separated `@obligation` annotation, sorted, without repeats. */
+export function obligations(rule: Rule): readonly string[] {
+  const list = (rule.annotations['obligation'] ?? '').split(',').map((word) => word.trim())
+  return [...new Set(list)].filter((word) => word !== '').sort()
+}
+
+/** `Type::"id"`, with the id quoted as Cedar quotes it. */
+export function uidText(uid: Uid): string {
+  return `${uid.type}::${JSON.stringify(uid.id)}`
+}

@@ -1,0 +1,30 @@
+import type { Environment } from '#core/policy/schema.ts'
+import type { CedarEntity, CedarRequest } from '#core/unit/semantic-unit.ts'
+
+/** A concrete request, with its entities, on which the claim fails: ready for `acgs decide`. */
+export type Counterexample = CedarRequest & {
+  readonly entities: readonly CedarEntity[]
+  /** For `independent-of`: the second world, which differs only in what must not matter, and is decided otherwise. */
+  readonly other?: CedarRequest & { readonly entities: readonly CedarEntity[] }
+}
+
+export type Answer =
+  | { readonly kind: 'proved' }
+  | { readonly kind: 'refuted'; readonly counterexample: Counterexample }
+  /** `timeout`, `unsupported: …`, `solver failed: …`: never a yes. */
+  | { readonly kind: 'unknown'; readonly reason: string }
+
+/**
+ * One question about a policy set, answered in every environment it concerns. Refuted if one environment is, else unknown
+ * if one is. Re-running `question` over inputs with the same digest under the same limits gives the same answer.
+ */
+export type Proof = {
+  /** `article:privacy.consent`, `equivalent`, … */
+  readonly question: string
+  readonly answer: Answer
+  readonly environments: readonly (Environment & { readonly answer: Answer['kind'] })[]
+  readonly engines: readonly { readonly name: string; readonly version: string }[]
+  /** SHA-256 over everything the answer depends on. */
+  readonly inputDigest: string
+  readonly limits: { readonly rlimit: number; readonly timeoutMs: number }
+}

@@ -1,0 +1,26 @@
+import type { Norm } from '#core/unit/norm.ts'
+import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
+
+export type Method = 'controlled-english' | 'shallow-parse' | 'principles'
+
+/** What one reader made of one sentence. */
+export type Reading =
+  | { readonly kind: 'norms'; readonly sentence: number; readonly norms: readonly Norm[] }
+  /** Rules nothing: a heading, an explanation, a definition. */
+  | { readonly kind: 'silent'; readonly sentence: number }
+  /** `because` says what was not understood and, when we know, how to say it. */
+  | { readonly kind: 'unread'; readonly sentence: number; readonly because: string }
+
+/** Reads every sentence of a unit: one reading each, in order. Pure and deterministic. */
+export type Reader = (unit: SemanticUnit) => readonly Reading[]
+
+/** One synthesizer's proposal: a Cedar policy set, and where it comes from. */
+export type Candidate = {
+  readonly method: Method
+  /** Only a method that reads the text is a witness of what it means. */
+  readonly readsText: boolean
+  /** Version of the method; candidates with equal lineage are one witness. */
+  readonly lineage: string
+  readonly cedar: string
+  readonly readings: readonly Reading[]
+}
