@@ -1,0 +1,201 @@
+import * as wasm from '@cedar-policy/cedar-wasm/nodejs'
+import { Failure, type FailureCode, type Problem } from '#core/failure.ts'
+import type { PolicySet, Rule } from '#core/policy/policy.ts'
+import type { Schema } from '#core/policy/schema.ts'
+import type { CedarEntity, CedarRequest } from '#core/unit/semantic-unit.ts'
+import { readRule } from './rule.ts'
+import { readSchema } from './schema.ts'
+
+/** The version of Cedar's own engine that parses, validates and authorizes here. */
+export const CEDAR_VERSION = wasm.getCedarSDKVersion()
+
+/**
+ * The vocabulary that a schema's text describes.
+ *
+ * @throws {Failure} `SCHEMA_INVALID` with every problem and its place: it does not parse, names an unknown type, or has no
+ *   request environment (no action applies to a principal and a resource), so that no policy over it could decide anything.
+ */
+export function parseSchema(text: string): Schema {
+  const answer = wasm.schemaToJsonWithResolvedTypes(text)
+  if (answer.type === 'failure') refuse('SCHEMA_INVALID', 'the schema does not parse', text, answer.errors)
+  // Resolving names does not find every mistake (unknown types in appliesTo, cycles in groups): Cedar's full check does.
+  const check = wasm.checkParseSchema(text)
+  if (check.type === 'failure') refuse('SCHEMA_INVALID', 'the schema is not valid', text, check.errors)
+  const schema = readSchema(text, answer.json)
+  if (schema.environments.length === 0) {
+    throw new Failure('SCHEMA_INVALID', 'the schema has no request environment: give at least one action an `appliesTo` with a principal and a resource type', {
+      problems: [{ place: 'schema', message: 'no action applies to any principal and resource' }],
+    })
+  }
+  return schema
+}
+
+/**
+ * Reads a policy set, strictly validated against a schema: the rules in the order of the text.
+ *
+ * @throws {Failure} `POLICY_INVALID` with every problem and its line: it does not parse, does not type-check in strict mode,
+ *   has a template, or gives two rules one id.
+ */
+export function parsePolicies(text: string, schema: Schema): PolicySet {
+  const rules = parseUnvalidated(text)
+  const answer = wasm.validate({ schema: schema.text, policies: { staticPolicies: text }, validationSettings: { mode: 'strict' } })
+  if (answer.type === 'failure') refuse('POLICY_INVALID', 'the policy set cannot be validated', text, answer.errors)
+  if (answer.validationErrors.length > 0) {
+    const nameOf = names(rules)
+    const problems = answer.validationErrors.map(({ policyId, error }) => ({ place: `rule ${nameOf(policyId)}`, message: withHelp(error) }))
+    throw new Failure('POLICY_INVALID', `the policy set does not type-check against the schema: ${summary(problems)}`, { problems: sorted(problems) })
+  }
+  return { text, rules }
+}
+
+export type AuthorizeQuestion = {
+  readonly policies: PolicySet
+  /** When given, request and entities are checked against it. */
+  readonly schema: Schema | null
+  readonly request: CedarRequest
+  readonly entities: readonly CedarEntity[]
+}
+
+export type CedarDecision = {
+  readonly decision: 'allow' | 'deny'
+  /** Ids of the rules that determined it, sorted. */
+  readonly determining: readonly string[]
+  /** Rules that failed to evaluate and were therefore skipped. */
+  readonly errors: readonly { readonly rule: string; readonly message: string }[]
+}
+
+/**
+ * What Cedar itself decides, under Cedar's own semantics: an erring rule is skipped.
+ *
+ * @throws {Failure} `REQUEST_MALFORMED` when the request or the entities do not fit the schema.
+ */
+export function authorize({ policies, schema, request, entities }: AuthorizeQuestion): CedarDecision {
+  const answer = wasm.isAuthorized({
+    principal: parseUid(request.principal, 'principal'),
+    action: parseUid(request.action, 'action'),
+    resource: parseUid(request.resource, 'resource'),
+    context: request.context as wasm.Context,
+    ...(schema === null ? {} : { schema: schema.text, validateRequest: true }),
+    policies: { staticPolicies: policies.text },
+    entities: entities as unknown as wasm.Entities,
+  })
+  if (answer.type === 'failure') {
+    const problems = answer.errors.map((error) => ({ place: 'request', message: withHelp(error) }))
+    throw new Failure('REQUEST_MALFORMED', `Cedar refuses the request: ${summary(problems)}`, { problems })
+  }
+  const nameOf = names(policies.rules)
+  const { decision, diagnostics } = answer.response
+  return {
+    decision: decision === 'allow' ? 'allow' : 'deny',
+    determining: diagnostics.reason.map(nameOf).sort(),
+    errors: diagnostics.errors.map(({ policyId, error }) => ({ rule: nameOf(policyId), message: error.message })),
+  }
+}
+
+/**
+ * The entity that a uid's text names, e.g. `User::"ana"`.
+ *
+ * @throws {Failure} `REQUEST_MALFORMED` naming the place when the text is none.
+ */
+export function parseUid(text: string, place: string): { type: string; id: string } {
+  const match = /^((?:[A-Za-z_][A-Za-z0-9_]*::)*[A-Za-z_][A-Za-z0-9_]*)::("(?:[^"\\]|\\.)*")$/u.exec(text)
+  if (match !== null) {
+    const parsed = wasm.policyToJson(`permit(principal == ${text}, action, resource);`)
+    if (parsed.type === 'success') {
+      const scope = parsed.json.principal as { entity: { type: string; id: string } }
+      return { type: scope.entity.type, id: scope.entity.id }
+    }
+  }
+  throw new Failure('REQUEST_MALFORMED', `\`${text}\` is not an entity uid: write it as \`Type::"id"\``, {
+    problems: [{ place, message: 'not an entity uid of the form Type::"id"' }],
+  })
+}
+
+/** Checks entities in Cedar's JSON format against a schema. @throws {Failure} `ENTITIES_INVALID` naming what is wrong. */
+export function checkEntities(entities: readonly CedarEntity[], schema: Schema): void {
+  const answer = wasm.checkParseEntities({ entities: entities as unknown as wasm.Entities, schema: schema.text })
+  if (answer.type === 'success') return
+  const problems = answer.errors.map((error) => ({ place: 'entities', message: withHelp(error) }))
+  throw new Failure('ENTITIES_INVALID', `the entities do not fit the schema: ${summary(problems)}`, { problems })
+}
+
+function parseUnvalidated(text: string): readonly Rule[] {
+  const split = wasm.policySetTextToParts(text)
+  if (split.type === 'failure') refuse('POLICY_INVALID', 'the policy set does not parse', text, split.errors)
+  if (split.policy_templates.length > 0) {
+    throw new Failure('POLICY_INVALID', 'the policy set has a template (`?principal` or `?resource`): link it first', {
+      problems: [{ place: 'policies', message: 'templates are not supported here' }],
+    })
+  }
+  // Cedar names the parts policy0, policy1 … and sorts them by that name as text: 0, 1, 10, 11, 2.
+  const order = split.policies.map((_, index) => index).sort((a, b) => (`policy${a}` < `policy${b}` ? -1 : 1))
+  const parts = split.policies.map((part, k) => ({ part, index: order[k] as number })).sort((a, b) => a.index - b.index)
+  const rules = parts.map(({ part, index }) => {
+    const answer = exactly(() => wasm.policyToJson(part))
+    if (answer.type === 'failure') refuse('POLICY_INVALID', `rule ${index} does not parse`, part, answer.errors)
+    return readRule(answer.json, `policy${index}`)
+  })
+  const seen = new Set<string>()
+  for (const { id } of rules) {
+    if (seen.has(id)) throw new Failure('POLICY_INVALID', `two rules have the id \`${id}\`: ids name rules in answers, so give each its own`, { problems: [{ place: `rule ${id}`, message: 'duplicate @id' }] })
+    seen.add(id)
+  }
+  return rules
+}
+
+/** Cedar's answers name rules policy0, policy1 … in the order of the text; ours by their id. */
+function names(rules: readonly Rule[]): (policyId: string) => string {
+  return (policyId) => rules[Number(policyId.replace('policy', ''))]?.id ?? policyId
+}
+
+/**
+ * Runs a call whose result the binding makes by `JSON.parse`, keeping integers beyond 2⁵³ as strings of digits: with the
+ * binding's own reading, a rule with 9007199254740993 would be proved as one with …992.
+ */
+function exactly<T>(call: () => T): T {
+  const parse = JSON.parse
+  JSON.parse = (text: string) =>
+    parse(text, (_key, value: unknown, context?: { source?: string }) =>
+      typeof value === 'number' && !Number.isSafeInteger(value) && context?.source !== undefined ? { __long: context.source } : value,
+    )
+  try {
+    return call()
+  } finally {
+    JSON.parse = parse
+  }
+}
+
+type Detail = { message: string; help?: string | null | undefined; sourceLocations?: readonly { label?: string | null; start: number }[]; related?: readonly Detail[] }
+
+function refuse(code: FailureCode, what: string, text: string, errors: readonly Detail[]): never {
+  const place = code === 'SCHEMA_INVALID' ? 'schema' : 'policies'
+  const problems = errors
+    .flatMap((error) => [error, ...(error.related ?? [])])
+    .map((error) => ({ place: `${place}${at(text, error)}`, message: withHelp(error) }))
+  throw new Failure(code, `${what}: ${summary(problems)}`, { problems: sorted(problems) })
+}
+
+/** The line and column of an error, counted from 1; offsets are in UTF-8 bytes. */
+function at(text: string, error: Detail): string {
+  const start = error.sourceLocations?.[0]?.start
+  if (start === undefined) return ''
+  const before = Buffer.from(text).subarray(0, start).toString()
+  const line = before.split('\n').length
+  return ` line ${line} column ${before.length - before.lastIndexOf('\n')}`
+}
+
+function withHelp({ message, help, sourceLocations }: Detail): string {
+  const label = sourceLocations?.[0]?.label
+  return [message, label === undefined || label === null ? '' : ` (${label})`, help === undefined || help === null ? '' : `; ${help}`].join('')
+}
+
+function summary(problems: readonly Problem[]): string {
+  const first = problems[0]
+  if (first === undefined) return 'no reason given'
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
+  return `${first.place}: ${first.message}${more}`
+}
+
+function sorted(problems: readonly Problem[]): readonly Problem[] {
+  return [...problems].sort((a, b) => a.place.localeCompare(b.place, 'en', { numeric: true }))
+}

@@ -1,0 +1,129 @@
+import type { BinaryKind, Expression, Uid } from '#core/policy/expression.ts'
+import { Failure } from '#core/failure.ts'
+import type { ActionScope, Rule, Scope } from '#core/policy/policy.ts'
+
+const BINARY: { readonly [operator: string]: BinaryKind } = {
+  '&&': 'and', '||': 'or', '==': 'eq', '!=': 'neq', '<': 'less', '<=': 'lessEq', '>': 'greater', '>=': 'greaterEq',
+  '+': 'add', '-': 'sub', '*': 'mul', in: 'in', contains: 'contains', containsAll: 'containsAll', containsAny: 'containsAny',
+  getTag: 'getTag', hasTag: 'hasTag',
+}
+
+/**
+ * A rule from Cedar's JSON policy format, as its parser wrote it.
+ *
+ * @param fallback The id of a rule without an `@id` annotation.
+ * @see https://docs.cedarpolicy.com/policies/json-format.html
+ */
+export function readRule(json: unknown, fallback: string): Rule {
+  const rule = json as {
+    effect: 'permit' | 'forbid'
+    principal: JsonScope
+    action: JsonScope
+    resource: JsonScope
+    conditions: readonly { kind: 'when' | 'unless'; body: unknown }[]
+    annotations?: { readonly [name: string]: string | null }
+  }
+  const annotations = Object.fromEntries(Object.entries(rule.annotations ?? {}).map(([name, value]) => [name, value ?? '']))
+  const bodies = (kind: 'when' | 'unless') => rule.conditions.filter((condition) => condition.kind === kind).map(({ body }) => readExpression(body))
+  return {
+    id: annotations['id'] ?? fallback,
+    effect: rule.effect,
+    annotations,
+    principal: readScope(rule.principal),
+    action: readActionScope(rule.action),
+    resource: readScope(rule.resource),
+    when: bodies('when'),
+    unless: bodies('unless'),
+  }
+}
+
+type JsonUid = { readonly type: string; readonly id: string } | { readonly __entity: { readonly type: string; readonly id: string } }
+type JsonScope = {
+  readonly op: 'All' | '==' | 'in' | 'is'
+  readonly entity?: JsonUid
+  readonly entities?: readonly JsonUid[]
+  readonly entity_type?: string
+  readonly in?: { readonly entity: JsonUid }
+}
+
+function readUid(json: JsonUid): Uid {
+  const { type, id } = '__entity' in json ? json.__entity : json
+  return { type, id }
+}
+
+function readScope(json: JsonScope): Scope {
+  if (json.op === 'All') return { kind: 'any' }
+  if (json.op === 'is' && json.entity_type !== undefined) return { kind: 'is', type: json.entity_type, in: json.in === undefined ? null : readUid(json.in.entity) }
+  if ((json.op === '==' || json.op === 'in') && json.entity !== undefined) return { kind: json.op === '==' ? 'eq' : 'in', uid: readUid(json.entity) }
+  throw unknown('scope', json)
+}
+
+function readActionScope(json: JsonScope): ActionScope {
+  if (json.op === 'All') return { kind: 'any' }
+  if (json.op === '==' && json.entity !== undefined) return { kind: 'eq', uid: readUid(json.entity) }
+  if (json.op === 'in' && json.entities !== undefined) return { kind: 'in', uids: json.entities.map(readUid) }
+  if (json.op === 'in' && json.entity !== undefined) return { kind: 'in', uids: [readUid(json.entity)] }
+  throw unknown('action scope', json)
+}
+
+/** An expression from Cedar's JSON. @throws {Failure} `UNSUPPORTED_CONSTRUCT` for a node this version does not know. */
+function readExpression(json: unknown): Expression {
+  const entries = Object.entries(json as object)
+  const [operator, operand] = entries[0] ?? ['', undefined]
+  if (entries.length !== 1) throw unknown('expression', json)
+  const binary = BINARY[operator]
+  if (binary !== undefined) {
+    const { left, right } = operand as { left: unknown; right: unknown }
+    return { kind: binary, left: readExpression(left), right: readExpression(right) }
+  }
+  switch (operator) {
+    case 'Value': return readValue(operand)
+    case 'Var': return { kind: 'var', name: operand as 'principal' }
+    case '!': return { kind: 'not', of: readExpression((operand as { arg: unknown }).arg) }
+    case 'neg': return { kind: 'neg', of: readExpression((operand as { arg: unknown }).arg) }
+    case 'isEmpty': return { kind: 'isEmpty', of: readExpression((operand as { arg: unknown }).arg) }
+    case '.':
+    case 'has': {
+      const { left, attr } = operand as { left: unknown; attr: string }
+      return { kind: operator === '.' ? 'get' : 'has', of: readExpression(left), attribute: attr }
+    }
+    case 'is': {
+      const { left, entity_type, in: within } = operand as { left: unknown; entity_type: string; in?: unknown }
+      return { kind: 'is', of: readExpression(left), type: entity_type, in: within === undefined ? null : readExpression(within) }
+    }
+    case 'like': {
+      const { left, pattern } = operand as { left: unknown; pattern: readonly ('Wildcard' | { Literal: string })[] }
+      return { kind: 'like', of: readExpression(left), pattern: pattern.map((part) => (part === 'Wildcard' ? null : part.Literal)) }
+    }
+    case 'if-then-else': {
+      const branch = operand as { if: unknown; then: unknown; else: unknown }
+      return { kind: 'if', condition: readExpression(branch.if), then: readExpression(branch.then), else: readExpression(branch.else) }
+    }
+    case 'Set': return { kind: 'set', items: (operand as readonly unknown[]).map(readExpression) }
+    case 'Record': return { kind: 'record', fields: Object.fromEntries(Object.entries(operand as object).map(([name, field]) => [name, readExpression(field)])) }
+    default:
+      if (Array.isArray(operand)) return { kind: 'call', name: operator, args: operand.map(readExpression) }
+      throw unknown('expression', json)
+  }
+}
+
+function readValue(value: unknown): Expression {
+  if (typeof value === 'boolean') return { kind: 'bool', value }
+  if (typeof value === 'number') return { kind: 'long', value: String(value) }
+  if (typeof value === 'string') return { kind: 'string', value }
+  if (Array.isArray(value)) return { kind: 'set', items: value.map(readValue) }
+  if (typeof value === 'object' && value !== null) {
+    if ('__long' in value) return { kind: 'long', value: (value as { __long: string }).__long }
+    if ('__entity' in value) return { kind: 'entity', uid: readUid(value as JsonUid) }
+    if ('__extn' in value) {
+      const { fn, arg } = (value as { __extn: { fn: string; arg: unknown } }).__extn
+      return { kind: 'call', name: fn, args: [readValue(arg)] }
+    }
+    return { kind: 'record', fields: Object.fromEntries(Object.entries(value).map(([name, field]) => [name, readValue(field)])) }
+  }
+  throw unknown('value', value)
+}
+
+function unknown(what: string, json: unknown): Failure {
+  return new Failure('UNSUPPORTED_CONSTRUCT', `Cedar wrote a ${what} that this version does not know: \`${JSON.stringify(json)?.slice(0, 200)}\``)
+}
