@@ -32,5 +32,14 @@ export function obligations(rule: Rule): readonly string[] {
 
 /** `Type::"id"`, with the id quoted as Cedar quotes it. */
 export function uidText(uid: Uid): string {
-  return `${uid.type}::${JSON.stringify(uid.id)}`
+  return `${uid.type}::${quote(uid.id)}`
+}
+
+/** A string literal of Cedar. Its escapes are Rust's: what does not print is written as `\u{…}`. */
+export function quote(value: string): string {
+  const escaped = [...value].map((char) => {
+    if (char === '"' || char === '\\') return `\\${char}`
+    return /[\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.test(char) ? char : `\\u{${(char.codePointAt(0) as number).toString(16)}}`
+  })
+  return `"${escaped.join('')}"`
 }
