@@ -1,0 +1,355 @@
+import { readFileSync } from 'node:fs'
+import { dirname, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { LineCounter, isMap, isScalar, parseDocument } from 'yaml'
+import type { Pair } from 'yaml'
+import { z } from 'zod'
+import { Failure } from '#core/failure.ts'
+import type { Problem } from '#core/failure.ts'
+
+/** What can be started: one process, or the four of them as one (`all`). */
+export type ProcessName = 'all' | 'platform' | 'auth' | 'synthesis' | 'compliance'
+
+const port = z.int().min(1).max(65_535)
+const httpUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''))
+const path = z.string().min(1)
+const millis = z.int().min(1).max(600_000)
+
+/** One key: its shape, its default, and the words that complete "must be …". */
+function key<S extends z.ZodType>(schema: S, fallback: z.input<S>, mustBe: string) {
+  return { schema, fallback, mustBe }
+}
+
+/** Every key there is. A section without keys is one that nothing reads yet. */
+export const SECTIONS = {
+  service: {
+    environment: key(z.enum(['embedded', 'production']), 'embedded', '`embedded` or `production`'),
+    host: key(z.string().min(1).max(255), '127.0.0.1', 'an address to listen on, such as 127.0.0.1 or 0.0.0.0'),
+    data_folder: key(path, './data', 'a folder that may be written'),
+    drain_seconds: key(z.number().min(0).max(600), 0, 'a number of seconds from 0 to 600'),
+    shutdown_seconds: key(z.number().min(0.1).max(600), 10, 'a number of seconds from 0.1 to 600'),
+  },
+  constitutional: {
+    hash: key(z.string().regex(/^[0-9a-f]{16}$/), 'cdd01ef066bc6cf2', '16 lower-case hex digits, in quotes'),
+    document: key(path, './constitutions/acgs.yaml', 'the path of a constitution'),
+    ratification: key(path, './constitutions/acgs.ratification.yaml', 'the path of a ratification record'),
+    compliance_threshold: key(z.number().min(0.5).max(1), 0.8, 'a number from 0.5 to 1'),
+  },
+  generation_engine: {
+    proof_timeout_ms: key(millis, 5_000, 'a number of milliseconds from 1 to 600000'),
+    proof_rlimit: key(z.int().min(1_000).max(2_000_000_000), 20_000_000, 'a whole number from 1000 to 2000000000'),
+  },
+  llm_ensemble: {},
+  stabilizer: {},
+  diagnostic: {},
+  database: {
+    url: key(z.url({ protocol: /^postgres(ql)?$/ }).nullable(), null, 'a URL that begins with postgresql://, or null for the embedded one'),
+    connections_max: key(z.int().min(2).max(500), 10, 'a whole number from 2 to 500'),
+    connect_timeout_ms: key(millis, 5_000, 'a number of milliseconds from 1 to 600000'),
+  },
+  redis: {
+    url: key(z.url({ protocol: /^rediss?$/ }).nullable(), null, 'a URL that begins with redis://, or null'),
+  },
+  services: {
+    platform_port: key(port, 8010, 'a port from 1 to 65535'),
+    auth_port: key(port, 8000, 'a port from 1 to 65535'),
+    synthesis_port: key(port, 8004, 'a port from 1 to 65535'),
+    compliance_port: key(port, 8005, 'a port from 1 to 65535'),
+    platform_url: key(httpUrl.nullable(), null, 'a URL that begins with http:// or https://, or null for this machine'),
+    auth_url: key(httpUrl.nullable(), null, 'a URL that begins with http:// or https://, or null for this machine'),
+    synthesis_url: key(httpUrl.nullable(), null, 'a URL that begins with http:// or https://, or null for this machine'),
+    compliance_url: key(httpUrl.nullable(), null, 'a URL that begins with http:// or https://, or null for this machine'),
+  },
+  security: {
+    token_issuer: key(httpUrl.nullable(), null, 'a URL that begins with http:// or https://, or null for the URL of Auth'),
+    token_audience: key(z.string().regex(/^[\x21-\x7e]{1,200}$/), 'urn:acgs-pgp-v8', 'up to 200 visible ASCII characters'),
+    token_ttl_seconds: key(z.int().min(10).max(86_400), 900, 'a number of seconds from 10 to 86400'),
+    token_bytes_max: key(z.int().min(512).max(65_536), 8_192, 'a number of bytes from 512 to 65536'),
+    clock_tolerance_seconds: key(z.int().min(0).max(300), 5, 'a number of seconds from 0 to 300'),
+    signing_key_file: key(path.nullable(), null, 'the path of a private JWK, or null for a generated one'),
+    service_accounts_file: key(path.nullable(), null, 'the path of a list of service accounts, or null for generated ones'),
+    certificate_key_file: key(path.nullable(), null, 'the path of a private Ed25519 key, or null for a generated one'),
+    body_bytes_max: key(z.int().min(1_024).max(67_108_864), 1_048_576, 'a number of bytes from 1024 to 67108864'),
+  },
+  monitoring: {
+    log_level: key(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']), 'info', 'trace, debug, info, warn, error, fatal or silent'),
+    probe_interval_ms: key(millis, 5_000, 'a number of milliseconds from 1 to 600000'),
+    probe_timeout_ms: key(millis, 2_000, 'a number of milliseconds from 1 to 600000'),
+  },
+  caching: {},
+  error_handling: {},
+  audit: {},
+} as const
+
+/** Names from before there was `ACGS_<SECTION>_<KEY>`; operators and the runbook use them. */
+const ALIASES: Readonly<Record<string, string>> = {
+  DATABASE_URL: 'database.url',
+  REDIS_URL: 'redis.url',
+  CONSTITUTIONAL_HASH: 'constitutional.hash',
+  AUTH_SERVICE_URL: 'services.auth_url',
+  GS_SERVICE_URL: 'services.synthesis_url',
+  PGC_SERVICE_URL: 'services.compliance_url',
+  PLATFORM_SERVICE_URL: 'services.platform_url',
+  LOG_LEVEL: 'monitoring.log_level',
+}
+
+/** Variables that begin with ACGS_ and are not keys: read by the command line and by tests. */
+const NOT_KEYS = /^ACGS_(TOKEN|SLOW|TEST_[A-Z0-9_]+)$/
+
+type Sections = typeof SECTIONS
+type Camel<S extends string> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : S
+type Value<K> = K extends { schema: infer S extends z.ZodType } ? z.output<S> : never
+type Settings = {
+  readonly [S in keyof Sections as Camel<S & string>]: { readonly [K in keyof Sections[S] as Camel<K & string>]: Value<Sections[S][K]> }
+}
+type Url<N extends string> = { readonly [K in `${N}Url`]: string }
+
+/** The effective configuration: frozen, complete, every path absolute and every URL known. */
+export type Config = Omit<Settings, 'services' | 'security'> & {
+  readonly services: Omit<Settings['services'], `${string}Url`> & Url<'platform'> & Url<'auth'> & Url<'synthesis'> & Url<'compliance'>
+  readonly security: Omit<Settings['security'], 'tokenIssuer'> & { readonly tokenIssuer: string }
+  readonly process: ProcessName
+  /** What start-up must say: accepted, but without the effect one might expect. */
+  readonly notices: readonly string[]
+  /** `section.key` → where its value comes from: `default`, the file's path, `environment NAME` or `--data`. */
+  readonly origins: ReadonlyMap<string, string>
+}
+
+/** The folder that holds package.json; relative paths of the shipped file and the defaults start here. */
+export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..')
+export const DEFAULT_FILE = resolve(ROOT, 'config/acgs_pgp_v8_config.yaml')
+
+/**
+ * The configuration in force: defaults, overridden by the file, overridden by the environment, overridden by `--data`.
+ *
+ * Relative paths start at the project's folder when they come from a default or the shipped file, at its own folder when they come
+ * from another file, and at the working directory when they come from the environment or the command line. An empty variable is an
+ * absent one.
+ *
+ * @param file Null for the shipped file.
+ * @throws {Failure} CONFIG_INVALID with every problem, its place and its remedy; unknown keys and ACGS_ variables among them.
+ */
+export function readConfig({ file = null, env, process = 'all', dataFolder }: {
+  file?: string | null
+  env: Readonly<Record<string, string | undefined>>
+  process?: ProcessName
+  dataFolder?: string | undefined
+}): Config {
+  const problems: Problem[] = []
+  const notices: string[] = []
+  const given = new Map<string, { value: unknown; place: string; origin: string; base: string }>()
+
+  for (const [name, entry] of readFile(resolve(file ?? DEFAULT_FILE), problems)) given.set(name, entry)
+  readEnvironment(env, process, given, problems, notices)
+  if (dataFolder !== undefined) {
+    given.set('service.data_folder', { value: dataFolder, place: '--data', origin: '--data', base: globalThis.process.cwd() })
+  }
+
+  const values: Record<string, Record<string, unknown>> = {}
+  const origins = new Map<string, string>()
+  for (const [name, { section, local, definition }] of KEYS) {
+    const entry = given.get(name)
+    const parsed = definition.schema.safeParse(entry === undefined ? definition.fallback : entry.value)
+    if (!parsed.success) {
+      const shown = isSecret(name) ? 'what is there' : `\`${shorten(entry?.value)}\``
+      problems.push({ place: entry?.place ?? name, message: `\`${name}\` must be ${definition.mustBe}; ${shown} is not` })
+      continue
+    }
+    origins.set(name, entry?.origin ?? 'default')
+    const value = PATHS.has(name) && typeof parsed.data === 'string' ? resolve(entry?.base ?? ROOT, parsed.data) : parsed.data
+    ;(values[camel(section)] ??= {})[camel(local)] = value
+  }
+  for (const section of Object.keys(SECTIONS)) values[camel(section)] ??= {}
+
+  if (problems.length === 0) requireForProduction(values as unknown as Settings, process, problems)
+  if (problems.length > 0) {
+    const sorted = problems.toSorted((a, b) => (a.place < b.place ? -1 : a.place > b.place ? 1 : 0))
+    throw new Failure('CONFIG_INVALID', `configuration: ${sorted.map((p) => `${p.place}: ${p.message}`).join('; ')}`, { problems: sorted })
+  }
+  return complete(values as unknown as Settings, process, notices, origins)
+}
+
+/** The configuration as `acgs config show` prints it: the file's own names, passwords replaced. */
+export function redact(config: Config): Record<string, Record<string, unknown>> {
+  const shown: Record<string, Record<string, unknown>> = {}
+  const values = config as unknown as Record<string, Record<string, unknown>>
+  for (const section of Object.keys(SECTIONS)) shown[section] = {}
+  for (const [name, { section, local }] of KEYS) {
+    const value = values[camel(section)]?.[camel(local)]
+    const visible = isSecret(name) && typeof value === 'string' ? withoutPassword(value) : value
+    ;(shown[section] ??= {})[local] = visible
+  }
+  return shown
+}
+
+const KEYS: ReadonlyMap<string, { section: string; local: string; definition: ReturnType<typeof key> }> = new Map(
+  Object.entries(SECTIONS).flatMap(([section, keys]) =>
+    Object.entries(keys).map(([local, definition]) => [`${section}.${local}`, { section, local, definition: definition as ReturnType<typeof key> }]),
+  ),
+)
+const PATHS = new Set([...KEYS.keys()].filter((name) => /_(file|folder)$|^constitutional\.(document|ratification)$/.test(name)))
+const isSecret = (name: string) => name === 'database.url' || name === 'redis.url'
+
+function complete(settings: Settings, process: ProcessName, notices: string[], origins: Map<string, string>): Config {
+  const { services, security, service, redis } = settings
+  const reachable = /^(0\.0\.0\.0|::)$/.test(service.host) ? '127.0.0.1' : service.host
+  const here = (number: number) => `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${number}`
+  const authUrl = services.authUrl ?? here(services.authPort)
+  if (redis.url !== null) notices.push('a Redis URL is set, but nothing uses Redis yet: it is not contacted')
+  if (service.environment === 'embedded' && !/^(127\.|localhost$|::1$)/.test(service.host)) {
+    notices.push(`listening on ${service.host}: the embedded default is meant for loopback; set service.environment to production for a network`)
+  }
+  return deepFreeze({
+    ...settings,
+    services: {
+      ...services,
+      authUrl,
+      platformUrl: services.platformUrl ?? here(services.platformPort),
+      synthesisUrl: services.synthesisUrl ?? here(services.synthesisPort),
+      complianceUrl: services.complianceUrl ?? here(services.compliancePort),
+    },
+    security: { ...security, tokenIssuer: security.tokenIssuer ?? authUrl },
+    process,
+    notices,
+    origins,
+  })
+}
+
+/** There are no default secrets: what the embedded default generates, production must be given. */
+function requireForProduction({ service, security, database }: Settings, process: ProcessName, problems: Problem[]): void {
+  if (service.environment !== 'production') return
+  const runs = (...names: ProcessName[]) => process === 'all' || names.includes(process)
+  const require = (name: string, value: unknown, why: string) => {
+    if (value === null) problems.push({ place: name, message: `\`${name}\` must be set in production: ${why}` })
+  }
+  if (runs('auth', 'platform')) require('database.url', database.url, 'the embedded PostgreSQL is for one machine')
+  if (runs('auth')) require('security.signing_key_file', security.signingKeyFile, 'tokens are signed with it')
+  if (runs('auth')) require('security.service_accounts_file', security.serviceAccountsFile, 'it says who may ask for tokens')
+  if (runs('compliance')) require('security.certificate_key_file', security.certificateKeyFile, 'certificates are signed with it')
+  require('security.token_issuer', security.tokenIssuer, 'every process must know whose tokens count')
+}
+
+function* readFile(file: string, problems: Problem[]): Generator<[string, { value: unknown; place: string; origin: string; base: string }]> {
+  const inside = relative(ROOT, file)
+  const shownFile = inside.startsWith('..') ? file : inside
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (cause) {
+    problems.push({ place: shownFile, message: `cannot be read: ${cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown reason'}` })
+    return
+  }
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, version: '1.2' })
+  const at = (offset: number | undefined) => `${shownFile}:${offset === undefined ? 1 : lines.linePos(offset).line}`
+  for (const error of document.errors) problems.push({ place: at(error.pos[0]), message: error.message.split('\n')[0]?.replace(/ at line .*$/, '') ?? 'not YAML' })
+  if (document.errors.length > 0 || document.contents === null) return
+  if (!isMap(document.contents)) {
+    problems.push({ place: at(0), message: 'must be sections with keys, such as `service:` and `  host: 127.0.0.1`' })
+    return
+  }
+  for (const pair of document.contents.items) {
+    const section = nameOf(pair)
+    const known = Object.hasOwn(SECTIONS, section) ? Object.keys(SECTIONS[section as keyof Sections]) : null
+    if (known === null) {
+      problems.push({ place: at(offsetOf(pair)), message: `unknown section \`${section}\`; there are ${Object.keys(SECTIONS).join(', ')}` })
+      continue
+    }
+    if (pair.value === null || (isScalar(pair.value) && pair.value.value === null)) continue
+    if (!isMap(pair.value)) {
+      problems.push({ place: at(offsetOf(pair)), message: `section \`${section}\` must hold keys` })
+      continue
+    }
+    for (const leaf of pair.value.items) {
+      const local = nameOf(leaf)
+      const place = at(offsetOf(leaf))
+      if (!known.includes(local)) {
+        problems.push({ place, message: `unknown key \`${section}.${local}\`${known.length > 0 ? `; there are ${known.join(', ')}` : '; nothing reads this section yet'}` })
+        continue
+      }
+      const node = leaf.value
+      const value = isScalar(node) ? node.value : node === null ? null : document.getIn([section, local])
+      yield [`${section}.${local}`, { value, place, origin: shownFile, base: file === DEFAULT_FILE ? ROOT : dirname(file) }]
+    }
+  }
+}
+
+function readEnvironment(
+  env: Readonly<Record<string, string | undefined>>,
+  process: ProcessName,
+  given: Map<string, { value: unknown; place: string; origin: string; base: string }>,
+  problems: Problem[],
+  notices: string[],
+): void {
+  const seen = new Map<string, { variable: string; text: string }>()
+  const accept = (variable: string, name: string, text: string) => {
+    const before = seen.get(name)
+    if (before !== undefined && before.text !== text) {
+      problems.push({ place: `environment ${variable}`, message: `says something else than ${before.variable}, which means the same key \`${name}\`; set one of them` })
+      return
+    }
+    seen.set(name, { variable, text })
+    const place = `environment ${variable}`
+    given.set(name, { value: fromText(text, KEYS.get(name)!.definition.schema), place, origin: place, base: globalThis.process.cwd() })
+  }
+
+  const byVariable = new Map([...KEYS.keys()].map((name) => [`ACGS_${name.replace('.', '_').toUpperCase()}`, name]))
+  for (const variable of Object.keys(env).sort()) {
+    const text = env[variable]
+    if (text === undefined || text === '') continue
+    if (variable === 'PORT') {
+      if (process === 'all') notices.push('PORT is set, but four processes start: use ACGS_SERVICES_PLATFORM_PORT and its siblings')
+      else accept(variable, `services.${process}_port`, text)
+    } else if (Object.hasOwn(ALIASES, variable)) {
+      accept(variable, ALIASES[variable]!, text)
+    } else if (variable.startsWith('ACGS_') && !NOT_KEYS.test(variable)) {
+      const name = byVariable.get(variable)
+      if (name === undefined) problems.push({ place: `environment ${variable}`, message: `unknown variable; ${nearest(variable, [...byVariable.keys()])}` })
+      else accept(variable, name, text)
+    }
+  }
+}
+
+/** What a variable's text means for a key: digits are a number only where a number is wanted, so that a hash of digits stays text. */
+function fromText(text: string, schema: z.ZodType): unknown {
+  const inner = schema instanceof z.ZodNullable ? (schema.unwrap() as z.ZodType) : schema
+  if (schema instanceof z.ZodNullable && text === 'null') return null
+  if (inner instanceof z.ZodNumber) return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text
+  return text
+}
+
+function nearest(variable: string, known: readonly string[]): string {
+  const section = known.filter((name) => variable.split('_')[1] !== undefined && name.startsWith(`ACGS_${variable.split('_')[1]}_`))
+  return section.length > 0 ? `did you mean one of ${section.join(', ')}` : 'names are ACGS_<SECTION>_<KEY>, after the configuration file'
+}
+
+function withoutPassword(url: string): string {
+  const parsed = new URL(url)
+  if (parsed.password !== '') parsed.password = 'redacted'
+  for (const name of [...parsed.searchParams.keys()]) if (/pass/i.test(name)) parsed.searchParams.set(name, 'redacted')
+  return parsed.href
+}
+
+function camel(name: string): string {
+  return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+}
+
+function nameOf(pair: Pair): string {
+  return String(isScalar(pair.key) ? pair.key.value : pair.key)
+}
+
+function offsetOf(pair: Pair): number | undefined {
+  return isScalar(pair.key) ? pair.key.range?.[0] : undefined
+}
+
+function shorten(value: unknown): string {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined')
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const member of Object.values(value)) {
+    if (typeof member === 'object' && member !== null && !(member instanceof Map)) deepFreeze(member)
+  }
+  return Object.freeze(value)
+}
