@@ -41,12 +41,19 @@ export class Failure extends Error {
   readonly code: FailureCode
   /** Every problem found, when the input has several; sorted by place. */
   readonly problems: readonly Problem[]
+  /** What a program may want to read besides the message, e.g. `{ known: [...] }`; becomes extra members of the reply. */
+  readonly details: Readonly<Record<string, unknown>>
 
   /** @param message Lower case, no full stop, user text in backticks, and what to do next when we know. */
-  constructor(code: FailureCode, message: string, options: { cause?: unknown; problems?: readonly Problem[] } = {}) {
+  constructor(
+    code: FailureCode,
+    message: string,
+    options: { cause?: unknown; problems?: readonly Problem[]; details?: Readonly<Record<string, unknown>> } = {},
+  ) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
     this.name = 'Failure'
     this.code = code
     this.problems = options.problems ?? []
+    this.details = options.details ?? {}
   }
 }
