@@ -11,7 +11,12 @@ export type GovernanceRequest = {
   readonly examples: readonly Example[]
   /** Numbers of sentences that the author marked as explanation: they rule nothing. */
   readonly explanations: readonly number[]
+  /** Score from which on a policy can be certified, 0..1. */
   readonly complianceThreshold: number
+  /** Two independent readers must have read every sentence. */
+  readonly consensusRequired: boolean
+  /** Several language models must agree. */
+  readonly multiModelValidation: boolean
 }
 
 /** A decision the author expects: this request, this answer. */

@@ -1,0 +1,114 @@
+import { z } from 'zod'
+import { canonical, digest, sha256 } from '#core/canonical.ts'
+import { score } from '#core/compliance/judge.ts'
+import type { BoundArticle, Inapplicable } from '#core/constitution/article.ts'
+import { Failure } from '#core/failure.ts'
+import { examine } from '#core/generate.ts'
+import type { PolicySet } from '#core/policy/policy.ts'
+import { semanticHash } from '#core/policy/semantic-hash.ts'
+import type { Schema } from '#core/policy/schema.ts'
+import type { Proof } from '#core/proof/proof.ts'
+import { certificateId, PAYLOAD_TYPE, PREDICATE_TYPE, signedBytes, type Statement } from './statement.ts'
+
+/** One thing that was looked at, and whether it is as it must be. */
+export type CertificateCheck = { readonly name: string; readonly ok: boolean; readonly detail: string }
+
+export type Verification = { readonly valid: boolean; readonly checks: readonly CertificateCheck[]; readonly statement: Statement | null }
+
+export type VerifyPorts = {
+  /** Whether the key of that id signed these bytes; null when no such key is trusted. Trust never comes from the file. */
+  readonly isSignedBy: (keyid: string, bytes: Uint8Array, signature: Uint8Array) => boolean | null
+  readonly parseSchema: (text: string) => Schema
+  readonly parse: (text: string, schema: Schema) => PolicySet
+  /** Reads a constitution's document and binds it to a schema. @throws {Failure} when it is none. */
+  readonly bind: (document: unknown, schema: Schema) => { readonly bound: readonly BoundArticle[]; readonly inapplicable: readonly Inapplicable[] }
+  readonly proveArticles: (policy: PolicySet, schema: Schema, articles: readonly BoundArticle[]) => Promise<readonly Proof[]>
+  readonly at: Date
+}
+
+/** The file's shape; a member that is not known is refused, so that nothing in the file stands outside of what was checked. */
+const CertificateFile = z.strictObject({
+  id: z.string(),
+  envelope: z.strictObject({
+    payloadType: z.literal(PAYLOAD_TYPE),
+    payload: z.string(),
+    signatures: z.array(z.strictObject({ keyid: z.string(), sig: z.string() })).length(1),
+  }),
+})
+
+/**
+ * Whether a certificate is what a trusted key signed and whether what it states is true: signature, every digest, every proof run again.
+ *
+ * Later checks are not run once an earlier one has failed: what nobody signed is not worth proving. Whatever is wrong with the file
+ * is an answer, not an error.
+ *
+ * @throws {Failure} only when the solver cannot be run at all.
+ */
+export async function verify(file: string, ports: VerifyPorts): Promise<Verification> {
+  const checks: CertificateCheck[] = []
+  const check = (name: string, ok: boolean, detail: string) => {
+    checks.push({ name, ok, detail })
+    return ok
+  }
+  const no = (statement: Statement | null = null): Verification => ({ valid: false, checks, statement })
+
+  const read = CertificateFile.safeParse(parseJson(file))
+  if (!check('file', read.success, read.success ? 'a certificate' : 'not a certificate: not JSON of the form {id, envelope}') || !read.success) return no()
+  const { id, envelope } = read.data
+  const signature = envelope.signatures[0] as { keyid: string; sig: string }
+  const payload = fromBase64(envelope.payload)
+  const sig = fromBase64(signature.sig)
+  const signed = payload === null || sig === null ? false : ports.isSignedBy(signature.keyid, signedBytes(payload), sig)
+  if (!check('signature', signed === true, signed === null ? `signed by key ${signature.keyid}, which is not trusted here: give the issuer's keys with --trust` : signed ? `key ${signature.keyid}` : 'not valid')) return no()
+  if (payload === null || !check('id', id === certificateId(payload), `${id}`)) return no()
+
+  const text = Buffer.from(payload).toString('utf8')
+  const statement = parseJson(text) as Statement | undefined
+  if (statement === undefined || !check('statement', canonical(statement) === text && statement.predicateType === PREDICATE_TYPE, 'canonical bytes of a policy certificate')) return no()
+
+  const { bodies, digests, constitution, expiresAt, proofs: stated } = statement.predicate
+  const pairs = [
+    ['subject', statement.subject[0].digest.sha256, sha256(bodies.policy)],
+    ['policy', digests.policy, sha256(bodies.policy)],
+    ['schema', digests.schema, sha256(bodies.schema)],
+    ['constitution', digests.constitution, digest(constitution.document)],
+    ['constitution shown', constitution.digest, digest(constitution.document)],
+    ['norms', digests.norms, digest(bodies.norms)],
+    ...Object.entries(digests.candidates).map(([method, value]) => [`candidate ${method}`, value, sha256(bodies.candidates[method as 'principles'] ?? '')] as const),
+  ] as const
+  for (const [name, wanted, got] of pairs) check(`digest ${name}`, wanted === got, wanted === got ? got : `states ${wanted}, is ${got}`)
+  if (checks.some(({ ok }) => !ok)) return no(statement)
+  check('not expired', ports.at.getTime() < Date.parse(expiresAt), `until ${expiresAt}`)
+
+  try {
+    const schema = ports.parseSchema(bodies.schema)
+    const policy = ports.parse(bodies.policy, schema)
+    const examination = await examine(policy, schema, { bound: ports.bind(constitution.document, schema), proveArticles: ports.proveArticles })
+    check('articles', examination.proofs.map(({ article }) => article.id).join() === stated.map(({ article }) => article).join(), `${examination.proofs.length} of ${examination.proofs.length + examination.inapplicable.length} apply`)
+    for (const [i, { article, proof }] of examination.proofs.entries()) {
+      const was = stated[i]?.answer
+      check(`proof ${article.id}`, proof.answer.kind === was && (!article.hard || proof.answer.kind === 'proved'), was === proof.answer.kind ? proof.answer.kind : `states ${was}, run again: ${proof.answer.kind}`)
+    }
+    check('score', score(examination) === statement.predicate.score, `${score(examination)}`)
+    check('threshold', statement.predicate.score === null || statement.predicate.score >= statement.predicate.threshold, `${statement.predicate.threshold}`)
+    check('semantic hash', semanticHash(policy.rules, schema) === statement.predicate.semanticHash, statement.predicate.semanticHash)
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code === 'SOLVER_FAILED') throw error
+    check('bodies', false, error.message)
+  }
+  return { valid: checks.every(({ ok }) => ok), checks, statement }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Standard base64 in its one canonical spelling; null for any other, so that a changed byte can never decode to the same bytes. */
+function fromBase64(text: string): Uint8Array | null {
+  const bytes = Buffer.from(text, 'base64')
+  return bytes.toString('base64') === text ? bytes : null
+}

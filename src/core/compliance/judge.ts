@@ -1,0 +1,87 @@
+import type { Article, Inapplicable } from '#core/constitution/article.ts'
+import type { Counterexample, Proof } from '#core/proof/proof.ts'
+import type { Correction } from '#core/syndrome/correct.ts'
+import type { Diagnosis } from '#core/syndrome/decode.ts'
+import { rules } from '#core/stabilizers/table.ts'
+import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
+
+/** An article that the policy breaks, and a request on which it does. */
+export type Violation = { readonly article: string; readonly principle: string; readonly text: string; readonly hard: boolean; readonly counterexample: Counterexample }
+
+/** Something that must be known and is not, with what would settle it. */
+export type Doubt = { readonly about: 'unread' | 'ambiguous' | 'diagnosis' | 'proof' | 'principle' | 'empty' | 'consensus' | 'models'; readonly message: string; readonly remedy: string }
+
+export type Verdict =
+  | { readonly kind: 'compliant' }
+  | { readonly kind: 'violates'; readonly violations: readonly Violation[] }
+  | { readonly kind: 'undetermined'; readonly doubts: readonly Doubt[] }
+
+/** The articles of a constitution over one schema, each applicable one with its proof. */
+export type Examination = {
+  readonly proofs: readonly { readonly article: Article; readonly proof: Proof }[]
+  readonly inapplicable: readonly Inapplicable[]
+}
+
+/**
+ * Compliant only when every applicable hard article is proved, the score reaches the threshold and nothing is in doubt. A refuted hard
+ * article refuses whatever else is open: what is already unconstitutional does not become better by being understood.
+ *
+ * @param examinations One for each policy that the text may mean; a violation counts only when every one of them has it or another.
+ */
+export function judge(unit: SemanticUnit, diagnosis: Diagnosis, corrections: readonly Correction[], examinations: readonly Examination[]): Verdict {
+  const broken = examinations.map(violationsOf)
+  const threshold = unit.request.complianceThreshold
+  const refusals = broken.map((violations, i) => {
+    const value = score(examinations[i] as Examination)
+    return violations.filter(({ hard }) => hard || (value !== null && value < threshold))
+  })
+  if (refusals.length > 0 && refusals.every((violations) => violations.length > 0)) return { kind: 'violates', violations: refusals[0] as Violation[] }
+  const doubts = doubtsOf(unit, diagnosis, corrections, examinations)
+  return doubts.length > 0 ? { kind: 'undetermined', doubts } : { kind: 'compliant' }
+}
+
+/** The weighted share of the applicable articles that are proved, 0..1; null when no hard article applies. */
+export function score({ proofs }: Examination): number | null {
+  if (!proofs.some(({ article }) => article.hard)) return null
+  const weigh = (some: Examination['proofs']) => some.reduce((sum, { article }) => sum + article.weight, 0)
+  return weigh(proofs.filter(({ proof }) => proof.answer.kind === 'proved')) / weigh(proofs)
+}
+
+export function violationsOf({ proofs }: Examination): readonly Violation[] {
+  return proofs.flatMap(({ article, proof }) =>
+    proof.answer.kind === 'refuted' ? [{ article: article.id, principle: article.principle, text: article.text, hard: article.hard, counterexample: proof.answer.counterexample }] : [],
+  )
+}
+
+function doubtsOf(unit: SemanticUnit, diagnosis: Diagnosis, corrections: readonly Correction[], examinations: readonly Examination[]): readonly Doubt[] {
+  const doubts: Doubt[] = []
+  const first = corrections[0]
+  if (diagnosis.kind === 'ambiguous') {
+    doubts.push({ about: 'ambiguous', message: `${diagnosis.between.join(' and ')} read the text differently`, remedy: 'say what the shown request shall be decided as (`context.examples`), or reword the sentence' })
+  }
+  if (diagnosis.kind === 'unexplained') doubts.push({ about: 'diagnosis', message: diagnosis.because, remedy: 'correct the examples or reword the sentences that contradict them' })
+  if (diagnosis.kind === 'incomplete') doubts.push({ about: 'diagnosis', message: `a check gave no answer: ${diagnosis.because}`, remedy: 'simplify what it names, complete the example, or try again when the prover is available' })
+  for (const { sentence, because } of first?.unread ?? []) {
+    if (!rules(unit, sentence)) continue
+    doubts.push({ about: 'unread', message: `sentence ${sentence} was not read: ${because}`, remedy: `reword it, or mark it as explanation: \`"context": {"explanations": [${sentence}]}\`` })
+  }
+  if (first !== undefined && first.policy.rules.length === 0) {
+    doubts.push({ about: 'empty', message: 'no sentence permits or forbids anything', remedy: 'say who may or must not do what' })
+  }
+  for (const { article, proof } of examinations.flatMap(({ proofs }) => proofs)) {
+    if (article.hard && proof.answer.kind === 'unknown') doubts.push({ about: 'proof', message: `${article.id} is neither proved nor refuted: ${proof.answer.reason}`, remedy: 'simplify the rule that is named, or try again when the prover is available' })
+  }
+  const examination = examinations[0]
+  for (const principle of unit.request.principles) {
+    if (examination === undefined || examination.proofs.some(({ article }) => article.principle === principle)) continue
+    const missing = [...new Set(examination.inapplicable.filter(({ article }) => article.principle === principle).flatMap((each) => each.missing))]
+    doubts.push({ about: 'principle', message: `the principle ${principle} binds nothing in this schema`, remedy: `annotate the schema with ${missing.map((concept) => `@concept("${concept}")`).join(', ')}, or do not name the principle` })
+  }
+  if (unit.request.consensusRequired && first !== undefined && first.independentWitnesses < 2) {
+    doubts.push({ about: 'consensus', message: `consensus was required and ${first.independentWitnesses} reader has read every sentence`, remedy: 'reword the sentences that only one reader has read, or do not require consensus' })
+  }
+  if (unit.request.multiModelValidation) {
+    doubts.push({ about: 'models', message: 'validation by several language models was required and none is configured', remedy: 'leave out `requirements.multi_model_validation`' })
+  }
+  return doubts
+}

@@ -1,0 +1,94 @@
+import type { BoundArticle, Inapplicable } from './constitution/article.ts'
+import { judge, score, type Examination, type Verdict } from './compliance/judge.ts'
+import type { Certificate } from './certificate/statement.ts'
+import type { PolicySet } from './policy/policy.ts'
+import { semanticHash } from './policy/semantic-hash.ts'
+import type { Schema } from './policy/schema.ts'
+import type { Proof } from './proof/proof.ts'
+import type { Instruments } from './stabilizers/table.ts'
+import { correct, type Correction } from './syndrome/correct.ts'
+import { decode, type Diagnosis } from './syndrome/decode.ts'
+import { measure, syndromeOf, type Measurement, type Syndrome } from './syndrome/measure.ts'
+import type { Candidate } from './synthesis/candidate.ts'
+import type { SemanticUnit } from './unit/semantic-unit.ts'
+
+/** What generation may do to the world. Everything else it calls is pure. */
+export type Capabilities = Examining & {
+  /** Asks every synthesizer for a candidate; may call other processes. */
+  readonly propose: (unit: SemanticUnit) => Promise<readonly Candidate[]>
+  /** Judges the evidence again and signs what it judged; null when its own verdict is not compliant. */
+  readonly certify: (evidence: Evidence) => Promise<Certificate>
+  /** Stores the whole generation and appends its digests to the ledger, both or neither. */
+  readonly append: (generation: Generation) => Promise<LedgerReceipt | null>
+}
+
+/** What it takes to examine candidates: Cedar, the prover, and the constitution bound to the unit's schema. */
+export type Examining = Instruments & {
+  readonly bound: { readonly bound: readonly BoundArticle[]; readonly inapplicable: readonly Inapplicable[] }
+  readonly proveArticles: (policy: PolicySet, schema: Schema, articles: readonly BoundArticle[]) => Promise<readonly Proof[]>
+}
+
+/** From which the verdict follows, for whoever judges again. */
+export type Evidence = { readonly unit: SemanticUnit; readonly candidates: readonly Candidate[] }
+
+/** Where a generation stands in the ledger: entry number, from 0, and the tree's root after it (RFC 6962, hex). */
+export type LedgerReceipt = { readonly index: number; readonly root: string }
+
+/** Everything between a request and its certificate: what is stored, shown, explained and replayed. */
+export type Generation = Assessment & {
+  readonly unit: SemanticUnit
+  readonly candidates: readonly Candidate[]
+  /** Null unless compliant. */
+  readonly certificate: Certificate | null
+}
+
+export type Assessment = {
+  readonly measurements: readonly Measurement[]
+  readonly syndrome: Syndrome
+  readonly diagnosis: Diagnosis
+  /** The first is the policy that goes on; there are several only while the text is ambiguous. */
+  readonly corrections: readonly [Correction, ...Correction[]]
+  readonly semanticHash: string
+  readonly examination: Examination
+  /** 0..1; null when no hard article applies. */
+  readonly score: number | null
+  readonly verdict: Verdict
+}
+
+/**
+ * From a governance request to a certified policy, or to the reason why there is none.
+ *
+ *     Request → SemanticUnit → Candidate[] → Measurement[] → Syndrome → Diagnosis → Policy → Proof[] → Verdict → Certificate → LedgerEntry
+ *              toUnit         propose       measure                    decode      correct  prove     judge     certify       append
+ *
+ * @returns The generation, and its place in the ledger (null where there is none).
+ * @throws {Failure} when a step could not be carried out. A refusal is not a failure: it is a verdict, stored like any other.
+ */
+export async function generate(unit: SemanticUnit, can: Capabilities): Promise<{ generation: Generation; ledger: LedgerReceipt | null }> {
+  const candidates = await can.propose(unit)
+  const assessment = await assess({ unit, candidates }, can)
+  const certificate = assessment.verdict.kind === 'compliant' ? await can.certify({ unit, candidates }) : null
+  const generation = { unit, candidates, ...assessment, certificate }
+  return { generation, ledger: await can.append(generation) }
+}
+
+/** From candidates to a verdict: what generation does before it asks for a certificate, and the certifier does again before it signs. */
+export async function assess({ unit, candidates }: Evidence, can: Examining): Promise<Assessment> {
+  const measurements = await measure(unit, candidates, can)
+  const syndrome = syndromeOf(measurements)
+  const diagnosis = decode(measurements, candidates)
+  const corrections = correct(unit, candidates, diagnosis)
+  const examinations = await Promise.all(corrections.map(({ policy }) => examine(policy, unit.schema, can)))
+  const verdict = judge(unit, diagnosis, corrections, examinations)
+  const [correction, ...others] = corrections
+  const [examination] = examinations
+  if (correction === undefined || examination === undefined) throw new Error('a unit without readers cannot be assessed')
+  return { measurements, syndrome, diagnosis, corrections: [correction, ...others], semanticHash: semanticHash(correction.policy.rules, unit.schema), examination, score: score(examination), verdict }
+}
+
+/** Every article that the schema binds, proved, refuted or unknown for one policy. */
+export async function examine(policy: PolicySet, schema: Schema, can: Pick<Examining, 'bound' | 'proveArticles'>): Promise<Examination> {
+  const { bound, inapplicable } = can.bound
+  const proofs = await can.proveArticles(policy, schema, bound)
+  return { proofs: bound.map(({ article }, i) => ({ article, proof: proofs[i] as Proof })), inapplicable }
+}

@@ -1,0 +1,45 @@
+import type { Candidate } from '#core/synthesis/candidate.ts'
+import type { Measurement } from './measure.ts'
+
+/** A candidate that is blamed, and the check that shows why. */
+export type Fault = { readonly candidate: number; readonly method: string; readonly shownBy: string; readonly evidence: unknown }
+
+export type Diagnosis =
+  /** Nothing fired. */
+  | { readonly kind: 'clean' }
+  /** Faults that account for everything that fired; the blamed candidates say nothing from here on. */
+  | { readonly kind: 'explained'; readonly faults: readonly Fault[] }
+  /** Two readers that nothing else contradicts disagree: a question for the author, never a vote. `disagreement` shows a request. */
+  | { readonly kind: 'ambiguous'; readonly between: readonly string[]; readonly disagreement: unknown }
+  /** A check that had something to look at gave no answer: whatever else fired, nobody can be cleared. */
+  | { readonly kind: 'incomplete'; readonly because: string }
+  /** No set of faults that leaves a reader standing accounts for what fired. */
+  | { readonly kind: 'unexplained'; readonly because: string }
+
+/**
+ * Finds who is to blame for what fired.
+ *
+ * Only a check that looks at a single candidate can blame it (it does not parse, may fail, contradicts an example). Once those are set
+ * aside, two readers that still disagree are a tie: with two witnesses nothing says which one is right. Weights and larger sets of
+ * mechanisms are not part of this decoder.
+ */
+export function decode(measurements: readonly Measurement[], candidates: readonly Candidate[]): Diagnosis {
+  const fired = measurements.filter(({ outcome }) => outcome.value === -1)
+  const silent = measurements.find(({ outcome }) => outcome.value === 0 && outcome.why === 'failed')
+  if (silent !== undefined && silent.outcome.value === 0) return { kind: 'incomplete', because: `${silent.stabilizer}: ${silent.outcome.because}` }
+  if (fired.length === 0) return { kind: 'clean' }
+
+  const faults = fired.flatMap(({ stabilizer, candidates: [only, ...others], outcome }) =>
+    only === undefined || others.length > 0 || outcome.value !== -1 ? [] : [{ candidate: only, method: (candidates[only] as Candidate).method, shownBy: stabilizer, evidence: outcome.evidence }],
+  )
+  const isBlamed = (candidate: number) => faults.some((fault) => fault.candidate === candidate)
+  const standing = candidates.filter((candidate, i) => candidate.readsText && !isBlamed(i))
+  if (standing.length === 0) {
+    return { kind: 'unexplained', because: `no reader is left: ${[...new Set(faults.map(({ method, shownBy }) => `${method} (${shownBy})`))].join(', ')}` }
+  }
+  const open = fired.find(({ candidates: pair }) => pair.length > 1 && !pair.some(isBlamed))
+  if (open !== undefined && open.outcome.value === -1) {
+    return { kind: 'ambiguous', between: open.candidates.map((i) => (candidates[i] as Candidate).method), disagreement: open.outcome.evidence }
+  }
+  return { kind: 'explained', faults }
+}
