@@ -1,0 +1,56 @@
+import { describe } from '#core/compliance/explain.ts'
+import type { Generation } from '#core/generate.ts'
+import { renderNorm } from './english.ts'
+
+export type Section = { readonly title: string; readonly content: string; readonly constitutionalBasis: readonly string[] }
+
+export type PolicyDocument = { readonly title: string; readonly sections: readonly Section[]; readonly markdown: string }
+
+/**
+ * The document that people read, rendered from the verified meaning and never the other way round. Deterministic: it holds no clock and
+ * no measurement. Each section names the articles of the constitution that it rests on.
+ */
+export function renderDocument(generation: Omit<Generation, 'certificate'>): PolicyDocument {
+  const { unit, corrections: [{ norms, policy, unread, independentWitnesses }], examination, verdict, diagnosis } = generation
+  const articles = (kinds: readonly string[]) => examination.proofs.filter(({ article }) => kinds.includes(article.kind)).map(({ article }) => article.id)
+  const byModality = (modality: string) =>
+    norms.filter((norm) => norm.modality === modality).map((norm) => `${norm.id}. ${capital(renderNorm(norm))}.\n   > ${norm.source}`)
+  const total = examination.proofs.length + examination.inapplicable.length
+
+  const sections: Section[] = [
+    { title: 'Purpose', content: `${unit.request.title}.${unit.request.stakeholders.length === 0 ? '' : ` For: ${unit.request.stakeholders.join(', ')}.`}`, constitutionalBasis: [] },
+    {
+      title: 'Constitutional basis',
+      content: [
+        `${examination.proofs.length} of ${total} articles apply.`,
+        ...examination.proofs.map(({ article, proof }) => `- ${article.id}: ${proof.answer.kind}. ${article.text}`),
+        ...examination.inapplicable.map(({ article, missing }) => `- ${article.id}: does not apply; the schema has nothing for ${missing.join(', ')}`),
+      ].join('\n'),
+      constitutionalBasis: examination.proofs.map(({ article }) => article.id),
+    },
+    { title: 'Permissions', content: paragraphs(byModality('permit'), 'Nothing is permitted.'), constitutionalBasis: articles(['never-permit', 'must-permit', 'independent-of']) },
+    { title: 'Prohibitions', content: paragraphs(byModality('forbid'), 'Nothing is forbidden beyond what is not permitted: what no rule permits is denied.'), constitutionalBasis: articles(['never-permit']) },
+    { title: 'Obligations', content: paragraphs(byModality('oblige'), 'None.'), constitutionalBasis: articles(['must-record']) },
+    { title: 'What was not understood', content: paragraphs(unread.map(({ sentence, text, because }) => `- Sentence ${sentence}, “${text}”: ${because}`), 'Nothing was left unread.'), constitutionalBasis: [] },
+    { title: 'Enforceable rules', content: `\`\`\`cedar\n${policy.text}\`\`\``, constitutionalBasis: articles(['never-error']) },
+    {
+      title: 'Evidence',
+      content: [
+        `Verdict: ${verdict.kind}. Readers that read every sentence: ${independentWitnesses}. Diagnosis: ${diagnosis.kind}.`,
+        ...(verdict.kind === 'violates' ? verdict.violations.map(({ article, counterexample }) => `- ${article} is broken by: ${describe(counterexample)}`) : []),
+        ...(verdict.kind === 'undetermined' ? verdict.doubts.map(({ message, remedy }) => `- ${capital(message)}. To settle it: ${remedy}.`) : []),
+      ].join('\n'),
+      constitutionalBasis: [],
+    },
+  ]
+  const markdown = [`# ${unit.request.title}`, ...sections.map(({ title, content }, i) => `## ${i + 1}. ${title}\n\n${content}`)].join('\n\n')
+  return { title: unit.request.title, sections, markdown: `${markdown}\n` }
+}
+
+function paragraphs(items: readonly string[], none: string): string {
+  return items.length === 0 ? none : items.join('\n')
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
