@@ -1,0 +1,69 @@
+import { readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { sha256 } from '#core/canonical.ts'
+import { Failure } from '#core/failure.ts'
+import type { Database } from './connect.ts'
+
+export type Migration = { readonly number: number; readonly name: string; readonly sql: string; readonly digest: string }
+
+/** Any two replicas that start together meet at this advisory lock. */
+const LOCK = 0x61636773 // 'acgs'
+
+/** The migrations of a folder in their order. Forward only: `0001_what_it_brings.sql`, whose first line says what and why. */
+export function readMigrations(folder: string): readonly Migration[] {
+  const migrations = readdirSync(folder)
+    .filter((name) => name.endsWith('.sql'))
+    .sort()
+    .map((name) => {
+      const sql = readFileSync(join(folder, name), 'utf8')
+      return { number: Number(/^(\d{4})_[a-z0-9_]+\.sql$/.exec(name)?.[1]), name, sql, digest: sha256(sql) }
+    })
+  for (const [at, { number, name }] of migrations.entries()) {
+    if (Number.isNaN(number)) throw refused(`\`${name}\` is not named like \`0001_what_it_brings.sql\``)
+    if (number === migrations[at - 1]?.number) throw refused(`\`${name}\` has the number of \`${migrations[at - 1]?.name}\``)
+  }
+  return migrations
+}
+
+/**
+ * Brings a database up to date: all that is missing, in one transaction, or nothing.
+ *
+ * What a newer release has already applied is left alone: the release before keeps working while the next one rolls out.
+ *
+ * @returns the names applied now, in order.
+ * @throws {Failure} `DATABASE_UNAVAILABLE` when a migration was changed after it was applied, comes too late in the order, or fails.
+ */
+export async function migrate(db: Database, migrations: readonly Migration[]): Promise<readonly string[]> {
+  return db.transaction(async (tx) => {
+    await tx.query('set local statement_timeout = 0')
+    await tx.query('select pg_advisory_xact_lock($1)', [LOCK])
+    await tx.query(
+      `create table if not exists schema_migrations (
+         number integer primary key, name text not null, digest text not null, applied_at timestamptz not null default now())`,
+    )
+    const { rows } = await tx.query<{ number: number; digest: string }>('select number, digest from schema_migrations order by number')
+    const applied = new Map(rows.map((row) => [row.number, row.digest]))
+    const newest = Math.max(0, ...applied.keys())
+
+    const now: string[] = []
+    for (const { number, name, sql, digest } of migrations) {
+      const before = applied.get(number)
+      if (before === digest) continue
+      if (before !== undefined) throw refused(`\`${name}\` was changed after this database applied it; restore it and add a new migration instead`)
+      if (number < newest) throw refused(`\`${name}\` comes too late: this database is already at ${newest}; give it a higher number`)
+      try {
+        await tx.query(sql)
+      } catch (cause) {
+        throw refused(`\`${name}\` failed: ${(cause as Error).message}`, cause)
+      }
+      await tx.query('insert into schema_migrations (number, name, digest) values ($1, $2, $3)', [number, name, digest])
+      now.push(name)
+    }
+    return now
+  })
+}
+
+function refused(message: string, cause?: unknown): Failure {
+  return new Failure('DATABASE_UNAVAILABLE', `migration ${message}`, { cause })
+}
