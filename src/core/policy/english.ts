@@ -21,7 +21,7 @@ export function renderNorm(norm: Norm): string {
   switch (norm.modality) {
     case 'permit': return `${who} may ${does} ${what}${conditions}`
     case 'forbid': return norm.principals.length === 0 ? `nobody may ${does} ${what}${conditions}` : `${who.replace('every', 'no')} may ${does} ${what}${conditions}`
-    case 'oblige': return `whenever ${who} may ${does} ${what}${conditions}: ${norm.obligation}`
+    case 'oblige': return `${norm.principals.length === 0 ? 'whoever' : `a ${noun(norm.principals, 'principal')} who`} does ${does} ${what}${conditions}, must see to it: ${norm.obligation}`
   }
 }
 
