@@ -1,0 +1,170 @@
+import type { Schema } from '#core/policy/schema.ts'
+import { lexiconOf } from './lexicon.ts'
+import { lemmas } from './morphology.ts'
+import type { Sentence } from './semantic-unit.ts'
+
+/**
+ * The sentences of a description, numbered from 1, with exact offsets: `description.slice(start, end) === text`.
+ *
+ * A sentence ends at `.`, `!` or `?` before white space (not behind an abbreviation), at an empty line, and where a list item
+ * begins. A line that ends in a colon and the list below it are one sentence; `clausesOf` takes it apart. Clauses joined by
+ * semicolons stay together.
+ */
+export function sentencesOf(description: string, schema: Schema, explanations: readonly number[]): Sentence[] {
+  return blocks(description)
+    .flatMap(({ start, end, isList }) => (isList ? [{ start, end }] : split(description, start, end)))
+    .map(({ start, end }) => trim(description, start, end))
+    .filter(({ start, end }) => /[\p{L}\p{N}]/u.test(description.slice(start, end)))
+    .map(({ start, end }, index) => {
+      const text = description.slice(start, end)
+      const number = index + 1
+      return { number, text, start, end, mayRule: mayRule(text, schema), isExplanation: explanations.includes(number) }
+    })
+}
+
+/**
+ * What a sentence says one after the other: itself, its parts between semicolons, or, for a list below an introduction
+ * ("Nurses may:"), the introduction with each item. A sentence is read when every one of these is.
+ */
+export function clausesOf(text: string): readonly string[] {
+  const lines = text.split('\n')
+  const isItem = (line: string) => ITEM.test(line)
+  const first = lines.findIndex(isItem)
+  if (first > 0 && lines.slice(0, first).join(' ').trim().endsWith(':')) {
+    const intro = lines.slice(0, first).join(' ').trim().slice(0, -1)
+    const items: string[] = []
+    for (const line of lines.slice(first)) {
+      if (isItem(line)) items.push(line.replace(ITEM, '').trim())
+      else items[items.length - 1] += ` ${line.trim()}`
+    }
+    const last = items.length - 1
+    return items.map((item, index) => `${intro} ${item.replace(index === last ? /[.;,]+$/ : /(?:[.;,]|[;,]? and|[;,]? or)+$/, '')}`)
+  }
+  const parts = outsideQuotes(text, ';')
+  return parts.length > 1 ? parts.map((part) => part.trim().replace(/^(?:and|but) /i, '')).filter((part) => part !== '' && part !== '.') : [text]
+}
+
+/** `- `, `* `, `• `, `1. `, `2) `, `(a) `. */
+const ITEM = /^[ \t]*(?:[-*•‣–]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)])[ \t]+/
+
+type Span = { readonly start: number; readonly end: number }
+
+/** Paragraphs, headings and list items; a list with its introduction is one block. */
+function blocks(text: string): (Span & { isList: boolean })[] {
+  const found: (Span & { isList: boolean })[] = []
+  let open: { start: number; end: number; isList: boolean; kind: 'prose' | 'item' | 'list' } | null = null
+  const close = () => {
+    if (open !== null) found.push({ start: open.start, end: open.end, isList: open.kind === 'list' })
+    open = null
+  }
+  let blankBefore = false
+  for (const { start, end } of lines(text)) {
+    const line = text.slice(start, end)
+    if (line.trim() === '') {
+      blankBefore = true
+      continue
+    }
+    const item = ITEM.exec(line)
+    const intro = open !== null && text.slice((open as Span).start, (open as Span).end).trimEnd().endsWith(':')
+    if (open !== null && (open as { kind: string }).kind !== 'item' && item !== null && (intro || (open as { kind: string }).kind === 'list')) {
+      const before = open as { start: number; kind: 'prose' | 'item' | 'list' }
+      if (before.kind === 'prose' && /[.!?]\s/.test(text.slice(before.start, start).replace(/\s+$/, ''))) {
+        // Prose before the introduction stays apart from it.
+        const body = split(text, before.start, start)
+        const last = body.pop() as Span
+        found.push(...body.map((span) => ({ ...span, isList: false })))
+        open = { start: trim(text, last.start, last.end).start, end, isList: true, kind: 'list' }
+      } else open = { start: before.start, end, isList: true, kind: 'list' }
+    } else if (item !== null) {
+      close()
+      open = { start: start + item[0].length, end, isList: false, kind: 'item' }
+    } else if (blankBefore || open === null || /^\s*#{1,6}\s/.test(line)) {
+      close()
+      open = { start, end, isList: false, kind: 'prose' }
+      if (/^\s*#{1,6}\s/.test(line)) close()
+    } else open = { ...(open as { start: number; end: number; isList: boolean; kind: 'prose' | 'item' | 'list' }), end }
+    blankBefore = false
+  }
+  close()
+  return found
+}
+
+function lines(text: string): Span[] {
+  const found: Span[] = []
+  let start = 0
+  for (const match of text.matchAll(/\r\n|\n|\r|\u2028|\u2029/g)) {
+    found.push({ start, end: match.index })
+    start = match.index + match[0].length
+  }
+  found.push({ start, end: text.length })
+  return found
+}
+
+const ABBREVIATION = /(?:^|[\s(])(?:e\.g|i\.e|cf|vs|approx|incl|excl|Dr|Mr|Mrs|Ms|Prof|St|No|Nos|Art|Sec|Fig|Inc|Ltd|Co|resp|p|pp|[A-Z]|etc)\.$/
+
+function split(text: string, from: number, to: number): Span[] {
+  const found: Span[] = []
+  let start = from
+  let quote: string | null = null
+  for (let at = from; at < to; at++) {
+    const char = text[at] as string
+    if (quote !== null) {
+      if (char === quote) quote = null
+      continue
+    }
+    // A quotation that never ends is no quotation.
+    if (char === '"' && text.indexOf('"', at + 1) !== -1 && text.indexOf('"', at + 1) < to) quote = '"'
+    if (char === '“' && text.indexOf('”', at) !== -1 && text.indexOf('”', at) < to) quote = '”'
+    if (!/[.!?]/.test(char)) continue
+    let end = at + 1
+    while (end < to && /[.!?)"”’']/.test(text[end] as string)) end++
+    if (end < to && !/\s/.test(text[end] as string)) continue
+    const next = text.slice(end, to).trimStart()
+    if (char === '.' && ABBREVIATION.test(text.slice(start, at + 1))) {
+      const isNumber = /(?:No|Nos|Art|Sec|Fig|p|pp)\.$/.test(text.slice(start, at + 1))
+      if (isNumber ? /^\d/.test(next) : !(/etc\.$/.test(text.slice(start, at + 1)) && /^\p{Lu}/u.test(next))) continue
+    }
+    found.push({ start, end })
+    start = end
+    at = end - 1
+  }
+  found.push({ start, end: to })
+  return found
+}
+
+function trim(text: string, start: number, end: number): Span {
+  const slice = text.slice(start, end)
+  const lead = slice.length - slice.trimStart().length
+  return { start: start + lead, end: start + Math.max(lead, slice.trimEnd().length) }
+}
+
+function outsideQuotes(text: string, separator: string): string[] {
+  const parts = ['']
+  let isQuoted = false
+  for (const char of text) {
+    if (/["“”]/.test(char)) isQuoted = !isQuoted
+    if (char === separator && !isQuoted) parts.push('')
+    else parts[parts.length - 1] += char
+  }
+  return parts
+}
+
+const RULING = new Set(
+  (
+    'may can could must shall should will would ought need needs might cannot only not never no nobody none nor neither without unless except ' +
+    'allow permit forbid prohibit deny grant restrict limit reserve entitle authorize authorise enable block ban bar prevent refuse revoke require oblige ' +
+    'mandatory compulsory optional right access accessible permission responsible ensure duty bound supposed expected free able unable ' +
+    'exclude exempt disallow reject let stop keep subject available privilege approve approval consent log notify record'
+  ).split(' '),
+)
+
+/** Generous on purpose: what is left unread and may rule makes the whole request undetermined. */
+function mayRule(text: string, schema: Schema): boolean {
+  const lexicon = lexiconOf(schema)
+  const words = text.match(/[\p{L}\p{N}_]+(?:['’][\p{L}]+)?/gu) ?? []
+  const isHeading = /^#{1,6}\s/.test(text)
+  return words.some((word) => {
+    if (/n['’]t$/i.test(word) || lemmas(word.replace(/['’].*$/, '')).some((form) => RULING.has(form))) return true
+    return !isHeading && lexicon.isVerb([word.replace(/['’].*$/, '')])
+  })
+}
