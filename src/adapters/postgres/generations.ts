@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+
+import { z } from 'zod'
+
+import { canonical, digest, type Json } from '#core/canonical.ts'
+import { Failure } from '#core/failure.ts'
+import type { Queryable } from './connect.ts'
+import { digestOfRow, GENERATION_COLUMNS, GenerationRow } from './generation-row.ts'
+import { append, type Receipt } from './ledger.ts'
+
+export type { GenerationRow } from './generation-row.ts'
+
+/** A generation in a list: everything but the long bodies. */
+export type GenerationSummary = Omit<GenerationRow, (typeof BODIES)[number]>
+
+export type GenerationFilters = {
+  readonly verdict?: GenerationRow['verdict']
+  /** Id of an article that was violated. */
+  readonly article?: string
+  /** Id of a principle that the author named. */
+  readonly principle?: string
+  readonly priority?: GenerationRow['priority']
+  /** Whose; without it, everybody's. */
+  readonly userId?: string
+  /** Created at or after. */
+  readonly from?: Date
+  /** Created before. */
+  readonly to?: Date
+  /** 1..200, 50 by default. */
+  readonly limit?: number
+  /** From the page before. */
+  readonly cursor?: string
+}
+
+const BODIES = ['policy_content', 'context', 'model_consensus_data', 'certificate', 'request', 'evidence'] as const
+const SUMMARY_COLUMNS = GENERATION_COLUMNS.filter((column) => !(BODIES as readonly string[]).includes(column))
+const SummaryRow = GenerationRow.omit({ policy_content: true, context: true, model_consensus_data: true, certificate: true, request: true, evidence: true })
+const LIMIT_MAX = 200
+
+/**
+ * Stores a generation whole and appends its digests to the ledger, both in the caller's transaction.
+ *
+ * @returns its place in the ledger; for a `generation_id` that is already stored, the place it has had since then, and nothing changes.
+ * @throws {Failure} `REQUEST_MALFORMED` when a text holds U+0000, which PostgreSQL cannot store.
+ */
+export async function recordGeneration(tx: Queryable, generation: GenerationRow): Promise<Receipt> {
+  const row = GenerationRow.parse(generation)
+  const documents = new Set(['stakeholders', 'constitutional_principles', 'context', 'model_consensus_data', 'recommendations', 'certificate', 'request', 'evidence'])
+  const values = GENERATION_COLUMNS.map((column) => {
+    const value = row[column]
+    if (documents.has(column)) return value === null ? null : storable(column, canonical(value))
+    return typeof value === 'string' ? storable(column, value) : value
+  })
+  const inserted = await tx.query(
+    `insert into policy_generations (${GENERATION_COLUMNS.join(', ')}, status)
+     values (${GENERATION_COLUMNS.map((_, at) => `$${at + 1}`).join(', ')}, 'completed')
+     on conflict (generation_id) do nothing`,
+    values,
+  )
+  if (inserted.rowCount === 0) return receiptOf(tx, row.generation_id)
+
+  const { generation_id, certificate_id, certificate, verdict, request, evidence, created_at } = row
+  return append(tx, {
+    kind: `generation.${verdict}`,
+    at: created_at.toISOString(),
+    subject: { generation: generation_id, ...(certificate_id === null ? {} : { certificate: certificate_id }) },
+    digests: {
+      generation: digestOfRow(row),
+      request: digest(request),
+      evidence: digest(evidence),
+      ...(certificate === null ? {} : { certificate: digest(certificate) }),
+    },
+  })
+}
+
+/** The newest first. `next` is the cursor of the page after this one; null on the last. */
+export async function listGenerations(db: Queryable, filters: GenerationFilters = {}): Promise<{ generations: readonly GenerationSummary[]; next: string | null }> {
+  const limit = Math.min(Math.max(filters.limit ?? 50, 1), LIMIT_MAX)
+  const conditions: string[] = []
+  const values: unknown[] = []
+  const where = (value: unknown, condition: (parameter: string) => string) => {
+    if (value === undefined) return
+    values.push(value)
+    conditions.push(condition(`$${values.length}`))
+  }
+  where(filters.verdict, (p) => `verdict = ${p}`)
+  where(filters.article, (p) => `violated_articles @> array[${p}::text]`)
+  where(filters.principle, (p) => `constitutional_principles ? ${p}`)
+  where(filters.priority, (p) => `priority = ${p}`)
+  where(filters.userId, (p) => `user_id = ${p}`)
+  where(filters.from, (p) => `created_at >= ${p}`)
+  where(filters.to, (p) => `created_at < ${p}`)
+  if (filters.cursor !== undefined) {
+    const { at, id } = readCursor(filters.cursor)
+    values.push(at, id)
+    conditions.push(`(created_at, generation_id) < ($${values.length - 1}::timestamptz, $${values.length}::text)`)
+  }
+  const { rows } = await db.query(
+    `select ${SUMMARY_COLUMNS.join(', ')} from policy_generations
+     ${conditions.length === 0 ? '' : `where ${conditions.join(' and ')}`}
+     order by created_at desc, generation_id desc limit ${limit + 1}`,
+    values,
+  )
+  const generations = rows.slice(0, limit).map((row) => SummaryRow.parse(row))
+  const last = generations.at(-1)
+  return { generations, next: rows.length > limit && last !== undefined ? writeCursor(last) : null }
+}
+
+/** One generation whole, with its place in the ledger; null when there is none of that id. */
+export async function readGeneration(db: Queryable, generationId: string): Promise<(GenerationRow & { readonly ledger: Receipt }) | null> {
+  if (generationId.includes('\0')) return null
+  const { rows } = await db.query(`select ${GENERATION_COLUMNS.join(', ')} from policy_generations where generation_id = $1`, [generationId])
+  if (rows[0] === undefined) return null
+  return { ...GenerationRow.parse(rows[0]), ledger: await receiptOf(db, generationId) }
+}
+
+async function receiptOf(db: Queryable, generationId: string): Promise<Receipt> {
+  const { rows } = await db.query<{ index: string; root: Buffer }>('select index, root from ledger_entries where subject = $1 order by index limit 1', [generationId])
+  if (rows[0] === undefined) throw new Failure('LEDGER_CORRUPT', `generation \`${generationId}\` is not in the ledger; run \`acgs ledger verify\``)
+  return { index: Number(rows[0].index), root: rows[0].root.toString('hex') }
+}
+
+/** The same instant and id that the order uses, so that a page begins after the last row even when rows share an instant. */
+const Cursor = z.tuple([z.iso.datetime(), z.string().min(1).max(200)])
+
+function writeCursor({ created_at, generation_id }: GenerationSummary): string {
+  return Buffer.from(JSON.stringify([created_at.toISOString(), generation_id])).toString('base64url')
+}
+
+function readCursor(cursor: string): { at: string; id: string } {
+  try {
+    const [at, id] = Cursor.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()))
+    assert(!id.includes('\0'))
+    return { at, id }
+  } catch (cause) {
+    throw new Failure('REQUEST_MALFORMED', 'the cursor is not one that a page of this list gave; leave it out to begin at the newest', { cause })
+  }
+}
+
+function storable(column: string, text: string): string {
+  if (text.includes('\0') || /(?<!\\)(\\\\)*\\u0000/.test(text)) {
+    throw new Failure('REQUEST_MALFORMED', `\`${column}\` holds the character U+0000, which cannot be stored; remove it`)
+  }
+  return text
+}
