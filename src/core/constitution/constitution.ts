@@ -100,6 +100,8 @@ export type Constitution = {
   readonly clauses: readonly Clause[]
   /** SHA-256 of the document's canonical bytes (RFC 8785), 64 hex digits: comments and layout do not matter, every value does. */
   readonly digest: string
+  /** The document as a value: `parseConstitution(canonical(document))` gives this constitution again. */
+  readonly document: unknown
 }
 
 const CHARACTERS_MAX = 1_000_000
@@ -125,6 +127,7 @@ export function parseConstitution(yamlText: string): Constitution {
     principles: principles.map(({ articles: _, ...principle }) => principle),
     clauses: principles.flatMap((principle) => principle.articles.map((article) => clauseOf(principle, article))),
     digest: digestOf(document),
+    document,
   }
 }
 
