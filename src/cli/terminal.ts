@@ -1,0 +1,89 @@
+import { readFileSync, writeSync } from 'node:fs'
+import { Command } from 'commander'
+import type { z } from 'zod'
+import { Failure, type FailureCode } from '#core/failure.ts'
+import { parseJson } from '#http/json.ts'
+import { parseInput } from '#http/parse.ts'
+
+/** Exit statuses that scripts rely on. */
+export const EXIT = { yes: 0, failed: 1, usage: 2, no: 3, undetermined: 4 } as const
+
+/** What a command found: one JSON document, the same for people, and the exit status that says it. */
+export type Answer = { readonly json: unknown; readonly text: string; readonly exit: number }
+
+/** Bad input exits 2; everything else that is a Failure exits 1. */
+const USAGE: ReadonlySet<FailureCode> = new Set([
+  'REQUEST_MALFORMED', 'REQUEST_TOO_LARGE', 'PRINCIPLE_UNKNOWN', 'DOMAIN_UNKNOWN', 'SCHEMA_INVALID', 'POLICY_INVALID', 'ENTITIES_INVALID',
+  'CONSTITUTION_INVALID', 'CONFIG_INVALID', 'FILE_UNREADABLE', 'KEY_INVALID', 'NOT_FOUND', 'UNSUPPORTED_CONSTRUCT',
+])
+
+/** A command with what every command has: `--json`, `--quiet`, an example in its help. */
+export function newCommand(name: string, description: string, example: string): Command {
+  return new Command(name)
+    .description(description)
+    .option('--json', 'one JSON document on standard output, nothing else')
+    .option('--quiet', 'no progress and no explanation, only the exit status and what was asked for')
+    .addHelpText('after', `\nExample:\n  ${example}\n\nExit status: 0 yes · 3 a true answer that is no · 4 undetermined · 2 bad input or usage · 1 the operation failed`)
+    .showHelpAfterError('(run with --help for an example)')
+    .exitOverride()
+}
+
+/** Prints an answer and leaves with its status. */
+export function finish(answer: Answer, options: { json?: boolean; quiet?: boolean }): void {
+  if (options.json) write(1, `${JSON.stringify(answer.json, null, 2)}\n`)
+  else if (!options.quiet && answer.text !== '') write(1, `${answer.text}\n`)
+  process.exitCode = answer.exit
+}
+
+/** Prints why the operation could not be carried out, one sentence and every place, and says with which status to leave. */
+export function report(error: unknown, options: { json?: boolean }): number {
+  const exit = error instanceof Failure && USAGE.has(error.code) ? EXIT.usage : EXIT.failed
+  if (error instanceof Failure) {
+    if (options.json) write(1, `${JSON.stringify({ error: { code: error.code, message: error.message, problems: error.problems } }, null, 2)}\n`)
+    write(2, `acgs: ${error.message}\n`)
+    const shown = error.problems.filter(({ message }) => !error.message.includes(message))
+    for (const { place, message } of shown.slice(0, 20)) write(2, `  ${place}: ${message}\n`)
+  } else {
+    write(2, `acgs: a mistake of ours, please report it: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+  }
+  return exit
+}
+
+/** A note on standard error, when someone is watching. */
+export function progress(message: string, options: { json?: boolean; quiet?: boolean }): void {
+  if (!options.quiet && process.stderr.isTTY) write(2, `${message}\n`)
+}
+
+/** A file's text, or standard input's for `-`. @throws {Failure} `FILE_UNREADABLE` */
+export function readText(file: string): string {
+  return readBytes(file).toString('utf8')
+}
+
+/** A file's JSON in a schema's form, nothing lost. @throws {Failure} `REQUEST_MALFORMED` with every place that does not fit. */
+export function readShaped<S extends z.ZodType>(schema: S, file: string): z.output<S> {
+  const name = file === '-' ? 'standard input' : file
+  return parseInput(schema, parseJson(readBytes(file), name), name)
+}
+
+function readBytes(file: string): Buffer {
+  try {
+    return readFileSync(file === '-' ? 0 : file)
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    throw new Failure('FILE_UNREADABLE', `cannot read \`${file}\`: ${code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a folder' : message}`, { cause })
+  }
+}
+
+/** Synchronous, so that nothing is lost when the process leaves while a pipe is full. */
+function write(descriptor: 1 | 2, text: string): void {
+  const bytes = Buffer.from(text)
+  for (let done = 0; done < bytes.length; ) {
+    try {
+      done += writeSync(descriptor, bytes, done)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'EPIPE') return
+      if (code !== 'EAGAIN') throw error
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import { Command, CommanderError } from 'commander'
+import packageJson from '../package.json' with { type: 'json' }
+import { EXIT, report } from './cli/terminal.ts'
+
+/** Every command is loaded only when it is asked for: an answer on the command line should not wait for a web server to load. */
+const COMMANDS: { readonly [name: string]: () => Promise<{ command: () => Command }> } = {
+  serve: () => import('./cli/serve.ts'),
+  generate: () => import('./cli/generate.ts'),
+  synthesize: () => import('./cli/synthesize.ts'),
+  prove: () => import('./cli/prove.ts'),
+  decide: () => import('./cli/decide.ts'),
+  verify: () => import('./cli/verify.ts'),
+  constitution: () => import('./cli/constitution.ts'),
+  ledger: () => import('./cli/ledger.ts'),
+  config: () => import('./cli/config.ts'),
+  token: () => import('./cli/token.ts'),
+  reset: () => import('./cli/reset.ts'),
+}
+
+const program = new Command('acgs')
+  .description('From a governance request in plain language to an enforceable policy that is proven to obey a constitution.')
+  .version(packageJson.version, '--version')
+  .showHelpAfterError('(run with --help for what there is)')
+  .exitOverride()
+
+const args = process.argv.slice(2)
+const asked = args[0] === 'help' ? args[1] : args[0]
+const wanted = asked !== undefined && Object.hasOwn(COMMANDS, asked) ? [asked] : Object.keys(COMMANDS)
+try {
+  for (const name of wanted) program.addCommand((await (COMMANDS[name] as () => Promise<{ command: () => Command }>)()).command())
+  await program.parseAsync(args, { from: 'user' })
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.yes : EXIT.usage
+  else process.exitCode = report(error, { json: args.includes('--json') })
+}
