@@ -100,7 +100,7 @@ export type Constitution = {
   readonly clauses: readonly Clause[]
   /** SHA-256 of the document's canonical bytes (RFC 8785), 64 hex digits: comments and layout do not matter, every value does. */
   readonly digest: string
-  /** The document as a value: `parseConstitution(canonical(document))` gives this constitution again. */
+  /** The document as a value, as it was written, defaults left out: `parseConstitution(canonical(document))` gives this constitution again. */
   readonly document: unknown
 }
 
