@@ -1,0 +1,245 @@
+import { z } from 'zod'
+import { GenerateBody } from '#core/unit/request.ts'
+import type { Endpoint } from '#http/contract.ts'
+
+const Hash = z.string().regex(/^[0-9a-f]{16}$/)
+const Digest = z.string().regex(/^[0-9a-f]{64}$/)
+const Score = z.number().min(0).max(1).nullable()
+const Timestamp = z.iso.datetime()
+const VerdictName = z.enum(['certified', 'refused', 'undetermined'])
+
+const NotDefinedYet = (why: string) => z.null().describe(`Null: ${why}`)
+
+const Environment = z.strictObject({ principal: z.string(), action: z.string(), resource: z.string() })
+
+/** A request on which an article fails, with its entities: what `acgs decide --request` takes. */
+export const Counterexample = z.looseObject({
+  principal: z.string(),
+  action: z.string(),
+  resource: z.string(),
+  context: z.record(z.string(), z.unknown()),
+  entities: z.array(z.unknown()),
+})
+
+const Violation = z.strictObject({
+  article: z.string(),
+  principle: z.string(),
+  text: z.string(),
+  hard: z.boolean(),
+  summary: z.string().describe('The counterexample in one line'),
+  counterexample: Counterexample,
+})
+
+const Norm = z.strictObject({
+  id: z.string(),
+  sentence: z.number().int(),
+  source: z.string(),
+  modality: z.enum(['permit', 'forbid', 'oblige']),
+  meaning: z.string().describe('The norm in plain words, from its meaning and not from its source'),
+  principals: z.array(z.string()),
+  actions: z.array(z.string()),
+  resources: z.array(z.string()),
+  when: z.string().nullable().describe('Cedar condition that must hold'),
+  unless: z.string().nullable().describe('Cedar condition that must not hold'),
+  obligation: z.string().nullable(),
+})
+
+const Proof = z.strictObject({
+  article: z.string(),
+  principle: z.string(),
+  hard: z.boolean(),
+  answer: z.enum(['proved', 'refuted', 'unknown']),
+  reason: z.string().optional().describe('Why it is unknown'),
+  counterexample: Counterexample.optional(),
+  environments: z.array(Environment.extend({ answer: z.enum(['proved', 'refuted', 'unknown']) })),
+  engines: z.array(z.strictObject({ name: z.string(), version: z.string() })),
+  input_digest: Digest,
+})
+
+export const Unread = z.strictObject({ sentence: z.number().int(), text: z.string(), because: z.string(), may_rule: z.boolean() })
+export const Applicable = z
+  .strictObject({ articles: z.number().int(), of: z.number().int(), missing: z.array(z.strictObject({ article: z.string(), concepts: z.array(z.string()) })) })
+  .describe('How many articles of the constitution speak about this schema at all; whoever writes a schema could leave the annotations out')
+
+const Shared = {
+  generation_id: z.string(),
+  applicable: Applicable,
+  independent_witnesses: z.number().int().describe('Methods that really read every sentence; with one, nothing was cross-checked'),
+  norms: z.array(Norm),
+  unread: z.array(Unread),
+  cedar: z.string(),
+  schema: z.string(),
+  syndrome: z.array(z.strictObject({ stabilizer: z.string(), candidates: z.array(z.string()), value: z.union([z.literal(1), z.literal(0), z.literal(-1)]), because: z.string().optional(), evidence: z.unknown().optional() })),
+  diagnosis: z.looseObject({ kind: z.enum(['clean', 'explained', 'ambiguous', 'incomplete', 'unexplained']) }),
+  proofs: z.array(Proof),
+  constitutional_hash: Hash,
+  constitutional_digest: Digest.describe('SHA-256 of the document that is enforced'),
+  ledger: z.strictObject({ index: z.number().int(), root: Digest }).nullable(),
+}
+
+export const GenerateReply = z.strictObject({
+  generation_id: Shared.generation_id,
+  status: z.literal('completed'),
+  applicable: Shared.applicable,
+  policy_content: z.string().describe('The document, Markdown'),
+  policy: z.strictObject({
+    title: z.string(),
+    content: z.string(),
+    sections: z.array(z.strictObject({ title: z.string(), content: z.string(), constitutional_basis: z.array(z.string()) })),
+  }),
+  constitutional_compliance_score: Score.describe('Weighted share of the applicable articles that are proved; null when no hard article applies'),
+  confidence_score: NotDefinedYet('not calibrated yet'),
+  semantic_hash: Hash.describe('Of the normalised policy: equal hashes mean equal meaning over the same schema; the converse is for `acgs prove equivalent`'),
+  generation_time_ms: z.number(),
+  processing_time_ms: z.number(),
+  consensus_data: z.strictObject({
+    consensus_achieved: z.boolean().describe('At least two readers read every sentence, and are proved to mean the same'),
+    representations_count: z.number().int(),
+    corrections_applied: z.number().int().describe('Candidates that were set aside as faulty'),
+    semantic_diversity: NotDefinedYet('no defined meaning yet'),
+  }),
+  recommendations: z.array(z.string()),
+  metadata: z.strictObject({
+    qec_sft_enabled: z.boolean().describe('Whether candidates were measured, decoded and corrected: true'),
+    lsu_id: z.string(),
+    stabilizers_executed: z.number().int(),
+    system_health_score: NotDefinedYet('no defined meaning yet; see /health'),
+    errors_corrected: z.number().int(),
+    syndrome_diagnosis_id: NotDefinedYet('the diagnosis stands in this reply; stored diagnoses come later'),
+  }),
+  generation_metadata: z.strictObject({
+    models_used: z.array(z.string()).describe('Language models that proposed a candidate; empty when none is configured'),
+    consensus_method: z.string(),
+    fault_tolerance_applied: z.boolean(),
+    error_corrections: z.number().int(),
+  }),
+  independent_witnesses: Shared.independent_witnesses,
+  norms: Shared.norms,
+  unread: Shared.unread,
+  cedar: Shared.cedar,
+  schema: Shared.schema,
+  syndrome: Shared.syndrome,
+  diagnosis: Shared.diagnosis,
+  proofs: Shared.proofs,
+  certificate: z.strictObject({
+    id: z.string(),
+    envelope: z.strictObject({ payloadType: z.string(), payload: z.string(), signatures: z.array(z.strictObject({ keyid: z.string(), sig: z.string() })) }),
+  }).describe('What `acgs verify` takes: save this member to a file'),
+  ledger: Shared.ledger,
+  constitutional_hash: Shared.constitutional_hash,
+  constitutional_digest: Shared.constitutional_digest,
+  timestamp: Timestamp,
+})
+export type GenerateReply = z.infer<typeof GenerateReply>
+
+/** What a 422 carries beside the members of every problem document. */
+export const NotCertified = z.looseObject({
+  ...Shared,
+  compliance_score: Score,
+  required_threshold: z.number(),
+  violations: z.array(Violation),
+  doubts: z.array(z.strictObject({ about: z.string(), message: z.string(), remedy: z.string() })).describe('Why it is undetermined, and what would settle it'),
+})
+
+export const postGeneratePolicy = {
+  method: 'POST',
+  path: '/api/v1/generate-policy',
+  summary: 'From a governance request to a certified policy',
+  description: 'Answers 422 when the policy cannot be certified: the violated articles, each with a request that breaks it, or what is undetermined and what would settle it.',
+  access: ['author'],
+  body: GenerateBody,
+  reply: GenerateReply,
+  failures: ['PRINCIPLE_UNKNOWN', 'DOMAIN_UNKNOWN', 'SCHEMA_INVALID', 'POLICY_REFUSED', 'POLICY_UNDETERMINED', 'DATABASE_UNAVAILABLE', 'SOLVER_FAILED', 'PEER_UNAVAILABLE', 'CONSTITUTION_MISMATCH'],
+  example: {
+    body: {
+      title: 'Charts of the clinic',
+      description: 'Nurses may view charts of patients of their own ward. Every export must be logged.',
+      constitutional_principles: ['privacy'],
+      context: { domain: 'data-protection' },
+    },
+  },
+} as const satisfies Endpoint
+
+export const GenerationSummary = z.strictObject({
+  generation_id: z.string(),
+  title: z.string(),
+  verdict: VerdictName,
+  priority: z.string(),
+  constitutional_compliance_score: Score,
+  semantic_hash: Hash,
+  violated_articles: z.array(z.string()),
+  certificate_id: z.string().nullable(),
+  user_id: z.string(),
+  created_at: Timestamp,
+})
+
+export const getGenerations = {
+  method: 'GET',
+  path: '/api/v1/generations',
+  summary: 'Generations, newest first, page by page',
+  description: 'Authors see their own; operators see all.',
+  access: ['author', 'operator'],
+  query: z.strictObject({
+    verdict: VerdictName.optional(),
+    article: z.string().max(200).optional().describe('Only those that violate this article'),
+    principle: z.string().max(200).optional().describe('Only those that name this principle'),
+    priority: z.enum(['low', 'medium', 'high', 'critical']).optional(),
+    from: Timestamp.optional(),
+    to: Timestamp.optional(),
+    limit: z.coerce.number().int().min(1).max(200).default(50),
+    cursor: z.string().max(200).optional().describe('`next_cursor` of the page before'),
+  }),
+  reply: z.strictObject({ generations: z.array(GenerationSummary), next_cursor: z.string().nullable() }),
+  failures: ['DATABASE_UNAVAILABLE'],
+} as const satisfies Endpoint
+
+export const getGeneration = {
+  method: 'GET',
+  path: '/api/v1/generations/{id}',
+  summary: 'One generation, whole, with its evidence',
+  description: 'Authors see their own; operators see all.',
+  access: ['author', 'operator'],
+  params: z.strictObject({ id: z.string().max(200) }),
+  reply: z.looseObject({ ...GenerationSummary.shape, request: z.unknown(), generation: z.unknown(), ledger: Shared.ledger }),
+  failures: ['NOT_FOUND', 'DATABASE_UNAVAILABLE'],
+} as const satisfies Endpoint
+
+export const getStatus = {
+  method: 'GET',
+  path: '/api/v1/status',
+  summary: 'How the service is doing, in measured figures',
+  access: 'public',
+  reply: z.strictObject({
+    overall_status: z.enum(['operational', 'degraded']),
+    generation_engine: z.strictObject({
+      status: z.enum(['operational', 'degraded']),
+      generations: z.strictObject({ certified: z.number().int(), refused: z.number().int(), undetermined: z.number().int() }).describe('Since this process started'),
+      readers: z.array(z.string()),
+      packs: z.array(z.string()),
+    }),
+    stabilizer_environment: z.strictObject({ status: z.enum(['operational', 'degraded']), table_version: z.string(), stabilizers: z.number().int(), solver: z.string() }),
+    diagnostic_engine: z.strictObject({ status: z.enum(['operational', 'degraded']), self_test: z.unknown() }),
+    constitution: z.strictObject({ title: z.string(), version: z.string(), articles: z.number().int() }),
+    ledger: z.strictObject({ entries: z.number().int(), root: z.string() }).nullable(),
+    constitutional_hash: Hash,
+    constitutional_digest: Digest,
+    timestamp: Timestamp,
+  }),
+  failures: [],
+} as const satisfies Endpoint
+
+export const getMetricsSummary = {
+  method: 'GET',
+  path: '/api/v1/metrics/summary',
+  summary: 'What /metrics holds, counted',
+  access: 'public',
+  reply: z.strictObject({
+    constitutional_hash: Hash,
+    constitutional_digest: Digest,
+    system_uptime_seconds: z.number(),
+    metrics_collected: z.number().int().describe('Families in /metrics'),
+    registry_collectors: z.number().int().describe('Series in /metrics'),
+    timestamp: Timestamp,
+  }),
+  failures: [],
+} as const satisfies Endpoint

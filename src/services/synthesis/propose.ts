@@ -1,0 +1,33 @@
+import { setImmediate as pause } from 'node:timers/promises'
+import type { BoundArticle } from '#core/constitution/article.ts'
+import { assemble } from '#core/policy/assemble.ts'
+import { renderRules } from '#core/policy/render.ts'
+import type { Candidate, Method, Reader } from '#core/synthesis/candidate.ts'
+import { readControlledEnglish } from '#core/synthesis/controlled-english.ts'
+import { proposePrinciples } from '#core/synthesis/principles.ts'
+import { readShallowParse } from '#core/synthesis/shallow-parse.ts'
+import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
+
+/** The methods that read the text, here and offline. A lineage changes with the method's meaning. */
+export const READERS: readonly { readonly method: Method; readonly lineage: string; readonly read: Reader }[] = [
+  { method: 'controlled-english', lineage: 'controlled-english 1', read: readControlledEnglish },
+  { method: 'shallow-parse', lineage: 'shallow-parse 1', read: readShallowParse },
+]
+
+/** So many sentences are read without a break: others wait no longer than that. */
+const SENTENCES_AT_ONCE = 8
+
+/** One candidate from every reader, and the one that the principles demand. Deterministic; no network. Cost: some milliseconds a sentence. */
+export async function propose(unit: SemanticUnit, bound: readonly BoundArticle[]): Promise<readonly Candidate[]> {
+  const candidates: Candidate[] = []
+  for (const { method, lineage, read } of READERS) {
+    const readings = []
+    for (let from = 0; from < unit.sentences.length; from += SENTENCES_AT_ONCE) {
+      if (from > 0) await pause()
+      readings.push(...read({ ...unit, sentences: unit.sentences.slice(from, from + SENTENCES_AT_ONCE) }))
+    }
+    const norms = readings.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : []))
+    candidates.push({ method, readsText: true, lineage, cedar: renderRules(assemble(norms, unit.schema)), readings })
+  }
+  return [...candidates, proposePrinciples(unit, bound)]
+}
