@@ -1,0 +1,76 @@
+import type { z } from 'zod'
+import type { FailureCode } from '#core/failure.ts'
+
+export const ROLES = ['author', 'council', 'operator', 'service'] as const
+export type Role = (typeof ROLES)[number]
+
+/** Who asks: a subject that Auth vouches for, with every role it holds. */
+export type Caller = { readonly subject: string; readonly clientId: string; readonly roles: readonly Role[] }
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+
+/** What one operation promises; server, command line, console and OpenAPI all read it. Imports nothing that a browser lacks. */
+export type Endpoint = {
+  readonly method: Method
+  /** Parameters in braces: `/api/v1/generations/{id}`. */
+  readonly path: `/${string}`
+  readonly summary: string
+  readonly description?: string
+  /** `public`: no token is asked for or looked at. Otherwise any one of these roles suffices. */
+  readonly access: 'public' | readonly Role[]
+  readonly params?: z.ZodObject
+  readonly query?: z.ZodObject
+  readonly body?: z.ZodType
+  readonly reply: z.ZodType
+  /** 200 unless said otherwise. */
+  readonly status?: number
+  /** Replies of the same shape under another status, with what they mean. */
+  readonly alsoStatus?: Readonly<Record<number, string>>
+  /** What it may answer besides; the server adds what every endpoint can answer. */
+  readonly failures: readonly FailureCode[]
+  /** The media type of a reply that is text, not JSON. */
+  readonly produces?: string
+  /** Shown in the documentation; a test parses them with the schemas. */
+  readonly example?: { readonly body?: unknown; readonly reply?: unknown }
+}
+
+type Out<E, Part extends keyof Endpoint> = E extends { readonly [P in Part]: infer S extends z.ZodType } ? z.output<S> : undefined
+
+export type Input<E extends Endpoint> = {
+  readonly params: Out<E, 'params'>
+  readonly query: Out<E, 'query'>
+  readonly body: Out<E, 'body'>
+  /** Null on a public endpoint. */
+  readonly caller: E['access'] extends 'public' ? null : Caller
+  readonly requestId: string
+  readonly traceId: string
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  /** Aborted when the caller went away, or when shutting down took too long. */
+  readonly signal: AbortSignal
+}
+
+/** A reply with a status or headers of its own. */
+export class Answer<T> {
+  readonly value: T
+  readonly status: number | undefined
+  readonly headers: Readonly<Record<string, string>>
+  constructor(value: T, options: { status?: number; headers?: Readonly<Record<string, string>> } = {}) {
+    this.value = value
+    this.status = options.status
+    this.headers = options.headers ?? {}
+  }
+}
+
+type Reply<E extends Endpoint> = z.input<E['reply']>
+export type Handler<E extends Endpoint> = (input: Input<E>) => Promise<Reply<E> | Answer<Reply<E>>> | Reply<E> | Answer<Reply<E>>
+
+/** An endpoint and what it does. */
+export type Route = { readonly endpoint: Endpoint; readonly handler: (input: Input<Endpoint>) => unknown }
+
+/**
+ * Ties an operation to its promise: input that does not have the promised shape never reaches the handler, and a reply that does not is a
+ * bug of ours and answered with 500.
+ */
+export function route<const E extends Endpoint>(endpoint: E, handler: Handler<E>): Route {
+  return { endpoint, handler: handler as unknown as Route['handler'] }
+}

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { Failure } from '#core/failure.ts'
+import { parseJson } from './json.ts'
+
+const bytes = (text: string) => Buffer.from(text)
+function problemsOf(text: string): string {
+  try {
+    parseJson(bytes(text))
+  } catch (error) {
+    assert(error instanceof Failure && error.code === 'REQUEST_MALFORMED')
+    return error.message
+  }
+  assert.fail(`accepted: ${text}`)
+}
+
+test('whatever JSON.stringify writes is read back as it was, laid out in any way', () => {
+  fc.assert(fc.property(fc.json({ maxDepth: 6, noUnicodeString: false } as never), fc.constantFrom(undefined, 2, '\t'), (text, indent) => {
+    const value = JSON.parse(text) as unknown
+    const laidOut = JSON.stringify(value, null, indent)
+    try {
+      assert.deepEqual(parseJson(bytes(laidOut)), value)
+    } catch (error) {
+      // Only for the reasons that are meant.
+      assert(error instanceof Failure && /2\^53|too large|surrogate|U\+0000|__proto__|nested/.test(error.message), String(error))
+    }
+  }), { numRuns: 500 })
+})
+
+test('both readers agree on what is JSON, for texts that were damaged anywhere', () => {
+  fc.assert(fc.property(fc.json({ maxDepth: 4 }), fc.nat(), fc.constantFrom('', ',', '"', '}', ']', ':', '1', '\\', ' ', 'e', '-'), (text, at, insert) => {
+    const i = at % (text.length + 1)
+    const damaged = text.slice(0, i) + insert + text.slice(i + 1)
+    let isJson = true
+    try {
+      JSON.parse(damaged)
+    } catch {
+      isJson = false
+    }
+    try {
+      parseJson(bytes(damaged))
+      assert.ok(isJson)
+    } catch (error) {
+      assert(error instanceof Failure, String(error)) // The assertion that the readers agree would not be a Failure.
+      if (!isJson) assert.match(error.message, /is not JSON|is empty/)
+    }
+  }), { numRuns: 1_000 })
+})
+
+test('a break is located by line and column', () => {
+  assert.match(problemsOf('{\n  "a": 1,\n  oops }'), /line 3, column 3: is not JSON/)
+  assert.match(problemsOf('{"a": 1'), /line 1, column 8/)
+  assert.match(problemsOf('{"a": 01}'), /line 1, column 8/)
+  assert.match(problemsOf('[1 2]'), /line 1, column 4/)
+  assert.match(problemsOf('[1,]'), /line 1, column 4/)
+  assert.match(problemsOf('{} x'), /line 1, column 4/)
+  assert.match(problemsOf('["a\nb"]'), /line 1, column 2/)
+  assert.match(problemsOf("{'a': 1}"), /line 1, column 2/)
+})
+
+test('integers are exact up to 2^53 − 1 and refused beyond, in whatever spelling', () => {
+  assert.deepEqual(parseJson(bytes('[9007199254740991, -9007199254740991, 1.5, 1e3, 0.1]')), [9007199254740991, -9007199254740991, 1.5, 1000, 0.1])
+  for (const text of ['9007199254740993', '-9007199254740993', '9007199254740992', '1e17', '9007199254740993.0', '9223372036854775807']) {
+    assert.match(problemsOf(`{"a":{"b":[0,${text}]}}`), /body\.a\.b\[1\]: is an integer beyond/, text)
+  }
+})
+
+test('a text of brackets alone neither overflows nor takes long', () => {
+  const begun = performance.now()
+  assert.match(problemsOf('['.repeat(500_000)), /is not JSON|nested/)
+  assert.match(problemsOf('['.repeat(200_000) + ']'.repeat(200_000)), /nested more than 64/)
+  assert.ok(performance.now() - begun < 2_000)
+})
+
+test('a very long text, plain or all escapes, is read whole and fast', () => {
+  for (const unit of ['a', '\\n', '\\u0041', 'é']) {
+    const begun = performance.now()
+    assert.equal(typeof parseJson(bytes(`["${unit.repeat(1_000_000)}"]`)), 'object')
+    assert.ok(performance.now() - begun < 1_000)
+  }
+})
+
+test('names that are not plain words are quoted in places', () => {
+  assert.match(problemsOf('{"a b":{"a":1,"a":2}}'), /body\["a b"\]\.a: is given twice/)
+})

@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict'
+import { Failure } from '#core/failure.ts'
+import type { Problem } from '#core/failure.ts'
+
+const DEPTH_MAX = 64
+const PROBLEMS_MAX = 20
+
+/**
+ * Reads a JSON text without losing anything: what JavaScript cannot hold exactly, or what two readers could understand differently,
+ * is refused with its place instead of being changed silently.
+ *
+ * Refused: integers beyond 2⁵³ and numbers beyond the range of doubles, a member named twice, `__proto__`, lone surrogates and U+0000 (no
+ * signature or database could carry them), more than 64 levels, bytes that are not UTF-8.
+ *
+ * @param place How the whole is called in messages, e.g. `body`.
+ * @throws {Failure} REQUEST_MALFORMED with every problem, or with line and column when it is not JSON at all.
+ */
+export function parseJson(bytes: Uint8Array, place = 'body'): unknown {
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw malformed([{ place, message: 'is not UTF-8' }], cause)
+  }
+  if (text.trim() === '') throw malformed([{ place, message: 'is empty; a JSON document was expected' }])
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw malformed([{ place: `${place}, ${lineAndColumn(text, walk(text, place).breaksAt ?? text.length)}`, message: 'is not JSON' }], cause)
+  }
+  const { breaksAt, problems } = walk(text, place)
+  assert(breaksAt === null || problems.length > 0) // Two readers of one text must agree on whether it is JSON.
+  if (problems.length > 0) throw malformed(problems)
+  return value
+}
+
+export function malformed(problems: readonly Problem[], cause?: unknown): Failure {
+  const sorted = problems.toSorted((a, b) => (a.place < b.place ? -1 : a.place > b.place ? 1 : 0))
+  const shown = sorted.slice(0, PROBLEMS_MAX)
+  const more = sorted.length > shown.length ? ` (and ${sorted.length - shown.length} more)` : ''
+  return new Failure('REQUEST_MALFORMED', shown.map(({ place, message }) => `${place}: ${message}`).join('; ') + more, { problems: shown, cause })
+}
+
+/** One path step, as in `body.items[2]` or `body["a b"]`. */
+export function step(path: string, key: string | number): string {
+  if (typeof key === 'number') return `${path}[${key}]`
+  return /^[A-Za-z_$][\w$]*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key.length > 80 ? `${key.slice(0, 80)}…` : key)}]`
+}
+
+function lineAndColumn(text: string, offset: number): string {
+  const before = text.slice(0, offset)
+  return `line ${before.split('\n').length}, column ${offset - before.lastIndexOf('\n')}`
+}
+
+type Open = { kind: 'object'; path: string; keys: Set<string>; key: string } | { kind: 'array'; path: string; index: number }
+type Expected = 'value' | 'value or ]' | 'key' | 'key or }' | ':' | ', or end' | 'nothing'
+
+const TOKEN = /[[\]{},:]|"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\u0000-\u001f]*)*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y
+const BLANK = /[ \t\n\r]*/y
+
+/**
+ * Walks a text by JSON's grammar, and finds where it stops being JSON and what `JSON.parse` would lose or change.
+ *
+ * Linear, and without recursion, so that depth cannot hurt. Stops at the first break, and where it is nested too deep.
+ */
+function walk(text: string, root: string): { breaksAt: number | null; problems: Problem[] } {
+  const problems: Problem[] = []
+  const open: Open[] = []
+  let expected: Expected = 'value'
+  let offset = skip(BLANK, text, 0)
+
+  while (offset < text.length) {
+    const end = skip(TOKEN, text, offset)
+    if (end === offset) return { breaksAt: offset, problems }
+    const token = text.slice(offset, end)
+    const top = open.at(-1)
+    const here = () => (top === undefined ? root : step(top.path, top.kind === 'array' ? top.index : top.key))
+    const takesValue = expected === 'value' || expected === 'value or ]'
+
+    if (token === '{' || token === '[') {
+      if (!takesValue) return { breaksAt: offset, problems }
+      if (open.length >= DEPTH_MAX) return { breaksAt: offset, problems: [...problems, { place: root, message: `is nested more than ${DEPTH_MAX} levels deep` }] }
+      open.push(token === '{' ? { kind: 'object', path: here(), keys: new Set(), key: '' } : { kind: 'array', path: here(), index: 0 })
+      expected = token === '{' ? 'key or }' : 'value or ]'
+    } else if (token === '}' || token === ']') {
+      const closes = token === '}' ? 'object' : 'array'
+      const mayClose = expected === ', or end' || expected === (closes === 'object' ? 'key or }' : 'value or ]')
+      if (top?.kind !== closes || !mayClose) return { breaksAt: offset, problems }
+      open.pop()
+      expected = open.length === 0 ? 'nothing' : ', or end'
+    } else if (token === ',') {
+      if (expected !== ', or end' || top === undefined) return { breaksAt: offset, problems }
+      if (top.kind === 'array') top.index++
+      expected = top.kind === 'array' ? 'value' : 'key'
+    } else if (token === ':') {
+      if (expected !== ':') return { breaksAt: offset, problems }
+      expected = 'value'
+    } else if (top?.kind === 'object' && token[0] === '"' && (expected === 'key' || expected === 'key or }')) {
+      const key = unquote(token)
+      const place = step(top.path, key)
+      if (top.keys.has(key)) problems.push({ place, message: 'is given twice' })
+      if (key === '__proto__') problems.push({ place, message: 'is not a name that is accepted' })
+      top.keys.add(key)
+      top.key = key
+      problems.push(...flawsOf(key, place))
+      expected = ':'
+    } else {
+      if (!takesValue) return { breaksAt: offset, problems }
+      if (token[0] === '"') problems.push(...flawsOf(unquote(token), here()))
+      else if (!/^[tfn]/.test(token)) problems.push(...lossOf(token, here()))
+      expected = open.length === 0 ? 'nothing' : ', or end'
+    }
+    if (problems.length > PROBLEMS_MAX) return { breaksAt: offset, problems }
+    offset = skip(BLANK, text, end)
+  }
+  return { breaksAt: expected === 'nothing' ? null : text.length, problems }
+}
+
+function skip(pattern: RegExp, text: string, from: number): number {
+  pattern.lastIndex = from
+  return pattern.test(text) ? pattern.lastIndex : from
+}
+
+function unquote(token: string): string {
+  return token.includes('\\') ? (JSON.parse(token) as string) : token.slice(1, -1)
+}
+
+function flawsOf(content: string, place: string): Problem[] {
+  if (!content.isWellFormed()) return [{ place, message: 'holds half a character (a lone surrogate)' }]
+  return content.includes('\0') ? [{ place, message: 'holds the character U+0000' }] : []
+}
+
+function lossOf(token: string, place: string): Problem[] {
+  const number = Number(token)
+  if (!Number.isFinite(number)) return [{ place, message: 'is a number that is too large' }]
+  if (!Number.isInteger(number) || Number.isSafeInteger(number)) return []
+  return [{ place, message: 'is an integer beyond ±(2^53 − 1), which would not survive exactly; write it as a string' }]
+}

@@ -1,0 +1,374 @@
+import { randomUUID } from 'node:crypto'
+import { createServer as createHttpServer } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import fastify from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { Failure } from '#core/failure.ts'
+import { authenticationFailed, hashMismatched, requestAnswered } from '#telemetry/events.ts'
+import type { Telemetry } from '#telemetry/events.ts'
+import { inTrace, traceFrom } from '#telemetry/log.ts'
+import type { Trace } from '#telemetry/log.ts'
+import { AUTHENTICATION_FAILURES, scrape } from '#telemetry/metrics.ts'
+import type { AuthenticationFailure } from '#telemetry/metrics.ts'
+import { authorize } from './authenticate.ts'
+import type { Authenticate } from './authenticate.ts'
+import { Answer, route } from './contract.ts'
+import type { Caller, Endpoint, Input, Route } from './contract.ts'
+import { DOCS_CONTENT_SECURITY_POLICY, docsPage } from './docs.ts'
+import { standardHeaders } from './headers.ts'
+import type { InForce } from './headers.ts'
+import type { Health } from './health.ts'
+import { parseJson } from './json.ts'
+import { PROBE_PATHS, openApi } from './openapi.ts'
+import { parseInput } from './parse.ts'
+import { holderOf } from './port-holder.ts'
+import { PROBLEM_TYPE, toProblem } from './problem.ts'
+
+const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/
+const HEADER_BYTES_MAX = 16_384
+const REQUEST_TIMEOUT_MS = 60_000
+const HEADERS_TIMEOUT_MS = 20_000
+// Longer than balancers keep an idle connection, so that they close first and never send into a closing one.
+const KEEP_ALIVE_MS = 72_000
+
+const getMetrics = {
+  method: 'GET', path: '/metrics', summary: 'Metrics for Prometheus', access: 'public', reply: z.string(), produces: 'text/plain',
+  description: 'OpenMetrics when the Accept header prefers it.', failures: [],
+} as const satisfies Endpoint
+const getOpenApi = {
+  method: 'GET', path: '/openapi.json', summary: 'This interface as OpenAPI 3.1', access: 'public', reply: z.looseObject({ openapi: z.string() }), failures: [],
+} as const satisfies Endpoint
+const getDocs = {
+  method: 'GET', path: '/docs', summary: 'This interface as a page for people', access: 'public', reply: z.string(), produces: 'text/html', failures: [],
+} as const satisfies Endpoint
+
+/** One process' HTTP side. */
+export type Server = {
+  readonly app: FastifyInstance
+  /** Every endpoint that it answers, the shared ones included. */
+  readonly endpoints: readonly Endpoint[]
+  /** @throws {Failure} PORT_IN_USE naming who holds the port, where that can be seen. */
+  readonly listen: (where: { host: string; port: number; setting?: string }) => Promise<{ port: number }>
+  /**
+   * Readiness turns off at once; for `drainMs` everything is still served, with `Connection: close`; then no new connection is accepted and
+   * requests under way may finish until `deadlineMs` is over.
+   *
+   * @returns How many requests had to be cut off.
+   */
+  readonly close: (how: { drainMs: number; deadlineMs: number }) => Promise<{ cutOff: number }>
+}
+
+/** What the four processes share: parsing, headers, tokens, problems, health, metrics, documentation, an orderly end. */
+export async function createServer({ service, title, version, description, constitution, routes, health, telemetry, authenticate, bodyBytesMax, mount }: {
+  /** What `X-ACGS-Service` says. */
+  service: string
+  title: string
+  version: string
+  description: string
+  constitution: InForce
+  routes: readonly Route[]
+  health: Health
+  telemetry: Telemetry
+  authenticate: Authenticate
+  bodyBytesMax: number
+  /** For a handler of raw requests (the OAuth implementation); it gets the headers, ids and log of every other. */
+  mount?: (app: FastifyInstance) => void | Promise<void>
+}): Promise<Server> {
+  const headers = standardHeaders(service, constitution)
+  const endpoints: Endpoint[] = []
+  const pages = {
+    openApi: '' as string,
+    docs: '' as string,
+  }
+  const all: Route[] = [
+    ...routes,
+    ...health.routes,
+    route(getMetrics, async ({ headers: { accept } }) => {
+      const { contentType, text } = await scrape(telemetry.metrics, single(accept))
+      return new Answer(text, { headers: { 'content-type': contentType } })
+    }),
+    route(getOpenApi, () => JSON.parse(pages.openApi) as { openapi: string }),
+    route(getDocs, () => new Answer(pages.docs, { headers: { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': DOCS_CONTENT_SECURITY_POLICY } })),
+  ]
+  endpoints.push(...all.map(({ endpoint }) => endpoint))
+  pages.openApi = JSON.stringify(openApi({ title, version, description, endpoints }))
+  pages.docs = docsPage({ title, version, description, endpoints })
+
+  let isDraining = false
+  let connections = 0
+  const underWay = new Set<AbortController>()
+  const traces = new WeakMap<IncomingMessage, Trace>()
+  const traceOf = (raw: IncomingMessage): Trace => {
+    const known = traces.get(raw)
+    if (known !== undefined) return known
+    const given = single(raw.headers['x-request-id'])
+    const trace = traceFrom(single(raw.headers['traceparent']), given !== undefined && REQUEST_ID.test(given) ? given : randomUUID())
+    traces.set(raw, trace)
+    return trace
+  }
+
+  const app = fastify({
+    logger: false,
+    bodyLimit: bodyBytesMax,
+    exposeHeadRoutes: true,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 500 },
+    serverFactory: (handler) => {
+      const server = createHttpServer({
+        maxHeaderSize: HEADER_BYTES_MAX,
+        requireHostHeader: false, // Its absence is refused below, with the headers and the shape of every other refusal.
+        requestTimeout: REQUEST_TIMEOUT_MS,
+        headersTimeout: HEADERS_TIMEOUT_MS,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+      }, handler)
+      server.on('connection', (socket) => {
+        connections++
+        socket.once('close', () => { connections-- })
+      })
+      server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+        const problem = toProblem(new Failure('REQUEST_MALFORMED', 'the expectation in the Expect header cannot be met: leave it out'), traceOf(request).traceId)
+        response.writeHead(417, { ...headers, 'content-type': PROBLEM_TYPE, connection: 'close' }).end(JSON.stringify({ ...problem.body, status: 417 }))
+      })
+      return server
+    },
+    clientErrorHandler: (error, socket) => answerUnreadable(error, socket, headers),
+    frameworkErrors: (error, request, reply) => {
+      prepare(request, reply)
+      return sendProblem(error, request, reply)
+    },
+  })
+  telemetry.metrics.watchConnections('http', () => connections)
+
+  function prepare(request: FastifyRequest, reply: FastifyReply): Trace {
+    const trace = traceOf(request.raw)
+    reply.headers({ ...headers, 'x-request-id': trace.requestId })
+    return trace
+  }
+
+  function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const { traceId } = traceOf(request.raw)
+    const failure = translate(error, bodyBytesMax)
+    const { status, headers: extra, body } = toProblem(failure, traceId)
+    if (failure instanceof Failure && (failure.code === 'UNAUTHENTICATED' || failure.code === 'FORBIDDEN' || failure.code === 'AUTH_UNAVAILABLE')) {
+      authenticationFailed(telemetry, { reason: reasonOf(failure) })
+    }
+    if (status >= 500) telemetry.log.error({ err: error, code: body.code }, 'request failed')
+    else telemetry.log.debug({ err: error, code: body.code }, 'request refused')
+    return reply.code(status).headers(extra).header('content-type', PROBLEM_TYPE).serializer((text: unknown) => text as string).send(JSON.stringify(body))
+  }
+
+  app.addHook('onRequest', (request, reply, done) => {
+    const trace = prepare(request, reply)
+    inTrace(trace, () => {
+      try {
+        refuseEarly(request)
+      } catch (error) {
+        done(error as Error)
+        return
+      }
+      done()
+    })
+  })
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    if (isDraining) reply.header('connection', 'close')
+    done()
+  })
+  app.addHook('onResponse', (request, reply, done) => {
+    const endpoint = request.routeOptions.url?.replace(/:(\w+)/g, '{$1}') ?? 'unmatched'
+    requestAnswered(telemetry, { endpoint, method: request.method, status: reply.statusCode, seconds: reply.elapsedTime / 1000, isProbe: PROBE_PATHS.includes(endpoint) })
+    done()
+  })
+
+  function refuseEarly(request: FastifyRequest): void {
+    if (request.raw.httpVersion === '1.1' && request.headers.host === undefined) throw new Failure('REQUEST_MALFORMED', 'the Host header is missing')
+    if (/%00/.test(request.raw.url ?? '')) throw new Failure('REQUEST_MALFORMED', 'the address holds the character U+0000')
+    const encoding = request.headers['content-encoding']
+    if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+      throw new Failure('UNSUPPORTED_MEDIA_TYPE', 'a compressed body is not read: send it without Content-Encoding')
+    }
+    const provided = single(request.headers['x-constitutional-hash'])
+    if (provided === undefined || provided === constitution.hash || PROBE_PATHS.includes(request.raw.url?.split('?')[0] ?? '')) return
+    hashMismatched(telemetry, { provided })
+    throw new Failure('CONSTITUTION_MISMATCH', `this service enforces the constitution \`${constitution.hash}\`, the request expects another`, {
+      details: { error: 'Constitutional hash mismatch', expected_hash: constitution.hash, provided_hash: provided.slice(0, 128) },
+    })
+  }
+
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(/^application\/json(?:\s*;|$)/i, { parseAs: 'buffer' }, (_request, bytes, done) => {
+    // Read later, by the endpoint: an empty body and none at all are told apart there.
+    done(null, bytes)
+  })
+
+  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
+
+  const known = all.map(({ endpoint }) => ({ endpoint, pattern: patternOf(endpoint.path) }))
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.raw.url?.split('?')[0] ?? ''
+    const methods = known.filter(({ pattern }) => pattern.test(path)).flatMap(({ endpoint: { method } }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
+    const failure = methods.length === 0
+      ? new Failure('NOT_FOUND', 'there is no such path; /docs lists those there are')
+      : new Failure('METHOD_NOT_ALLOWED', `this path answers ${[...new Set(methods)].join(', ')} only`, { details: { allow: [...new Set(methods)].join(', ') } })
+    return sendProblem(failure, request, reply)
+  })
+
+  // Every series exists from the first scrape on: observed once, and set back to zero.
+  for (const { path, method } of endpoints) telemetry.metrics.responseTime.observe({ endpoint: path, method }, 0)
+  telemetry.metrics.responseTime.reset()
+
+  for (const { endpoint, handler } of all) {
+    app.route({
+      method: endpoint.method,
+      url: fastifyPath(endpoint.path),
+      ...(endpoint.access === 'public' ? {} : {
+        onRequest: async (request: FastifyRequest) => {
+          const caller = await authenticate(request.headers.authorization)
+          authorize(caller, endpoint.access as Exclude<Endpoint['access'], 'public'>)
+          callers.set(request.raw, caller)
+        },
+      }),
+      handler: async (request, reply) => {
+        const abort = new AbortController()
+        underWay.add(abort)
+        const onGone = () => { if (!reply.raw.writableFinished) abort.abort(new Failure('SHUTTING_DOWN', 'the caller went away')) }
+        reply.raw.once('close', onGone)
+        try {
+          const trace = traceOf(request.raw)
+          const input = {
+            params: endpoint.params === undefined ? undefined : parseInput(endpoint.params, { ...(request.params as object) }, 'params'),
+            query: parseQuery(endpoint, request.query),
+            body: endpoint.body === undefined ? refuseBody(request) : parseInput(endpoint.body, readBody(request, endpoint), 'body'),
+            caller: callers.get(request.raw) ?? null,
+            requestId: trace.requestId,
+            traceId: trace.traceId,
+            headers: request.headers,
+            signal: abort.signal,
+          }
+          const produced = await handler(input as Input<Endpoint>)
+          const answer = produced instanceof Answer ? produced : new Answer(produced)
+          reply.code(answer.status ?? endpoint.status ?? 200).headers(answer.headers)
+          if (endpoint.produces !== undefined) return await reply.send(answer.value as string)
+          const body = JSON.stringify(endpoint.reply.parse(answer.value)) // A reply that does not parse is our bug and rises as it is.
+          return await reply.header('content-type', 'application/json; charset=utf-8').serializer((text: unknown) => text as string).send(body)
+        } finally {
+          underWay.delete(abort)
+          reply.raw.off('close', onGone)
+        }
+      },
+    })
+  }
+  await mount?.(app)
+  await app.ready()
+
+  return {
+    app,
+    endpoints,
+    listen: async ({ host, port, setting }) => {
+      try {
+        await app.listen({ host, port })
+      } catch (cause) {
+        if (!(cause instanceof Error) || !('code' in cause)) throw cause
+        if (cause.code !== 'EADDRINUSE' && cause.code !== 'EACCES') throw cause
+        const holder = holderOf(port)
+        const who = cause.code === 'EACCES' ? 'may not be used by this user' : `is in use${holder === null ? '' : ` by process ${holder.pid} (${holder.command})`}`
+        throw new Failure('PORT_IN_USE', `port ${port} of ${service} ${who}: stop that process${setting === undefined ? '' : `, or choose another port with ${setting}`}`, { cause })
+      }
+      const address = app.server.address()
+      return { port: typeof address === 'object' && address !== null ? address.port : port }
+    },
+    close: async ({ drainMs, deadlineMs }) => {
+      health.drain()
+      isDraining = true
+      if (drainMs > 0 && app.server.listening) await new Promise((resolve) => setTimeout(resolve, drainMs))
+      let cutOff = 0
+      const deadline = setTimeout(() => {
+        cutOff = underWay.size
+        for (const abort of underWay) abort.abort(new Failure('SHUTTING_DOWN', 'the service is shutting down'))
+        setTimeout(() => app.server.closeAllConnections(), 100)
+      }, deadlineMs)
+      await app.close()
+      clearTimeout(deadline)
+      health.stop()
+      return { cutOff }
+    },
+  }
+}
+
+const callers = new WeakMap<IncomingMessage, Caller>()
+
+function parseQuery(endpoint: Endpoint, query: unknown): unknown {
+  if (endpoint.query === undefined) return undefined
+  return parseInput(endpoint.query, { ...(query as Record<string, unknown>) }, 'query')
+}
+
+function readBody(request: FastifyRequest, endpoint: Endpoint): unknown {
+  const bytes = request.body
+  if (Buffer.isBuffer(bytes) && bytes.length > 0) return parseJson(bytes)
+  if (endpoint.body?.safeParse(undefined).success === true) return undefined
+  throw new Failure('REQUEST_MALFORMED', 'body: is empty; a JSON document was expected', { problems: [{ place: 'body', message: 'is empty' }] })
+}
+
+function refuseBody(request: FastifyRequest): undefined {
+  if (Buffer.isBuffer(request.body) && request.body.length > 0) {
+    throw new Failure('REQUEST_MALFORMED', 'body: none is expected here', { problems: [{ place: 'body', message: 'none is expected here' }] })
+  }
+  return undefined
+}
+
+/** What the HTTP library throws, in our words. */
+function translate(error: unknown, bodyBytesMax: number): unknown {
+  if (error instanceof Failure || !(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return error
+  switch (error.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new Failure('REQUEST_TOO_LARGE', `the body is larger than ${bodyBytesMax} bytes`, { cause: error })
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new Failure('UNSUPPORTED_MEDIA_TYPE', 'send the body as JSON, with `Content-Type: application/json`', { cause: error })
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return new Failure('REQUEST_MALFORMED', 'the body is not as long as Content-Length says', { cause: error })
+    case 'FST_ERR_BAD_URL':
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+      return new Failure('REQUEST_MALFORMED', 'the address cannot be read', { cause: error })
+    default:
+      return 'statusCode' in error && typeof error.statusCode === 'number' && error.statusCode >= 400 && error.statusCode < 500 && error.code.startsWith('FST_')
+        ? new Failure('REQUEST_MALFORMED', 'the request cannot be read', { cause: error })
+        : error
+  }
+}
+
+/** What is not even a request gets a reply of the same shape, written by hand. */
+function answerUnreadable(error: Error & { code?: string }, socket: Socket, headers: Readonly<Record<string, string>>): void {
+  if (error.code === 'ECONNRESET' || !socket.writable || socket.destroyed) {
+    socket.destroy()
+    return
+  }
+  const [status, detail] = error.code === 'HPE_HEADER_OVERFLOW' ? [431, `the headers are larger than ${HEADER_BYTES_MAX} bytes`]
+    : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? [408, 'the request did not arrive in time'] : [400, 'this is not a request that HTTP/1.1 knows']
+  const trace = traceFrom(undefined, randomUUID())
+  const problem = toProblem(new Failure('REQUEST_MALFORMED', String(detail)), trace.traceId)
+  const body = JSON.stringify({ ...problem.body, status })
+  const reason = { 400: 'Bad Request', 408: 'Request Timeout', 431: 'Request Header Fields Too Large' }[status as 400 | 408 | 431]
+  const lines = Object.entries({
+    ...headers, 'x-request-id': trace.requestId, 'content-type': PROBLEM_TYPE, 'content-length': String(Buffer.byteLength(body)), connection: 'close',
+  }).map(([name, value]) => `${name}: ${value}`)
+  socket.end(`HTTP/1.1 ${status} ${reason}\r\n${lines.join('\r\n')}\r\n\r\n${body}`)
+}
+
+function reasonOf(failure: Failure): AuthenticationFailure {
+  const reason = failure.details['reason']
+  return AUTHENTICATION_FAILURES.find((one) => one === reason) ?? (failure.code === 'FORBIDDEN' ? 'role' : 'malformed')
+}
+
+function fastifyPath(path: string): string {
+  return path.replace(/\{(\w+)\}/g, ':$1')
+}
+
+function patternOf(path: string): RegExp {
+  return new RegExp(`^${path.replace(/[.*+?^$()|[\]\\]/g, '\\$&').replace(/\{\w+\}/g, '[^/]+')}$`)
+}
+
+function single(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value
+}

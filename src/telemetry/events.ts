@@ -1,0 +1,97 @@
+import type { Log } from './log.ts'
+import type { AuthenticationFailure, Metrics, Operation, Priority } from './metrics.ts'
+
+/** Where events go: the log and the metrics of one process. */
+export type Telemetry = { readonly log: Log; readonly metrics: Metrics }
+
+/** A generation was judged and stored; `score` is null when no hard article applies. */
+export function generationJudged({ log, metrics }: Telemetry, event: {
+  id: string
+  outcome: 'certified' | 'refused' | 'undetermined'
+  priority: Priority
+  score: number | null
+  seconds: number
+}): void {
+  const { id, outcome, priority, score, seconds } = event
+  metrics.policyGenerationRequests.inc({ status: outcome, priority })
+  metrics.policyGenerationDuration.observe({ priority }, seconds)
+  if (score !== null) metrics.constitutionalComplianceScore.observe({ outcome }, score)
+  log.info({ generation_id: id, outcome, priority, score, seconds }, 'generation judged')
+}
+
+/** A generation could not be carried out: nothing was judged, nothing stored. */
+export function generationFailed({ log, metrics }: Telemetry, event: { priority: Priority; code: string; seconds: number }): void {
+  metrics.policyGenerationRequests.inc({ status: 'error', priority: event.priority })
+  metrics.policyGenerationDuration.observe({ priority: event.priority }, event.seconds)
+  log.warn(event, 'generation failed')
+}
+
+/** A policy that is already in force was proved again, after the constitution or a schema changed. */
+export function policyReproved({ log, metrics }: Telemetry, event: { id: string; score: number | null }): void {
+  if (event.score !== null) metrics.constitutionalComplianceScore.observe({ outcome: 'reproved' }, event.score)
+  log.info({ generation_id: event.id, score: event.score }, 'policy proved again')
+}
+
+/** One unit of work ended; a true answer that is no is a success. */
+export function executionFinished({ log, metrics }: Telemetry, event: { operation: Operation; status: 'success' | 'error'; seconds: number }): void {
+  metrics.executionRequests.inc({ operation: event.operation, status: event.status })
+  metrics.executionDuration.observe({ operation: event.operation }, event.seconds)
+  log.debug(event, 'execution finished')
+}
+
+/** The prover answered one question. `question` is an article's id or the name of a question, never a text. */
+export function proofAnswered({ log, metrics }: Telemetry, event: { question: string; outcome: 'proved' | 'refuted' | 'unknown'; seconds: number }): void {
+  metrics.proofs.inc({ outcome: event.outcome })
+  metrics.proofDuration.observe({ outcome: event.outcome }, event.seconds)
+  log.debug(event, 'proof answered')
+}
+
+export function certificateIssued({ log, metrics }: Telemetry, event: { id: string }): void {
+  metrics.certificates.inc({ outcome: 'issued' })
+  log.info({ certificate_id: event.id }, 'certificate issued')
+}
+
+/** Whoever signs judged again and did not come to the verdict that would allow it. */
+export function certificateRefused({ log, metrics }: Telemetry, event: { verdict: string }): void {
+  metrics.certificates.inc({ outcome: 'refused' })
+  log.warn(event, 'certificate refused')
+}
+
+export function ledgerAppended({ log, metrics }: Telemetry, event: { entries: number }): void {
+  metrics.ledgerEntries.set(event.entries)
+  log.debug(event, 'ledger appended')
+}
+
+export function constitutionValidated({ log, metrics }: Telemetry, event: { valid: boolean }): void {
+  metrics.constitutionalValidations.inc({ result: event.valid ? 'valid' : 'invalid' })
+  log.info(event, 'constitution validated')
+}
+
+/** A request carried another constitutional hash; `provided` is logged only when it looks like one. */
+export function hashMismatched({ log, metrics }: Telemetry, event: { provided: string }): void {
+  metrics.constitutionalHashMismatches.inc()
+  log.warn({ provided: /^[0-9a-f]{1,64}$/.test(event.provided) ? event.provided : 'not a hash' }, 'constitutional hash mismatch')
+}
+
+export function authenticationFailed({ log, metrics }: Telemetry, event: { reason: AuthenticationFailure }): void {
+  metrics.authenticationFailures.inc({ reason: event.reason })
+  log.warn(event, 'authentication failed')
+}
+
+/** A component was probed; only a change is worth a log line. */
+export function componentProbed({ log, metrics }: Telemetry, event: { component: string; isHealthy: boolean; hasChanged: boolean; detail: string | null }): void {
+  metrics.componentHealth.set({ component: event.component }, event.isHealthy ? 1 : 0)
+  if (!event.hasChanged) return
+  const facts = { component: event.component, healthy: event.isHealthy, detail: event.detail }
+  if (event.isHealthy) log.info(facts, 'component healthy')
+  else log.warn(facts, 'component not healthy')
+}
+
+/** A request was answered. `endpoint` is the pattern of its path, never the path. Probes are too many for the log. */
+export function requestAnswered({ log, metrics }: Telemetry, event: { endpoint: string; method: string; status: number; seconds: number; isProbe: boolean }): void {
+  const { endpoint, method, status, seconds } = event
+  metrics.responseTime.observe({ endpoint, method }, seconds)
+  const facts = { endpoint, method, status, seconds: Math.round(seconds * 1e6) / 1e6 }
+  if (event.isProbe) log.debug(facts, 'request answered')
+  else log.info(facts, 'request answered')
+}

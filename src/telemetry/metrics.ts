@@ -1,0 +1,147 @@
+import { Counter, Gauge, Histogram, Registry, Summary } from 'prom-client'
+
+export const PREFIX = 'acgs_pgp_v8_'
+export const PRIORITIES = ['low', 'medium', 'high', 'critical'] as const
+export const GENERATION_STATUSES = ['certified', 'refused', 'undetermined', 'error'] as const
+export const SCORE_OUTCOMES = ['certified', 'refused', 'undetermined', 'reproved'] as const
+/** The units of work that `execution_*` counts. Append; dashboards know the old ones. */
+export const OPERATIONS = ['generate', 'synthesize', 'prove', 'certify', 'append', 'validate'] as const
+export const AUTHENTICATION_FAILURES = [
+  'missing', 'malformed', 'oversize', 'algorithm', 'type', 'unknown_key', 'signature', 'issuer', 'audience', 'expired', 'not_yet_valid', 'claims',
+  'role', 'unavailable', 'client',
+] as const
+export const PROOF_OUTCOMES = ['proved', 'refuted', 'unknown'] as const
+
+export type Priority = (typeof PRIORITIES)[number]
+export type Operation = (typeof OPERATIONS)[number]
+export type AuthenticationFailure = (typeof AUTHENTICATION_FAILURES)[number]
+export type ConnectionType = 'http' | 'database'
+
+const GENERATION_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+const EXECUTION_SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
+const PROOF_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
+const SCORES = [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1]
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+/**
+ * The metric families of one process, in a registry of its own (in `all` mode four of them live side by side).
+ *
+ * Every series whose labels are known exists from the first scrape on, at zero, so that an alert on its absence or its rate means what
+ * it says. Ids, tenants and texts are never labels.
+ */
+export function createMetrics({ service, version, constitutionalHash, description, startedAt = Date.now() }: {
+  service: string
+  version: string
+  constitutionalHash: string
+  description: string
+  startedAt?: number
+}) {
+  const registry = new Registry()
+  const registers = [registry]
+  const watched = new Map<ConnectionType, () => number>()
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Counter<L>({ name: PREFIX + name, help, labelNames: [...labelNames], registers })
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Gauge<L>({ name: PREFIX + name, help, labelNames: [...labelNames], registers })
+  const histogram = <L extends string>(name: string, help: string, buckets: number[], labelNames: readonly L[] = []) =>
+    new Histogram<L>({ name: PREFIX + name, help, buckets, labelNames: [...labelNames], registers })
+
+  const systemInfo = gauge('system_info_info', 'What runs here; always 1.', ['version', 'service', 'constitutional_hash', 'description'])
+  systemInfo.set({ version, service, constitutional_hash: constitutionalHash, description }, 1)
+  new Gauge({
+    name: `${PREFIX}system_uptime_seconds`, help: 'Seconds since this process started.', registers,
+    collect() { this.set((Date.now() - startedAt) / 1000) },
+  })
+  new Gauge({
+    name: `${PREFIX}active_connections`, help: 'Connections open at this moment.', labelNames: ['connection_type'], registers,
+    collect() { for (const type of ['http', 'database'] as const) this.set({ connection_type: type }, watched.get(type)?.() ?? 0) },
+  })
+
+  const families = {
+    policyGenerationRequests: counter('policy_generation_requests_total', 'Generations by how they ended.', ['status', 'priority']),
+    policyGenerationDuration: histogram('policy_generation_duration_seconds', 'Duration of a generation, persistence included.', GENERATION_SECONDS, ['priority']),
+    constitutionalComplianceScore: histogram(
+      'constitutional_compliance_score', 'Score of every judged generation, and of every active policy proved again.', SCORES, ['outcome']),
+    executionRequests: counter('execution_requests_total', 'Units of work by how they ended.', ['operation', 'status']),
+    executionDuration: histogram('execution_duration_seconds', 'Duration of a unit of work.', EXECUTION_SECONDS, ['operation']),
+    componentHealth: gauge('component_health', '1 healthy, 0 not.', ['component']),
+    constitutionalValidations: counter('constitutional_validations_total', 'Validations by result.', ['result']),
+    constitutionalHashMismatches: counter('constitutional_hash_mismatches_total', 'Requests that carried another constitutional hash.'),
+    responseTime: new Summary({
+      name: `${PREFIX}response_time_seconds`, help: 'Time to answer, by endpoint.', labelNames: ['endpoint', 'method'], percentiles: [], registers,
+      maxAgeSeconds: 60, ageBuckets: 2,
+    }),
+    authenticationFailures: counter('authentication_failures_total', 'Requests whose token or role did not suffice, by reason.', ['reason']),
+    certificates: counter('certificates_total', 'Certificates issued, and requests for one that were refused.', ['outcome']),
+    proofs: counter('proofs_total', 'Questions put to the prover, by answer.', ['outcome']),
+    proofDuration: histogram('proof_duration_seconds', 'Duration of one question to the prover.', PROOF_SECONDS, ['outcome']),
+    ledgerEntries: gauge('ledger_entries', 'Entries in the ledger: the position of its tip.'),
+  }
+
+  for (const priority of PRIORITIES) {
+    families.policyGenerationDuration.zero({ priority })
+    for (const status of GENERATION_STATUSES) families.policyGenerationRequests.inc({ status, priority }, 0)
+  }
+  for (const outcome of SCORE_OUTCOMES) families.constitutionalComplianceScore.zero({ outcome })
+  for (const operation of OPERATIONS) {
+    families.executionDuration.zero({ operation })
+    for (const status of ['success', 'error']) families.executionRequests.inc({ operation, status }, 0)
+  }
+  for (const result of ['valid', 'invalid']) families.constitutionalValidations.inc({ result }, 0)
+  for (const reason of AUTHENTICATION_FAILURES) families.authenticationFailures.inc({ reason }, 0)
+  for (const outcome of ['issued', 'refused']) families.certificates.inc({ outcome }, 0)
+  for (const outcome of PROOF_OUTCOMES) {
+    families.proofs.inc({ outcome }, 0)
+    families.proofDuration.zero({ outcome })
+  }
+
+  return {
+    ...families,
+    registry,
+    startedAt,
+    /** Says where the number of open connections of one kind can be read at the moment of a scrape. */
+    watchConnections(type: ConnectionType, count: () => number): void {
+      watched.set(type, count)
+    },
+  }
+}
+
+export const PROMETHEUS_TEXT = 'text/plain; version=0.0.4; charset=utf-8'
+export const OPENMETRICS_TEXT = 'application/openmetrics-text; version=1.0.0; charset=utf-8'
+
+/** What a scraper gets: the Prometheus text format, or OpenMetrics when its Accept header prefers that. */
+export async function scrape(metrics: Metrics, accept: string | undefined): Promise<{ contentType: string; text: string }> {
+  const text = await metrics.registry.metrics()
+  return prefersOpenMetrics(accept) ? { contentType: OPENMETRICS_TEXT, text: toOpenMetrics(text) } : { contentType: PROMETHEUS_TEXT, text }
+}
+
+/** How much is measured: series and families, counted at this moment. */
+export async function countSeries(metrics: Metrics): Promise<{ series: number; families: number }> {
+  const families = await metrics.registry.getMetricsAsJSON()
+  return { series: families.reduce((sum, family) => sum + family.values.length, 0), families: families.length }
+}
+
+/**
+ * The same figures in OpenMetrics' spelling: a counter's family is named without `_total`, no blank lines, `# EOF` at the end.
+ *
+ * prom-client can do this too, but it renames the counters for good while doing so: every later scrape in the plain format would miss them.
+ */
+function toOpenMetrics(text: string): string {
+  const lines: string[] = []
+  for (const line of text.split('\n')) {
+    if (line === '') continue
+    const meta = /^# (HELP|TYPE) (\S+)_total (.*)$/.exec(line)
+    lines.push(meta === null ? line : `# ${meta[1]} ${meta[2]} ${meta[3]}`)
+  }
+  return `${lines.join('\n')}\n# EOF\n`
+}
+
+function prefersOpenMetrics(accept = ''): boolean {
+  const quality = (type: string) => {
+    const range = accept.split(',').map((part) => part.trim()).find((part) => part.split(';')[0]?.trim().toLowerCase() === type)
+    return range === undefined ? 0 : Number(/;\s*q=([\d.]+)/.exec(range)?.[1] ?? 1)
+  }
+  const open = quality('application/openmetrics-text')
+  return open > 0 && open >= quality('text/plain')
+}
