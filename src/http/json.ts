@@ -56,7 +56,7 @@ function lineAndColumn(text: string, offset: number): string {
 type Open = { kind: 'object'; path: string; keys: Set<string>; key: string } | { kind: 'array'; path: string; index: number }
 type Expected = 'value' | 'value or ]' | 'key' | 'key or }' | ':' | ', or end' | 'nothing'
 
-const TOKEN = /[[\]{},:]|"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\u0000-\u001f]*)*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y
+const TOKEN = /[[\]{},:]|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y
 const BLANK = /[ \t\n\r]*/y
 
 /**
@@ -71,7 +71,7 @@ function walk(text: string, root: string): { breaksAt: number | null; problems: 
   let offset = skip(BLANK, text, 0)
 
   while (offset < text.length) {
-    const end = skip(TOKEN, text, offset)
+    const end = text[offset] === '"' ? endOfString(text, offset) : skip(TOKEN, text, offset)
     if (end === offset) return { breaksAt: offset, problems }
     const token = text.slice(offset, end)
     const top = open.at(-1)
@@ -120,6 +120,20 @@ function walk(text: string, root: string): { breaksAt: number | null; problems: 
 function skip(pattern: RegExp, text: string, from: number): number {
   pattern.lastIndex = from
   return pattern.test(text) ? pattern.lastIndex : from
+}
+
+/** Where the string that begins at `from` ends, or `from` when it does not. By hand: a regular expression recurses on a megabyte of escapes. */
+function endOfString(text: string, from: number): number {
+  for (let i = from + 1; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === 0x22) return i + 1
+    if (code < 0x20) return from
+    if (code !== 0x5c) continue
+    const escaped = text[++i]
+    if (escaped === 'u' && /^[0-9a-fA-F]{4}$/.test(text.slice(i + 1, i + 5))) i += 4
+    else if (escaped === undefined || !'"\\/bfnrt'.includes(escaped)) return from
+  }
+  return from
 }
 
 function unquote(token: string): string {
