@@ -1,0 +1,39 @@
+import { join } from 'node:path'
+import { Command } from 'commander'
+import { ROOT, readConfig } from '#config'
+import { connect, type Database } from '#adapters/postgres/connect.ts'
+import { borrowEmbedded } from '#adapters/postgres/embedded.ts'
+import { verifyLedger } from '#adapters/postgres/ledger.ts'
+import { migrate, readMigrations } from '#adapters/postgres/migrate.ts'
+import { EXIT, finish, newCommand, progress } from './terminal.ts'
+
+type Options = { data?: string; config?: string; json?: boolean; quiet?: boolean }
+
+export function command(): Command {
+  const verify = newCommand('verify', 'recompute the audit ledger and compare it with what is stored, and with the bodies that it digests', './acgs ledger verify')
+    .option('--data <dir>', 'the data folder of the embedded database')
+    .option('--config <file>', 'another configuration file')
+    .action(async (options: Options) => {
+      progress('reading the ledger …', options)
+      const report = await withDatabase(options, (db) => verifyLedger(db))
+      const range = ({ from, to }: { from: number | null; to: number | null }) => (from === null ? '' : from === to || to === null ? `entry ${from}: ` : `entries ${from} to ${to}: `)
+      const text = report.valid
+        ? `valid: ${report.entries} entries, root ${report.root}`
+        : [`not valid: ${report.entries} entries`, ...report.problems.map((problem) => `  ${range(problem)}${problem.message}`)].join('\n')
+      finish({ json: report, text, exit: report.valid ? EXIT.yes : EXIT.no }, options)
+    })
+  return new Command('ledger').description('the audit ledger').exitOverride().addCommand(verify)
+}
+
+/** The configured database, or the embedded one: that of the running product, else started for this command. */
+async function withDatabase<T>(options: Options, work: (db: Database) => Promise<T>): Promise<T> {
+  const config = readConfig({ file: options.config ?? null, env: process.env, dataFolder: options.data })
+  const embedded = config.database.url === null ? await borrowEmbedded({ dataDir: config.service.dataFolder }) : null
+  try {
+    await using db = connect(embedded?.url ?? (config.database.url as string), { name: 'cli' })
+    await migrate(db, readMigrations(join(ROOT, 'migrations')))
+    return await work(db)
+  } finally {
+    await embedded?.stop()
+  }
+}
