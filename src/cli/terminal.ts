@@ -65,7 +65,7 @@ export function readShaped<S extends z.ZodType>(schema: S, file: string): z.outp
   return parseInput(schema, parseJson(readBytes(file), name), name)
 }
 
-function readBytes(file: string): Buffer {
+export function readBytes(file: string): Buffer {
   try {
     return readFileSync(file === '-' ? 0 : file)
   } catch (cause) {

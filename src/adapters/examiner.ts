@@ -1,0 +1,67 @@
+import { canonical, sha256 } from '#core/canonical.ts'
+import { bind, type Binding } from '#core/constitution/bind.ts'
+import type { Constitution } from '#core/constitution/constitution.ts'
+import { decide } from '#core/decision/decide.ts'
+import type { Examining } from '#core/generate.ts'
+import type { Schema } from '#core/policy/schema.ts'
+import type { Proof } from '#core/proof/proof.ts'
+import { authorize, parsePolicies, parseSchema } from './cedar/cedar.ts'
+
+/** The questions that an examination asks of the prover. */
+export type Prover = Pick<Examining, 'proveArticles' | 'sameMeaning' | 'neverErrors'>
+
+/** What it takes to examine policies under one constitution: Cedar, the prover, and what both have already been asked. */
+export type Examiner = {
+  readonly constitution: Constitution
+  /** As `parseSchema` of the Cedar adapter; a text seen before is not parsed again. */
+  readonly parseSchema: (text: string) => Schema
+  readonly bind: (schema: Schema) => Binding
+  readonly examining: (schema: Schema) => Examining
+}
+
+/** So many schemas and so many answers are remembered; each is some kilobytes. */
+const SCHEMAS_MAX = 64
+const ANSWERS_MAX = 256
+
+/**
+ * Remembers schemas by their text, and the prover's answers by everything that they depend on, within this process: what the flow asks
+ * twice (the certifier judges again) is computed once. An `unknown` is not remembered: the next time may be luckier.
+ */
+export function createExaminer(constitution: Constitution, prover: Prover): Examiner {
+  const schemas = remember<Schema>(SCHEMAS_MAX)
+  const bindings = remember<Binding>(SCHEMAS_MAX)
+  const answers = remember<Promise<Proof | readonly Proof[]>>(ANSWERS_MAX)
+
+  const bindTo = (schema: Schema) => bindings(schema.digest, () => bind(constitution, schema))
+  const once = <T extends Proof | readonly Proof[]>(question: readonly unknown[], ask: () => Promise<T>): Promise<T> => {
+    const key = sha256(canonical(question))
+    const answer = answers(key, ask) as Promise<T>
+    answer.then(
+      (proof) => { if ([proof].flat().some((each) => (each as Proof).answer.kind === 'unknown')) answers.forget(key) },
+      () => answers.forget(key),
+    )
+    return answer
+  }
+  const examining = (schema: Schema): Examining => ({
+    bound: bindTo(schema),
+    parse: parsePolicies,
+    decide: (policies, over, { request, entities }) => decide({ policies, schema: over, request, entities }, authorize),
+    proveArticles: (policy, over, articles) => once(['articles', policy.text, over.digest, articles], () => prover.proveArticles(policy, over, articles)),
+    sameMeaning: (a, b, over) => once(['same meaning', a.text, b.text, over.digest], () => prover.sameMeaning(a, b, over)),
+    neverErrors: (policy, over) => once(['never errors', policy.text, over.digest], () => prover.neverErrors(policy, over)),
+  })
+  return { constitution, parseSchema: (text) => schemas(sha256(text), () => parseSchema(text)), bind: bindTo, examining }
+}
+
+/** A value for each key, made at the first call; the least recently used one is forgotten when there are too many. */
+function remember<T>(max: number): ((key: string, make: () => T) => T) & { forget: (key: string) => void } {
+  const known = new Map<string, T>()
+  const recall = (key: string, make: () => T): T => {
+    const value = known.has(key) ? (known.get(key) as T) : make()
+    known.delete(key)
+    known.set(key, value)
+    if (known.size > max) known.delete(known.keys().next().value as string)
+    return value
+  }
+  return Object.assign(recall, { forget: (key: string) => void known.delete(key) })
+}

@@ -1,0 +1,54 @@
+import type { Config } from '#config'
+import { parsePolicies } from '#adapters/cedar/cedar.ts'
+import type { ConstitutionInForce } from '#adapters/constitution.ts'
+import type { Examiner } from '#adapters/examiner.ts'
+import { Failure } from '#core/failure.ts'
+import { examine } from '#core/generate.ts'
+import { choosePack, type Pack } from '#core/unit/pack.ts'
+import type { Authenticate } from '#http/authenticate.ts'
+import { createHealth, type Component } from '#http/health.ts'
+import { createServer, type Server } from '#http/server.ts'
+import { constitutionValidated, executionFinished, type Telemetry } from '#telemetry/events.ts'
+import { routes } from './routes.ts'
+
+/** The constitution and its proofs: the only holder of the certificate key; holds no database. */
+export async function startCompliance({ config, version, inForce, packs, examiner, telemetry, authenticate, components }: {
+  config: Config
+  version: string
+  inForce: ConstitutionInForce
+  packs: readonly Pack[]
+  examiner: Examiner
+  telemetry: Telemetry
+  authenticate: Authenticate
+  components: readonly Component[]
+}): Promise<Server> {
+  const health = createHealth({
+    service: 'acgs-compliance', version, constitution: inForce.shown, telemetry, components,
+    intervalMs: config.monitoring.probeIntervalMs, timeoutMs: config.monitoring.probeTimeoutMs,
+  })
+  const server = await createServer({
+    service: 'acgs-compliance', title: 'ACGS-PGP v8: Policy Governance and Compliance', version,
+    description: 'The constitution in force, and whether a policy obeys it: every article proved, or refuted by a request.',
+    constitution: inForce.shown, health, telemetry, authenticate, bodyBytesMax: config.security.bodyBytesMax,
+    routes: routes({
+      constitution: inForce.constitution,
+      shown: inForce.shown,
+      ratification: inForce.ratification,
+      threshold: config.constitutional.complianceThreshold,
+      now: () => new Date(),
+      validated: (isValid) => constitutionValidated(telemetry, { valid: isValid }),
+      examine: async ({ cedar, schema, domain }) => {
+        if (schema === undefined && domain === undefined) {
+          throw new Failure('REQUEST_MALFORMED', 'body.schema is missing: give the Cedar schema of the policies, or the domain whose schema it is', { problems: [{ place: 'body.schema', message: 'is missing' }] })
+        }
+        const started = performance.now()
+        const vocabulary = examiner.parseSchema(schema ?? choosePack(packs, { domain, text: '' }).schema)
+        const examination = await examine(parsePolicies(cedar, vocabulary), vocabulary, examiner.examining(vocabulary))
+        executionFinished(telemetry, { operation: 'validate', status: 'success', seconds: (performance.now() - started) / 1000 })
+        return examination
+      },
+    }),
+  })
+  await health.start()
+  return server
+}

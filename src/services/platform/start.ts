@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto'
+import type { Config } from '#config'
+import type { ConstitutionInForce } from '#adapters/constitution.ts'
+import type { Examiner } from '#adapters/examiner.ts'
+import type { Database } from '#adapters/postgres/connect.ts'
+import { listGenerations, readGeneration, recordGeneration } from '#adapters/postgres/generations.ts'
+import { ledgerTip } from '#adapters/postgres/ledger.ts'
+import type { Certificate } from '#core/certificate/statement.ts'
+import type { BoundArticle } from '#core/constitution/article.ts'
+import { Failure } from '#core/failure.ts'
+import { generate, type Evidence } from '#core/generate.ts'
+import { STABILIZERS, TABLE_VERSION } from '#core/stabilizers/table.ts'
+import type { Candidate } from '#core/synthesis/candidate.ts'
+import type { Pack } from '#core/unit/pack.ts'
+import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
+import { toUnit } from '#core/unit/to-unit.ts'
+import type { Authenticate } from '#http/authenticate.ts'
+import { createHealth, type Component } from '#http/health.ts'
+import { createServer, type Server } from '#http/server.ts'
+import { executionFinished, generationFailed, generationJudged, ledgerAppended, type Telemetry } from '#telemetry/events.ts'
+import { countSeries } from '#telemetry/metrics.ts'
+import { verdictName } from './reply.ts'
+import { rowOf } from './record.ts'
+import { routes, type Use } from './routes.ts'
+
+/** What the platform is given: it holds the database and no key. */
+export type Given = {
+  readonly config: Config
+  readonly version: string
+  readonly inForce: ConstitutionInForce
+  readonly packs: readonly Pack[]
+  readonly examiner: Examiner
+  readonly database: Database
+  readonly telemetry: Telemetry
+  readonly authenticate: Authenticate
+  readonly propose: (unit: SemanticUnit, bound: readonly BoundArticle[]) => Promise<readonly Candidate[]>
+  readonly certify: (evidence: Evidence) => Promise<Certificate>
+  readonly readers: readonly string[]
+  readonly solver: string
+  /** What start-up found when it tested itself. */
+  readonly selfTest: unknown
+  readonly components: readonly Component[]
+}
+
+export async function startPlatform(given: Given): Promise<Server> {
+  const { config, version, inForce, packs, database, telemetry, components } = given
+  const health = createHealth({
+    service: 'acgs-pgp-v8', version, constitution: inForce.shown, components, telemetry,
+    intervalMs: config.monitoring.probeIntervalMs, timeoutMs: config.monitoring.probeTimeoutMs,
+  })
+  const counted = { certified: 0, refused: 0, undetermined: 0 }
+  const isWell = (name: string) => (health.report().components[name]?.status === 'healthy' ? ('operational' as const) : ('degraded' as const))
+
+  const use: Use = {
+    constitution: inForce.shown,
+    generate: async (body, caller) => {
+      const at = new Date()
+      const started = performance.now()
+      const seconds = () => (performance.now() - started) / 1000
+      try {
+        const unit = toUnit(`gen_${randomUUID()}`, body, { packs, constitution: inForce.constitution, parseSchema: given.examiner.parseSchema, threshold: config.constitutional.complianceThreshold })
+        const examining = given.examiner.examining(unit.schema)
+        const { generation, ledger } = await generate(unit, {
+          ...examining,
+          propose: timed(telemetry, 'synthesize', (each) => given.propose(each, examining.bound.bound)),
+          certify: timed(telemetry, 'certify', given.certify),
+          append: timed(telemetry, 'append', async (whole) => {
+            const row = rowOf(whole, body, { subject: caller.subject, at, elapsedMs: Math.round(seconds() * 1000), constitutionalHash: inForce.shown.hash })
+            const receipt = await database.transaction((tx) => recordGeneration(tx, row))
+            ledgerAppended(telemetry, { entries: receipt.index + 1 })
+            return receipt
+          }),
+        })
+        const outcome = verdictName(generation)
+        counted[outcome]++
+        generationJudged(telemetry, { id: unit.id, outcome, priority: body.priority, score: generation.score, seconds: seconds() })
+        executionFinished(telemetry, { operation: 'generate', status: 'success', seconds: seconds() })
+        return { generation, ledger, elapsedMs: Math.round(seconds() * 1000), at }
+      } catch (error) {
+        generationFailed(telemetry, { priority: body.priority, code: error instanceof Failure ? error.code : 'INTERNAL', seconds: seconds() })
+        executionFinished(telemetry, { operation: 'generate', status: 'error', seconds: seconds() })
+        throw error
+      }
+    },
+    list: (filters) => listGenerations(database, filters),
+    read: (id) => readGeneration(database, id),
+    status: async () => {
+      const ledger = await ledgerTip(database).catch(() => null)
+      const { constitution, shown } = inForce
+      return {
+        overall_status: health.report().status === 'healthy' ? ('operational' as const) : ('degraded' as const),
+        generation_engine: { status: isWell('generation_engine'), generations: counted, readers: [...given.readers], packs: packs.map(({ name }) => name) },
+        stabilizer_environment: { status: isWell('stabilizer_environment'), table_version: TABLE_VERSION, stabilizers: STABILIZERS.length, solver: given.solver },
+        diagnostic_engine: { status: isWell('diagnostic_engine'), self_test: given.selfTest },
+        constitution: { title: constitution.title, version: constitution.version, articles: constitution.clauses.length },
+        ledger: ledger === null ? null : { entries: ledger.size, root: ledger.root },
+        constitutional_hash: shown.hash,
+        constitutional_digest: shown.digest,
+        timestamp: new Date().toISOString(),
+      }
+    },
+    summary: async () => {
+      const { series, families } = await countSeries(telemetry.metrics)
+      return {
+        constitutional_hash: inForce.shown.hash,
+        constitutional_digest: inForce.shown.digest,
+        system_uptime_seconds: process.uptime(),
+        metrics_collected: families,
+        registry_collectors: series,
+        timestamp: new Date().toISOString(),
+      }
+    },
+  }
+
+  const server = await createServer({
+    service: 'acgs-pgp-v8', title: 'ACGS-PGP v8', version,
+    description: 'From a governance request in plain language to an enforceable policy that is proven to obey the constitution, or to the request that would break it.',
+    constitution: inForce.shown, routes: routes(use), health, telemetry, authenticate: given.authenticate, bodyBytesMax: config.security.bodyBytesMax,
+  })
+  await health.start()
+  return server
+}
+
+/** The same function, its time and outcome counted as one operation. */
+function timed<A, R>(telemetry: Telemetry, operation: 'synthesize' | 'certify' | 'append', work: (argument: A) => Promise<R>): (argument: A) => Promise<R> {
+  return async (argument) => {
+    const started = performance.now()
+    const finished = (status: 'success' | 'error') => executionFinished(telemetry, { operation, status, seconds: (performance.now() - started) / 1000 })
+    try {
+      const result = await work(argument)
+      finished('success')
+      return result
+    } catch (error) {
+      finished('error')
+      throw error
+    }
+  }
+}
