@@ -50,8 +50,8 @@ export type Noun = {
 }
 
 export type Modifier =
-  /** "their own chart", "their chart": it is the subject's. */
-  | { readonly kind: 'own' }
+  /** "their own chart" (`isSaid`), "their chart": it is the subject's. */
+  | { readonly kind: 'own'; readonly isSaid: boolean }
   /** "of patients", "of their own ward" (the noun is `own`), "the patient's", "in the same department" (`same`). */
   | { readonly kind: 'of'; readonly preposition: string; readonly noun: Noun }
   | { readonly kind: 'same'; readonly words: readonly string[]; readonly as: Ref | null }
