@@ -53,7 +53,7 @@ create index ledger_entries_by_subject on ledger_entries (subject, index);
 
 -- One row. Whoever appends locks it, so that entries are numbered without gaps and every root has one successor.
 create table ledger_tip (
-  only boolean primary key default true check (only),
+  one boolean primary key default true check (one),
   size bigint not null check (size >= 0),
   frontier bytea[] not null,
   root bytea not null check (octet_length(root) = 32)

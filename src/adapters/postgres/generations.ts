@@ -4,6 +4,7 @@ import { z } from 'zod'
 
 import { canonical, digest, type Json } from '#core/canonical.ts'
 import { Failure } from '#core/failure.ts'
+import type { Generation } from '#core/generate.ts'
 import type { Queryable } from './connect.ts'
 import { digestOfRow, GENERATION_COLUMNS, GenerationRow } from './generation-row.ts'
 import { append, type Receipt } from './ledger.ts'
@@ -35,21 +36,30 @@ export type GenerationFilters = {
 const BODIES = ['policy_content', 'context', 'model_consensus_data', 'certificate', 'request', 'evidence'] as const
 const SUMMARY_COLUMNS = GENERATION_COLUMNS.filter((column) => !(BODIES as readonly string[]).includes(column))
 const SummaryRow = GenerationRow.omit({ policy_content: true, context: true, model_consensus_data: true, certificate: true, request: true, evidence: true })
+/** The columns of type jsonb. */
+const DOCUMENTS = new Set(['stakeholders', 'constitutional_principles', 'context', 'model_consensus_data', 'recommendations', 'certificate', 'request', 'evidence'])
 const LIMIT_MAX = 200
+
+/** A generation as JSON, with nothing left out but what its schema's text says again. */
+export function evidenceOf(generation: Generation): Json {
+  const { unit } = generation
+  const evidence = { ...generation, unit: { ...unit, schema: { text: unit.schema.text, digest: unit.schema.digest } } }
+  assertPlain(evidence)
+  return JSON.parse(canonical(evidence)) as Json
+}
 
 /**
  * Stores a generation whole and appends its digests to the ledger, both in the caller's transaction.
  *
  * @returns its place in the ledger; for a `generation_id` that is already stored, the place it has had since then, and nothing changes.
- * @throws {Failure} `REQUEST_MALFORMED` when a text holds U+0000, which PostgreSQL cannot store.
+ * @throws {Failure} `REQUEST_MALFORMED` when a text holds U+0000 or half of a surrogate pair, which PostgreSQL cannot store.
  */
 export async function recordGeneration(tx: Queryable, generation: GenerationRow): Promise<Receipt> {
   const row = GenerationRow.parse(generation)
-  const documents = new Set(['stakeholders', 'constitutional_principles', 'context', 'model_consensus_data', 'recommendations', 'certificate', 'request', 'evidence'])
   const values = GENERATION_COLUMNS.map((column) => {
     const value = row[column]
-    if (documents.has(column)) return value === null ? null : storable(column, canonical(value))
-    return typeof value === 'string' ? storable(column, value) : value
+    if (DOCUMENTS.has(column)) return value === null ? null : documentText(column, value as Json)
+    return typeof value === 'string' ? plainText(column, value) : value
   })
   const inserted = await tx.query(
     `insert into policy_generations (${GENERATION_COLUMNS.join(', ')}, status)
@@ -137,9 +147,28 @@ function readCursor(cursor: string): { at: string; id: string } {
   }
 }
 
-function storable(column: string, text: string): string {
-  if (text.includes('\0') || /(?<!\\)(\\\\)*\\u0000/.test(text)) {
-    throw new Failure('REQUEST_MALFORMED', `\`${column}\` holds the character U+0000, which cannot be stored; remove it`)
-  }
+/** A JSON document as PostgreSQL stores it; refuses what would come back as something else. */
+function documentText(column: string, value: Json): string {
+  assertPlain(value)
+  const text = canonical(value)
+  if (/(?<!\\)(\\\\)*\\u0000/.test(text)) throw unstorable(column)
   return text
+}
+
+function plainText(column: string, text: string): string {
+  if (text.includes('\0') || !text.isWellFormed()) throw unstorable(column)
+  return text
+}
+
+/** A Map or a Date would silently become `{}`: whoever builds the row turns it into JSON first. */
+function assertPlain(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return
+  if (Array.isArray(value)) return value.forEach(assertPlain)
+  const prototype: unknown = Object.getPrototypeOf(value)
+  assert(prototype === Object.prototype || prototype === null, `not JSON: ${value.constructor?.name}`)
+  Object.values(value).forEach(assertPlain)
+}
+
+function unstorable(column: string): Failure {
+  return new Failure('REQUEST_MALFORMED', `\`${column}\` holds a character that cannot be stored (U+0000, or half of a surrogate pair); remove it`)
 }
