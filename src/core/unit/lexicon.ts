@@ -65,7 +65,7 @@ const phraseCache = new Map<string, readonly Phrase[]>()
 
 /** The name without its namespaces. */
 export function baseName(type: string): string {
-  return type.slice(type.lastIndexOf('::') + (type.includes('::') ? 2 : 0))
+  return type.slice(type.includes('::') ? type.lastIndexOf('::') + 2 : 0)
 }
 
 /** Verbs that say the same in ordinary English: a schema that has exactly one of a family is understood by the others. */

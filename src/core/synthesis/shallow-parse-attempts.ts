@@ -1,0 +1,39 @@
+import type { Lexicon } from '#core/unit/lexicon.ts'
+import type { Statement } from '#core/unit/statement.ts'
+import { statementsOf } from './shallow-parse-frames.ts'
+import { tokenize, Unread } from './shallow-parse-tokens.ts'
+
+/** One structure of a clause, or why one attempt found none. */
+export type Attempt = { readonly kind: 'statements'; readonly statements: readonly Statement[] } | { readonly kind: 'unread'; readonly because: string }
+
+/** So many structures are tried; a clause that has more is too open to be read. */
+const ATTEMPTS_MAX = 48
+
+/** Every structure that the clause can have, and why each attempt that failed did; the likeliest first. */
+export function attemptsAt(clause: string, lexicon: Lexicon): readonly Attempt[] {
+  const attempts: Attempt[] = []
+  let path: number[] | null = []
+  while (path !== null) {
+    if (attempts.length === ATTEMPTS_MAX) return [{ kind: 'unread', because: 'the sentence can be understood in too many ways: make it shorter' }]
+    const choices: { readonly taken: number; readonly count: number }[] = []
+    const preset: readonly number[] = path
+    const choose = (count: number): number => {
+      const taken = preset[choices.length] ?? 0
+      choices.push({ taken, count })
+      return taken
+    }
+    attempts.push(attempt(clause, lexicon, choose))
+    const open = choices.findLastIndex(({ taken, count }) => taken + 1 < count)
+    path = open < 0 ? null : [...choices.slice(0, open).map(({ taken }) => taken), (choices[open] as { taken: number }).taken + 1]
+  }
+  return attempts
+}
+
+function attempt(clause: string, lexicon: Lexicon, choose: (count: number) => number): Attempt {
+  try {
+    return { kind: 'statements', statements: statementsOf(tokenize(clause), { lexicon, choose }) }
+  } catch (error) {
+    if (error instanceof Unread) return { kind: 'unread', because: error.because }
+    throw error
+  }
+}

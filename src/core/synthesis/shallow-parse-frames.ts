@@ -1,0 +1,714 @@
+import { noun, statement, type Condition, type Deed, type Noun, type Statement, type Tail } from '#core/unit/statement.ts'
+import { conditionOf, ended, nounAt, say, type Scope } from './shallow-parse-phrases.ts'
+import { codes, Unread, type Token } from './shallow-parse-tokens.ts'
+
+/**
+ * What a clause says: it is cut at its markers (subordinators, modals, joints) into frames, and the pieces are put into the
+ * places of a statement. Every token has a place.
+ *
+ * @throws {Unread} when one has none.
+ */
+export function statementsOf(tokens: readonly Token[], scope: Scope): Statement[] {
+  const trimmed = withoutLead(tokens)
+  if (trimmed[0]?.code === 's' || (trimmed[0]?.code === 'x' && trimmed[1]?.code === 'p')) return leading(trimmed, scope)
+  const clauses = mainClauses(trimmed, scope)
+  const found: Statement[] = []
+  let before: Clause | null = null
+  for (const clause of clauses) {
+    const read: Clause = frame(clause, before, [], scope)
+    found.push(...read.statements)
+    before = read
+  }
+  return found
+}
+
+/** A main clause as read: its statements, and what a following clause can leave out or point at. */
+type Clause = { readonly statements: readonly Statement[]; readonly subject: Subject; readonly deeds: readonly Deed[]; readonly mentioned: readonly Noun[] }
+
+type Subject = {
+  readonly nouns: readonly Noun[]
+  readonly except: readonly Noun[]
+  readonly isOnly: boolean
+  /** Nobody, no nurse. */
+  readonly isNone: boolean
+  /** An adverbial subject ("it is forbidden to …") or none. */
+  readonly isAnyone: boolean
+}
+
+const ANYONE: Subject = { nouns: [], except: [], isOnly: false, isNone: false, isAnyone: true }
+
+function withoutLead(tokens: readonly Token[]): readonly Token[] {
+  const start = tokens.findIndex(({ code }) => code !== 'c' && code !== ',')
+  const end = tokens.findLastIndex(({ code }) => code !== ',')
+  return start < 0 ? [] : tokens.slice(start, end + 1)
+}
+
+/** "If the chart is sealed, no one may edit it." */
+function leading(tokens: readonly Token[], scope: Scope): Statement[] {
+  const commas = tokens.flatMap(({ code }, index) => (code === ',' ? [index] : []))
+  const modal = tokens.findIndex(({ code }) => /[MAF]/.test(code))
+  const fitting = commas.filter((index) => index < modal)
+  if (fitting.length === 0) throw new Unread('put a comma behind the condition')
+  const comma = fitting[fitting.length > 1 ? scope.choose(fitting.length) : 0] as number
+  const [marker] = tokens as [Token, ...Token[]]
+  const condition = conditionOf(tokens.slice(1, comma), null, scope)
+  const clauses = mainClauses(tokens.slice(comma + 1), scope)
+  const mentioned = nounsOf(condition)
+  const found: Statement[] = []
+  let before: Clause | null = null
+  for (const clause of clauses) {
+    const read: Clause = frame(clause, before, mentioned, scope)
+    found.push(...read.statements)
+    before = read
+  }
+  const isException = marker.value === 'unless' || marker.code === 'x'
+  if (marker.value === 'only' && found.some(({ force, only }) => force !== 'permit' || only !== null)) throw new Unread('say `if` for the condition')
+  return found.map((one) => {
+    if (isException) return { ...one, unless: either(one.unless, condition) }
+    return { ...one, when: both(one.when, condition), only: marker.value === 'only' ? 'condition' : one.only }
+  })
+}
+
+function both(a: Condition | null, b: Condition | null): Condition | null {
+  if (a === null || b === null) return a ?? b
+  return { kind: 'all', parts: [a, b] }
+}
+
+function either(a: Condition | null, b: Condition | null): Condition | null {
+  if (a === null || b === null) return a ?? b
+  return { kind: 'any', parts: [a, b] }
+}
+
+/** The things that a condition speaks of by name: what "it" can be later. */
+function nounsOf(condition: Condition): Noun[] {
+  switch (condition.kind) {
+    case 'all':
+    case 'any': return condition.parts.flatMap(nounsOf)
+    case 'not': return nounsOf(condition.of)
+    case 'is':
+    case 'isa':
+    case 'same':
+    case 'within': return condition.of?.kind === 'noun' ? [condition.of.noun] : []
+    case 'relates': return [condition.subject, condition.object].flatMap((ref) => (ref.kind === 'noun' ? [ref.noun] : []))
+    case 'compare': return condition.left.kind === 'attribute' && condition.left.of?.kind === 'noun' ? [condition.left.of.noun] : []
+  }
+}
+
+/** Clauses with a modal each: "X may A, and Y may B"; a second without a subject has the first one's. */
+function mainClauses(tokens: readonly Token[], scope: Scope): (readonly Token[])[] {
+  const modals = tokens.flatMap(({ code }, index) => (/[MAI]/.test(code) && !inSubordinate(tokens, index) ? [index] : []))
+  const cuts: number[] = []
+  for (const modal of modals.slice(1)) {
+    const joint = tokens.findLastIndex(({ code, text }, index) => index < modal && (code === 'c' || (code === 'x' && /^but$/i.test(text)) || code === 's'))
+    const last = cuts[cuts.length - 1] ?? modals[0] as number
+    if (joint <= last || tokens[joint]?.code === 's') throw new Unread('two rules in one sentence: write a sentence for each')
+    cuts.push(joint)
+  }
+  const parts = [...cuts, tokens.length].map((end, index) => tokens.slice(index === 0 ? 0 : (cuts[index - 1] as number) + 1, end))
+  // "X may A and Y may B if C": whether C holds for A too is open, unless a comma or "but" sets the second apart.
+  const last = parts[parts.length - 1] as readonly Token[]
+  const condition = last.findIndex(({ code }) => code === 's')
+  const cut = cuts[cuts.length - 1]
+  if (parts.length > 1 && condition > 0 && cut !== undefined && tokens[cut]?.code === 'c' && tokens[cut - 1]?.code !== ',' && scope.choose(2) === 1) {
+    return parts.map((part, index) => (index === parts.length - 1 ? part : [...withoutLead(part), ...last.slice(condition)]))
+  }
+  return parts
+}
+
+/** A modal within a relative clause or a condition is not a clause's own. */
+function inSubordinate(tokens: readonly Token[], index: number): boolean {
+  const before = tokens.slice(0, index)
+  const marker = before.findLastIndex(({ code }) => code === 's')
+  return marker >= 0 && !before.slice(marker).some(({ code }) => /[,x]/.test(code)) && marker > 0
+}
+
+function frame(all: readonly Token[], before: Clause | null, mentioned: readonly Noun[], scope: Scope): Clause {
+  const tokens = withoutLead(all)
+  const text = codes(tokens)
+  const it = before === null ? mentioned : before.mentioned
+  if (/^I/.test(text)) return impersonal(tokens, it, scope)
+  if (/^W/.test(text)) return whoever(tokens, it, scope)
+  const force = tokens.findIndex(({ code }) => /[MA]/.test(code))
+  if (force >= 0) return modal(tokens, force, before, it, scope)
+  const final = tokens.findIndex(({ code }) => code === 'F')
+  if (final > 0) return gerund(tokens, final, it, scope)
+  const needs = tokens.findIndex(({ code }, index) => code === 'Q' && index > 0)
+  if (needs > 0) return requires(tokens, needs, it, scope)
+  if (/b(?:~?)w(?:[sx,]|$)/.test(text)) return habit(tokens, it, scope)
+  throw new Unread('no rule is found: say who may, must not or must do what')
+}
+
+/** "It is forbidden [for nurses] to export charts." */
+function impersonal(tokens: readonly Token[], it: readonly Noun[], scope: Scope): Clause {
+  const [marker] = tokens as [Token, ...Token[]]
+  let at = 1
+  let subject: Subject = ANYONE
+  const to = tokens.findIndex(({ code, text }) => code === 'p' && text.toLowerCase() === 'to')
+  if (to < 0) throw new Unread('it is said nowhere what is meant: write `it is … to …`')
+  if (tokens[1]?.code === 'p' && tokens[1].text.toLowerCase() === 'for') {
+    subject = subjectOf(tokens.slice(2, to), scope)
+    at = to
+  }
+  if (at !== to) throw new Unread(`\`${say(tokens.slice(at, to))}\` is not understood here`)
+  return ruling(marker.value === 'permit' ? 'permit' : 'forbid', null, subject, tokens.slice(to + 1), it, scope)
+}
+
+/** "Whoever exports a chart must notify the council." */
+function whoever(tokens: readonly Token[], it: readonly Noun[], scope: Scope): Clause {
+  const must = tokens.findIndex(({ code }) => code === 'M')
+  if (must < 0) throw new Unread('whoever does what, must do what?')
+  const deed = predicate(tokens.slice(1, must), it, scope)
+  const modal = tokens[must] as Token
+  if (modal.value === 'must') return oblige(ANYONE, deed.deeds, tokens.slice(must + 1), scope)
+  throw new Unread('say `nobody may` or `everyone may`')
+}
+
+function oblige(subject: Subject, deeds: readonly Deed[], rest: readonly Token[], scope: Scope): Clause {
+  const { body, when, unless, only } = adjuncts(rest, scope)
+  if (only) throw new Unread('`only` is not understood in a duty')
+  const duty = dutyOf(body)
+  return { statements: [statement({ force: 'oblige', subject: subject.nouns, exceptSubject: subject.except, deeds, when, unless, duty })], subject, deeds, mentioned: mentionedIn(deeds) }
+}
+
+/** The words of a duty, passive or active. */
+function dutyOf(tokens: readonly Token[]): string[] {
+  const text = codes(tokens)
+  if (!/^b?[wdp1y]+$/.test(text) || !/w/.test(text)) throw new Unread(`\`${say(tokens)}\` is not understood as a duty`)
+  return tokens.filter(({ code }) => code !== 'b').flatMap(({ text: word }) => word.split(' '))
+}
+
+/** "Sharing archived documents is prohibited [for contractors]." */
+function gerund(tokens: readonly Token[], at: number, it: readonly Noun[], scope: Scope): Clause {
+  const force = tokens[at] as Token
+  let subject: Subject = ANYONE
+  let rest = tokens.slice(at + 1)
+  if (rest[0]?.code === 'p' && ['for', 'to'].includes(rest[0].text.toLowerCase())) {
+    const end = rest.findIndex(({ code }, index) => index > 0 && /[sx,o]/.test(code))
+    subject = subjectOf(rest.slice(1, end < 0 ? rest.length : end), scope)
+    rest = end < 0 ? [] : rest.slice(end)
+  }
+  const deed = nominal(tokens.slice(0, at), scope)
+  return ruling(force.value === 'permit' ? 'permit' : 'forbid', null, subject, rest, it, scope, deed)
+}
+
+/** "Exports require consent." "Deleting tables requires human approval." */
+function requires(tokens: readonly Token[], at: number, it: readonly Noun[], scope: Scope): Clause {
+  const deeds = nominal(tokens.slice(0, at), scope)
+  const { body, when, unless, only } = adjuncts(tokens.slice(at + 1), scope)
+  if (only) throw new Unread('`only` is not understood in a requirement')
+  const requirement = conditionOf(body, null, scope)
+  const duty = /^[wd]+$/.test(codes(body)) ? body.filter(({ code }) => code === 'w').map(({ text }) => text) : null
+  return { statements: [statement({ force: 'require', deeds, requirement, when, unless, duty })], subject: ANYONE, deeds, mentioned: [...it, ...mentionedIn(deeds)] }
+}
+
+/** "Exports are logged." */
+function habit(tokens: readonly Token[], it: readonly Noun[], scope: Scope): Clause {
+  const be = tokens.findIndex(({ code }) => code === 'b')
+  if (tokens[be + 1]?.code === '~') throw new Unread('what is not done is not said to be forbidden: say `must not`')
+  const deeds = nominal(tokens.slice(0, be), scope)
+  return oblige(ANYONE, deeds, tokens.slice(be), scope)
+}
+
+/** The deed that a noun or a gerund names: "every export of a chart", "sharing archived documents", "approval of payments". */
+function nominal(tokens: readonly Token[], scope: Scope): Deed[] {
+  const start = tokens.findIndex(({ code }) => code !== 'd')
+  const rest = start < 0 ? [] : tokens.slice(start)
+  const length = verbLength(rest, 0, scope)
+  if (length === 0) throw new Unread(`\`${say(tokens)}\` names no action of the schema`)
+  const verbs: Token[][] = [rest.slice(0, length)]
+  let at = length
+  while (rest[at]?.code === 'c' || rest[at]?.code === ',') {
+    const more = verbLength(rest, at + 1, scope)
+    if (more === 0) break
+    verbs.push(rest.slice(at + 1, at + 1 + more))
+    at += 1 + more
+  }
+  const isOf = rest[at]?.code === 'p' && ['of', 'to'].includes((rest[at] as Token).text.toLowerCase())
+  const isQuantity = rest[at]?.code === 'k' || (isOf && rest[at + 1]?.code === 'k')
+  if (isQuantity) throw new Unread('say the quantity of what, with its name in the schema')
+  const { object, tails } = objects(rest.slice(isOf ? at + 1 : at), [], scope)
+  return verbs.map((verb) => ({ verb: verb.map(({ text }) => text), object, tails }))
+}
+
+/** "Nurses may read charts." and its relatives: what stands before the modal, the modal, what stands behind it. */
+function modal(tokens: readonly Token[], at: number, before: Clause | null, it: readonly Noun[], scope: Scope): Clause {
+  const marker = tokens[at] as Token
+  const left = tokens.slice(0, at)
+  const right = tokens.slice(at + 1)
+  if (marker.code === 'A') {
+    const subject = subjectOf(left, scope)
+    return ruling(marker.value === 'permit' ? 'permit' : 'forbid', null, subject, [verbToken('access'), ...right], it, scope)
+  }
+  if (right[0]?.code === 'A' || /^hwp/.test(codes(right))) {
+    const rest = right[0]?.code === 'A' ? right.slice(1) : right.slice(3)
+    if (right[0]?.code !== 'A' && right[1]?.text.toLowerCase() !== 'access') throw new Unread(`\`${say(right)}\` is not understood`)
+    return modal([...left, marker, verbToken('access'), ...rest], at, before, it, scope)
+  }
+  // "but clerks may not": the deeds of the clause before.
+  if (right.length === 0) {
+    if (before === null || before.deeds.length === 0 || marker.value === 'must' || marker.value === 'only') throw new Unread('the sentence breaks off behind the verb')
+    return permission(marker, subjectOf(left, scope), before.deeds, EMPTY, before.mentioned)
+  }
+  if (marker.value === 'must') return duty(left, right, before, it, scope)
+  const isPassive = right[0]?.code === 'b' || (right[0]?.code === 'o' && right[1]?.code === 'b')
+  if (isPassive) return passive(marker, left, right, it, scope)
+  const subject = left.length === 0 && before !== null ? before.subject : subjectOf(left, scope)
+  return ruling(marker.value, marker, subject, right, it.length > 0 ? it : subject.nouns.flatMap(ofNouns), scope)
+}
+
+/** "the owner of a document": the document, which a later "it" can mean. */
+function ofNouns(one: Noun): Noun[] {
+  return one.modifiers.flatMap((modifier) => (modifier.kind === 'of' ? [modifier.noun] : []))
+}
+
+function verbToken(text: string): Token {
+  return { code: 'w', text, value: 'verb', tags: new Set(['Verb']) }
+}
+
+type Adjuncts = { readonly body: readonly Token[]; readonly when: Condition | null; readonly unless: Condition | null; readonly only: boolean; readonly except: readonly Noun[] }
+const EMPTY: Adjuncts = { body: [], when: null, unless: null, only: false, except: [] }
+
+/** Takes conditions and exceptions off the end of a clause. */
+function adjuncts(tokens: readonly Token[], scope: Scope): Adjuncts {
+  const marks = tokens.flatMap(({ code, text }, index) =>
+    code === 's' || (code === 'x' && !isJoint(tokens, index)) || (code === 'o' && /^op[^y]?/.test(codes(tokens.slice(index))) && !/^by$/i.test(tokens[index + 1]?.text ?? '')) || (code === 'p' && /^in$/i.test(text) && isOccasion(tokens, index, scope)) ? [index] : [],
+  )
+  const bounds = [...marks, tokens.length]
+  const body = withoutTrail(tokens.slice(0, bounds[0]))
+  let when: Condition | null = null
+  let unless: Condition | null = null
+  let only = false
+  const except: Noun[] = []
+  for (const [order, start] of marks.entries()) {
+    const marker = tokens[start] as Token
+    const part = withoutTrail(tokens.slice(start + (marker.code === 'p' ? 0 : 1), bounds[order + 1]))
+    if (marker.code === 'x') {
+      if (part[0]?.code === 'p') unless = one(unless, conditionOf(part, null, scope))
+      else if (except.length > 0) throw new Unread('two exceptions: write a sentence for each')
+      else except.push(...nounList(part, scope).nouns)
+    } else if (marker.value === 'unless') {
+      // "without approval" is the absence of it, "without their consent" would need whose.
+      unless = one(unless, conditionOf(part, null, scope))
+    } else {
+      if (when !== null && marker.code !== 'p') throw new Unread('two conditions: join them with `and` or `or`')
+      when = both(when, conditionOf(part, null, scope))
+      if (marker.value === 'only' || marker.code === 'o') only = true
+    }
+  }
+  return { body, when, unless, only, except }
+}
+
+function one(before: Condition | null, next: Condition): Condition {
+  if (before !== null) throw new Unread('two exceptions: join them with `or`')
+  return next
+}
+
+function withoutTrail(tokens: readonly Token[]): readonly Token[] {
+  const end = tokens.findLastIndex(({ code }) => code !== ',' && code !== 'c')
+  const isDangling = end < tokens.length - 1 && tokens[tokens.length - 1]?.code === 'c'
+  return isDangling ? tokens : tokens.slice(0, end + 1)
+}
+
+/** "but" between clauses or adjectives joins; before a noun it excepts. */
+function isJoint(tokens: readonly Token[], index: number): boolean {
+  const token = tokens[index] as Token
+  if (!/^but/i.test(token.text)) return false
+  const before = codes(tokens.slice(0, index))
+  return /[rs][^M]*$/.test(before) && /[bh][^M]*$/.test(before) && /^x~?[wbhp](?:$|[,sx])/.test(codes(tokens.slice(index)))
+}
+
+/** "in an emergency": the name of a yes or no. */
+function isOccasion(tokens: readonly Token[], index: number, scope: Scope): boolean {
+  const match = /^pd(w+)(?=$|[,sx])/.exec(codes(tokens.slice(index)))
+  if (match === null) return false
+  const words = tokens.slice(index + 2, index + match[0].length).map(({ text }) => text.toLowerCase())
+  return scope.lexicon.types(words).length === 0 && scope.lexicon.entries.some(({ kind, phrase }) => kind === 'attribute' && phrase.join(' ') === words.join(' '))
+}
+
+/** Subject, force and an active predicate. */
+function ruling(force: string, marker: Token | null, subject: Subject, right: readonly Token[], it: readonly Noun[], scope: Scope, known?: readonly Deed[]): Clause {
+  const rest = adjuncts(right, scope)
+  const tail = denied(rest.body, scope)
+  const done = known === undefined ? predicate(tail === null ? rest.body : rest.body.slice(0, tail), it, scope) : { deeds: known, isNarrowed: false }
+  if (known !== undefined) ended(rest.body, 0)
+  const clause = permission({ code: 'M', text: '', value: force, tags: new Set() }, subject, done.deeds, { ...rest, only: rest.only || done.isNarrowed }, [...it, ...mentionedIn(done.deeds)])
+  if (tail === null) return clause
+  if (marker === null || marker.value !== 'permit' || subject.isNone || subject.isOnly) throw new Unread('write a sentence for what follows `but not`')
+  if (rest.when !== null || rest.unless !== null || rest.except.length > 0) throw new Unread('write a sentence for what follows `but not`')
+  const second = predicate(rest.body.slice(tail + 1), mentionedIn(done.deeds), scope)
+  const forbidden = permission({ ...marker, value: 'forbid' }, subject, second.deeds, EMPTY, clause.mentioned)
+  return { ...clause, statements: [...clause.statements, ...forbidden.statements], deeds: [...done.deeds, ...second.deeds] }
+}
+
+/** Where "but not close them" begins. */
+function denied(tokens: readonly Token[], scope: Scope): number | null {
+  const at = tokens.findIndex(({ code, text }, index) => code === 'x' && /^but not$/i.test(text) && verbLength(tokens, index + 1, scope) > 0)
+  return at < 0 ? null : at
+}
+
+/** "may be read by nurses", "may only be read by nurses", "must not be exported". */
+function passive(marker: Token, left: readonly Token[], right: readonly Token[], it: readonly Noun[], scope: Scope): Clause {
+  const isOnlyBefore = right[0]?.code === 'o'
+  const rest = adjuncts(right.slice(isOnlyBefore ? 2 : 1), scope)
+  const object = subjectOf(left, scope)
+  if (object.isOnly) throw new Unread('say `may be … only by`, or `only … may`')
+  const body = rest.body
+  const by = body.findIndex(({ code, text }) => code === 'p' && text.toLowerCase() === 'by')
+  const isOnlyBy = by > 0 && body[by - 1]?.code === 'o'
+  const verbs = verbPhrases(body.slice(0, by < 0 ? body.length : isOnlyBy ? by - 1 : by), scope)
+  const end = body.findIndex(({ code }, index) => index > by && code === 'x')
+  const agents = by < 0 ? { nouns: [], except: [], isOnly: false, isNone: false, isAnyone: true } : agentOf(body.slice(by + 1), object, scope)
+  if (end >= 0 && by < 0) throw new Unread(`\`${say(body)}\` is not understood`)
+  const deeds = verbs.flatMap(({ verb, tails }) => [{ verb, object: object.nouns, tails }])
+  const isOnly = marker.value === 'only' || isOnlyBefore || isOnlyBy
+  const force = object.isNone ? negated(marker) : marker.value
+  if (isOnly && agents.isNone) throw new Unread('a double negative: say who may')
+  // "Documents except sealed ones may be read": an exception of the object.
+  const except = [...object.except, ...rest.except]
+  if (isOnly && by >= 0) {
+    if (force === 'forbid' || rest.only || agents.except.length > 0) throw new Unread('say `only … may`')
+    const only = permission({ ...marker, value: 'permit' }, { ...agents, isOnly: true }, deeds, { ...rest, except }, it)
+    return only
+  }
+  if (agents.isNone) return permission({ ...marker, value: negated({ ...marker, value: force }) }, { ...agents, isNone: false }, deeds, { ...rest, except }, it)
+  const value = isOnly && force !== 'forbid' ? 'only' : force
+  return permission({ ...marker, value }, agents, deeds, { ...rest, except }, [...it, ...mentionedIn(deeds)])
+}
+
+function negated(marker: Token): string {
+  if (marker.value !== 'permit') throw new Unread('a double negative: say who may, or who must not')
+  return 'forbid'
+}
+
+/** Those who do it. "their owner" is the owner of the thing that it is done to. */
+function agentOf(tokens: readonly Token[], object: Subject, scope: Scope): Subject {
+  const agent = subjectOf(tokens.filter(({ code, text }, index) => !(code === 'p' && text.toLowerCase() === 'by' && tokens[index - 1]?.code === 'c')), scope)
+  const owned = (one: Noun): Noun => {
+    if (!one.modifiers.some(({ kind }) => kind === 'own')) return one
+    const [thing] = object.nouns
+    if (thing === undefined || object.nouns.length > 1) throw new Unread(`whose ${one.words.join(' ')}?`)
+    const rest = one.modifiers.filter(({ kind }) => kind !== 'own')
+    const head = thing.words.slice(-1)
+    const isType = (words: readonly string[]) => scope.lexicon.types(words).length > 0
+    const named = thing.words.map((_, index) => thing.words.slice(index)).find(isType) ?? head
+    return { ...one, modifiers: [{ kind: 'of', preposition: 'of', noun: noun(named) }, ...rest] }
+  }
+  return { ...agent, nouns: agent.nouns.map(owned), except: agent.except.map(owned) }
+}
+
+/** Puts force, subject and deeds together, minding nobody and only. */
+function permission(marker: Token, subject: Subject, deeds: readonly Deed[], rest: Adjuncts, mentioned: readonly Noun[]): Clause {
+  const force = subject.isNone ? negated(marker) : marker.value
+  const isPermit = force === 'permit' || force === 'only'
+  const isNarrow = force === 'only' || rest.only
+  if (!isPermit && (isNarrow || subject.isOnly)) throw new Unread('`only` with a prohibition: say who may')
+  if (subject.isOnly && isNarrow) throw new Unread('`only` twice: write a sentence for each')
+  if (subject.isOnly && subject.except.length > 0) throw new Unread('`only` with an exception: write a sentence for each')
+  const made = statement({
+    force: isPermit ? 'permit' : 'forbid',
+    only: subject.isOnly ? 'subject' : isNarrow ? 'condition' : null,
+    subject: subject.nouns,
+    exceptSubject: subject.except,
+    deeds,
+    when: rest.when,
+    unless: rest.unless,
+    except: rest.except,
+  })
+  return { statements: [made], subject, deeds, mentioned }
+}
+
+/** "must be certified to download", "must be logged", "must notify". */
+function duty(left: readonly Token[], right: readonly Token[], before: Clause | null, it: readonly Noun[], scope: Scope): Clause {
+  const text = codes(right)
+  if (!/^b/.test(text)) return activeDuty(left, right, it, scope)
+  const to = right.findIndex(({ code, text: word }, index) => code === 'p' && word.toLowerCase() === 'to' && verbLength(right, index + 1, scope) > 0)
+  if (to > 0) {
+    const subject = subjectOf(left, scope)
+    if (subject.isNone || subject.isOnly) throw new Unread('say who must, without `no` or `only`')
+    const rest = adjuncts(right.slice(to + 1), scope)
+    const requirement = conditionOf([THEY, ...right.slice(0, to)], null, scope)
+    const isDone = /^b/.test(codes(right.slice(to + 1)))
+    if (isDone) {
+      const verbs = verbPhrases(right.slice(to + 2), scope)
+      const deeds = verbs.map(({ verb, tails }): Deed => ({ verb, object: subject.nouns, tails }))
+      return { statements: [statement({ force: 'require', deeds, requirement: conditionOf([IT, ...right.slice(0, to)], null, scope), when: null, unless: null })], subject: ANYONE, deeds, mentioned: it }
+    }
+    const { deeds } = predicate(rest.body, it, scope)
+    if (rest.only) throw new Unread('`only` is not understood in a requirement')
+    return { statements: [statement({ force: 'require', subject: subject.nouns, exceptSubject: subject.except, deeds, requirement, when: rest.when, unless: either(rest.unless, null) })], subject, deeds, mentioned: it }
+  }
+  const deeds = nominal(left, scope)
+  const { body, when, unless, only, except } = adjuncts(right, scope)
+  if (only || except.length > 0) throw new Unread('`only` is not understood in a duty')
+  const words = dutyOf(body)
+  const requirement: Condition | null = /^bp?[wd]+(?:p[wd]+)?$/.test(codes(body)) ? { kind: 'is', of: null, words: body.filter(({ code }) => /[wp]/.test(code)).map(({ text: word }) => word) } : null
+  void before
+  return { statements: [statement({ force: requirement === null ? 'oblige' : 'require', deeds, requirement, when, unless, duty: words })], subject: ANYONE, deeds, mentioned: mentionedIn(deeds) }
+}
+
+const THEY: Token = { code: 'u', text: 'they', value: 'they', tags: new Set() }
+const IT: Token = { code: 'u', text: 'it', value: 'it', tags: new Set() }
+
+/** "Anyone who exports a chart must notify the council.", "Nurses must log every export". */
+function activeDuty(left: readonly Token[], right: readonly Token[], it: readonly Noun[], scope: Scope): Clause {
+  const who = left.findIndex(({ code }) => code === 'r')
+  if (who > 0) {
+    const body = left.slice(who + 1)
+    if (verbLength(body, 0, scope) > 0) {
+      const subject = subjectOf(left.slice(0, who), scope)
+      if (subject.isNone || subject.isOnly) throw new Unread('say who must, without `no` or `only`')
+      return oblige(subject, predicate(body, it, scope).deeds, right, scope)
+    }
+  }
+  const subject = subjectOf(left, scope)
+  if (subject.isNone || subject.isOnly) throw new Unread('say who must, without `no` or `only`')
+  const [verb, ...object] = right
+  if (verb?.code !== 'w' || scope.lexicon.isVerb([verb.text])) throw new Unread('what must be done cannot be enforced: say what is forbidden otherwise')
+  const { body, when, unless, only } = adjuncts(object, scope)
+  if (only) throw new Unread('`only` is not understood in a duty')
+  const deeds = nominal(body, scope)
+  return { statements: [statement({ force: 'oblige', subject: subject.nouns, exceptSubject: subject.except, deeds, when, unless, duty: [verb.text] })], subject, deeds, mentioned: it }
+}
+
+function subjectOf(tokens: readonly Token[], scope: Scope): Subject {
+  let rest = withoutLead(tokens)
+  const isOnly = rest[0]?.code === 'o'
+  if (isOnly) rest = rest.slice(1)
+  if (rest.length === 0) throw new Unread('who? the subject is missing')
+  const cut = rest.findIndex(({ code }) => code === 'x')
+  const except = cut < 0 ? [] : nounList(rest.slice(cut + 1), scope).nouns
+  if (cut >= 0) rest = withoutTrail(rest.slice(0, cut))
+  let isNone = false
+  if (rest[0]?.code === '0') {
+    isNone = true
+    rest = [{ ...(rest[0] as Token), code: '1' }, ...rest.slice(1)]
+  } else if (rest[0]?.code === '!') {
+    isNone = true
+    rest = rest.slice(1)
+  } else if (rest[0]?.code === 'N') {
+    isNone = true
+    rest = rest.slice(1).map((token) => (token.code === 'n' ? { ...token, code: 'c', value: 'or' } : token))
+  }
+  if (rest.some(({ code }) => code === 'u')) {
+    if (rest[0]?.code === 'u') throw new Unread(`\`${(rest[0] as Token).text}\` could be anyone: name them`)
+  }
+  const { nouns } = nounList(rest, scope)
+  const isAnyone = nouns.every(isBlank)
+  return { nouns: isAnyone ? [] : nouns, except, isOnly, isNone, isAnyone }
+}
+
+function isBlank(one: Noun): boolean {
+  return one.words.length === 0 && one.quoted === null && one.modifiers.length === 0 && !one.other
+}
+
+/** "nurses, doctors and patients"; all tokens. What hangs on the first or on the last may belong to all: both are tried. */
+function nounList(tokens: readonly Token[], scope: Scope): { nouns: Noun[] } {
+  const nouns: Noun[] = []
+  const isDetermined: boolean[] = []
+  let joint: Token | null = null
+  let isApart = false
+  let at = 0
+  for (;;) {
+    isDetermined.push(/[dyeq]/.test(tokens[at]?.code ?? ''))
+    const { value, next } = nounAt(tokens, at, scope)
+    nouns.push(value)
+    at = next
+    if (at >= tokens.length) break
+    if (!/[,c]/.test(tokens[at]?.code ?? '')) throw new Unread(`\`${say(tokens.slice(at))}\` is not understood here`)
+    isApart = tokens[at]?.code === ',' && tokens[at + 1]?.code === 'c'
+    while (/[,c]/.test(tokens[at]?.code ?? '')) {
+      if (tokens[at]?.code === 'c') joint = tokens[at] as Token
+      at++
+    }
+    if (at >= tokens.length) throw new Unread('the list breaks off')
+  }
+  if (nouns.length > 1 && joint === null) throw new Unread('join the list with `and` or `or`')
+  return { nouns: shared(nouns, isDetermined, isApart && nouns.length === 2, scope) }
+}
+
+/** Lets the adjectives of the first noun, and the modifiers of the last, belong to all, where they may. */
+function shared(nouns: readonly Noun[], isDetermined: readonly boolean[], isApart: boolean, scope: Scope): Noun[] {
+  if (nouns.length < 2) return [...nouns]
+  const first = nouns[0] as Noun
+  const last = nouns[nouns.length - 1] as Noun
+  let list = [...nouns]
+  const isName = (words: readonly string[]) => scope.lexicon.types(words).length > 0
+  const head = first.words.findIndex((_, index) => isName(first.words.slice(index)))
+  const adjectives = head > 0 ? first.words.slice(0, head) : []
+  const owns = first.modifiers.filter(({ kind }) => kind === 'own')
+  const areBare = list.slice(1).every(({ words, modifiers }, index) => !isDetermined[index + 1] && isName(words) && modifiers.every(({ kind }) => kind !== 'own'))
+  if ((adjectives.length > 0 || owns.length > 0) && areBare && scope.choose(2) === 1) {
+    list = list.map((one, index) => (index === 0 ? one : { ...one, words: [...adjectives, ...one.words], modifiers: [...owns, ...one.modifiers] }))
+  }
+  const hanging = last.modifiers.filter(({ kind }) => kind !== 'own')
+  const isFree = list.slice(0, -1).every(({ modifiers }) => modifiers.every(({ kind }) => kind === 'own'))
+  if (hanging.length > 0 && isFree && !isApart && scope.choose(2) === 1) {
+    list = list.map((one, index) => (index === list.length - 1 ? one : { ...one, modifiers: [...one.modifiers, ...hanging] }))
+  }
+  return list
+}
+
+/** How many tokens a verb of the schema has here: with its particle ("turn on"), else one; 0 when there is none. */
+function verbLength(tokens: readonly Token[], at: number, scope: Scope): number {
+  const first = tokens[at]
+  if (first === undefined) return 0
+  if (first.code === 'D') return 1
+  if (first.code !== 'w' && first.code !== 'Q') return 0
+  const particle = tokens[at + 1]
+  if (particle?.code === 'p' && scope.lexicon.isVerb([first.text, particle.text])) return 2
+  if (first.value === 'verb' || scope.lexicon.isVerb([first.text]) || /^(?:access|use)(?:ing|d|ed|es)?$/i.test(first.text)) return 1
+  return 0
+}
+
+/** Verbs without an object: "read", "viewed and edited", "turned on". */
+function verbPhrases(tokens: readonly Token[], scope: Scope): { verb: string[] | null; tails: Tail[] }[] {
+  const found: { verb: string[] | null; tails: Tail[] }[] = []
+  let at = 0
+  for (;;) {
+    const length = verbLength(tokens, at, scope)
+    if (length === 0) throw new Unread(at < tokens.length ? `\`${say(tokens.slice(at))}\` names no action of the schema` : 'the sentence breaks off where a verb is expected')
+    found.push({ verb: verbOf(tokens.slice(at, at + length)), tails: [] })
+    at += length
+    if (at >= tokens.length) return found
+    if (/[pfw]/.test(tokens[at]?.code ?? '') && tokens[at]?.code === 'p') {
+      const tails = tailsOf(tokens.slice(at), scope)
+      return found.map(({ verb }) => ({ verb, tails }))
+    }
+    if (!/[,c]/.test(tokens[at]?.code ?? '')) throw new Unread(`\`${say(tokens.slice(at))}\` is not understood here`)
+    while (/[,c]/.test(tokens[at]?.code ?? '')) at++
+    // "viewed by nurses and edited by doctors" would need agents for each.
+    if (tokens[at]?.code === 'b') at++
+  }
+}
+
+function verbOf(tokens: readonly Token[]): string[] | null {
+  return tokens[0]?.code === 'D' ? null : tokens.map(({ text }) => text)
+}
+
+/** "view, edit and share documents", "open folders and view documents": deeds with their objects. */
+function predicate(all: readonly Token[], it: readonly Noun[], scope: Scope): { deeds: Deed[]; isNarrowed: boolean } {
+  const groups = deedGroups(withoutTrail(all), scope)
+  const deeds: Deed[] = []
+  let isNarrowed = false
+  let mentioned = it
+  for (const group of groups) {
+    const verbs: (string[] | null)[] = []
+    let at = 0
+    let particle: Token | null = null
+    for (;;) {
+      const length = verbLength(group, at, scope)
+      if (length === 0) {
+        // "turn them on"
+        if (verbs.length > 0) break
+        throw new Unread(at < group.length ? `\`${say(group.slice(at, at + 1))}\` names no action of the schema` : 'the sentence breaks off where a verb is expected')
+      }
+      verbs.push(verbOf(group.slice(at, at + length)))
+      at += length
+      const after = /^[,c]+/.exec(codes(group.slice(at)))
+      if (after === null || verbLength(group, at + after[0].length, scope) === 0) break
+      at += after[0].length
+    }
+    if (group[at]?.code === 'o') {
+      isNarrowed = true
+      at++
+    }
+    const { object, tails } = objects(group.slice(at), mentioned, scope)
+    void particle
+    particle = null
+    deeds.push(...verbs.map((verb) => ({ verb, object, tails })))
+    mentioned = [...it, ...mentionedIn(deeds)]
+  }
+  if (isNarrowed && groups.length > 1) throw new Unread('write a sentence for each thing that may be done')
+  return { deeds, isNarrowed }
+}
+
+/** Where a second deed begins: behind a joint, a verb as it stands in the dictionary, with an object behind it. */
+function deedGroups(tokens: readonly Token[], scope: Scope): (readonly Token[])[] {
+  const starts = [0]
+  let seenObject = false
+  for (let at = 0; at < tokens.length; at++) {
+    const code = (tokens[at] as Token).code
+    const isVerbHere = verbLength(tokens, at, scope) > 0
+    if (at > 0 && !isVerbHere && !/[,c]/.test(code)) seenObject = true
+    if (code !== 'c' || !seenObject || !opensDeed(tokens, at + 1, scope)) continue
+    starts.push(at + 1)
+    seenObject = false
+  }
+  return starts.map((start, index) => withoutTrailJoint(tokens.slice(start, starts[index + 1] ?? tokens.length)))
+}
+
+function withoutTrailJoint(tokens: readonly Token[]): readonly Token[] {
+  const end = tokens.findLastIndex(({ code }) => code !== ',' && code !== 'c')
+  return tokens.slice(0, end + 1)
+}
+
+function opensDeed(tokens: readonly Token[], at: number, scope: Scope): boolean {
+  const verb = tokens[at] as Token | undefined
+  const length = verbLength(tokens, at, scope)
+  if (verb === undefined || length === 0 || !isBase(verb, scope)) return false
+  const next = tokens[at + length]
+  return next !== undefined && /[wdyqfeu1]/.test(next.code)
+}
+
+/** A verb as it stands in the dictionary. */
+function isBase(token: Token, scope: Scope): boolean {
+  const lower = token.text.toLowerCase()
+  return token.code === 'D' || scope.lexicon.entries.some(({ kind, phrase }) => kind === 'action' && phrase.includes(lower)) || token.tags.has('Infinitive')
+}
+
+/** What the deed is done to, and what follows: "charts and bills", "emails to external mailboxes". */
+function objects(tokens: readonly Token[], it: readonly Noun[], scope: Scope): { object: Noun[]; tails: Tail[] } {
+  if (tokens.length === 0) return { object: [], tails: [] }
+  const first = tokens[0] as Token
+  const cut = tokens.findIndex((token, index) => isTail(token) && (index === 0 || nounEndsBefore(tokens, index, scope)))
+  const body = tokens.slice(0, cut < 0 ? tokens.length : cut)
+  const tails = cut < 0 ? [] : tailsOf(tokens.slice(cut), scope)
+  if (first.code === 'u') {
+    ended(body, 1)
+    if (first.value === 'self') return { object: [noun([], { modifiers: [{ kind: 'own', isSaid: true }] })], tails }
+    return { object: [antecedent(first, it)], tails }
+  }
+  if (body.length === 0) return { object: [], tails }
+  const { nouns } = nounList(body, scope)
+  return { object: nouns.every(isBlank) ? [] : nouns, tails }
+}
+
+const TAILS = new Set(['to', 'on', 'by', 'via', 'through', 'into', 'onto', 'outside', 'on behalf of', 'as', 'for'])
+
+function isTail(token: Token): boolean {
+  return token.code === 'p' && TAILS.has(token.text.toLowerCase())
+}
+
+/** The preposition stands behind a noun, not behind a participle ("assigned to them") nor within a relative clause. */
+function nounEndsBefore(tokens: readonly Token[], at: number, scope: Scope): boolean {
+  if (tokens.slice(0, at).some(({ code }) => /[rb]/.test(code))) return false
+  const before = tokens[at - 1] as Token
+  const isState = /^p(?:w)(?:$|[^wq'])/.test(codes(tokens.slice(at))) && scope.lexicon.entries.some(({ kind, phrase }) => kind === 'attribute' && phrase.join(' ').endsWith(`${(tokens[at] as Token).text} ${tokens[at + 1]?.text ?? ''}`.toLowerCase()))
+  return !isState && !(before.code === 'w' && at > 1 && /(?:ed|en)$/i.test(before.text) && ['to', 'by'].includes((tokens[at] as Token).text.toLowerCase()))
+}
+
+function tailsOf(tokens: readonly Token[], scope: Scope): Tail[] {
+  const tails: Tail[] = []
+  let at = 0
+  while (at < tokens.length) {
+    const preposition = tokens[at] as Token
+    if (preposition.code !== 'p') throw new Unread(`\`${say(tokens.slice(at))}\` is not understood here`)
+    const { value, next } = nounAt(tokens, at + 1, scope)
+    tails.push({ preposition: preposition.text.toLowerCase(), noun: value })
+    at = next
+  }
+  return tails
+}
+
+/** The one thing named before that "it" or "them" can be. */
+function antecedent(pronoun: Token, it: readonly Noun[]): Noun {
+  const distinct = it.filter((one, index) => it.findIndex((other) => other.words.join(' ').toLowerCase() === one.words.join(' ').toLowerCase()) === index)
+  const [one, ...more] = distinct
+  if (one === undefined || more.length > 0) throw new Unread(`\`${pronoun.text}\` could be ${more.length > 0 ? 'several things' : 'anything'}: name it`)
+  return one
+}
+
+function mentionedIn(deeds: readonly Deed[]): Noun[] {
+  const found = deeds.flatMap(({ object }) => object)
+  return found.filter((one, index) => found.indexOf(one) === index)
+}
