@@ -68,8 +68,10 @@ function doubtsOf(unit: SemanticUnit, diagnosis: Diagnosis, corrections: readonl
   if (first !== undefined && first.policy.rules.length === 0) {
     doubts.push({ about: 'empty', message: 'no sentence permits or forbids anything', remedy: 'say who may or must not do what' })
   }
+  // Open soft articles matter only when the score is short without them.
+  const isShort = examinations.some((each) => (score(each) ?? 1) < unit.request.complianceThreshold)
   for (const { article, proof } of examinations.flatMap(({ proofs }) => proofs)) {
-    if (article.hard && proof.answer.kind === 'unknown') doubts.push({ about: 'proof', message: `${article.id} is neither proved nor refuted: ${proof.answer.reason}`, remedy: 'simplify the rule that is named, or try again when the prover is available' })
+    if ((article.hard || isShort) && proof.answer.kind === 'unknown') doubts.push({ about: 'proof', message: `${article.id} is neither proved nor refuted: ${proof.answer.reason}`, remedy: 'simplify the rule that is named, or try again when the prover is available' })
   }
   const examination = examinations[0]
   for (const principle of unit.request.principles) {
