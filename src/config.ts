@@ -33,6 +33,7 @@ export const SECTIONS = {
     hash: key(z.string().regex(/^[0-9a-f]{16}$/), 'cdd01ef066bc6cf2', '16 lower-case hex digits, in quotes'),
     document: key(path, './constitutions/acgs.yaml', 'the path of a constitution'),
     ratification: key(path, './constitutions/acgs.ratification.yaml', 'the path of a ratification record'),
+    certificate_days: key(z.int().min(1).max(3_650), 365, 'a whole number of days from 1 to 3650'),
     compliance_threshold: key(z.number().min(0.5).max(1), 0.8, 'a number from 0.5 to 1'),
   },
   generation_engine: {

@@ -1,0 +1,55 @@
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { existsSync } from 'node:fs'
+import { keySetFile, trustIn } from '#adapters/keys/certificate-key.ts'
+import { parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
+import { createProver } from '#adapters/solver/prover.ts'
+import { readConfig } from '#config'
+import { canonical } from '#core/canonical.ts'
+import { verify } from '#core/certificate/verify.ts'
+import { bind } from '#core/constitution/bind.ts'
+import { parseConstitution } from '#core/constitution/constitution.ts'
+import { Failure } from '#core/failure.ts'
+import { EXIT, finish, newCommand, progress, readText } from './terminal.ts'
+
+type Options = { offline?: boolean; trust?: string; data?: string; config?: string; json?: boolean; quiet?: boolean }
+
+export function command(): Command {
+  return newCommand('verify', 'a certificate: signature, digests, and every proof run again', './acgs verify out/clinic/certificate.json')
+    .argument('<certificate>', 'the file; it needs no other beside it')
+    .option('--offline', 'ask no service; this is always so at present')
+    .option('--trust <keys>', 'public keys of the issuer; without it, those of the data folder')
+    .option('--data <dir>', 'the data folder')
+    .option('--config <file>', 'another configuration file')
+    .action(async (certificate: string, options: Options) => finish(await run(certificate, options), options))
+}
+
+async function run(certificate: string, options: Options) {
+  const config = readConfig({ file: options.config ?? null, env: process.env, dataFolder: options.data })
+  const trust = options.trust ?? keySetFile(join(config.service.dataFolder, 'keys'))
+  if (options.trust === undefined && !existsSync(trust)) {
+    throw new Failure('FILE_UNREADABLE', `there are no keys to trust in ${config.service.dataFolder}: give the issuer’s public keys with --trust KEYS.json, or the data folder with --data`)
+  }
+  const file = readText(certificate)
+  await using prover = createProver({ rlimit: config.generationEngine.proofRlimit, timeoutMs: config.generationEngine.proofTimeoutMs })
+  progress('checking the signature and running the proofs again …', options)
+  const { valid, checks, statement } = await verify(file, {
+    isSignedBy: trustIn(trust),
+    parseSchema,
+    parse: parsePolicies,
+    bind: (document, schema) => bind(parseConstitution(canonical(document)), schema),
+    proveArticles: prover.proveArticles,
+    at: new Date(),
+  })
+  const count = (prefix: string) => checks.filter(({ name }) => name.startsWith(prefix)).length
+  const failed = checks.filter(({ ok }) => !ok)
+  const text = valid
+    ? `valid: signature, ${count('digest ')} digests, ${count('proof ')} proofs run again; revocation was not asked for`
+    : `not valid: ${failed.map(({ name, detail }) => (detail === '' || detail === 'not valid' ? name : `${name}: ${detail}`)).join('; ')}`
+  const constitution = statement?.predicate.constitution
+  return {
+    json: { valid, checks, revocation: 'not asked', ...(constitution === undefined ? {} : { constitutional_hash: constitution.hash, constitutional_digest: constitution.digest }) },
+    text,
+    exit: valid ? EXIT.yes : EXIT.no,
+  }
+}
