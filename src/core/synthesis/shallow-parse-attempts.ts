@@ -9,8 +9,8 @@ export type Attempt = { readonly kind: 'statements'; readonly statements: readon
 /** So many structures are tried; a clause that has more is too open to be read. */
 const ATTEMPTS_MAX = 48
 
-/** Every structure that the clause can have, and why each attempt that failed did; the likeliest first. */
-export function attemptsAt(clause: string, lexicon: Lexicon): readonly Attempt[] {
+/** Every structure that the clauses of a sentence can have, and why each attempt that failed did; the likeliest first. */
+export function attemptsAt(clauses: readonly string[], lexicon: Lexicon): readonly Attempt[] {
   const attempts: Attempt[] = []
   let path: number[] | null = []
   while (path !== null) {
@@ -22,16 +22,16 @@ export function attemptsAt(clause: string, lexicon: Lexicon): readonly Attempt[]
       choices.push({ taken, count })
       return taken
     }
-    attempts.push(attempt(clause, lexicon, choose))
+    attempts.push(attempt(clauses, lexicon, choose))
     const open = choices.findLastIndex(({ taken, count }) => taken + 1 < count)
     path = open < 0 ? null : [...choices.slice(0, open).map(({ taken }) => taken), (choices[open] as { taken: number }).taken + 1]
   }
   return attempts
 }
 
-function attempt(clause: string, lexicon: Lexicon, choose: (count: number) => number): Attempt {
+function attempt(clauses: readonly string[], lexicon: Lexicon, choose: (count: number) => number): Attempt {
   try {
-    return { kind: 'statements', statements: statementsOf(tokenize(clause), { lexicon, choose }) }
+    return { kind: 'statements', statements: statementsOf(clauses.map(tokenize), { lexicon, choose }) }
   } catch (error) {
     if (error instanceof Unread) return { kind: 'unread', because: error.because }
     throw error

@@ -1,5 +1,5 @@
 import { noun, statement, type Condition, type Deed, type Noun, type Statement, type Tail } from '#core/unit/statement.ts'
-import { conditionOf, ended, nounAt, say, type Scope } from './shallow-parse-phrases.ts'
+import { conditionOf, ended, isParticiple, nounAt, say, type Scope } from './shallow-parse-phrases.ts'
 import { codes, Unread, type Token } from './shallow-parse-tokens.ts'
 
 /**
@@ -8,18 +8,34 @@ import { codes, Unread, type Token } from './shallow-parse-tokens.ts'
  *
  * @throws {Unread} when one has none.
  */
-export function statementsOf(tokens: readonly Token[], scope: Scope): Statement[] {
-  const trimmed = withoutLead(tokens)
-  if (trimmed[0]?.code === 's' || (trimmed[0]?.code === 'x' && trimmed[1]?.code === 'p')) return leading(trimmed, scope)
-  const clauses = mainClauses(trimmed, scope)
+export function statementsOf(clauses: readonly (readonly Token[])[], scope: Scope): Statement[] {
   const found: Statement[] = []
   let before: Clause | null = null
-  for (const clause of clauses) {
-    const read: Clause = frame(clause, before, [], scope)
-    found.push(...read.statements)
-    before = read
+  for (const tokens of clauses) {
+    const read = clausesAt(tokens, before, scope)
+    found.push(...read.flatMap(({ statements }) => statements))
+    before = read[read.length - 1] ?? before
   }
   return found
+}
+
+function clausesAt(tokens: readonly Token[], before: Clause | null, scope: Scope): Clause[] {
+  const trimmed = purposeLast(withoutLead(tokens))
+  if (trimmed[0]?.code === 's' || (trimmed[0]?.code === 'x' && trimmed[1]?.code === 'p')) return leading(trimmed, scope)
+  return frames(mainClauses(trimmed, scope), before, [], scope)
+}
+
+function frames(clauses: readonly (readonly Token[])[], first: Clause | null, mentioned: readonly Noun[], scope: Scope): Clause[] {
+  const found: Clause[] = []
+  for (const clause of clauses) found.push(frame(clause, found[found.length - 1] ?? first, mentioned, scope))
+  return found
+}
+
+/** "To export a chart, a nurse must be on duty": the purpose goes where it stands otherwise. */
+function purposeLast(tokens: readonly Token[]): readonly Token[] {
+  const comma = tokens.findIndex(({ code }) => code === ',')
+  const isPurpose = tokens[0]?.code === 'p' && tokens[0].text.toLowerCase() === 'to' && comma > 0
+  return isPurpose ? [...tokens.slice(comma + 1), ...tokens.slice(0, comma)] : tokens
 }
 
 /** A main clause as read: its statements, and what a following clause can leave out or point at. */
@@ -44,7 +60,7 @@ function withoutLead(tokens: readonly Token[]): readonly Token[] {
 }
 
 /** "If the chart is sealed, no one may edit it." */
-function leading(tokens: readonly Token[], scope: Scope): Statement[] {
+function leading(tokens: readonly Token[], scope: Scope): Clause[] {
   const commas = tokens.flatMap(({ code }, index) => (code === ',' ? [index] : []))
   const modal = tokens.findIndex(({ code }) => /[MAF]/.test(code))
   const fitting = commas.filter((index) => index < modal)
@@ -52,21 +68,14 @@ function leading(tokens: readonly Token[], scope: Scope): Statement[] {
   const comma = fitting[fitting.length > 1 ? scope.choose(fitting.length) : 0] as number
   const [marker] = tokens as [Token, ...Token[]]
   const condition = conditionOf(tokens.slice(1, comma), null, scope)
-  const clauses = mainClauses(tokens.slice(comma + 1), scope)
-  const mentioned = nounsOf(condition)
-  const found: Statement[] = []
-  let before: Clause | null = null
-  for (const clause of clauses) {
-    const read: Clause = frame(clause, before, mentioned, scope)
-    found.push(...read.statements)
-    before = read
-  }
+  const found = frames(mainClauses(tokens.slice(comma + 1), scope), null, nounsOf(condition), scope)
   const isException = marker.value === 'unless' || marker.code === 'x'
-  if (marker.value === 'only' && found.some(({ force, only }) => force !== 'permit' || only !== null)) throw new Unread('say `if` for the condition')
-  return found.map((one) => {
+  if (marker.value === 'only' && found.some(({ statements }) => statements.some(({ force, only }) => force !== 'permit' || only !== null))) throw new Unread('say `if` for the condition')
+  const conditioned = (one: Statement): Statement => {
     if (isException) return { ...one, unless: either(one.unless, condition) }
     return { ...one, when: both(one.when, condition), only: marker.value === 'only' ? 'condition' : one.only }
-  })
+  }
+  return found.map((clause) => ({ ...clause, statements: clause.statements.map(conditioned) }))
 }
 
 function both(a: Condition | null, b: Condition | null): Condition | null {
@@ -96,7 +105,7 @@ function nounsOf(condition: Condition): Noun[] {
 
 /** Clauses with a modal each: "X may A, and Y may B"; a second without a subject has the first one's. */
 function mainClauses(tokens: readonly Token[], scope: Scope): (readonly Token[])[] {
-  const modals = tokens.flatMap(({ code }, index) => (/[MAI]/.test(code) && !inSubordinate(tokens, index) ? [index] : []))
+  const modals = tokens.flatMap(({ code }, index) => (/[MAI]/.test(code) && !(code === 'A' && tokens[index - 1]?.code === 'M') && !inSubordinate(tokens, index) ? [index] : []))
   const cuts: number[] = []
   for (const modal of modals.slice(1)) {
     const joint = tokens.findLastIndex(({ code, text }, index) => index < modal && (code === 'c' || (code === 'x' && /^but$/i.test(text)) || code === 's'))
@@ -127,6 +136,7 @@ function frame(all: readonly Token[], before: Clause | null, mentioned: readonly
   const text = codes(tokens)
   const it = before === null ? mentioned : before.mentioned
   if (/^I/.test(text)) return impersonal(tokens, it, scope)
+  if (/^t?~w/.test(text) && verbLength(tokens, text.indexOf('~') + 1, scope) > 0) return ruling('forbid', null, ANYONE, tokens.slice(text.indexOf('~') + 1), it, scope)
   if (/^W/.test(text)) return whoever(tokens, it, scope)
   const force = tokens.findIndex(({ code }) => /[MA]/.test(code))
   if (force >= 0) return modal(tokens, force, before, it, scope)
@@ -166,14 +176,20 @@ function whoever(tokens: readonly Token[], it: readonly Noun[], scope: Scope): C
 function oblige(subject: Subject, deeds: readonly Deed[], rest: readonly Token[], scope: Scope): Clause {
   const { body, when, unless, only } = adjuncts(rest, scope)
   if (only) throw new Unread('`only` is not understood in a duty')
-  const duty = dutyOf(body)
-  return { statements: [statement({ force: 'oblige', subject: subject.nouns, exceptSubject: subject.except, deeds, when, unless, duty })], subject, deeds, mentioned: mentionedIn(deeds) }
+  const made = dutiesOf(body).map((words) => statement({ force: 'oblige', subject: subject.nouns, exceptSubject: subject.except, deeds, when, unless, duty: dutyOf(words) }))
+  return { statements: made, subject, deeds, mentioned: mentionedIn(deeds) }
+}
+
+/** "be logged and reviewed": each. */
+function dutiesOf(tokens: readonly Token[]): (readonly Token[])[] {
+  const cuts = tokens.flatMap(({ code, value }, index) => (code === 'c' && value === 'and' ? [index] : []))
+  return [...cuts, tokens.length].map((end, index) => withoutTrail(tokens.slice(index === 0 ? 0 : (cuts[index - 1] as number) + 1, end)))
 }
 
 /** The words of a duty, passive or active. */
 function dutyOf(tokens: readonly Token[]): string[] {
   const text = codes(tokens)
-  if (!/^b?[wdp1y]+$/.test(text) || !/w/.test(text)) throw new Unread(`\`${say(tokens)}\` is not understood as a duty`)
+  if (!/^b?[wdp1yu]+$/.test(text) || !/w/.test(text)) throw new Unread(`\`${say(tokens)}\` is not understood as a duty`)
   return tokens.filter(({ code }) => code !== 'b').flatMap(({ text: word }) => word.split(' '))
 }
 
@@ -184,11 +200,12 @@ function gerund(tokens: readonly Token[], at: number, it: readonly Noun[], scope
   let rest = tokens.slice(at + 1)
   if (rest[0]?.code === 'p' && ['for', 'to'].includes(rest[0].text.toLowerCase())) {
     const end = rest.findIndex(({ code }, index) => index > 0 && /[sx,o]/.test(code))
-    subject = subjectOf(rest.slice(1, end < 0 ? rest.length : end), scope)
+    subject = { ...subjectOf(rest.slice(1, end < 0 ? rest.length : end), scope), isOnly: force.value === 'only' }
     rest = end < 0 ? [] : rest.slice(end)
-  }
+  } else if (force.value === 'only' && rest[0]?.code === 'p') rest = [{ code: 'o', text: 'only', value: '', tags: new Set() }, ...rest]
   const deed = nominal(tokens.slice(0, at), scope)
-  return ruling(force.value === 'permit' ? 'permit' : 'forbid', null, subject, rest, it, scope, deed)
+  const value = force.value === 'only' && (subject.isOnly || rest[0]?.code === 'o') ? 'permit' : force.value
+  return ruling(value, null, subject, rest, it, scope, deed)
 }
 
 /** "Exports require consent." "Deleting tables requires human approval." */
@@ -239,20 +256,17 @@ function modal(tokens: readonly Token[], at: number, before: Clause | null, it: 
     const subject = subjectOf(left, scope)
     return ruling(marker.value === 'permit' ? 'permit' : 'forbid', null, subject, [verbToken('access'), ...right], it, scope)
   }
-  if (right[0]?.code === 'A' || /^hwp/.test(codes(right))) {
-    const rest = right[0]?.code === 'A' ? right.slice(1) : right.slice(3)
-    if (right[0]?.code !== 'A' && right[1]?.text.toLowerCase() !== 'access') throw new Unread(`\`${say(right)}\` is not understood`)
-    return modal([...left, marker, verbToken('access'), ...rest], at, before, it, scope)
-  }
+  if (right[0]?.code === 'A') return modal([...left, marker, verbToken('access'), ...right.slice(1)], at, before, it, scope)
   // "but clerks may not": the deeds of the clause before.
   if (right.length === 0) {
     if (before === null || before.deeds.length === 0 || marker.value === 'must' || marker.value === 'only') throw new Unread('the sentence breaks off behind the verb')
     return permission(marker, subjectOf(left, scope), before.deeds, EMPTY, before.mentioned)
   }
-  if (marker.value === 'must') return duty(left, right, before, it, scope)
+  if (marker.value === 'must') return duty(left, right, it, scope)
   const isPassive = right[0]?.code === 'b' || (right[0]?.code === 'o' && right[1]?.code === 'b')
   if (isPassive) return passive(marker, left, right, it, scope)
-  const subject = left.length === 0 && before !== null ? before.subject : subjectOf(left, scope)
+  const isThey = codes(left) === 'u' && left[0]?.value === 'they'
+  const subject = (left.length === 0 || isThey) && before !== null ? before.subject : subjectOf(left, scope)
   return ruling(marker.value, marker, subject, right, it.length > 0 ? it : subject.nouns.flatMap(ofNouns), scope)
 }
 
@@ -271,7 +285,7 @@ const EMPTY: Adjuncts = { body: [], when: null, unless: null, only: false, excep
 /** Takes conditions and exceptions off the end of a clause. */
 function adjuncts(tokens: readonly Token[], scope: Scope): Adjuncts {
   const marks = tokens.flatMap(({ code, text }, index) =>
-    code === 's' || (code === 'x' && !isJoint(tokens, index)) || (code === 'o' && /^op[^y]?/.test(codes(tokens.slice(index))) && !/^by$/i.test(tokens[index + 1]?.text ?? '')) || (code === 'p' && /^in$/i.test(text) && isOccasion(tokens, index, scope)) ? [index] : [],
+    code === 's' || (code === 'x' && !isJoint(tokens, index) && denied(tokens.slice(index), scope) !== 0) || (code === 'p' && /^to$/i.test(text) && /^pk#w+(?:$|[,sx])/.test(codes(tokens.slice(index)))) || (code === 'o' && /^op[^y]?/.test(codes(tokens.slice(index))) && !/^by$/i.test(tokens[index + 1]?.text ?? '')) || (code === 'p' && /^in$/i.test(text) && isOccasion(tokens, index, scope)) ? [index] : [],
   )
   const bounds = [...marks, tokens.length]
   const body = withoutTrail(tokens.slice(0, bounds[0]))
@@ -282,7 +296,10 @@ function adjuncts(tokens: readonly Token[], scope: Scope): Adjuncts {
   for (const [order, start] of marks.entries()) {
     const marker = tokens[start] as Token
     const part = withoutTrail(tokens.slice(start + (marker.code === 'p' ? 0 : 1), bounds[order + 1]))
-    if (marker.code === 'x') {
+    if (marker.code === 'p' && part[1]?.code === 'k') {
+      // "to no more than 10 recipients": how many there are.
+      when = both(when, conditionOf([...part.slice(3), { code: 'b', text: 'is', value: '', tags: new Set() }, ...part.slice(1, 3)], null, scope))
+    } else if (marker.code === 'x') {
       if (part[0]?.code === 'p') unless = one(unless, conditionOf(part, null, scope))
       else if (except.length > 0) throw new Unread('two exceptions: write a sentence for each')
       else except.push(...nounList(part, scope).nouns)
@@ -329,20 +346,30 @@ function isOccasion(tokens: readonly Token[], index: number, scope: Scope): bool
 function ruling(force: string, marker: Token | null, subject: Subject, right: readonly Token[], it: readonly Noun[], scope: Scope, known?: readonly Deed[]): Clause {
   const rest = adjuncts(right, scope)
   const tail = denied(rest.body, scope)
-  const done = known === undefined ? predicate(tail === null ? rest.body : rest.body.slice(0, tail), it, scope) : { deeds: known, isNarrowed: false }
+  const first = known === undefined ? predicate(tail === null ? rest.body : rest.body.slice(0, tail), it, scope) : { deeds: known, isNarrowed: false }
+  const second = tail === null ? null : predicate(behindVerb(rest.body.slice(tail + 1), scope), mentionedIn(first.deeds), scope)
+  // "may read, but not edit, charts"
+  const isShared = second !== null && first.deeds.every(({ object }) => object.length === 0)
+  const done = isShared ? { ...first, deeds: first.deeds.map((deed) => ({ ...deed, object: second.deeds[0]?.object ?? [] })) } : first
   if (known !== undefined) ended(rest.body, 0)
   const clause = permission({ code: 'M', text: '', value: force, tags: new Set() }, subject, done.deeds, { ...rest, only: rest.only || done.isNarrowed }, [...it, ...mentionedIn(done.deeds)])
-  if (tail === null) return clause
+  if (second === null) return clause
   if (marker === null || marker.value !== 'permit' || subject.isNone || subject.isOnly) throw new Unread('write a sentence for what follows `but not`')
   if (rest.when !== null || rest.unless !== null || rest.except.length > 0) throw new Unread('write a sentence for what follows `but not`')
-  const second = predicate(rest.body.slice(tail + 1), mentionedIn(done.deeds), scope)
   const forbidden = permission({ ...marker, value: 'forbid' }, subject, second.deeds, EMPTY, clause.mentioned)
   return { ...clause, statements: [...clause.statements, ...forbidden.statements], deeds: [...done.deeds, ...second.deeds] }
 }
 
+/** Without the comma in "edit, charts". */
+function behindVerb(tokens: readonly Token[], scope: Scope): readonly Token[] {
+  const length = verbLength(tokens, 0, scope)
+  return tokens[length]?.code === ',' ? [...tokens.slice(0, length), ...tokens.slice(length + 1)] : tokens
+}
+
 /** Where "but not close them" begins. */
 function denied(tokens: readonly Token[], scope: Scope): number | null {
-  const at = tokens.findIndex(({ code, text }, index) => code === 'x' && /^but not$/i.test(text) && verbLength(tokens, index + 1, scope) > 0)
+  const opens = (index: number) => verbLength(tokens, index + 1, scope) > 0 && /^w+(?:[udyfe,]|$)/.test(codes(tokens.slice(index + 1))) && isBase(tokens[index + 1] as Token, scope) && !isParticiple(tokens[index + 1] as Token)
+  const at = tokens.findIndex(({ code, text }, index) => code === 'x' && /^but not$/i.test(text) && opens(index) && !isJoint(tokens, index))
   return at < 0 ? null : at
 }
 
@@ -350,7 +377,8 @@ function denied(tokens: readonly Token[], scope: Scope): number | null {
 function passive(marker: Token, left: readonly Token[], right: readonly Token[], it: readonly Noun[], scope: Scope): Clause {
   const isOnlyBefore = right[0]?.code === 'o'
   const rest = adjuncts(right.slice(isOnlyBefore ? 2 : 1), scope)
-  const object = subjectOf(left, scope)
+  const isPronoun = codes(left) === 'u' && it.length > 0
+  const object: Subject = isPronoun ? { ...ANYONE, nouns: [antecedent(left[0] as Token, it)], isAnyone: false } : patientOf(subjectOf(left, scope), it)
   if (object.isOnly) throw new Unread('say `may be … only by`, or `only … may`')
   const body = rest.body
   const by = body.findIndex(({ code, text }) => code === 'p' && text.toLowerCase() === 'by')
@@ -373,6 +401,16 @@ function passive(marker: Token, left: readonly Token[], right: readonly Token[],
   if (agents.isNone) return permission({ ...marker, value: negated({ ...marker, value: force }) }, { ...agents, isNone: false }, deeds, { ...rest, except }, it)
   const value = isOnly && force !== 'forbid' ? 'only' : force
   return permission({ ...marker, value }, agents, deeds, { ...rest, except }, [...it, ...mentionedIn(deeds)])
+}
+
+/** "If a patient is a minor, their chart must not be exported": theirs is the patient's; with nobody named, it is anyone's guess. */
+function patientOf(object: Subject, it: readonly Noun[]): Subject {
+  const owned = (one: Noun): Noun => {
+    if (!one.modifiers.some(({ kind }) => kind === 'own')) return one
+    const owner = antecedent({ code: 'u', text: 'their', value: 'they', tags: new Set() }, it)
+    return { ...one, modifiers: one.modifiers.map((modifier) => (modifier.kind === 'own' ? { kind: 'of', preposition: 'of', noun: owner } : modifier)) }
+  }
+  return { ...object, nouns: object.nouns.map(owned) }
 }
 
 function negated(marker: Token): string {
@@ -418,10 +456,10 @@ function permission(marker: Token, subject: Subject, deeds: readonly Deed[], res
 }
 
 /** "must be certified to download", "must be logged", "must notify". */
-function duty(left: readonly Token[], right: readonly Token[], before: Clause | null, it: readonly Noun[], scope: Scope): Clause {
+function duty(left: readonly Token[], right: readonly Token[], it: readonly Noun[], scope: Scope): Clause {
   const text = codes(right)
-  if (!/^b/.test(text)) return activeDuty(left, right, it, scope)
-  const to = right.findIndex(({ code, text: word }, index) => code === 'p' && word.toLowerCase() === 'to' && verbLength(right, index + 1, scope) > 0)
+  if (!/^[bh]/.test(text)) return activeDuty(left, right, it, scope)
+  const to = right.findIndex(({ code, text: word }, index) => code === 'p' && word.toLowerCase() === 'to' && verbLength(right, index + (right[index + 1]?.code === 'b' ? 2 : 1), scope) > 0)
   if (to > 0) {
     const subject = subjectOf(left, scope)
     if (subject.isNone || subject.isOnly) throw new Unread('say who must, without `no` or `only`')
@@ -440,10 +478,12 @@ function duty(left: readonly Token[], right: readonly Token[], before: Clause | 
   const deeds = nominal(left, scope)
   const { body, when, unless, only, except } = adjuncts(right, scope)
   if (only || except.length > 0) throw new Unread('`only` is not understood in a duty')
-  const words = dutyOf(body)
-  const requirement: Condition | null = /^bp?[wd]+(?:p[wd]+)?$/.test(codes(body)) ? { kind: 'is', of: null, words: body.filter(({ code }) => /[wp]/.test(code)).map(({ text: word }) => word) } : null
-  void before
-  return { statements: [statement({ force: requirement === null ? 'oblige' : 'require', deeds, requirement, when, unless, duty: words })], subject: ANYONE, deeds, mentioned: mentionedIn(deeds) }
+  const made = dutiesOf(body).map((part) => {
+    const isState = /^b?p?[wd]+(?:p[wd]+)?$/.test(codes(part))
+    const requirement: Condition | null = isState ? { kind: 'is', of: null, words: part.filter(({ code }) => /[wp]/.test(code)).map(({ text: word }) => word) } : null
+    return statement({ force: requirement === null ? 'oblige' : 'require', deeds, requirement, when, unless, duty: dutyOf(part) })
+  })
+  return { statements: made, subject: ANYONE, deeds, mentioned: mentionedIn(deeds) }
 }
 
 const THEY: Token = { code: 'u', text: 'they', value: 'they', tags: new Set() }
@@ -594,11 +634,18 @@ function predicate(all: readonly Token[], it: readonly Noun[], scope: Scope): { 
   for (const group of groups) {
     const verbs: (string[] | null)[] = []
     let at = 0
-    let particle: Token | null = null
+    let split: readonly Token[] | null = null
     for (;;) {
       const length = verbLength(group, at, scope)
-      if (length === 0) {
+      const particle = group[at + 2]
+      if (length === 1 && group[at + 1]?.code === 'u' && particle?.code === 'p' && scope.lexicon.isVerb([(group[at] as Token).text, particle.text])) {
         // "turn them on"
+        verbs.push([(group[at] as Token).text, particle.text])
+        ended(group, at + 3)
+        split = [group[at + 1] as Token]
+        break
+      }
+      if (length === 0) {
         if (verbs.length > 0) break
         throw new Unread(at < group.length ? `\`${say(group.slice(at, at + 1))}\` names no action of the schema` : 'the sentence breaks off where a verb is expected')
       }
@@ -612,9 +659,7 @@ function predicate(all: readonly Token[], it: readonly Noun[], scope: Scope): { 
       isNarrowed = true
       at++
     }
-    const { object, tails } = objects(group.slice(at), mentioned, scope)
-    void particle
-    particle = null
+    const { object, tails } = objects(split ?? group.slice(at), mentioned, scope)
     deeds.push(...verbs.map((verb) => ({ verb, object, tails })))
     mentioned = [...it, ...mentionedIn(deeds)]
   }
@@ -684,7 +729,7 @@ function nounEndsBefore(tokens: readonly Token[], at: number, scope: Scope): boo
   if (tokens.slice(0, at).some(({ code }) => /[rb]/.test(code))) return false
   const before = tokens[at - 1] as Token
   const isState = /^p(?:w)(?:$|[^wq'])/.test(codes(tokens.slice(at))) && scope.lexicon.entries.some(({ kind, phrase }) => kind === 'attribute' && phrase.join(' ').endsWith(`${(tokens[at] as Token).text} ${tokens[at + 1]?.text ?? ''}`.toLowerCase()))
-  return !isState && !(before.code === 'w' && at > 1 && /(?:ed|en)$/i.test(before.text) && ['to', 'by'].includes((tokens[at] as Token).text.toLowerCase()))
+  return !isState && !(at > 1 && isParticiple(before) && ['to', 'by'].includes((tokens[at] as Token).text.toLowerCase()))
 }
 
 function tailsOf(tokens: readonly Token[], scope: Scope): Tail[] {

@@ -1,4 +1,5 @@
 import type { Lexicon } from '#core/unit/lexicon.ts'
+import { lemmas } from '#core/unit/morphology.ts'
 import { noun, type Condition, type Modifier, type Noun, type Operand, type Operator, type Ref } from '#core/unit/statement.ts'
 import { codes, THIS, Unread, type Token } from './shallow-parse-tokens.ts'
 
@@ -11,6 +12,8 @@ export type Scope = {
    */
   readonly choose: (count: number) => number
 }
+
+const NOT: Token = { code: '~', text: 'not', value: '', tags: new Set() }
 
 type Chunk<T> = { readonly value: T; readonly next: number }
 
@@ -28,6 +31,8 @@ export function nounAt(tokens: readonly Token[], from: number, scope: Scope, isN
   let words: string[] = []
   let quoted: string | null = null
   let other = false
+  // "that patient": the one spoken of.
+  if (tokens[at]?.code === 'r' && /^that$/i.test((tokens[at] as Token).text) && tokens[at + 1]?.code === 'w') at++
   while (/[dBef]/.test(tokens[at]?.code ?? '')) {
     if (tokens[at]?.code === 'e') other = true
     at++
@@ -61,7 +66,9 @@ export function nounAt(tokens: readonly Token[], from: number, scope: Scope, isN
         while (tokens[at]?.code === 'w') words.push(known(tokens[at++] as Token, scope))
       }
     }
-    if (words.length === 0 && quoted === null) throw new Unread(at < tokens.length ? `a noun is expected before \`${(tokens[at] as Token).text}\`` : 'the sentence breaks off where a noun is expected')
+    if (words.length > 0 && /^ones$/i.test(tokens[at]?.text ?? '')) at++
+    const isElliptic = modifiers.some((modifier) => modifier.kind === 'own' && modifier.isSaid)
+    if (words.length === 0 && quoted === null && !isElliptic) throw new Unread(at < tokens.length ? `a noun is expected before \`${(tokens[at] as Token).text}\`` : 'the sentence breaks off where a noun is expected')
   }
   const after = modifiersAt(tokens, at, scope, isNested)
   return { value: noun(words, { quoted, other, modifiers: [...modifiers, ...after.value] }), next: after.next }
@@ -74,12 +81,13 @@ function opensParticiple(tokens: readonly Token[], at: number): boolean {
 }
 
 export function isParticiple(token: Token): boolean {
-  return token.code === 'w' && (token.tags.has('PastTense') || token.tags.has('Participle') || /(?:ed|en|own)$/i.test(token.text))
+  if (token.code !== 'w' || /(?:s|ing)$/i.test(token.text)) return /^belonging$/i.test(token.text)
+  return token.tags.has('PastTense') || token.tags.has('Participle') || /(?:ed|en)$/i.test(token.text) || lemmas(token.text).length > 1
 }
 
 /** A content word; an adverb that the schema does not know changes what is said in a way that nothing here could keep. */
 function known(token: Token, scope: Scope): string {
-  if (token.tags.has('Adverb') && !scope.lexicon.knows(token.text)) throw new Unread(`\`${token.text}\` is not understood: say exactly when`)
+  if (token.tags.has('Adverb') && !token.text.split('-').every((part) => scope.lexicon.knows(part))) throw new Unread(`\`${token.text}\` is not understood: say exactly when`)
   return token.text
 }
 
@@ -266,7 +274,7 @@ export function conditionOf(all: readonly Token[], self: Ref | null, scope: Scop
   const { parts, joints } = segments(all)
   if (parts.length === 0 || parts.some((part) => part.length === 0)) throw new Unread('the sentence breaks off where a condition is expected')
   const conditions: Condition[] = []
-  let before: Clause = { subject: [], head: [], isNegated: false }
+  let before: Clause = { subject: [], head: [], isNegated: false, isRelation: false }
   for (const part of parts) {
     const { condition, clause } = clauseOf(part, before, self, scope)
     conditions.push(condition)
@@ -328,24 +336,26 @@ function combine(parts: readonly Condition[], joint: 'and' | 'or'): Condition {
 }
 
 /** A clause's subject and the beginning of its predicate, which the next may leave out. */
-type Clause = { readonly subject: readonly Token[]; readonly head: readonly Token[]; readonly isNegated: boolean }
+type Clause = { readonly subject: readonly Token[]; readonly head: readonly Token[]; readonly isNegated: boolean; readonly isRelation: boolean }
 
 function clauseOf(part: readonly Token[], before: Clause, self: Ref | null, scope: Scope): { condition: Condition; clause: Clause } {
   let tokens = part
   if (tokens[0]?.code === 'r') tokens = relative(tokens)
   if (tokens[0]?.code === 's' && tokens[0].value === 'if') tokens = tokens.slice(1)
+  tokens = tokens.map((token, index) => (token.code === 'N' && tokens[index - 1]?.code === 'b' ? NOT : token))
   if (tokens[0]?.code === 'B' || tokens[0]?.code === 'N') tokens = tokens[0].code === 'N' ? [NOT, ...tokens.slice(1)] : tokens.slice(1)
   const whole = complete(tokens, before, scope)
   return { condition: read(whole, self, scope), clause: clauseParts(whole, scope) }
 }
 
-const NOT: Token = { code: '~', text: 'not', value: '', tags: new Set() }
 
 /** Gives a fragment the subject, and the beginning of the predicate, of the clause before it. */
 function complete(tokens: readonly Token[], before: Clause, scope: Scope): readonly Token[] {
   const at = predicateAt(tokens, scope)
   if (at > 0 || tokens[0]?.code === 'i') return tokens
   if (at === 0) return before.subject.length > 0 && !isAdverbial(tokens) ? [...before.subject, ...tokens] : tokens
+  // "they created or approved": the same did both.
+  if (before.isRelation && /^w(?:$|[udye1Tr])/.test(codes(tokens))) return [...before.subject, ...tokens]
   if (before.head.length === 0) return tokens
   // "is not open or pending" may deny one or both.
   if (before.isNegated && tokens[0]?.code !== '~') throw new Unread('say `not` again, or `neither … nor`, for each of what is joined')
@@ -375,15 +385,16 @@ function predicateAt(tokens: readonly Token[], scope: Scope): number {
 
 function clauseParts(tokens: readonly Token[], scope: Scope): Clause {
   const at = predicateAt(tokens, scope)
-  if (at < 0) return { subject: [], head: [], isNegated: false }
+  if (at < 0) return { subject: [], head: [], isNegated: false, isRelation: false }
   const head = /^[bhtv~]+(?:b~?)?/.exec(codes(tokens.slice(at)))?.[0] ?? ''
-  return { subject: tokens.slice(0, at), head: tokens.slice(at, at + head.length), isNegated: head.includes('~') }
+  return { subject: tokens.slice(0, at), head: tokens.slice(at, at + head.length), isNegated: head.includes('~'), isRelation: head === '' }
 }
 
 /** What one clause says. */
 function read(tokens: readonly Token[], self: Ref | null, scope: Scope): Condition {
   const text = codes(tokens)
   if (/^ib~?[!d]?w+$/.test(text)) return negate(/[~!]/.test(text), { kind: 'is', of: null, words: wordsOf(tokens.slice(2)) })
+  if (/^ibk#w+$/.test(text)) return amountOf(tokens.slice(2))
   const at = predicateAt(tokens, scope)
   if (at < 0) return bare(tokens, scope)
   const subject = tokens.slice(0, at)
@@ -405,12 +416,32 @@ function negate(isNegated: boolean, condition: Condition): Condition {
   return isNegated ? { kind: 'not', of: condition } : condition
 }
 
-/** A condition without a predicate: "approved", "on duty", "in an emergency", "human approval". */
+/** A condition without a predicate: "approved", "on duty", "in an emergency", "human approval", "the patient's consent", "the patient consents". */
 function bare(tokens: readonly Token[], scope: Scope): Condition {
   const text = codes(tokens)
   if (/^p?f|^pdf/.test(text)) throw new Unread('the same as whose?')
-  if (/^~?p?[d!]?w+$/.test(text)) return negate(/[~!]/.test(text), { kind: 'is', of: null, words: tokens.filter(({ code }) => /[pw]/.test(code)).map((token) => (token.code === 'w' ? known(token, scope) : token.text)) })
+  if (/^p?k#w+$/.test(text) && /^(?:k|pk)/.test(text)) return amountOf(tokens.slice(text.indexOf('k')))
+  const isVague = tokens.some(({ code, text: word }) => code === 'd' && !/^an?$/i.test(word))
+  if (/^~?p?[d!]?w+$/.test(text) && !isVague) {
+    return negate(/[~!]/.test(text), { kind: 'is', of: null, words: tokens.filter(({ code }) => /[pw]/.test(code)).map((token) => (token.code === 'w' ? known(token, scope) : token.text)) })
+  }
+  const last = tokens[tokens.length - 1] as Token
+  if (/^[dy]?\*?w+$/.test(text) && tokens.length > 1 && (last.tags.has('Verb') || /[^s]s$/i.test(last.text))) return { kind: 'is', of: refOf(tokens.slice(0, -1), null, scope), words: [last.text] }
+  if (/^p?d?w/.test(text) || /^y/.test(text)) {
+    const start = tokens[0]?.code === 'p' ? 1 : 0
+    const { value, next } = nounAt(tokens, start, scope)
+    const [owner, ...more] = value.modifiers
+    if (next === tokens.length && owner?.kind === 'of' && more.length === 0 && value.quoted === null && !value.other) {
+      return { kind: 'is', of: { kind: 'noun', noun: owner.noun }, words: [...(start === 1 ? [(tokens[0] as Token).text] : []), ...value.words] }
+    }
+  }
   throw new Unread(`\`${say(tokens)}\` is not understood as a condition`)
+}
+
+/** "at least 2 approvals": how many there are. */
+function amountOf([operator, amount, ...rest]: readonly Token[]): Condition {
+  const left: Operand = { kind: 'attribute', words: wordsOf(rest), of: null }
+  return { kind: 'compare', left, operator: operator?.value as Operator, values: [{ kind: 'number', digits: amount?.value as string, unit: null }] }
 }
 
 /** "is at most 500", "is open", "is the owner of the document", "is in their ward", "is assigned to them". */
@@ -436,7 +467,7 @@ function being(subject: readonly Token[], rest: readonly Token[], self: Ref | nu
     return { kind: 'isa', of: refOf(subject, self, scope), noun: what.value }
   }
   const by = rest.findIndex((token) => token.code === 'p' && ['to', 'by'].includes(token.text.toLowerCase()))
-  if (by > 0 && /^w+p(?:u|T|[dyew1])/.test(text) && !isBooleanWith(rest, scope)) {
+  if (by > 0 && /^w+p(?:u|T|[dyew1r])/.test(text) && !isBooleanWith(rest, scope)) {
     const preposition = (rest[by] as Token).text.toLowerCase()
     const other = refAt(rest, by + 1, self, scope)
     const verb = wordsOf(rest.slice(0, by))
@@ -447,7 +478,10 @@ function being(subject: readonly Token[], rest: readonly Token[], self: Ref | nu
   if (!/^p?w+(?:p[d]?w+)?$/.test(text)) throw new Unread(`\`${say(rest)}\` is not understood behind \`is\``)
   const words = rest.filter(({ code }) => code !== 'd').map((token) => (token.code === 'w' ? known(token, scope) : token.text))
   const owner = valueOwner(subject, scope)
-  if (owner !== null) return { kind: 'compare', left: owner, operator: '==', values: [{ kind: 'text', value: words.join(' '), quoted: false }] }
+  const isWhose = subject[0]?.value === 'whose'
+  // "whose status is open" compares, "whose account is frozen" asks the account: the schema decides.
+  if (owner !== null && scope.choose(2) === 0) return { kind: 'compare', left: owner, operator: '==', values: [{ kind: 'text', value: words.join(' '), quoted: false }] }
+  if (isWhose) return { kind: 'is', of: self ?? { kind: 'this' }, words: [...wordsOf(subject.slice(1)), ...words] }
   return { kind: 'is', of: subject.length === 0 ? null : refOf(subject, self, scope), words }
 }
 
@@ -506,12 +540,13 @@ function having(subject: readonly Token[], rest: readonly Token[], self: Ref | n
 /** "they treat the patient", "they own", "it belongs to them". */
 function relation(subject: readonly Token[], predicate: readonly Token[], self: Ref | null, scope: Scope): Condition {
   const text = codes(predicate)
-  const match = /^(w)(p(?=[uTdyew1]))?/.exec(text)
+  const match = /^(w)(p(?=[uTdyew1r]))?/.exec(text)
   if (match === null || subject.length === 0) throw new Unread(`\`${say([...subject, ...predicate])}\` is not understood as a condition`)
   const verb = predicate.slice(0, match[0].length).map(({ text: word }) => word)
   const from = refOf(subject, self, scope)
   if (match[0].length === predicate.length) {
-    if (self === null || subject[0]?.code === 'T') throw new Unread(`\`${say(predicate)}\` is not understood as a condition`)
+    // "the patient consents"
+    if (self === null || subject[0]?.code === 'T') return { kind: 'is', of: from, words: verb }
     return { kind: 'relates', subject: from, verb, object: self }
   }
   return { kind: 'relates', subject: from, verb, object: refAt(predicate, match[0].length, self, scope) }

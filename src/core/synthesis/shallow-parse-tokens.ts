@@ -112,7 +112,7 @@ function tag(pieces: readonly Piece[]): readonly ReadonlySet<string>[] {
 
 /** Phrases that act as one word, longest first: code, value, and the words, with alternatives in braces. */
 const PHRASES: readonly (readonly [Code, string, string])[] = [
-  ['M', 'permit', 'may|can|may also|can also|{is,are} {allowed,permitted,authorized,authorised,entitled,free} to|{has,have} {the,a} right to|{has,have} permission to|{has,have} the permission to'],
+  ['M', 'permit', 'may|can|may also|can also|{should,must} be able to|{should,must} be {allowed,permitted} to|{is,are} {allowed,permitted,authorized,authorised,entitled,free} to|{has,have} {the,a} right to|{has,have} permission to|{has,have} the permission to'],
   ['M', 'only', '{may,can} only|{is,are} only {allowed,permitted,authorized,authorised,entitled} to'],
   ['M', 'forbid', '{may,can,must,shall,should} {not,never}|{may,can,must,shall,should} {not,never} ever|{is,are} {not,never} {allowed,permitted,authorized,authorised,entitled} to|{is,are} {forbidden,prohibited,barred,banned,disallowed} {to,from}'],
   ['M', 'forbid', '{is,are} {not,never} to|{may,must} {not,never} be {allowed,permitted} to|{should,must} not be able to|{do,does} not have {the,a} right to|{do,does} not have permission to|{has,have} no {right,permission} to|{may,must} under no circumstances|{may,must} in no case'],
@@ -122,6 +122,7 @@ const PHRASES: readonly (readonly [Code, string, string])[] = [
   ['z', '', 'this|these|after|before|until|during|since|except that|as needed|if needed|if necessary|where appropriate|when appropriate|as appropriate|where possible|otherwise|normally|generally|usually|typically|not until|because|so that'],
   ['F', 'forbid', '{is,are} {forbidden,prohibited,disallowed,banned}|{is,are} {not,never} {allowed,permitted}'],
   ['F', 'permit', '{is,are} {allowed,permitted}'],
+  ['F', 'only', '{is,are} only {allowed,permitted}'],
   ['I', 'forbid', 'it is {forbidden,prohibited,disallowed}|it is {not,never} {allowed,permitted}'],
   ['I', 'permit', 'it is {allowed,permitted}'],
   ['A', 'permit', '{has,have} access to|{has,have} full access to'],
@@ -167,7 +168,8 @@ const PHRASES: readonly (readonly [Code, string, string])[] = [
   ['*', '', 'own'],
   ['u', 'they', 'they|them'],
   ['u', 'it', 'it'],
-  ['u', 'he', 'he|she|him'],
+  ['u', 'he', 'he|she|him|he or she|she or he|him or her'],
+  ['y', 'he', 'his or her|her or his'],
   ['u', 'self', 'themselves|itself|himself|herself|themself'],
   ['p', '', 'of|in|on|at|from|to|for|by|with|within|via|through|into|onto|outside|inside|off|up|out|on behalf of|as'],
   ['r', '', 'who|whom|which|that|to whom|to which|of which|of whom'],
