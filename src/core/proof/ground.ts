@@ -1,0 +1,147 @@
+import type { Schema } from '#core/policy/schema.ts'
+import { LONG_MAX, LONG_MIN } from './encode.ts'
+import { postorder, rebuild, symbolKey, type FunctionSymbol, type Sort, type Term, type Terms } from './terms.ts'
+
+/**
+ * Replaces, in a conjunction, what the conjuncts themselves settle: where `a` is demanded, `a` elsewhere is true. Exact, and
+ * most questions end here: what remains `false` needs no solver.
+ */
+export function simplify(terms: Terms, goal: Term): Term {
+  for (let current = goal; ; ) {
+    const conjuncts = current.kind === 'and' ? current.parts : [current]
+    const facts = new Map<Term, Term>(conjuncts.flatMap((fact) => [[fact, terms.true], [terms.not(fact), terms.false]]))
+    const settled = literalEqualities(conjuncts)
+    const known = new Map<Term, Term>()
+    const rewrite = (term: Term): Term => {
+      const fact = facts.get(term) ?? excluded(terms, settled, term)
+      if (fact !== null) return fact
+      const found = known.get(term)
+      if (found !== undefined) return found
+      const made = rebuild(terms, term, rewrite)
+      known.set(term, made)
+      return made
+    }
+    // INVARIANT: a fact never settles itself. Only what is larger than a fact can contain it, so no two settle each other either.
+    const next = terms.and(...conjuncts.map((conjunct) => (conjunct.kind === 'or' ? rebuild(terms, conjunct, rewrite) : conjunct)))
+    if (next === current) return current
+    current = next
+  }
+}
+
+/** Terms that a conjunct equates with a literal. */
+function literalEqualities(conjuncts: readonly Term[]): ReadonlyMap<Term, Term> {
+  const settled = new Map<Term, Term>()
+  for (const conjunct of conjuncts) {
+    if (conjunct.kind !== 'eq') continue
+    if (conjunct.left.kind === 'literal') settled.set(conjunct.right, conjunct.left)
+    if (conjunct.right.kind === 'literal') settled.set(conjunct.left, conjunct.right)
+  }
+  return settled
+}
+
+/** An equality with one literal is false where a fact gives the term another. */
+function excluded(terms: Terms, settled: ReadonlyMap<Term, Term>, term: Term): Term | null {
+  if (settled.size === 0 || term.kind !== 'eq') return null
+  const [left, right] = [settled.get(term.left) ?? term.left, settled.get(term.right) ?? term.right]
+  return left.kind === 'literal' && right.kind === 'literal' ? terms.bool(left === right) : null
+}
+
+/**
+ * The goal without quantifiers, hierarchy and bounds, as assertions that are satisfiable together exactly when the goal holds in
+ * some world: every set restricted to elements that terms name, every ancestor relation to the terms that are asked about.
+ */
+export function ground(terms: Terms, schema: Schema, goal: Term): readonly Term[] {
+  const { assertions, differing } = groundQuantifiers(terms, goal)
+  return [...assertions, ...hierarchy(terms, schema, assertions, differing), ...typing(terms, schema, assertions)]
+}
+
+/** A fresh truth `b` and a fresh witness `w` for each `exists`: b → φ(w), and ¬b → ¬φ(t) for every term t of the sort. */
+function groundQuantifiers(terms: Terms, goal: Term): { readonly assertions: readonly Term[]; readonly differing: ReadonlySet<string> } {
+  const quantified = new Map<Term, { truth: Term; body: Term; over: Sort; witness: Term }>()
+  const known = new Map<Term, Term>()
+  const strip = (term: Term): Term => {
+    const found = known.get(term)
+    if (found !== undefined) return found
+    let made: Term
+    if (term.kind === 'exists') {
+      const body = strip(term.body)
+      const number = quantified.size
+      made = terms.variable(`exists ${number}`, 'bool')
+      quantified.set(term, { truth: made, body, over: term.over, witness: terms.variable(`witness ${number}`, term.over) })
+    } else {
+      made = rebuild(terms, term, strip)
+    }
+    known.set(term, made)
+    return made
+  }
+  const stripped = strip(goal)
+  const witnessed = [...quantified.values()].map(({ truth, body, witness }) => terms.implies(truth, instantiate(terms, body, witness)))
+  // Instances name no new elements: their terms are the body's own and the witness.
+  const named = postorder([stripped, ...witnessed])
+  const excluded = [...quantified.values()].flatMap(({ truth, body, over }) =>
+    named.filter(({ sort }) => sort === over).map((each) => terms.or(truth, terms.not(instantiate(terms, body, each)))),
+  )
+  const assertions = [stripped, ...witnessed, ...excluded]
+  const differing = new Set(named.flatMap((each) => (each.kind === 'app' && each.symbol.copy === 1 ? [symbolKey({ ...each.symbol, copy: 0 })] : [])))
+  return { assertions, differing }
+}
+
+function instantiate(terms: Terms, body: Term, element: Term): Term {
+  const known = new Map<Term, Term>()
+  const visit = (term: Term): Term => {
+    if (term.kind === 'bound') return element
+    const found = known.get(term)
+    if (found !== undefined) return found
+    const made = rebuild(terms, term, visit)
+    known.set(term, made)
+    return made
+  }
+  return visit(body)
+}
+
+/**
+ * Proper ancestry among the terms that are asked about is irreflexive and transitive. Only what stands on the left of some question
+ * needs it: every other entity can be given no ancestors.
+ */
+function hierarchy(terms: Terms, schema: Schema, assertions: readonly Term[], differing: ReadonlySet<string>): readonly Term[] {
+  const lefts = new Set<Term>()
+  const rights = new Set<Term>()
+  for (const term of postorder(assertions)) {
+    if (term.kind !== 'app' || term.symbol.kind !== 'in') continue
+    lefts.add(term.args[0] as Term)
+    rights.add(term.args[1] as Term)
+  }
+  if (lefts.size === 0) return []
+  const all = new Set([...lefts, ...rights])
+  const axioms: Term[] = []
+  for (const copy of differing.size === 0 ? [0] as const : [0, 1] as const) {
+    const within = (a: Term, b: Term): Term => {
+      const [owner, to] = [typeOf(a), typeOf(b)]
+      if (!(schema.entityTypes.get(owner)?.ancestors.includes(to) ?? false)) return terms.false
+      const symbol: FunctionSymbol = { kind: 'in', owner, path: [], to, copy: 0, result: 'bool' }
+      return terms.app(copy === 1 && differing.has(symbolKey(symbol)) ? { ...symbol, copy } : symbol, [a, b])
+    }
+    for (const a of lefts) {
+      axioms.push(terms.not(within(a, a)))
+      for (const b of lefts) for (const x of all) axioms.push(terms.or(terms.not(within(a, b)), terms.not(within(b, x)), within(a, x)))
+    }
+  }
+  return [...new Set(axioms)].filter((axiom) => axiom !== terms.true)
+}
+
+function typeOf({ sort }: Term): string {
+  return sort.slice('entity:'.length)
+}
+
+/** What the schema promises of free terms: integers have 64 bits, enumerated types no other ids. */
+function typing(terms: Terms, schema: Schema, assertions: readonly Term[]): readonly Term[] {
+  const promises: Term[] = []
+  for (const term of postorder(assertions)) {
+    if (term.kind !== 'app' && term.kind !== 'var') continue
+    if (term.sort === 'int') promises.push(terms.le(terms.int(LONG_MIN), term), terms.le(term, terms.int(LONG_MAX)))
+    const ids = term.sort.startsWith('entity:') ? schema.entityTypes.get(typeOf(term))?.ids ?? null : null
+    if (ids !== null) promises.push(terms.or(...ids.map((id) => terms.eq(term, terms.literal(term.sort, id)))))
+  }
+  return promises
+}
+

@@ -1,0 +1,293 @@
+/** What a term denotes: a truth, an integer without bounds, a string, or an entity of one type. */
+export type Sort = 'bool' | 'int' | 'string' | `entity:${string}`
+
+/**
+ * An uninterpreted function: what a request and its entities are free to choose.
+ *
+ * - value: the attribute at `path` of an entity of type `owner` (one argument), or of the context (none).
+ * - present: whether the optional attribute at `path` is there.
+ * - member: whether the last argument is in the set at `path`.
+ * - in: whether the first argument, of type `owner`, has the second, of type `to`, as a proper ancestor.
+ */
+export type FunctionSymbol = {
+  readonly kind: 'value' | 'present' | 'member' | 'in'
+  /** An entity type, or `''` for the context. */
+  readonly owner: string
+  readonly path: readonly string[]
+  readonly to: string
+  /** 1 in the second world of a question about two. */
+  readonly copy: 0 | 1
+  readonly result: Sort
+}
+
+/** A node of the graph: equal nodes of one `Terms` are the same object, so `===` is equality. */
+export type Term = { readonly id: number; readonly sort: Sort } & (
+  | { readonly kind: 'bool'; readonly value: boolean }
+  | { readonly kind: 'int'; readonly value: bigint }
+  /** A string, or the id of an entity: literals of one sort are distinct when their values are. */
+  | { readonly kind: 'literal'; readonly value: string }
+  | { readonly kind: 'var'; readonly name: string }
+  /** What the nearest `exists` ranges over. */
+  | { readonly kind: 'bound' }
+  | { readonly kind: 'app'; readonly symbol: FunctionSymbol; readonly args: readonly Term[] }
+  | { readonly kind: 'not' | 'neg'; readonly of: Term }
+  | { readonly kind: 'and' | 'or'; readonly parts: readonly Term[] }
+  | { readonly kind: 'ite'; readonly condition: Term; readonly then: Term; readonly else: Term }
+  | { readonly kind: 'eq' | 'le' | 'add' | 'sub' | 'mul'; readonly left: Term; readonly right: Term }
+  /** Some element of sort `over` satisfies `body`. Bodies hold only of elements of some set of the world. */
+  | { readonly kind: 'exists'; readonly over: Sort; readonly body: Term }
+)
+
+type Shape<T> = T extends unknown ? Omit<T, 'id'> : never
+
+export type Value = boolean | bigint | string
+
+/**
+ * A graph of terms under construction. Every constructor folds what it can (constants, idempotence, complements), exactly:
+ * the result has the meaning of what was asked for.
+ */
+export class Terms {
+  readonly #nodes = new Map<string, Term>()
+  readonly #negations = new Map<Term, Term>()
+  readonly true: Term
+  readonly false: Term
+
+  constructor() {
+    this.true = this.#make('true', { kind: 'bool', sort: 'bool', value: true })
+    this.false = this.#make('false', { kind: 'bool', sort: 'bool', value: false })
+  }
+
+  bool(value: boolean): Term {
+    return value ? this.true : this.false
+  }
+
+  int(value: bigint): Term {
+    return this.#make(`i${value}`, { kind: 'int', sort: 'int', value })
+  }
+
+  literal(sort: Sort, value: string): Term {
+    return this.#make(`l${sort}|${value}`, { kind: 'literal', sort, value })
+  }
+
+  variable(name: string, sort: Sort): Term {
+    return this.#make(`v${sort}|${name}`, { kind: 'var', sort, name })
+  }
+
+  bound(sort: Sort): Term {
+    return this.#make(`b${sort}`, { kind: 'bound', sort })
+  }
+
+  app(symbol: FunctionSymbol, args: readonly Term[]): Term {
+    return this.#make(`f${symbolKey(symbol)}(${args.map(({ id }) => id).join()})`, { kind: 'app', sort: symbol.result, symbol, args })
+  }
+
+  /** Negation, moved down to where it cannot move further: what is demanded together stands side by side. */
+  not(of: Term): Term {
+    const known = this.#negations.get(of)
+    if (known !== undefined) return known
+    const made = this.#negate(of)
+    this.#negations.set(of, made)
+    this.#negations.set(made, of)
+    return made
+  }
+
+  #negate(of: Term): Term {
+    switch (of.kind) {
+      case 'bool': return this.bool(!of.value)
+      case 'and': return this.or(...of.parts.map((part) => this.not(part)))
+      case 'or': return this.and(...of.parts.map((part) => this.not(part)))
+      default: return this.#make(`!${of.id}`, { kind: 'not', sort: 'bool', of })
+    }
+  }
+
+  and(...parts: readonly Term[]): Term {
+    return this.#junction('and', parts)
+  }
+
+  or(...parts: readonly Term[]): Term {
+    return this.#junction('or', parts)
+  }
+
+  implies(left: Term, right: Term): Term {
+    return this.or(this.not(left), right)
+  }
+
+  xor(left: Term, right: Term): Term {
+    return this.not(this.eq(left, right))
+  }
+
+  ite(condition: Term, yes: Term, no: Term): Term {
+    if (condition.kind === 'bool') return condition.value ? yes : no
+    if (yes === no) return yes
+    if (condition.kind === 'not') return this.ite(condition.of, no, yes)
+    if (yes.sort === 'bool') {
+      if (yes.kind === 'bool') return yes.value ? this.or(condition, no) : this.and(this.not(condition), no)
+      if (no.kind === 'bool') return no.value ? this.or(this.not(condition), yes) : this.and(condition, yes)
+    }
+    return this.#make(`?${condition.id},${yes.id},${no.id}`, { kind: 'ite', sort: yes.sort, condition, then: yes, else: no })
+  }
+
+  eq(a: Term, b: Term): Term {
+    if (a === b) return this.true
+    if (isConstant(a) && isConstant(b)) return this.false
+    if (a.sort === 'bool') {
+      if (a.kind === 'bool') return a.value ? b : this.not(b)
+      if (b.kind === 'bool') return b.value ? a : this.not(a)
+      if (this.not(a) === b) return this.false
+    }
+    const [left, right] = a.id < b.id ? [a, b] : [b, a]
+    return this.#make(`=${left.id},${right.id}`, { kind: 'eq', sort: 'bool', left, right })
+  }
+
+  le(left: Term, right: Term): Term {
+    if (left === right) return this.true
+    if (left.kind === 'int' && right.kind === 'int') return this.bool(left.value <= right.value)
+    return this.#make(`<${left.id},${right.id}`, { kind: 'le', sort: 'bool', left, right })
+  }
+
+  lt(left: Term, right: Term): Term {
+    return this.not(this.le(right, left))
+  }
+
+  add(left: Term, right: Term): Term {
+    if (left.kind === 'int' && right.kind === 'int') return this.int(left.value + right.value)
+    return this.#make(`+${left.id},${right.id}`, { kind: 'add', sort: 'int', left, right })
+  }
+
+  sub(left: Term, right: Term): Term {
+    if (left.kind === 'int' && right.kind === 'int') return this.int(left.value - right.value)
+    return this.#make(`-${left.id},${right.id}`, { kind: 'sub', sort: 'int', left, right })
+  }
+
+  mul(left: Term, right: Term): Term {
+    if (left.kind === 'int' && right.kind === 'int') return this.int(left.value * right.value)
+    return this.#make(`*${left.id},${right.id}`, { kind: 'mul', sort: 'int', left, right })
+  }
+
+  neg(of: Term): Term {
+    if (of.kind === 'int') return this.int(-of.value)
+    return this.#make(`~${of.id}`, { kind: 'neg', sort: 'int', of })
+  }
+
+  /** @param body Over `bound(over)`; implies that the element is in some set of the world. */
+  exists(over: Sort, body: Term): Term {
+    if (body === this.false) return body
+    return this.#make(`E${over},${body.id}`, { kind: 'exists', sort: 'bool', over, body })
+  }
+
+  #junction(kind: 'and' | 'or', all: readonly Term[]): Term {
+    const [neutral, absorbing] = kind === 'and' ? [this.true, this.false] : [this.false, this.true]
+    const parts = new Set<Term>()
+    for (const part of all.flatMap((each) => (each.kind === kind ? each.parts : [each]))) {
+      if (part === absorbing) return absorbing
+      if (part !== neutral) parts.add(part)
+    }
+    for (const part of parts) if (parts.has(this.not(part))) return absorbing
+    const sorted = [...parts].sort((a, b) => a.id - b.id)
+    if (sorted.length < 2) return sorted[0] ?? neutral
+    return this.#make(`${kind === 'and' ? '&' : '|'}${sorted.map(({ id }) => id).join()}`, { kind, sort: 'bool', parts: sorted })
+  }
+
+  #make(key: string, shape: Shape<Term>): Term {
+    const found = this.#nodes.get(key)
+    if (found !== undefined) return found
+    const made = { id: this.#nodes.size, ...shape } as Term
+    this.#nodes.set(key, made)
+    return made
+  }
+}
+
+export function symbolKey({ kind, owner, path, to, copy }: FunctionSymbol): string {
+  return `${kind}|${owner}|${JSON.stringify(path)}|${to}|${copy}`
+}
+
+/** The direct parts of a term. */
+export function partsOf(term: Term): readonly Term[] {
+  switch (term.kind) {
+    case 'bool': case 'int': case 'literal': case 'var': case 'bound': return []
+    case 'app': return term.args
+    case 'not': case 'neg': return [term.of]
+    case 'and': case 'or': return term.parts
+    case 'ite': return [term.condition, term.then, term.else]
+    case 'eq': case 'le': case 'add': case 'sub': case 'mul': return [term.left, term.right]
+    case 'exists': return [term.body]
+  }
+}
+
+/** The same term over other parts. */
+export function rebuild(terms: Terms, term: Term, of: (part: Term) => Term): Term {
+  switch (term.kind) {
+    case 'bool': case 'int': case 'literal': case 'var': case 'bound': return term
+    case 'app': return terms.app(term.symbol, term.args.map(of))
+    case 'not': return terms.not(of(term.of))
+    case 'neg': return terms.neg(of(term.of))
+    case 'and': return terms.and(...term.parts.map(of))
+    case 'or': return terms.or(...term.parts.map(of))
+    case 'ite': return terms.ite(of(term.condition), of(term.then), of(term.else))
+    case 'exists': return terms.exists(term.over, of(term.body))
+    default: return terms[term.kind](of(term.left), of(term.right))
+  }
+}
+
+/** Every term below some roots, each once, parts first. */
+export function postorder(roots: readonly Term[]): readonly Term[] {
+  const seen = new Set<Term>()
+  const visit = (term: Term): void => {
+    if (seen.has(term)) return
+    for (const part of partsOf(term)) visit(part)
+    seen.add(term)
+  }
+  for (const root of roots) visit(root)
+  return [...seen]
+}
+
+/** One way for everything to be: what the free parts of a term denote. */
+export type World = {
+  readonly variable: (name: string) => Value
+  /** Total: where Cedar would fail to evaluate, any value of the sort; an error term says so beside it. */
+  readonly apply: (symbol: FunctionSymbol, args: readonly Value[]) => Value
+  /** Every element of this sort in any set of the world. */
+  readonly elements: (sort: Sort) => Iterable<Value>
+}
+
+/** What a term denotes in a world: the definition that the solver's encoding is tested against. */
+export function evaluate(term: Term, world: World): Value {
+  const known = new Map<Term, Value>()
+  const visit = (each: Term, element: Value | null): Value => {
+    // What stands in an `exists` may depend on the element: only outside of it is a value known for good.
+    const found = element === null ? known.get(each) : undefined
+    if (found !== undefined) return found
+    const value = denote(each, element)
+    if (element === null) known.set(each, value)
+    return value
+  }
+  const denote = (each: Term, element: Value | null): Value => {
+    switch (each.kind) {
+      case 'bool': case 'int': case 'literal': return each.value
+      case 'var': return world.variable(each.name)
+      case 'bound':
+        if (element === null) throw new Error('a bound variable outside of its quantifier')
+        return element
+      case 'app': return world.apply(each.symbol, each.args.map((arg) => visit(arg, element)))
+      case 'not': return !visit(each.of, element)
+      case 'neg': return -(visit(each.of, element) as bigint)
+      case 'and': return each.parts.every((part) => visit(part, element))
+      case 'or': return each.parts.some((part) => visit(part, element))
+      case 'ite': return visit(visit(each.condition, element) ? each.then : each.else, element)
+      case 'eq': return visit(each.left, element) === visit(each.right, element)
+      case 'le': return visit(each.left, element) <= visit(each.right, element)
+      case 'add': return (visit(each.left, element) as bigint) + (visit(each.right, element) as bigint)
+      case 'sub': return (visit(each.left, element) as bigint) - (visit(each.right, element) as bigint)
+      case 'mul': return (visit(each.left, element) as bigint) * (visit(each.right, element) as bigint)
+      case 'exists': {
+        for (const candidate of world.elements(each.over)) if (visit(each.body, candidate)) return true
+        return false
+      }
+    }
+  }
+  return visit(term, null)
+}
+
+function isConstant(term: Term): boolean {
+  return term.kind === 'bool' || term.kind === 'int' || term.kind === 'literal'
+}
