@@ -63,7 +63,7 @@ export const SECTIONS = {
   },
   security: {
     token_issuer: key(httpUrl.nullable(), null, 'a URL that begins with http:// or https://, or null for the URL of Auth'),
-    token_audience: key(z.string().regex(/^[\x21-\x7e]{1,200}$/), 'urn:acgs-pgp-v8', 'up to 200 visible ASCII characters'),
+    token_audience: key(z.url().regex(/^[^#]{1,200}$/), 'urn:acgs-pgp-v8', 'an absolute URI without a fragment, such as urn:acgs-pgp-v8'),
     token_ttl_seconds: key(z.int().min(10).max(86_400), 900, 'a number of seconds from 10 to 86400'),
     token_bytes_max: key(z.int().min(512).max(65_536), 8_192, 'a number of bytes from 512 to 65536'),
     clock_tolerance_seconds: key(z.int().min(0).max(300), 5, 'a number of seconds from 0 to 300'),

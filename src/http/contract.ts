@@ -28,6 +28,8 @@ export type Endpoint = {
   readonly alsoStatus?: Readonly<Record<number, string>>
   /** What it may answer besides; the server adds what every endpoint can answer. */
   readonly failures: readonly FailureCode[]
+  /** The media type of the body where it is not JSON. */
+  readonly consumes?: string
   /** The media type of a reply that is text, not JSON. */
   readonly produces?: string
   /** Shown in the documentation; a test parses them with the schemas. */

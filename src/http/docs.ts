@@ -47,7 +47,7 @@ type Operation = {
 
 function section(endpoint: Endpoint, document: Document): string {
   const operation = document.paths[endpoint.path]![endpoint.method.toLowerCase()] as Operation
-  const body = operation.requestBody?.content['application/json']
+  const body = operation.requestBody?.content[endpoint.consumes ?? 'application/json']
   const reply = operation.responses[String(endpoint.status ?? 200)]?.content['application/json']
   const parameters = operation.parameters.map((parameter) => html`<tr><td><code>${parameter.name}</code></td><td>${parameter.in}${parameter.required ? ', required' : ''}</td>
 <td>${parameter.description ?? ''}</td><td><code>${JSON.stringify(parameter.schema)}</code></td></tr>`)

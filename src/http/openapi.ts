@@ -76,7 +76,7 @@ function operation(endpoint: Endpoint, schemas: Record<string, Schema>) {
       requestBody: {
         required: !endpoint.body.safeParse(undefined).success,
         content: {
-          'application/json': {
+          [endpoint.consumes ?? 'application/json']: {
             schema: schemaOf(endpoint.body, 'input', `${id}Body`, schemas),
             ...(endpoint.example?.body === undefined ? {} : { example: endpoint.example.body }),
           },

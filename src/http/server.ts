@@ -44,6 +44,9 @@ const getDocs = {
   method: 'GET', path: '/docs', summary: 'This interface as a page for people', access: 'public', reply: z.string(), produces: 'text/html', failures: [],
 } as const satisfies Endpoint
 
+/** An operation that somebody else reads and answers, and what it promises. */
+export type RawRoute = { readonly endpoint: Endpoint; readonly handle: (request: IncomingMessage, response: ServerResponse) => void }
+
 /** One process' HTTP side. */
 export type Server = {
   readonly app: FastifyInstance
@@ -61,7 +64,7 @@ export type Server = {
 }
 
 /** What the four processes share: parsing, headers, tokens, problems, health, metrics, documentation, an orderly end. */
-export async function createServer({ service, title, version, description, constitution, routes, health, telemetry, authenticate, bodyBytesMax, mount }: {
+export async function createServer({ service, title, version, description, constitution, routes, health, telemetry, authenticate, bodyBytesMax, raw = [] }: {
   /** What `X-ACGS-Service` says. */
   service: string
   title: string
@@ -73,8 +76,8 @@ export async function createServer({ service, title, version, description, const
   telemetry: Telemetry
   authenticate: Authenticate
   bodyBytesMax: number
-  /** For a handler of raw requests (the OAuth implementation); it gets the headers, ids and log of every other. */
-  mount?: (app: FastifyInstance) => void | Promise<void>
+  /** Operations whose requests are read and answered by somebody else (the OAuth implementation); they get the headers, ids and log of every other. */
+  raw?: readonly RawRoute[]
 }): Promise<Server> {
   const headers = standardHeaders(service, constitution)
   const endpoints: Endpoint[] = []
@@ -92,7 +95,7 @@ export async function createServer({ service, title, version, description, const
     route(getOpenApi, () => JSON.parse(pages.openApi) as { openapi: string }),
     route(getDocs, () => new Answer(pages.docs, { headers: { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': DOCS_CONTENT_SECURITY_POLICY } })),
   ]
-  endpoints.push(...all.map(({ endpoint }) => endpoint))
+  endpoints.push(...[...raw, ...all].map(({ endpoint }) => endpoint))
   pages.openApi = JSON.stringify(openApi({ title, version, description, endpoints }))
   pages.docs = docsPage({ title, version, description, endpoints })
 
@@ -205,7 +208,7 @@ export async function createServer({ service, title, version, description, const
 
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
 
-  const known = all.map(({ endpoint }) => ({ endpoint, pattern: patternOf(endpoint.path) }))
+  const known = endpoints.map((endpoint) => ({ endpoint, pattern: patternOf(endpoint.path) }))
   app.setNotFoundHandler((request, reply) => {
     const path = request.raw.url?.split('?')[0] ?? ''
     const methods = known.filter(({ pattern }) => pattern.test(path)).flatMap(({ endpoint: { method } }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
@@ -260,7 +263,22 @@ export async function createServer({ service, title, version, description, const
       },
     })
   }
-  await mount?.(app)
+  await app.register(async (inner) => {
+    inner.removeAllContentTypeParsers()
+    inner.addContentTypeParser('*', (_request, _payload, done) => done(null)) // The body stays in the stream for who reads it.
+    for (const { endpoint, handle } of raw) {
+      inner.route({
+        method: endpoint.method,
+        url: fastifyPath(endpoint.path),
+        handler: (request, reply) => {
+          reply.hijack()
+          for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) reply.raw.setHeader(name, value)
+          if (isDraining) reply.raw.setHeader('connection', 'close')
+          handle(request.raw, reply.raw)
+        },
+      })
+    }
+  })
   await app.ready()
 
   return {

@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto'
+import { SignJWT, importJWK } from 'jose'
+import { Failure } from '#core/failure.ts'
+import type { Role } from '#http/contract.ts'
+import { scopeOf } from '#http/roles.ts'
+import { postToken } from './contract.ts'
+import { clientKey, embeddedClientId, keysFolder } from './keys.ts'
+
+export type ObtainedToken = { readonly accessToken: string; readonly expiresIn: number }
+
+const TIMEOUT_MS = 5_000
+
+/**
+ * A token for one role, asked for with the key that the embedded default keeps in its data folder.
+ *
+ * @param issuer What Auth calls itself; the address under which it is reached unless configured otherwise.
+ * @throws {Failure} FILE_UNREADABLE when there is no such key, PEER_UNAVAILABLE when Auth does not answer, UNAUTHENTICATED when it refuses.
+ */
+export async function obtainToken({ dataDir, role, authUrl, issuer = authUrl }: { dataDir: string; role: Role; authUrl: string; issuer?: string }): Promise<ObtainedToken> {
+  const folder = keysFolder(dataDir)
+  const key = keyOf(folder, role)
+  const clientId = embeddedClientId(role)
+  const assertion = await new SignJWT()
+    .setProtectedHeader({ alg: 'ES256', kid: key.kid, typ: 'JWT' })
+    .setIssuer(clientId).setSubject(clientId).setAudience(issuer).setJti(randomUUID()).setIssuedAt().setExpirationTime('60 seconds')
+    .sign(await importJWK({ ...key }, 'ES256'))
+  const response = await post(`${authUrl}${postToken.path}`, new URLSearchParams({
+    grant_type: 'client_credentials',
+    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    client_assertion: assertion,
+    scope: scopeOf(role),
+  }), authUrl)
+  const body: unknown = await response.json().catch(() => null)
+  const reply = postToken.reply.safeParse(body)
+  if (response.ok && reply.success) return { accessToken: reply.data.access_token, expiresIn: reply.data.expires_in }
+  const said = typeof body === 'object' && body !== null && 'error' in body ? `${String(body.error)}${'error_description' in body ? `: ${String(body.error_description)}` : ''}` : `status ${response.status}`
+  if (response.status >= 500) throw new Failure('AUTH_UNAVAILABLE', `Auth at ${authUrl} cannot issue tokens at present (${said}): look at its /health`)
+  throw new Failure('UNAUTHENTICATED', `Auth at ${authUrl} refused the account \`${clientId}\` (${said}): does the data folder \`${dataDir}\` belong to the server that runs there?`)
+}
+
+function keyOf(folder: string, role: Role): ReturnType<typeof clientKey> {
+  try {
+    return clientKey(folder, role)
+  } catch (cause) {
+    if (!(cause instanceof Failure) || cause.code !== 'FILE_UNREADABLE') throw cause
+    throw new Failure('FILE_UNREADABLE', `there is no key for the role \`${role}\` in \`${folder}\`: start the server once (./acgs serve), or name its data folder with --data`, { cause })
+  }
+}
+
+async function post(url: string, body: URLSearchParams, authUrl: string): Promise<Response> {
+  try {
+    return await fetch(url, { method: 'POST', body, signal: AbortSignal.timeout(TIMEOUT_MS), redirect: 'error' })
+  } catch (cause) {
+    throw new Failure('PEER_UNAVAILABLE', `Auth does not answer at ${authUrl}: start it with ./acgs serve, or say where it is with AUTH_SERVICE_URL`, { cause })
+  }
+}

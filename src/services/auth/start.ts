@@ -1,0 +1,79 @@
+import { createLocalJWKSet } from 'jose'
+import type { JSONWebKeySet } from 'jose'
+import type { Config } from '#config'
+import type { Database } from '#adapters/postgres/connect.ts'
+import { Failure } from '#core/failure.ts'
+import { bearer, createVerifier } from '#http/authenticate.ts'
+import type { VerifyToken } from '#http/authenticate.ts'
+import type { InForce } from '#http/headers.ts'
+import { createHealth } from '#http/health.ts'
+import { createServer } from '#http/server.ts'
+import type { Server } from '#http/server.ts'
+import type { Telemetry } from '#telemetry/events.ts'
+import { postToken } from './contract.ts'
+import { embeddedKeys, keysFolder, readServiceAccounts, readSigningKeys } from './keys.ts'
+import type { ServiceAccount, SigningKeys } from './keys.ts'
+import { tokenEndpoint } from './provider.ts'
+import { routes } from './routes.ts'
+
+const SERVICE = 'acgs-auth'
+
+/** Service accounts and their tokens: the only holder of the key that signs them. `verify` and `jwks` spare the same process a call to itself. */
+export async function startAuth({ config, version, constitution, database, telemetry }: {
+  config: Config
+  version: string
+  constitution: InForce
+  database: Database
+  telemetry: Telemetry
+}): Promise<{ server: Server; verify: VerifyToken; jwks: () => Promise<JSONWebKeySet> }> {
+  const { security } = config
+  const { signing, accounts } = keysFor(config)
+  const jwks: JSONWebKeySet = { keys: signing.published.map((key) => ({ ...key })) }
+  const verify = createVerifier({
+    issuer: security.tokenIssuer, audience: security.tokenAudience, keys: createLocalJWKSet(jwks),
+    tokenBytesMax: security.tokenBytesMax, clockToleranceSeconds: security.clockToleranceSeconds,
+  })
+  const health = createHealth({
+    service: SERVICE, version, constitution, telemetry, intervalMs: config.monitoring.probeIntervalMs, timeoutMs: config.monitoring.probeTimeoutMs,
+    components: [{
+      name: 'database',
+      isCritical: true,
+      probe: async () => {
+        await database.query('select 1')
+        return { status: 'healthy' }
+      },
+    }],
+  })
+  const server = await createServer({
+    service: SERVICE, title: 'ACGS-PGP v8: Auth', version,
+    description: 'Tokens for service accounts, and whether a token is valid.',
+    constitution, health, telemetry, authenticate: bearer(verify), bodyBytesMax: security.bodyBytesMax,
+    routes: routes({
+      service: SERVICE, version, issuer: security.tokenIssuer, audience: security.tokenAudience, ttlSeconds: security.tokenTtlSeconds,
+      published: signing.published, verify, constitution, now: () => new Date(),
+    }),
+    raw: [{
+      endpoint: postToken,
+      handle: tokenEndpoint({
+        issuer: security.tokenIssuer, audience: security.tokenAudience, ttlSeconds: security.tokenTtlSeconds,
+        clockToleranceSeconds: security.clockToleranceSeconds, signing, accounts, db: database, telemetry,
+      }),
+    }],
+  })
+  await health.start()
+  return { server, verify, jwks: async () => jwks }
+}
+
+/** What is configured; in the embedded default, what is not is generated. */
+function keysFor({ service, security }: Config): { signing: SigningKeys; accounts: readonly ServiceAccount[] } {
+  const { signingKeyFile, serviceAccountsFile } = security
+  if (signingKeyFile !== null && serviceAccountsFile !== null) return { signing: readSigningKeys(signingKeyFile), accounts: readServiceAccounts(serviceAccountsFile) }
+  if (service.environment === 'production') {
+    throw new Failure('CONFIG_INVALID', 'production needs security.signing_key_file and security.service_accounts_file: nothing is generated there')
+  }
+  const generated = embeddedKeys(keysFolder(service.dataFolder))
+  return {
+    signing: signingKeyFile === null ? generated.signing : readSigningKeys(signingKeyFile),
+    accounts: serviceAccountsFile === null ? generated.accounts : readServiceAccounts(serviceAccountsFile),
+  }
+}
