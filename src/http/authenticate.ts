@@ -123,7 +123,9 @@ export function publishedKeys({ fetchKeys, refreshMs = 300_000, cooldownMs = 10_
     try {
       return await known.resolve(header, token)
     } catch (error) {
-      if (!(error instanceof errors.JWKSNoMatchingKey) || now() - attemptedAt <= cooldownMs || !(await refresh())) throw error
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error
+      const mayAsk = underWay !== null || now() - attemptedAt > cooldownMs
+      if (!mayAsk || !(await refresh())) throw error
       return await known.resolve(header, token)
     }
   }

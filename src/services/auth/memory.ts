@@ -1,6 +1,6 @@
-import { errors } from 'oidc-provider'
 import type { Adapter, AdapterPayload } from 'oidc-provider'
 import type { Queryable } from '#adapters/postgres/connect.ts'
+import { errors } from './library.ts'
 
 /** How many expired rows each new one takes away: more than one, so that they cannot pile up; few, so that no request pays for many. */
 const SWEPT_PER_INSERT = 20

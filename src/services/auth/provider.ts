@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Provider, errors } from 'oidc-provider'
 import type { Configuration } from 'oidc-provider'
 import type { Queryable } from '#adapters/postgres/connect.ts'
 import { Failure } from '#core/failure.ts'
@@ -9,6 +8,7 @@ import { authenticationFailed } from '#telemetry/events.ts'
 import type { Telemetry } from '#telemetry/events.ts'
 import { postToken } from './contract.ts'
 import type { ServiceAccount, SigningKeys } from './keys.ts'
+import { Provider, errors } from './library.ts'
 import { memoryIn } from './memory.ts'
 
 /** How long an assertion may live: a stolen one is worth little, and the memory of used ones stays small. */

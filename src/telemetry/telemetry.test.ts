@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Failure } from '#core/failure.ts'
+import * as events from './events.ts'
+import { createLog, currentTrace, inTrace, traceFrom, traceparent } from './log.ts'
+import { AUTHENTICATION_FAILURES, GENERATION_STATUSES, OPENMETRICS_TEXT, PREFIX, PRIORITIES, PROMETHEUS_TEXT, countSeries, createMetrics, scrape } from './metrics.ts'
+
+function fresh(startedAt?: number) {
+  const lines: Record<string, unknown>[] = []
+  const log = createLog({ service: 'acgs-test', level: 'debug', destination: { write: (line: string) => { lines.push(JSON.parse(line)) } } })
+  const metrics = createMetrics({ service: 'acgs-test', version: '8.0.0', constitutionalHash: 'cdd01ef066bc6cf2', description: 'test', ...(startedAt === undefined ? {} : { startedAt }) })
+  return { telemetry: { log, metrics }, lines, text: async () => (await scrape(metrics, undefined)).text }
+}
+
+/** The value of one series, by its name without prefix and its labels in order. */
+function valueOf(text: string, series: string): number {
+  const line = text.split('\n').find((each) => each.startsWith(`${PREFIX}${series} `))
+  assert.ok(line !== undefined, `there is no series ${series}`)
+  return Number(line.slice(line.lastIndexOf(' ') + 1))
+}
+
+const generation = { id: 'g', priority: 'high', seconds: 0.02 } as const
+
+/** One event per family, the series that it must move, and by how much. */
+const MOVES: { family: string; event: (telemetry: events.Telemetry) => void; moves: Record<string, number> }[] = [
+  { family: 'policy_generation_requests_total', event: (t) => events.generationJudged(t, { ...generation, outcome: 'refused', score: 0.6 }), moves: { 'policy_generation_requests_total{status="refused",priority="high"}': 1 } },
+  { family: 'policy_generation_requests_total, of failures', event: (t) => events.generationFailed(t, { priority: 'low', code: 'SOLVER_FAILED', seconds: 1 }), moves: { 'policy_generation_requests_total{status="error",priority="low"}': 1, 'policy_generation_duration_seconds_count{priority="low"}': 1 } },
+  { family: 'policy_generation_duration_seconds', event: (t) => events.generationJudged(t, { ...generation, outcome: 'certified', score: null }), moves: { 'policy_generation_duration_seconds_count{priority="high"}': 1, 'policy_generation_duration_seconds_bucket{le="0.025",priority="high"}': 1, 'policy_generation_duration_seconds_bucket{le="0.01",priority="high"}': 0 } },
+  { family: 'constitutional_compliance_score', event: (t) => events.generationJudged(t, { ...generation, outcome: 'undetermined', score: 0.8 }), moves: { 'constitutional_compliance_score_count{outcome="undetermined"}': 1, 'constitutional_compliance_score_bucket{le="0.8",outcome="undetermined"}': 1, 'constitutional_compliance_score_bucket{le="0.7",outcome="undetermined"}': 0 } },
+  { family: 'constitutional_compliance_score, without a score', event: (t) => events.generationJudged(t, { ...generation, outcome: 'certified', score: null }), moves: { 'constitutional_compliance_score_count{outcome="certified"}': 0 } },
+  { family: 'constitutional_compliance_score, of policies proved again', event: (t) => events.policyReproved(t, { id: 'g', score: 1 }), moves: { 'constitutional_compliance_score_count{outcome="reproved"}': 1 } },
+  { family: 'execution_requests_total and _duration_seconds', event: (t) => events.executionFinished(t, { operation: 'prove', status: 'error', seconds: 0.3 }), moves: { 'execution_requests_total{operation="prove",status="error"}': 1, 'execution_duration_seconds_sum{operation="prove"}': 0.3 } },
+  { family: 'component_health', event: (t) => events.componentProbed(t, { component: 'solver', isHealthy: true, hasChanged: true, detail: null }), moves: { 'component_health{component="solver"}': 1 } },
+  { family: 'constitutional_validations_total', event: (t) => events.constitutionValidated(t, { valid: false }), moves: { 'constitutional_validations_total{result="invalid"}': 1, 'constitutional_validations_total{result="valid"}': 0 } },
+  { family: 'constitutional_hash_mismatches_total', event: (t) => events.hashMismatched(t, { provided: 'x' }), moves: { 'constitutional_hash_mismatches_total': 1 } },
+  { family: 'response_time_seconds', event: (t) => events.requestAnswered(t, { endpoint: '/a/{id}', method: 'GET', status: 200, seconds: 0.5, isProbe: false }), moves: { 'response_time_seconds_sum{endpoint="/a/{id}",method="GET"}': 0.5, 'response_time_seconds_count{endpoint="/a/{id}",method="GET"}': 1 } },
+  { family: 'authentication_failures_total', event: (t) => events.authenticationFailed(t, { reason: 'expired' }), moves: { 'authentication_failures_total{reason="expired"}': 1 } },
+  { family: 'certificates_total', event: (t) => events.certificateIssued(t, { id: 'c' }), moves: { 'certificates_total{outcome="issued"}': 1, 'certificates_total{outcome="refused"}': 0 } },
+  { family: 'certificates_total, refused', event: (t) => events.certificateRefused(t, { verdict: 'violates' }), moves: { 'certificates_total{outcome="refused"}': 1 } },
+  { family: 'proofs_total and proof_duration_seconds', event: (t) => events.proofAnswered(t, { question: 'article:privacy.consent', outcome: 'unknown', seconds: 0.004 }), moves: { 'proofs_total{outcome="unknown"}': 1, 'proof_duration_seconds_count{outcome="unknown"}': 1 } },
+  { family: 'ledger_entries', event: (t) => events.ledgerAppended(t, { entries: 42 }), moves: { ledger_entries: 42 } },
+]
+
+for (const { family, event, moves } of MOVES) {
+  test(`${family} moves when it happens, from zero`, async () => {
+    const { telemetry, text } = fresh()
+    if (!/component_health|response_time/.test(family)) for (const series of Object.keys(moves)) assert.equal(valueOf(await text(), series), 0, series)
+    event(telemetry)
+    for (const [series, value] of Object.entries(moves)) assert.equal(valueOf(await text(), series), value, series)
+  })
+}
+
+test('system_info says what runs, system_uptime_seconds for how long, active_connections what is open', async () => {
+  const { telemetry, text } = fresh(Date.now() - 5_000)
+  assert.equal(valueOf(await text(), 'system_info_info{version="8.0.0",service="acgs-test",constitutional_hash="cdd01ef066bc6cf2",description="test"}'), 1)
+  const first = valueOf(await text(), 'system_uptime_seconds')
+  await sleep(20)
+  assert.ok(first >= 5 && first < 10 && valueOf(await text(), 'system_uptime_seconds') > first)
+  let open = 0
+  telemetry.metrics.watchConnections('database', () => open)
+  assert.equal(valueOf(await text(), 'active_connections{connection_type="database"}'), 0)
+  open = 3
+  assert.equal(valueOf(await text(), 'active_connections{connection_type="database"}'), 3)
+  assert.equal(valueOf(await text(), 'active_connections{connection_type="http"}'), 0)
+})
+
+test('every labelled series that is known exists from the first scrape on', async () => {
+  const text = await fresh().text()
+  for (const priority of PRIORITIES) {
+    assert.equal(valueOf(text, `policy_generation_duration_seconds_count{priority="${priority}"}`), 0)
+    for (const status of GENERATION_STATUSES) assert.equal(valueOf(text, `policy_generation_requests_total{status="${status}",priority="${priority}"}`), 0)
+  }
+  for (const reason of AUTHENTICATION_FAILURES) assert.equal(valueOf(text, `authentication_failures_total{reason="${reason}"}`), 0)
+})
+
+test('OpenMetrics is answered when it is preferred, and leaves the plain format as it was', async () => {
+  const { telemetry, text } = fresh()
+  const before = await text()
+  const open = await scrape(telemetry.metrics, 'application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5')
+  assert.equal(open.contentType, OPENMETRICS_TEXT)
+  assert.match(open.text, /# TYPE acgs_pgp_v8_policy_generation_requests counter\nacgs_pgp_v8_policy_generation_requests_total\{/)
+  assert.match(open.text, /\n# EOF\n$/)
+  assert.doesNotMatch(open.text, /\n\n/)
+  const names = (all: string) => all.split('\n').filter((line) => line.startsWith('# TYPE'))
+  assert.deepEqual(names(await text()), names(before))
+  for (const accept of [undefined, '*/*', 'text/plain', 'text/plain, application/openmetrics-text;q=0.4', 'application/openmetrics-text;q=0']) {
+    assert.equal((await scrape(telemetry.metrics, accept)).contentType, PROMETHEUS_TEXT, String(accept))
+  }
+})
+
+test('the number of series is counted, not stated', async () => {
+  const { telemetry } = fresh()
+  const before = await countSeries(telemetry.metrics)
+  events.requestAnswered(telemetry, { endpoint: '/new', method: 'GET', status: 200, seconds: 1, isProbe: false })
+  const after = await countSeries(telemetry.metrics)
+  assert.equal(after.series, before.series + 2)
+  assert.equal(after.families, before.families)
+})
+
+test('a log line knows the request it belongs to, however late it is written, and of no other', async () => {
+  const { telemetry, lines } = fresh()
+  const one = traceFrom(undefined, 'r1')
+  const two = traceFrom('00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', 'r2')
+  await Promise.all([one, two].map((trace) => inTrace(trace, async () => {
+    await sleep(5)
+    telemetry.log.info('late')
+    assert.match(traceparent()!, new RegExp(`^00-${trace.traceId}-${trace.spanId}-01$`))
+  })))
+  telemetry.log.info('outside')
+  assert.deepEqual(lines.map((line) => [line['request_id'], line['trace_id']]), [['r1', one.traceId], ['r2', '4bf92f3577b34da6a3ce929d0e0e4736'], [undefined, undefined]])
+  assert.equal(currentTrace(), undefined)
+  for (const line of lines) assert.deepEqual([line['service'], line['level']], ['acgs-test', 'info'])
+  assert.ok(!Number.isNaN(Date.parse(lines[0]!['time'] as string)))
+})
+
+test('a traceparent that is not valid begins a new trace', () => {
+  for (const bad of ['', 'x', '00-00000000000000000000000000000000-00f067aa0ba902b7-01', '00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01', 'ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', '00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01']) {
+    const { traceId, spanId } = traceFrom(bad, 'r')
+    assert.notEqual(traceId, '4bf92f3577b34da6a3ce929d0e0e4736', bad)
+    assert.match(traceId, /^[0-9a-f]{32}$/)
+    assert.match(spanId, /^[0-9a-f]{16}$/)
+  }
+})
+
+test('an error within a request is logged without its message; outside of one, with it', () => {
+  const { telemetry, lines } = fresh()
+  const error = new Failure('SCHEMA_INVALID', 'geheim', { cause: Object.assign(new Error('geheim'), { code: '22P02', detail: 'geheim' }), problems: [{ place: 'body.schema', message: 'geheim' }] })
+  inTrace(traceFrom(undefined, 'r'), () => telemetry.log.error({ err: error }, 'failed'))
+  assert.doesNotMatch(JSON.stringify(lines), /geheim/)
+  assert.deepEqual([(lines[0]!['err'] as { code: string }).code, (lines[0]!['err'] as { places: string[] }).places], ['SCHEMA_INVALID', ['body.schema']])
+  telemetry.log.error({ err: error }, 'failed')
+  assert.match(JSON.stringify(lines), /geheim/)
+})
+
+test('a hash that a caller made up is not copied into the log', () => {
+  const { telemetry, lines } = fresh()
+  events.hashMismatched(telemetry, { provided: 'a text of the caller' })
+  events.hashMismatched(telemetry, { provided: '0123456789abcdef' })
+  assert.deepEqual(lines.map((line) => line['provided']), ['not a hash', '0123456789abcdef'])
+})
