@@ -120,12 +120,14 @@ export function publishedKeys({ fetchKeys, refreshMs = 300_000, cooldownMs = 10_
     if (known === null) await refresh()
     else if (now() - known.at > refreshMs && now() - attemptedAt > cooldownMs) void refresh()
     if (known === null) throw new Failure('AUTH_UNAVAILABLE', 'the keys of Auth cannot be had, and none are known yet', { details: { reason: 'unavailable' } })
+    const used = known
     try {
-      return await known.resolve(header, token)
+      return await used.resolve(header, token)
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error
+      // Newer keys may have arrived meanwhile, or be on their way, or may be asked for.
       const mayAsk = underWay !== null || now() - attemptedAt > cooldownMs
-      if (!mayAsk || !(await refresh())) throw error
+      if (known === used && !(mayAsk && (await refresh()))) throw error
       return await known.resolve(header, token)
     }
   }
