@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+import { sha256 } from '#core/canonical.ts'
+import { emptyDatabase } from '#test/database.ts'
+import { connect } from './connect.ts'
+import { migrate, readMigrations, type Migration } from './migrate.ts'
+
+function migration(number: number, sql: string): Migration {
+  return { number, name: `000${number}_x.sql`, sql, digest: sha256(sql) }
+}
+const first = migration(1, 'create table a (x int)')
+const third = migration(3, 'create table c (x int); insert into c values (1)')
+
+test('what is missing is applied in order, once, by however many start together', async () => {
+  await using db = await emptyDatabase()
+  await using other = connect(db.url, { name: 'test' })
+  const applied = await Promise.all([migrate(db, [first, third]), migrate(other, [first, third])])
+  assert.deepEqual(applied.flat(), ['0001_x.sql', '0003_x.sql'])
+  assert.deepEqual(await migrate(db, [first, third]), [])
+  assert.equal((await db.query('select x from c')).rowCount, 1)
+})
+
+test('all or nothing: a migration that fails leaves the database as it was', async () => {
+  await using db = await emptyDatabase()
+  await assert.rejects(migrate(db, [first, migration(2, 'create table b (x nonsense)')]), { code: 'DATABASE_UNAVAILABLE', message: /`0002_x.sql` failed: .*nonsense/ })
+  await assert.rejects(db.query('select from a'), /does not exist/)
+})
+
+test('a migration that was changed after it was applied is refused', async () => {
+  await using db = await emptyDatabase()
+  await migrate(db, [first])
+  await assert.rejects(migrate(db, [{ ...first, digest: sha256('other') }]), { code: 'DATABASE_UNAVAILABLE', message: /changed after this database applied it/ })
+})
+
+test('a migration that comes too late in the order is refused', async () => {
+  await using db = await emptyDatabase()
+  await migrate(db, [first, third])
+  await assert.rejects(migrate(db, [first, migration(2, 'select 1'), third]), { code: 'DATABASE_UNAVAILABLE', message: /too late/ })
+})
+
+test('the release before keeps working on what a newer one has migrated', async () => {
+  await using db = await emptyDatabase()
+  await migrate(db, [first, third])
+  assert.deepEqual(await migrate(db, [first]), [])
+})
+
+test('files are named by number and words, and no two share a number', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'migrations-'))
+  try {
+    writeFileSync(join(folder, '0001_a.sql'), '-- a')
+    writeFileSync(join(folder, 'notes.md'), 'not one')
+    assert.deepEqual(readMigrations(folder).map(({ name }) => name), ['0001_a.sql'])
+    writeFileSync(join(folder, '0001_b.sql'), '-- b')
+    assert.throws(() => readMigrations(folder), /has the number of `0001_a.sql`/)
+    rmSync(join(folder, '0001_b.sql'))
+    writeFileSync(join(folder, '2_b.sql'), '-- b')
+    assert.throws(() => readMigrations(folder), /is not named like/)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('every shipped migration says on its first line what it brings', () => {
+  for (const { name, sql } of readMigrations(fileURLToPath(new URL('../../../migrations', import.meta.url)))) assert.match(sql, /^-- [A-Z].{20,}\.\n/, name)
+})
