@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { createHmac, generateKeyPairSync, randomUUID } from 'node:crypto'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { SignJWT, exportJWK, generateKeyPair, importJWK } from 'jose'
-import { readConfig } from '#config'
+import { SignJWT, exportJWK, generateKeyPair, importJWK, jwtVerify } from 'jose'
+import { ROOT, readConfig } from '#config'
 import { Failure } from '#core/failure.ts'
 import { ROLES } from '#http/contract.ts'
 import { createLog } from '#telemetry/log.ts'
@@ -13,6 +14,7 @@ import { createMetrics, scrape } from '#telemetry/metrics.ts'
 import { testDatabase } from '#test/database.ts'
 import type { TestDatabase } from '#test/database.ts'
 import { clientKey, embeddedKeys, keysFolder, readServiceAccounts, readSigningKeys } from './keys.ts'
+import { memoryIn } from './memory.ts'
 import { obtainToken } from './obtain-token.ts'
 import { startAuth } from './start.ts'
 
@@ -163,6 +165,13 @@ test('attacks on tokens: each is refused, for its own reason', async (t) => {
   assert.equal((await judge(right)).status, 200, 'the token from which the attacks were made is right')
 })
 
+test('sabotage: a judge who looks at the signature alone lets those attacks through, so the refusals above are not luck', async () => {
+  const own = readSigningKeys(join(keysFolder(dataDir), 'token-signing.jwk.json')).published[0]!
+  const careless = async (token: string) => (await jwtVerify(token, await importJWK({ ...own }, 'ES256'))).payload
+  for (const claims of [{ iss: 'http://evil.test' }, { aud: 'urn:other' }, { exp: undefined }, { roles: ['root'] }]) assert.ok(await careless(await forged({ claims })))
+  for (const header of [{ typ: 'JWT' }, { kid: 'nobody' }]) assert.ok(await careless(await forged({ header })))
+})
+
 async function forgedWithCrit(): Promise<string> {
   const right = await forged()
   const header = JSON.parse(Buffer.from(right.split('.')[0]!, 'base64url').toString())
@@ -223,6 +232,36 @@ test('an assertion counts once: the second time, after a restart, and when both 
     const statuses = (await Promise.all([1, 2, 3, 4].map(() => ask(fresh)))).map(({ status }) => status).sort()
     assert.deepEqual(statuses, [200, 401, 401, 401])
   }
+})
+
+test('sabotage: a memory that replaces instead of inserting would let the same assertion count twice', async () => {
+  const careful = memoryIn(db)('ReplayDetection')
+  await careful.upsert('same', { jti: 'same' } as never, 60)
+  await assert.rejects(careful.upsert('same', { jti: 'same' } as never, 60), { error: 'invalid_client' })
+  const replacing = memoryIn(db)('Session') // For other models, replacing is what is wanted.
+  await replacing.upsert('same', { jti: 'same' } as never, 60)
+  await replacing.upsert('same', { jti: 'same' } as never, 60)
+})
+
+test('the command prints the bare token, or what it is as JSON; its refusals are one line that says what to do', async () => {
+  const acgs = async (...args: string[]) => {
+    const env = { ...process.env, ACGS_SECURITY_TOKEN_ISSUER: ISSUER, AUTH_SERVICE_URL: authUrl, DATABASE_URL: '' }
+    return new Promise<{ exit: number; out: string; err: string }>((resolve) => {
+      execFile(process.execPath, [join(ROOT, 'src/main.ts'), 'token', ...args], { env }, (error, out, err) => resolve({ exit: Number(error?.code ?? 0), out, err }))
+    })
+  }
+  const [bare, json, wrong, keyless] = await Promise.all([
+    acgs('--role', 'council', '--data', dataDir), acgs('--role', 'operator', '--data', dataDir, '--json'), acgs('--role', 'king'), acgs('--data', join(dataDir, 'none')),
+  ])
+  assert.equal(bare.exit, 0, bare.err)
+  assert.deepEqual((await judge(bare.out.trim())).body['roles'], ['council'])
+  const shown = JSON.parse(json.out)
+  assert.deepEqual([shown.token_type, shown.expires_in, shown.role], ['Bearer', 900, 'operator'])
+  assert.equal((await judge(shown.access_token)).status, 200)
+  assert.equal(wrong.exit, 2)
+  assert.match(wrong.err, /author, council, operator, service/)
+  assert.notEqual(keyless.exit, 0)
+  assert.match(keyless.err, /start the server once/)
 })
 
 test('used assertions are forgotten once they have expired', async () => {
