@@ -218,9 +218,7 @@ export async function createServer({ service, title, version, description, const
     return sendProblem(failure, request, reply)
   })
 
-  // Every series exists from the first scrape on: observed once, and set back to zero.
-  for (const { path, method } of endpoints) telemetry.metrics.responseTime.observe({ endpoint: path, method }, 0)
-  telemetry.metrics.responseTime.reset()
+  for (const { path, method } of endpoints) telemetry.metrics.responseTime.zero({ endpoint: path, method })
 
   for (const { endpoint, handler } of all) {
     app.route({
