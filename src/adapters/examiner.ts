@@ -17,6 +17,8 @@ export type Examiner = {
   readonly parseSchema: (text: string) => Schema
   readonly bind: (schema: Schema) => Binding
   readonly examining: (schema: Schema) => Examining
+  /** Whether what was remembered comes back; for the health of the cache. */
+  readonly remembers: () => boolean
 }
 
 /** So many schemas and so many answers are remembered; each is some kilobytes. */
@@ -50,7 +52,15 @@ export function createExaminer(constitution: Constitution, prover: Prover): Exam
     sameMeaning: (a, b, over) => once(['same meaning', a.text, b.text, over.digest], () => prover.sameMeaning(a, b, over)),
     neverErrors: (policy, over) => once(['never errors', policy.text, over.digest], () => prover.neverErrors(policy, over)),
   })
-  return { constitution, parseSchema: (text) => schemas(sha256(text), () => parseSchema(text)), bind: bindTo, examining }
+  return { constitution, parseSchema: (text) => schemas(sha256(text), () => parseSchema(text)), bind: bindTo, examining, remembers: () => remembersIn(remember<object>(2)) }
+}
+
+function remembersIn(memory: ReturnType<typeof remember<object>>): boolean {
+  const kept = memory('a', () => ({}))
+  memory('b', () => ({}))
+  const isKept = memory('a', () => ({})) === kept
+  memory('c', () => ({})) // Pushes out `b`, the least recently used.
+  return isKept && memory('a', () => ({})) === kept
 }
 
 /** A value for each key, made at the first call; the least recently used one is forgotten when there are too many. */

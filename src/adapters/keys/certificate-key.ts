@@ -26,6 +26,12 @@ export function certificateKeyIn(folder: string): CertificateKey {
     const { privateKey } = generateKeyPairSync('ed25519')
     writeWhole(file, privateKey.export({ type: 'pkcs8', format: 'pem' }) as string)
   }
+  return certificateKeyOf(file, folder)
+}
+
+/** The signing key in a file; its public half is added to the key set of a folder. @throws {Failure} `KEY_INVALID`, `FILE_UNREADABLE` */
+export function certificateKeyOf(file: string, folder: string): CertificateKey {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
   const key = readPrivate(file)
   const own = publicJwk(createPublicKey(key))
   const published = existsSync(join(folder, PUBLIC)) ? readKeySet(join(folder, PUBLIC)).keys : []

@@ -6,13 +6,31 @@ import type { Candidate, Method, Reader } from '#core/synthesis/candidate.ts'
 import { readControlledEnglish } from '#core/synthesis/controlled-english.ts'
 import { proposePrinciples } from '#core/synthesis/principles.ts'
 import { readShallowParse } from '#core/synthesis/shallow-parse.ts'
+import type { Pack } from '#core/unit/pack.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
+import { sentencesOf } from '#core/unit/sentences.ts'
+import type { Schema } from '#core/policy/schema.ts'
 
 /** The methods that read the text, here and offline. A lineage changes with the method's meaning. */
 export const READERS: readonly { readonly method: Method; readonly lineage: string; readonly read: Reader }[] = [
   { method: 'controlled-english', lineage: 'controlled-english 1', read: readControlledEnglish },
   { method: 'shallow-parse', lineage: 'shallow-parse 1', read: readShallowParse },
 ]
+
+/** Whether a reader still reads the first request of every pack: what its health is probed with. */
+export function readsKnownSentence(packs: readonly Pack[], parseSchema: (text: string) => Schema): boolean {
+  return packs.every(({ schema: text, requests: [request] }) => {
+    const { description = '' } = (request?.body ?? {}) as { description?: string }
+    const schema = parseSchema(text)
+    const sentences = sentencesOf(description, schema, []).slice(0, 1)
+    const unit = { id: 'probe', schema, sentences, request: { ...BLANK, description } }
+    return READERS.some(({ read }) => read(unit).some(({ kind }) => kind === 'norms'))
+  })
+}
+
+const BLANK = {
+  title: '', stakeholders: [], principles: [], priority: 'low', examples: [], explanations: [], complianceThreshold: 1, consensusRequired: false, multiModelValidation: false,
+} as const
 
 /** So many sentences are read without a break: others wait no longer than that. */
 const SENTENCES_AT_ONCE = 8

@@ -1,0 +1,148 @@
+import { join } from 'node:path'
+import packageJson from '../../package.json' with { type: 'json' }
+import { ROOT, type Config } from '#config'
+import { CEDAR_VERSION } from '#adapters/cedar/cedar.ts'
+import { loadConstitution, type ConstitutionInForce } from '#adapters/constitution.ts'
+import { createExaminer } from '#adapters/examiner.ts'
+import { certificateKeyIn, certificateKeyOf, type CertificateKey } from '#adapters/keys/certificate-key.ts'
+import { loadPacks } from '#adapters/packs.ts'
+import { connect } from '#adapters/postgres/connect.ts'
+import { startEmbedded, type EmbeddedPostgres } from '#adapters/postgres/embedded.ts'
+import { ledgerTip } from '#adapters/postgres/ledger.ts'
+import { migrate, readMigrations } from '#adapters/postgres/migrate.ts'
+import { createProver } from '#adapters/solver/prover.ts'
+import { bearer } from '#http/authenticate.ts'
+import type { Component } from '#http/health.ts'
+import type { Server } from '#http/server.ts'
+import { ledgerAppended, proofAnswered, type Telemetry } from '#telemetry/events.ts'
+import { createLog } from '#telemetry/log.ts'
+import { createMetrics } from '#telemetry/metrics.ts'
+import { startAuth } from './auth/start.ts'
+import { certifier } from './compliance/certify.ts'
+import { startCompliance } from './compliance/start.ts'
+import { startPlatform } from './platform/start.ts'
+import { selfTest, type SelfTest } from './self-test/self-test.ts'
+import { propose, READERS, readsKnownSentence } from './synthesis/propose.ts'
+import { startSynthesis } from './synthesis/start.ts'
+
+/** The four processes as one: what runs, and how to end it. */
+export type Running = {
+  readonly inForce: ConstitutionInForce
+  readonly database: EmbeddedPostgres | null
+  readonly selfTest: SelfTest
+  readonly ports: { readonly platform: number; readonly auth: number; readonly synthesis: number; readonly compliance: number }
+  /** Readiness flips first; what is under way is finished; then everything is closed. @returns How many requests had to be cut off. */
+  readonly close: () => Promise<{ cutOff: number }>
+}
+
+/**
+ * Starts auth, synthesis, compliance and platform in this process. They meet through functions instead of HTTP, with the same
+ * contracts; the division by trust is off, since one process holds every secret.
+ *
+ * @throws {Failure} whatever keeps it from starting: `CONSTITUTION_MISMATCH`, `ALREADY_RUNNING`, `PORT_IN_USE`, `DATABASE_UNAVAILABLE`,
+ *   `KEY_INVALID`, or `SOLVER_FAILED` when the self-test does not come out as it must. What was started by then is ended again.
+ */
+export async function startAll(config: Config): Promise<Running> {
+  const ending: (() => Promise<unknown>)[] = []
+  const end = async () => {
+    for (const step of ending.toReversed()) await step()
+  }
+  try {
+    return await start(config, ending, end)
+  } catch (error) {
+    await end()
+    throw error
+  }
+}
+
+async function start(config: Config, ending: (() => Promise<unknown>)[], end: () => Promise<void>): Promise<Running> {
+  const { constitutional, generationEngine, service, services } = config
+  const { version } = packageJson
+  const inForce = loadConstitution(constitutional, constitutional.hash)
+  const packs = loadPacks(join(ROOT, 'packs'))
+  const telemetryOf = (name: string): Telemetry => ({
+    log: createLog({ service: name, level: config.monitoring.logLevel }),
+    metrics: createMetrics({ service: name, version, constitutionalHash: inForce.shown.hash, description: packageJson.description }),
+  })
+  const telemetry = telemetryOf('acgs-pgp-v8')
+
+  const prover = createProver({
+    rlimit: generationEngine.proofRlimit, timeoutMs: generationEngine.proofTimeoutMs,
+    answered: ({ question, answer }, seconds) => proofAnswered(telemetry, { question, outcome: answer.kind, seconds }),
+  })
+  ending.push(async () => prover[Symbol.asyncDispose]())
+  const examiner = createExaminer(inForce.constitution, prover)
+  const testing = selfTest({ prover, packs, examiner })
+  testing.catch(() => {}) // Awaited below; until then its failure must not end the process.
+
+  const embedded = config.database.url === null ? await startEmbedded({ dataDir: service.dataFolder }) : null
+  if (embedded !== null) ending.push(() => embedded.stop())
+  const databaseOf = (name: string) => {
+    const database = connect(embedded?.url ?? (config.database.url as string), { name, connectionsMax: config.database.connectionsMax, connectTimeoutMs: config.database.connectTimeoutMs })
+    ending.push(async () => database[Symbol.asyncDispose]())
+    return database
+  }
+  const database = databaseOf('platform')
+  await migrate(database, readMigrations(join(ROOT, 'migrations')))
+  ledgerAppended(telemetry, { entries: (await ledgerTip(database)).size })
+
+  const common = { config, version, inForce, packs, examiner }
+  const servers: Server[] = []
+  const open = async (server: Server, port: number, setting: string) => {
+    servers.push(server)
+    ending.push(() => server.close({ drainMs: 0, deadlineMs: 0 }))
+    return (await server.listen({ host: service.host, port, setting })).port
+  }
+  const { server: authServer, verify } = await startAuth({ config, version, constitution: inForce.shown, database: databaseOf('auth'), telemetry: telemetryOf('acgs-auth') })
+  const authenticate = bearer(verify)
+  const auth = await open(authServer, services.authPort, 'ACGS_SERVICES_AUTH_PORT')
+  const synthesis = await open(await startSynthesis({ ...common, telemetry: telemetryOf('acgs-synthesis'), authenticate }), services.synthesisPort, 'ACGS_SERVICES_SYNTHESIS_PORT')
+
+  const solver: Component = { name: 'solver', isCritical: false, probe: () => prover.probe() }
+  const complianceTelemetry = telemetryOf('acgs-compliance')
+  const compliance = await open(
+    await startCompliance({ ...common, telemetry: complianceTelemetry, authenticate, components: [{ ...solver, isCritical: true }] }),
+    services.compliancePort, 'ACGS_SERVICES_COMPLIANCE_PORT',
+  )
+
+  const tested = await testing
+  const here = (port: number) => `http://${service.host.includes(':') ? `[${service.host}]` : service.host === '0.0.0.0' ? '127.0.0.1' : service.host}:${port}`
+  const peer = (name: string, url: string): Component => ({
+    name, isCritical: false,
+    probe: async (signal) => ((await fetch(`${url}/livez`, { signal })).ok ? { status: 'healthy' } : { status: 'unhealthy', detail: 'does not answer /livez with 200' }),
+  })
+  const platformServer = await startPlatform({
+    ...common, database, telemetry, authenticate, propose, readers: READERS.map(({ method }) => method), solver: `${prover.engine.name} ${prover.engine.version}`, selfTest: tested,
+    certify: certifier({
+      examiner, key: keyFor(config), constitutionalHash: inForce.shown.hash, threshold: constitutional.complianceThreshold,
+      validDays: constitutional.certificateDays, telemetry, now: () => new Date(),
+    }),
+    components: [
+      { name: 'database', isCritical: true, probe: async () => (await database.query('select 1'), { status: 'healthy' }) },
+      { name: 'generation_engine', isCritical: true, probe: () => (readsKnownSentence(packs, examiner.parseSchema) ? { status: 'healthy' } : { status: 'unhealthy', detail: 'a known sentence is not read' }) },
+      { name: 'stabilizer_environment', isCritical: false, probe: () => prover.probe() },
+      { name: 'diagnostic_engine', isCritical: false, probe: () => (tested.passed ? { status: 'healthy' } : { status: 'unhealthy', detail: 'the self-test at start did not pass' }) },
+      { name: 'cache_manager', isCritical: false, probe: () => (examiner.remembers() ? { status: 'healthy', detail: 'in memory' } : { status: 'unhealthy', detail: 'does not return what it was given' }) },
+      solver, peer('auth', here(auth)), peer('gs', here(synthesis)), peer('pgc', here(compliance)),
+    ],
+  })
+  const platform = await open(platformServer, services.platformPort, 'ACGS_SERVICES_PLATFORM_PORT')
+  telemetry.log.info({ pid: process.pid, cedar: CEDAR_VERSION, ports: { platform, auth, synthesis, compliance } }, 'ready')
+
+  return {
+    inForce, database: embedded, selfTest: tested, ports: { platform, auth, synthesis, compliance },
+    close: async () => {
+      // The platform first: it needs the others until its last request is answered.
+      let cutOff = 0
+      for (const server of servers.toReversed()) cutOff += (await server.close({ drainMs: server === platformServer ? service.drainSeconds * 1000 : 0, deadlineMs: service.shutdownSeconds * 1000 })).cutOff
+      await end()
+      return { cutOff }
+    },
+  }
+}
+
+/** The configured key, else the data folder's own. */
+function keyFor({ service, security }: Config): CertificateKey {
+  const folder = join(service.dataFolder, 'keys')
+  return security.certificateKeyFile === null ? certificateKeyIn(folder) : certificateKeyOf(security.certificateKeyFile, folder)
+}
