@@ -28,7 +28,7 @@ env['PATH'] = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => !f
 env['GIT_CONFIG_GLOBAL'] = join(home, 'gitconfig')
 
 let installedAt = 0
-let product: { pid: number; output: () => string; exited: Promise<unknown> } | undefined
+let product: { pid: number; output: () => string; hasExited: () => boolean; exited: Promise<unknown> } | undefined
 const ports = { PLATFORM: 0, AUTH: 0, SYNTHESIS: 0, COMPLIANCE: 0 }
 
 before(async () => {
@@ -106,13 +106,13 @@ function start(): NonNullable<typeof product> {
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece: Buffer) => (output += piece.toString()))
   assert(child.pid !== undefined)
-  return { pid: child.pid, output: () => output, exited: once(child, 'exit') }
+  return { pid: child.pid, output: () => output, hasExited: () => child.exitCode !== null || child.signalCode !== null, exited: once(child, 'exit') }
 }
 
 /** SIGTERM to the product itself, as an operator or a supervisor would send it. */
 async function end(running: NonNullable<typeof product>): Promise<void> {
-  const holder = holderOf(join(clone, 'data'))
-  process.kill(holder ?? -running.pid, 'SIGTERM')
+  if (running.hasExited()) return
+  process.kill(holderOf(join(clone, 'data')) ?? -running.pid, 'SIGTERM')
   await Promise.race([running.exited, sleep(30_000, undefined, { ref: false }).then(() => assert.fail(`it did not end:\n${running.output()}`))])
 }
 
@@ -124,7 +124,7 @@ async function answers(deadline: number): Promise<void> {
       await reply?.arrayBuffer()
       if (reply?.status === 200) missing.delete(name)
     }
-    if (performance.now() > deadline) assert.fail(`${[...missing.keys()].join(', ')} did not answer in time:\n${product?.output()}`)
+    if (performance.now() > deadline || product?.hasExited() !== false) assert.fail(`${[...missing.keys()].join(', ')} did not answer in time:\n${product?.output()}`)
     await sleep(20)
   }
 }
