@@ -84,6 +84,7 @@ async function start(config: Config, ending: (() => Promise<unknown>)[], end: ()
   }
   const database = databaseOf('platform')
   await migrate(database, readMigrations(join(ROOT, 'migrations')))
+  telemetry.metrics.watchConnections('database', database.connections)
   ledgerAppended(telemetry, { entries: (await ledgerTip(database)).size })
 
   const common = { config, version, inForce, packs, examiner }

@@ -34,6 +34,7 @@ async function clone(template: string): Promise<TestDatabase> {
     url,
     query: db.query,
     transaction: db.transaction,
+    connections: db.connections,
     [Symbol.asyncDispose]: async () => {
       await db[Symbol.asyncDispose]()
       await using admin = connect(server, { name: 'test', connectionsMax: 1 })

@@ -13,6 +13,8 @@ export type Database = Queryable & {
    * @throws whatever `work` throws, after rolling back; {Failure} `DATABASE_UNAVAILABLE` when the server cannot be reached.
    */
   readonly transaction: <T>(work: (tx: Queryable) => Promise<T>, mode?: 'read write' | 'snapshot') => Promise<T>
+  /** Connections that are open at present, idle ones included. */
+  readonly connections: () => number
   readonly [Symbol.asyncDispose]: () => Promise<void>
 }
 
@@ -57,6 +59,7 @@ export function connect(url: string, options: ConnectOptions): Database {
         client.release(broken)
       }
     },
+    connections: () => pool.totalCount,
     [Symbol.asyncDispose]: () => pool.end(),
   }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Endpoint } from '#http/contract.ts'
+import { MAY } from '#http/roles.ts'
 import { Applicable, Counterexample } from '#services/platform/contract.ts'
 
 const Hash = z.string().regex(/^[0-9a-f]{16}$/)
@@ -27,7 +28,7 @@ export const postValidate = {
   method: 'POST',
   path: '/api/v1/constitutional/validate',
   summary: 'Every article of the constitution, proved or refuted for a policy',
-  access: ['author', 'council', 'operator', 'service'],
+  access: MAY.examinePolicy,
   body: z.strictObject({
     cedar: z.string().max(500_000).optional().describe('Cedar policies'),
     policy_content: z.string().max(500_000).optional().describe('The older name of `cedar`; documents in prose are not judged, their rules are'),

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { GenerateBody } from '#core/unit/request.ts'
 import type { Endpoint } from '#http/contract.ts'
+import { MAY } from '#http/roles.ts'
 
 const Hash = z.string().regex(/^[0-9a-f]{16}$/)
 const Digest = z.string().regex(/^[0-9a-f]{64}$/)
@@ -146,7 +147,7 @@ export const postGeneratePolicy = {
   path: '/api/v1/generate-policy',
   summary: 'From a governance request to a certified policy',
   description: 'Answers 422 when the policy cannot be certified: the violated articles, each with a request that breaks it, or what is undetermined and what would settle it.',
-  access: ['author'],
+  access: MAY.generate,
   body: GenerateBody,
   reply: GenerateReply,
   failures: ['PRINCIPLE_UNKNOWN', 'DOMAIN_UNKNOWN', 'SCHEMA_INVALID', 'POLICY_REFUSED', 'POLICY_UNDETERMINED', 'DATABASE_UNAVAILABLE', 'SOLVER_FAILED', 'PEER_UNAVAILABLE', 'CONSTITUTION_MISMATCH'],
@@ -178,7 +179,7 @@ export const getGenerations = {
   path: '/api/v1/generations',
   summary: 'Generations, newest first, page by page',
   description: 'Authors see their own; operators see all.',
-  access: ['author', 'operator'],
+  access: MAY.readGenerations,
   query: z.strictObject({
     verdict: VerdictName.optional(),
     article: z.string().max(200).optional().describe('Only those that violate this article'),
@@ -198,7 +199,7 @@ export const getGeneration = {
   path: '/api/v1/generations/{id}',
   summary: 'One generation, whole, with its evidence',
   description: 'Authors see their own; operators see all.',
-  access: ['author', 'operator'],
+  access: MAY.readGenerations,
   params: z.strictObject({ id: z.string().max(200) }),
   reply: z.looseObject({ ...GenerationSummary.shape, request: z.unknown(), generation: z.unknown(), ledger: Shared.ledger }),
   failures: ['NOT_FOUND', 'DATABASE_UNAVAILABLE'],
@@ -237,8 +238,8 @@ export const getMetricsSummary = {
     constitutional_hash: Hash,
     constitutional_digest: Digest,
     system_uptime_seconds: z.number(),
-    metrics_collected: z.number().int().describe('Families in /metrics'),
-    registry_collectors: z.number().int().describe('Series in /metrics'),
+    metrics_collected: z.number().int().describe('Series in /metrics'),
+    registry_collectors: z.number().int().describe('Families in /metrics'),
     timestamp: Timestamp,
   }),
   failures: [],

@@ -105,8 +105,8 @@ export async function startPlatform(given: Given): Promise<Server> {
         constitutional_hash: inForce.shown.hash,
         constitutional_digest: inForce.shown.digest,
         system_uptime_seconds: process.uptime(),
-        metrics_collected: families,
-        registry_collectors: series,
+        metrics_collected: series,
+        registry_collectors: families,
         timestamp: new Date().toISOString(),
       }
     },

@@ -1,12 +1,13 @@
 import { z } from 'zod'
 import type { Endpoint } from '#http/contract.ts'
+import { MAY } from '#http/roles.ts'
 import { Unread } from '#services/platform/contract.ts'
 
 export const postSynthesize = {
   method: 'POST',
   path: '/api/v1/synthesize',
   summary: 'Sentences over a schema in, candidates out',
-  access: ['author', 'service'],
+  access: MAY.synthesize,
   body: z.strictObject({
     description: z.string().trim().min(1).max(100_000),
     schema: z.string().min(1).max(500_000).optional().describe('A Cedar schema; without one, the domain’s or the best fitting pack’s'),
