@@ -38,6 +38,7 @@ export function connect(url: string, options: ConnectOptions): Database {
     statement_timeout: options.statementTimeoutMs ?? 30_000,
     idleTimeoutMillis: 30_000,
   })
+  let ended: Promise<void> | undefined
   pool.on('error', options.onLost ?? (() => {}))
 
   return {
@@ -60,7 +61,7 @@ export function connect(url: string, options: ConnectOptions): Database {
       }
     },
     connections: () => pool.totalCount,
-    [Symbol.asyncDispose]: () => pool.end(),
+    [Symbol.asyncDispose]: () => (ended ??= pool.end()),
   }
 }
 

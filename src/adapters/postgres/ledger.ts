@@ -44,16 +44,11 @@ export async function append(tx: Queryable, entry: LedgerEntry): Promise<Receipt
   const now = root(after)
   const subject = entry.subject['generation']
   assert(subject !== undefined)
-  await tx.query('insert into ledger_entries (index, kind, at, subject, entry, leaf_hash, root) values ($1, $2, $3, $4, $5, $6, $7)', [
-    before.size,
-    entry.kind,
-    entry.at,
-    subject,
-    text,
-    leaf,
-    now,
-  ])
-  await tx.query('update ledger_tip set size = $1, frontier = $2, root = $3', [after.size, after.nodes, now])
+  await tx.query(
+    `with grown as (update ledger_tip set size = $1 + 1, frontier = $8, root = $7)
+     insert into ledger_entries (index, kind, at, subject, entry, leaf_hash, root) values ($1::bigint, $2, $3, $4, $5, $6, $7)`,
+    [before.size, entry.kind, entry.at, subject, text, leaf, now, after.nodes],
+  )
   return { index: before.size, root: hex(now) }
 }
 
@@ -72,7 +67,7 @@ export async function ledgerTip(db: Queryable): Promise<KnownState> {
  * not in the ledger. Whoever can write the database and knows the format could also rewrite entries, roots and tip together, from
  * some entry on or by restoring an old backup: only a state that was kept elsewhere shows that. Give such states as `known`.
  *
- * Cost: reads everything once, in pages; about 20 µs an entry beside the bodies.
+ * Cost: reads everything once, in pages of 200; mostly the bodies, which are all digested again (measured: about 1 ms for one of 33 kB).
  */
 export async function verifyLedger(db: Database, known: readonly KnownState[] = []): Promise<LedgerReport> {
   return db.transaction(async (tx) => {
