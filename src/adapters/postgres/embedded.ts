@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import * as fs from 'node:fs'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, delimiter, dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { Client } from 'pg'
@@ -325,11 +325,13 @@ function binaries(dataDir: string): { bin: string; env: NodeJS.ProcessEnv } {
 /**
  * Makes the symlinks that the package's install script makes where npm runs it, which npm 12 does not: beside the libraries, or
  * in the data folder when node_modules is read-only, as in an image.
+ *
+ * @returns what the server's programs must find in their environment.
  */
-function linkLibraries(home: string, links: readonly { source: string; target: string }[], dataDir: string): NodeJS.ProcessEnv {
+export function linkLibraries(home: string, links: readonly { source: string; target: string }[], dataDir: string, link: typeof fs.symlinkSync = fs.symlinkSync): NodeJS.ProcessEnv {
   const missing = links.filter(({ target }) => !fs.existsSync(join(home, target)))
   try {
-    for (const { source, target } of missing) fs.symlinkSync(basename(source), join(home, target))
+    for (const { source, target } of missing) link(basename(source), join(home, target))
     return {}
   } catch (error) {
     if (missing.every(({ target }) => fs.existsSync(join(home, target)))) return {} // another start was faster
@@ -340,7 +342,9 @@ function linkLibraries(home: string, links: readonly { source: string; target: s
   fs.rmSync(folder, { recursive: true, force: true })
   fs.mkdirSync(folder, { recursive: true, mode: 0o755 })
   for (const { source, target } of links) fs.symlinkSync(join(home, source), join(folder, basename(target)))
-  return { [process.platform === 'darwin' ? 'DYLD_LIBRARY_PATH' : 'LD_LIBRARY_PATH']: folder }
+  // A library that is found through a link looks for its own libraries beside the link, so the real folder is named as well.
+  const path = [folder, join(home, 'native', 'lib')].join(delimiter)
+  return { [process.platform === 'darwin' ? 'DYLD_LIBRARY_PATH' : 'LD_LIBRARY_PATH']: path }
 }
 
 /** One secret per data folder, generated once: 32 hex digits, readable only by whoever runs the product. */
