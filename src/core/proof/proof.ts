@@ -26,5 +26,8 @@ export type Proof = {
   readonly engines: readonly { readonly name: string; readonly version: string }[]
   /** SHA-256 over everything the answer depends on. */
   readonly inputDigest: string
-  readonly limits: { readonly rlimit: number; readonly timeoutMs: number }
+  readonly limits: Limits
 }
+
+/** For one script each: Z3's own count of work, which makes answers reproducible, and a wall clock behind it. */
+export type Limits = { readonly rlimit: number; readonly timeoutMs: number }

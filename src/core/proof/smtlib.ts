@@ -4,7 +4,7 @@ import { partsOf, postorder, symbolKey, type Sort, type Term, type Value } from 
 /** A question in SMT-LIB: declarations and assertions, to be followed by `(check-sat)`; and what to ask a model for. */
 export type Script = {
   readonly text: string
-  /** The free terms and the literals, in the order in which `values` names them: every fact there is in a model. */
+  /** The free terms, their arguments and the literals, in the order in which `values` names them: every fact there is in a model. */
   readonly asked: readonly Term[]
   readonly values: readonly string[]
 }
@@ -41,6 +41,7 @@ export function emit(assertions: readonly Term[]): Script {
 
   const uses = new Map<Term, number>()
   for (const term of all) for (const part of partsOf(term)) uses.set(part, (uses.get(part) ?? 0) + 1)
+  const isArgument = new Set(all.flatMap((term) => (term.kind === 'app' ? term.args.filter(({ kind }) => kind !== 'bool' && kind !== 'int') : [])))
   const texts = new Map<Term, string>()
   const asked: Term[] = []
   const values: string[] = []
@@ -51,7 +52,7 @@ export function emit(assertions: readonly Term[]): Script {
     const isNamed = (uses.get(term) ?? 0) > 1 && partsOf(term).length > 0
     if (isNamed) lines.push(`(define-fun t${term.id} () ${sortName(term.sort)} ${text})`)
     texts.set(term, isNamed ? `t${term.id}` : text)
-    if (term.kind === 'app' || term.kind === 'var' || term.kind === 'literal') {
+    if (term.kind === 'app' || term.kind === 'var' || term.kind === 'literal' || isArgument.has(term)) {
       asked.push(term)
       values.push(of(term))
     }

@@ -1,0 +1,34 @@
+import type { Environment, RecordType, Schema, Type } from '#core/policy/schema.ts'
+import type { CedarEntity } from '#core/unit/semantic-unit.ts'
+import type { Attributes } from './world.ts'
+
+/**
+ * Context and entities as Cedar's binding must get them: a string of digits where the schema has a Long becomes that very integer,
+ * which a JavaScript number could not carry beyond 2⁵³.
+ */
+export function forCedar(
+  schema: Schema, environment: Environment, scene: { readonly context: Attributes; readonly entities: readonly CedarEntity[] },
+): { readonly context: Attributes; readonly entities: readonly CedarEntity[] } {
+  const context = schema.actions.get(environment.action)?.context
+  return {
+    context: context === undefined ? scene.context : recordWith(context, scene.context),
+    entities: scene.entities.map((entity) => {
+      const shape = schema.entityTypes.get(entity.uid.type)?.shape
+      return shape === undefined ? entity : { ...entity, attrs: recordWith(shape, entity.attrs) }
+    }),
+  }
+}
+
+function recordWith(type: RecordType, json: Attributes): Attributes {
+  return Object.fromEntries(Object.entries(json).map(([name, value]) => {
+    const attribute = type.attributes[name]
+    return [name, attribute === undefined ? value : valueWith(attribute.type, value)]
+  }))
+}
+
+function valueWith(type: Type, json: unknown): unknown {
+  if (type.kind === 'long' && typeof json === 'string' && /^-?\d+$/.test(json)) return (JSON as unknown as { rawJSON: (text: string) => unknown }).rawJSON(json)
+  if (type.kind === 'set' && Array.isArray(json)) return json.map((each) => valueWith(type.element, each))
+  if (type.kind === 'record' && typeof json === 'object' && json !== null) return recordWith(type, json as Attributes)
+  return json
+}

@@ -1,0 +1,81 @@
+import { canonical } from '#core/canonical.ts'
+import type { Picture } from './counterexample.ts'
+import type { Attributes, Scene } from './world.ts'
+import type { Environment, RecordType, Schema } from '#core/policy/schema.ts'
+import type { CedarEntity } from '#core/unit/semantic-unit.ts'
+
+/**
+ * The same counterexample with less in it: one thing after the other is made plain (false, 0, empty, absent, no parent, no entity), and
+ * stays so where the claim still fails. What is left is there for a reason.
+ *
+ * @param keep Entities that rules name: a rule that reads one that is not there fails.
+ * @param holds Whether a picture is still a counterexample; exact, and cheap enough for a few hundred questions.
+ */
+export function shrink(schema: Schema, environment: Environment, picture: Picture, keep: readonly Uid[], holds: (picture: Picture) => boolean): Picture {
+  let best = picture
+  const attempt = (edit: (scene: Scene) => Scene): void => {
+    const next = { first: edit(best.first), second: best.second === null ? null : edit(best.second) }
+    if (canonical(next) !== canonical(best) && holds(next)) best = next
+  }
+  if (best.second !== null) {
+    for (const entity of best.first.entities) {
+      const next = { first: best.first, second: replace(best.second as Scene, entity) }
+      if (canonical(next) !== canonical(best) && holds(next)) best = next
+    }
+  }
+  for (const { uid } of picture.first.entities) {
+    const parents = picture.first.entities.find((each) => isSame(each.uid, uid))?.parents ?? []
+    for (const parent of parents) attempt((scene) => onEntity(scene, uid, (each) => ({ ...each, parents: each.parents.filter((one) => !isSame(one, parent)) })))
+    const type = schema.entityTypes.get(uid.type)
+    if (type === undefined) continue
+    for (const plainer of plainers(type.shape)) attempt((scene) => onEntity(scene, uid, (each) => ({ ...each, attrs: plainer(each.attrs) })))
+  }
+  const context = schema.actions.get(environment.action)?.context
+  if (context !== undefined) for (const plainer of plainers(context)) attempt((scene) => ({ ...scene, context: plainer(scene.context) }))
+  for (const { uid } of picture.first.entities.filter((entity) => !keep.some((each) => isSame(each, entity.uid)))) attempt((scene) => (isNeeded(scene, environment, uid) ? scene : { ...scene, entities: scene.entities.filter((each) => !isSame(each.uid, uid)) }))
+  return best
+}
+
+type Uid = CedarEntity['uid']
+
+function isSame(a: Uid, b: Uid): boolean {
+  return a.type === b.type && a.id === b.id
+}
+
+function onEntity(scene: Scene, uid: Uid, edit: (entity: CedarEntity) => CedarEntity): Scene {
+  return { ...scene, entities: scene.entities.map((each) => (isSame(each.uid, uid) ? edit(each) : each)) }
+}
+
+function replace(scene: Scene, entity: CedarEntity): Scene {
+  return onEntity(scene, entity.uid, () => entity)
+}
+
+/** Whether something refers to an entity; what is removed must leave no reference behind. */
+function isNeeded(scene: Scene, environment: Environment, uid: Uid): boolean {
+  if (isSame(uid, { type: environment.principal, id: scene.principal }) || isSame(uid, { type: environment.resource, id: scene.resource })) return true
+  const reference = canonical({ type: uid.type, id: uid.id })
+  return [scene.context, ...scene.entities.filter((each) => !isSame(each.uid, uid)).map(({ attrs, parents }) => ({ attrs, parents }))].some((json) => canonical(json).includes(reference))
+}
+
+/** For each attribute, what makes it plainer: left out, or the plainest value. */
+function plainers(type: RecordType, prefix: readonly string[] = []): readonly ((json: Attributes) => Attributes)[] {
+  return Object.entries(type.attributes).flatMap(([name, { type: own, required }]) => {
+    const path = [...prefix, name]
+    const drop = required ? [] : [(json: Attributes) => change(json, path, () => undefined)]
+    const set = (value: unknown) => (json: Attributes) => change(json, path, (old) => (old === undefined ? old : value))
+    switch (own.kind) {
+      case 'bool': return [...drop, set(false)]
+      case 'long': return [...drop, set(1), set(0)]
+      case 'set': return [...drop, set([])]
+      case 'record': return [...drop, ...plainers(own, path)]
+      default: return drop
+    }
+  })
+}
+
+function change(json: Attributes, [name, ...rest]: readonly string[], edit: (old: unknown) => unknown): Attributes {
+  if (name === undefined || !Object.hasOwn(json, name)) return json
+  const old = json[name]
+  const made = rest.length === 0 ? edit(old) : change(old as Attributes, rest, edit)
+  return made === undefined ? Object.fromEntries(Object.entries(json).filter(([each]) => each !== name)) : { ...json, [name]: made }
+}
