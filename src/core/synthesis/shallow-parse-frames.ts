@@ -70,12 +70,15 @@ function leading(tokens: readonly Token[], scope: Scope): Clause[] {
   const condition = conditionOf(tokens.slice(1, comma), null, scope)
   const found = frames(mainClauses(tokens.slice(comma + 1), scope), null, nounsOf(condition), scope)
   const isException = marker.value === 'unless' || marker.code === 'x'
-  if (marker.value === 'only' && found.some(({ statements }) => statements.some(({ force, only }) => force !== 'permit' || only !== null))) throw new Unread('say `if` for the condition')
-  const conditioned = (one: Statement): Statement => {
-    if (isException) return { ...one, unless: either(one.unless, condition) }
-    return { ...one, when: both(one.when, condition), only: marker.value === 'only' ? 'condition' : one.only }
+  const all = found.flatMap(({ statements }) => statements)
+  if (all.some(({ only }) => only === 'condition')) throw new Unread('`only` behind a condition can mean two things: write a sentence for each')
+  if (marker.value === 'only' && all.some(({ force, only }) => force !== 'permit' || only !== null)) throw new Unread('say `if` for the condition')
+  const conditioned = (one: Statement): Statement[] => {
+    if (isException) return [{ ...one, unless: either(one.unless, condition) }]
+    const otherwise: Statement[] = marker.value === 'only' ? [{ ...one, force: 'forbid', when: null, unless: either(one.unless, condition) }] : []
+    return [{ ...one, when: both(one.when, condition) }, ...otherwise]
   }
-  return found.map((clause) => ({ ...clause, statements: clause.statements.map(conditioned) }))
+  return found.map((clause) => ({ ...clause, statements: clause.statements.flatMap(conditioned) }))
 }
 
 function both(a: Condition | null, b: Condition | null): Condition | null {
@@ -352,6 +355,7 @@ function ruling(force: string, marker: Token | null, subject: Subject, right: re
   const isShared = second !== null && first.deeds.every(({ object }) => object.length === 0)
   const done = isShared ? { ...first, deeds: first.deeds.map((deed) => ({ ...deed, object: second.deeds[0]?.object ?? [] })) } : first
   if (known !== undefined) ended(rest.body, 0)
+  if (done.isNarrowed && rest.when !== null) throw new Unread('`only` before the object beside a condition: write a sentence for each')
   const clause = permission({ code: 'M', text: '', value: force, tags: new Set() }, subject, done.deeds, { ...rest, only: rest.only || done.isNarrowed }, [...it, ...mentionedIn(done.deeds)])
   if (second === null) return clause
   if (marker === null || marker.value !== 'permit' || subject.isNone || subject.isOnly) throw new Unread('write a sentence for what follows `but not`')
@@ -444,7 +448,7 @@ function permission(marker: Token, subject: Subject, deeds: readonly Deed[], res
   if (subject.isOnly && subject.except.length > 0) throw new Unread('`only` with an exception: write a sentence for each')
   const made = statement({
     force: isPermit ? 'permit' : 'forbid',
-    only: subject.isOnly ? 'subject' : isNarrow ? 'condition' : null,
+    only: subject.isOnly ? 'subject' : isNarrow && rest.when === null ? 'condition' : null,
     subject: subject.nouns,
     exceptSubject: subject.except,
     deeds,
@@ -452,7 +456,9 @@ function permission(marker: Token, subject: Subject, deeds: readonly Deed[], res
     unless: rest.unless,
     except: rest.except,
   })
-  return { statements: [made], subject, deeds, mentioned }
+  // "may read sealed charts only if C": C is needed for these charts, and says nothing of others.
+  const otherwise: Statement[] = isNarrow && rest.when !== null ? [{ ...made, force: 'forbid', when: null, unless: either(rest.unless, rest.when) }] : []
+  return { statements: [made, ...otherwise], subject, deeds, mentioned }
 }
 
 /** "must be certified to download", "must be logged", "must notify". */
@@ -673,8 +679,10 @@ function deedGroups(tokens: readonly Token[], scope: Scope): (readonly Token[])[
   let seenObject = false
   for (let at = 0; at < tokens.length; at++) {
     const code = (tokens[at] as Token).code
-    const isVerbHere = verbLength(tokens, at, scope) > 0
-    if (at > 0 && !isVerbHere && !/[,c]/.test(code)) seenObject = true
+    const length = verbLength(tokens, at, scope)
+    if (at > 0 && length === 0 && !/[,c]/.test(code)) seenObject = true
+    // The particle of "turn on" is no object.
+    if (length === 2) at++
     if (code !== 'c' || !seenObject || !opensDeed(tokens, at + 1, scope)) continue
     starts.push(at + 1)
     seenObject = false

@@ -1,0 +1,49 @@
+import { canonical } from '#core/canonical.ts'
+import type { Schema } from '#core/policy/schema.ts'
+import { groundStatement, type Grounded, type Meaning } from '#core/unit/ground.ts'
+import { lexiconOf } from '#core/unit/lexicon.ts'
+import type { Sentence } from '#core/unit/semantic-unit.ts'
+import { clausesOf } from '#core/unit/sentences.ts'
+import type { Statement } from '#core/unit/statement.ts'
+import type { Reader, Reading } from './candidate.ts'
+import { attemptsAt } from './shallow-parse-attempts.ts'
+
+/**
+ * Reads sentences by part-of-speech tags and the frames of clauses; the other method beside the grammar of controlled English.
+ *
+ * A sentence is read when every structure that it can have, and that the schema gives a meaning, means the same. Cost: about
+ * two milliseconds a sentence; the tagger loads once, in about 0.3 s and 55 MB.
+ */
+export const readShallowParse: Reader = (unit) => unit.sentences.map((sentence) => readSentence(sentence, unit.schema))
+
+function readSentence(sentence: Sentence, schema: Schema): Reading {
+  const { number } = sentence
+  if (sentence.isExplanation) return { kind: 'silent', sentence: number }
+  const lexicon = lexiconOf(schema)
+  const attempts = attemptsAt(clausesOf(sentence.text), lexicon)
+  const grounded = attempts.map((attempt) => (attempt.kind === 'unread' ? attempt : groundAll(attempt.statements, schema)))
+  const meanings = new Map(grounded.flatMap((one) => (one.kind === 'norms' ? [[canonical(one.norms), one.norms] as const] : [])))
+  const [norms, ...others] = meanings.values()
+  if (norms !== undefined && others.length === 0) {
+    const id = (index: number) => (norms.length === 1 ? `N${number}` : `N${number}.${index + 1}`)
+    return { kind: 'norms', sentence: number, norms: norms.map((norm, index) => ({ id: id(index), sentence: number, source: sentence.text, ...norm })) }
+  }
+  if (norms !== undefined) return { kind: 'unread', sentence: number, because: `ambiguous: the words can be joined in ${meanings.size} ways that mean different things; write a sentence for each` }
+  if (!sentence.mayRule) return { kind: 'silent', sentence: number }
+  const failed = grounded.filter((one) => one.kind === 'unread')
+  // A structure whose words the schema does not know says more than one that breaks off.
+  const best = failed.find((_, index) => attempts[index]?.kind === 'statements') ?? failed[0]
+  return { kind: 'unread', sentence: number, because: best?.kind === 'unread' ? best.because : 'no rule is found' }
+}
+
+/** The norms of all statements of one structure; unread when one of them is. */
+function groundAll(statements: readonly Statement[], schema: Schema): Grounded {
+  const norms: Meaning[] = []
+  for (const statement of statements) {
+    // Deeds share their object here; grounding tells parts apart by identity, so each gets its own.
+    const grounded = groundStatement(JSON.parse(JSON.stringify(statement)) as Statement, schema)
+    if (grounded.kind === 'unread') return grounded
+    norms.push(...grounded.norms)
+  }
+  return { kind: 'norms', norms }
+}
