@@ -1,0 +1,69 @@
+import { authorize, CEDAR_VERSION } from '#adapters/cedar/cedar.ts'
+import type { Prover as Asked } from '#adapters/examiner.ts'
+import type { PolicySet } from '#core/policy/policy.ts'
+import type { Schema } from '#core/policy/schema.ts'
+import type { Limits, Proof } from '#core/proof/proof.ts'
+import { alwaysAllows, alwaysDenies, disjoint, implies, neverErrors, proveArticles, proveEquivalent, type Engines, type Options } from '#core/proof/questions.ts'
+import { startSolver, Z3 } from './pool.ts'
+
+/** The questions of `core/proof`, asked of a Z3 in a thread of its own; counterexamples are replayed through Cedar's own engine. */
+export type Prover = Asked & AsyncDisposable & {
+  readonly engine: { readonly name: string; readonly version: string }
+  readonly warm: () => Promise<void>
+  readonly compare: { readonly [question in 'equivalent' | 'implies' | 'disjoint']: (a: PolicySet, b: PolicySet, schema: Schema, options?: Options) => Promise<Proof> }
+  readonly about: { readonly [question in 'always-denies' | 'always-allows' | 'never-errors']: (policy: PolicySet, schema: Schema, options?: Options) => Promise<Proof> }
+  readonly articles: (policy: PolicySet, schema: Schema, bound: Parameters<typeof proveArticles>[2], options?: Options) => Promise<readonly Proof[]>
+  readonly engines: Engines
+  /** Whether the solver tells a contradiction from what can be: for its health. */
+  readonly probe: () => Promise<{ readonly status: 'healthy' } | { readonly status: 'unhealthy'; readonly detail: string }>
+}
+
+/** @param answered Told of every question that was answered, with its time in seconds. */
+export function createProver({ rlimit, timeoutMs, answered = () => {}, disagreed = () => {} }: Limits & {
+  answered?: (proof: Proof, seconds: number) => void
+  disagreed?: (report: Parameters<NonNullable<Engines['onDisagreement']>>[0]) => void
+}): Prover {
+  const solver = startSolver()
+  const limits = { rlimit, timeoutMs }
+  const engines: Engines = {
+    solve: solver.solve,
+    replay: ({ policies, schema, request, entities }) => authorize({ policies, schema, request, entities }),
+    versions: [Z3, { name: 'cedar', version: CEDAR_VERSION }],
+    onDisagreement: disagreed,
+  }
+  const timed = async <T extends Proof | readonly Proof[]>(work: Promise<T>): Promise<T> => {
+    const started = performance.now()
+    const result = await work
+    const seconds = (performance.now() - started) / 1000
+    const proofs = [result].flat() as Proof[]
+    for (const proof of proofs) answered(proof, seconds / proofs.length)
+    return result
+  }
+  const limited = (options: Options = {}): Options => ({ limits, ...options })
+  const articles: Prover['articles'] = (policy, schema, bound, options) => timed(proveArticles(policy, schema, bound, engines, limited(options)))
+  return {
+    engine: Z3,
+    engines,
+    warm: solver.warm,
+    articles,
+    proveArticles: (policy, schema, bound) => articles(policy, schema, bound),
+    sameMeaning: (a, b, schema) => timed(proveEquivalent(a, b, schema, engines, limited())),
+    neverErrors: (policy, schema) => timed(neverErrors(policy, schema, engines, limited())),
+    compare: {
+      equivalent: (a, b, schema, options) => timed(proveEquivalent(a, b, schema, engines, limited(options))),
+      implies: (a, b, schema, options) => timed(implies(a, b, schema, engines, limited(options))),
+      disjoint: (a, b, schema, options) => timed(disjoint(a, b, schema, engines, limited(options))),
+    },
+    about: {
+      'always-denies': (policy, schema, options) => timed(alwaysDenies(policy, schema, engines, limited(options))),
+      'always-allows': (policy, schema, options) => timed(alwaysAllows(policy, schema, engines, limited(options))),
+      'never-errors': (policy, schema, options) => timed(neverErrors(policy, schema, engines, limited(options))),
+    },
+    probe: async () => {
+      const replies = await solver.solve([{ text: '(assert false)', values: [] }, { text: '(assert true)', values: [] }], { rlimit: 10_000, timeoutMs: 1_500 })
+      const kinds = replies.map(({ kind }) => kind).join(' ')
+      return kinds === 'unsat sat' ? { status: 'healthy' } : { status: 'unhealthy', detail: `answers ${kinds} where unsat sat is right` }
+    },
+    [Symbol.asyncDispose]: () => solver[Symbol.asyncDispose]() as Promise<void>,
+  }
+}
