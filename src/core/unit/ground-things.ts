@@ -1,7 +1,7 @@
 import { all, any, CONTEXT, FALSE, PRINCIPAL, RESOURCE, TRUE, type Expression } from '#core/policy/expression.ts'
 import type { Action, Annotations, Attribute, Environment, Schema, Type } from '#core/policy/schema.ts'
 import { lexiconOf, phrasesOf, says, type Lexicon, type Phrase } from './lexicon.ts'
-import { isAkin, isForm, negated } from './morphology.ts'
+import { isAkin, isForm, isProgressive, negated } from './morphology.ts'
 
 /** Something that a phrase can stand for in one request environment: where it is found, of what type, and how it is called. */
 export type Thing = {
@@ -139,7 +139,7 @@ function meeting(a: Thing, b: Thing): Expression | null {
   return null
 }
 
-function sameType(a: Type, b: Type): boolean {
+export function sameType(a: Type, b: Type): boolean {
   if (a.kind !== b.kind) return false
   if (a.kind === 'set' && b.kind === 'set') return sameType(a.element, b.element)
   if ((a.kind === 'entity' && b.kind === 'entity') || (a.kind === 'extension' && b.kind === 'extension')) return a.name === b.name
@@ -178,18 +178,15 @@ export function saysBoolean(words: Phrase, name: Phrase): boolean {
   return true
 }
 
-/** "expiring" is not "expired", an approver has not been approved. */
-function isProgressive(word: string): boolean {
-  return /[a-z]{3}ing$/i.test(word)
-}
-
+/** An approver has not been approved. */
 function isAgent(word: string): boolean {
   return /[a-z]{3}(?:er|or|ee)s?$/i.test(word)
 }
 
 function content(words: Phrase): string[] {
-  const bare = words.filter((word) => !LIGHT.has(word.toLowerCase()) && !PREPOSITIONS.has(word.toLowerCase()))
-  return bare.length > 0 ? bare : [...words]
+  const apart = words.flatMap((word) => word.split('-')).filter((word) => word !== '')
+  const bare = apart.filter((word) => !LIGHT.has(word.toLowerCase()) && !PREPOSITIONS.has(word.toLowerCase()))
+  return bare.length > 0 ? bare : apart
 }
 
 export function isBoolean(type: Type): boolean {
@@ -197,10 +194,15 @@ export function isBoolean(type: Type): boolean {
 }
 
 /** Booleans within reach that the words say, and whether a prefix negates ("unsealed", "non-public"). */
-export function booleans(words: Phrase, from: readonly Thing[], world: World): { readonly things: readonly Thing[]; readonly isNegated: boolean } {
+export function booleans(words: Phrase, from: readonly Thing[], world: World, isFar: boolean): { readonly things: readonly Thing[]; readonly isNegated: boolean } {
   const found = from.flatMap((thing) => reach(thing, world).filter((one) => isBoolean(one.thing.type)))
+  // A step away counts only when it is named ("patient consent"), or where the whole request is spoken about ("without consent").
   const search = (said: Phrase) =>
-    nearest(found.filter(({ thing, owners }) => thing.names.some((name) => saysBoolean(said, name) || owners.some((owner) => saysBoolean(said, [...owner, ...name])))))
+    nearest(
+      found.filter(({ thing, owners, depth }) =>
+        thing.names.some((name) => ((isFar || depth === 1) && saysBoolean(said, name)) || owners.some((owner) => saysBoolean(said, [...owner, ...name]))),
+      ),
+    )
   const things = search(words)
   if (things.length > 0) return { things, isNegated: false }
   const [first = '', ...rest] = words
@@ -209,9 +211,9 @@ export function booleans(words: Phrase, from: readonly Thing[], world: World): {
 }
 
 /** Enumerated attributes within reach that can have the value which the words say, with that test. */
-export function enumerated(words: Phrase, from: readonly Thing[], world: World): readonly { readonly thing: Thing; readonly test: Expression }[] {
+export function enumerated(words: Phrase, from: readonly Thing[], world: World, isFar: boolean): readonly { readonly thing: Thing; readonly test: Expression }[] {
   const values = world.lexicon.values(words)
-  const found = from.flatMap((thing) => reach(thing, world))
+  const found = from.flatMap((thing) => reach(thing, world)).filter(({ depth }) => isFar || depth === 1)
   const fitting = found.filter(({ thing }) => values.some(({ type }) => elementType(thing.type) === type) || listed(thing, words) !== null)
   return nearest(fitting).map((thing) => {
     const value = values.find(({ type }) => elementType(thing.type) === type)
@@ -221,7 +223,7 @@ export function enumerated(words: Phrase, from: readonly Thing[], world: World):
 }
 
 /** The value among those that a string attribute's `@values("draft, final")` lists. */
-function listed(thing: Thing, words: Phrase): string | null {
+export function listed(thing: Thing, words: Phrase): string | null {
   const isText = thing.type.kind === 'string' || (thing.type.kind === 'set' && thing.type.element.kind === 'string')
   const values = (isText ? (thing.annotations['values'] ?? '') : '').split(',').map((value) => value.trim())
   return values.find((value) => value !== '' && says(words, value.toLowerCase().split(/[\s_-]+/))) ?? null

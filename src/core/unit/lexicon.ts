@@ -1,5 +1,5 @@
 import { synonyms, type Action, type Annotations, type Attribute, type Schema } from '#core/policy/schema.ts'
-import { identifierWords, isAkin, isForm, lemmas, negated, roots } from './morphology.ts'
+import { identifierWords, isAkin, isForm, isProgressive, lemmas, negated, roots } from './morphology.ts'
 
 /** Words that name something, lower case, in their order. */
 export type Phrase = readonly string[]
@@ -45,9 +45,9 @@ export function says(words: Phrase, phrase: Phrase, isSame: (a: string, b: strin
   if (words.length === 0 || phrase.length === 0) return false
   if (words.length === phrase.length) return words.every((word, index) => isSame(word, phrase[index] as string))
   if (words.length + phrase.length > 6) return false
-  const head = words.slice(0, -1).join('').toLowerCase()
+  const head = words.slice(0, -1).join('').toLowerCase().replaceAll('-', '')
   const together = phrase.join('')
-  const last = words[words.length - 1] as string
+  const last = (words[words.length - 1] as string).replaceAll('-', '')
   return lemmas(last).some((form) => head + form === together || lemmas(together).includes(head + form))
 }
 
@@ -120,7 +120,7 @@ function makeLexicon(schema: Schema): Lexicon {
     isVerb(words) {
       return this.actions(words).length > 0
     },
-    values: (words) => ids.filter(({ phrase, id }) => says(words, phrase) || words.join(' ').toLowerCase() === id.toLowerCase()),
+    values: (words) => ids.filter(({ phrase, id }) => says(words, phrase, (a, b) => isForm(a, b) && isProgressive(a) === isProgressive(b)) || words.join(' ').toLowerCase() === id.toLowerCase()),
     knows: (word) => roots(word).some((form) => vocabulary.has(form)) || (negated(word) !== null && roots(negated(word) as string).some((form) => vocabulary.has(form))),
   }
 }

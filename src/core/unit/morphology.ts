@@ -37,6 +37,11 @@ export function roots(word: string): readonly string[] {
 }
 const rootCache = new Map<string, readonly string[]>()
 
+/** `-ing`: "expiring" is not "expired", "staging" is no "stage". */
+export function isProgressive(word: string): boolean {
+  return /[a-z]{3}ing$/i.test(word)
+}
+
 /** Whether two words come from one root: `assigned` and `assignee`, `owns` and `owner`, `exported` and `export`. */
 export function isAkin(a: string, b: string): boolean {
   const others = roots(b)

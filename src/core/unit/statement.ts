@@ -46,6 +46,8 @@ export type Noun = {
   readonly quoted: string | null
   /** "other users", "another user's", "someone else": not the subject. */
   readonly other: boolean
+  /** "the ward": one that is known already. Where it names nothing known, the sentence is unread. */
+  readonly isDefinite?: boolean
   readonly modifiers: readonly Modifier[]
 }
 

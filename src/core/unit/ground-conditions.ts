@@ -1,0 +1,280 @@
+import { FALSE, type BinaryKind, type Expression } from '#core/policy/expression.ts'
+import { choices, find, meet, nounTest, ofTest, refThings, relation, sameTest, sayNoun, Unclear, want, type Scope } from './ground-phrases.ts'
+import { booleans, conjunction, disjunction, enumerated, guarded, isEnumerated, listed, meets, named, negation, reach, sameType, type Thing } from './ground-things.ts'
+import type { Phrase } from './lexicon.ts'
+import { isForm, lemmas } from './morphology.ts'
+import { noun, type Condition, type Operand, type Operator, type Ref } from './statement.ts'
+
+/**
+ * A condition as a test in one environment. What the environment cannot carry is false there, as an absent attribute would
+ * be; the statement is unread when some part of it is carried nowhere.
+ */
+export function conditionTest(condition: Condition, scope: Scope): Expression {
+  switch (condition.kind) {
+    case 'all': return conjunction(condition.parts.map((part) => conditionTest(part, scope)))
+    case 'any': return disjunction(condition.parts.map((part) => conditionTest(part, scope)))
+    case 'not': return negation(conditionTest(condition.of, scope))
+    case 'is':
+    case 'compare':
+    case 'relates':
+    case 'isa':
+    case 'same':
+    case 'within': {
+      want(condition, `${sayAtom(condition)} is nothing that the schema can carry here`, scope)
+      const test = atomTest(condition, scope)
+      if (test === null) return FALSE
+      meet(condition, scope)
+      return test
+    }
+  }
+}
+
+type Atom = Exclude<Condition, { kind: 'all' | 'any' | 'not' }>
+
+function atomTest(atom: Atom, scope: Scope): Expression | null {
+  switch (atom.kind) {
+    case 'is': return atom.of === null ? bareTest(atom.words, scope) : isTest(atom.of, atom.words, scope)
+    case 'compare': return compareTest(atom.left, atom.operator, atom.values, scope)
+    case 'relates': return relatesTest(atom.subject, atom.verb, atom.object, scope)
+    case 'isa': return onEach(atom.of, scope, (thing) => nounTest(atom.noun, thing, scope))
+    case 'same': return onEach(atom.of, scope, (thing) => sameTest(thing, atom.words, atom.as, scope))
+    case 'within': return onEach(atom.of, scope, (thing) => ofTest('in', atom.noun, thing, scope))
+  }
+}
+
+/** The one meaning among the things that a reference can stand for. @throws {Unclear} when it has two. */
+function onEach(ref: Ref, scope: Scope, test: (thing: Thing) => Expression | null): Expression | null {
+  const things = refThings(ref, scope)
+  return things === null ? null : unique(things, test, ref)
+}
+
+function unique(things: readonly Thing[], test: (thing: Thing) => Expression | null, ref: Ref): Expression | null {
+  const found = things.map((thing) => ({ thing, test: test(thing) })).filter((one): one is { thing: Thing; test: Expression } => one.test !== null)
+  const distinct = found.filter((one, index) => found.findIndex((other) => JSON.stringify(other.test) === JSON.stringify(one.test)) === index)
+  if (distinct.length > 1) throw new Unclear(`\`${ref.kind === 'noun' ? sayNoun(ref.noun) : ref.kind}\` can be ${choices(distinct.map((one) => one.thing))}: say which`)
+  return distinct[0]?.test ?? null
+}
+
+/** "with consent", "in an emergency", "unless approved": one boolean or enumerated value of the whole request. */
+function bareTest(words: Phrase, scope: Scope): Expression | null {
+  const { world } = scope
+  const everywhere = [world.context, world.resource, world.principal]
+  const isNot = words.length > 1 && (words[0] as string).toLowerCase() === 'not'
+  const said = isNot ? words.slice(1) : words
+  const flags = booleans(said, everywhere, world, true)
+  const values = flags.things.length > 0 ? [] : enumerated(said, everywhere, world, false)
+  const found = flags.things.length > 0 ? flags.things : values.map(({ thing }) => thing)
+  if (found.length > 1) throw new Unclear(`\`${words.join(' ')}\` can be ${choices(found)}: say which`)
+  const flag = flags.things[0]
+  const test = flag !== undefined ? guarded([flag], flag.at) : values[0]?.test
+  if (test !== undefined) return flags.isNegated !== isNot ? negation(test) : test
+  return null
+}
+
+function isTest(ref: Ref, words: Phrase, scope: Scope): Expression | null {
+  const things = refThings(ref, scope)
+  const direct = things === null ? null : unique(things, (thing) => predicate(words, thing, scope), ref)
+  if (direct !== null || ref.kind !== 'noun') return direct
+  const { noun } = ref
+  const { world } = scope
+  if (noun.quoted !== null || noun.other) return null
+  // "consent is given", "a human has approved", "the tests have passed": the noun is part of a boolean's name.
+  const [modifier, ...more] = noun.modifiers
+  if (more.length > 0) return null
+  const owner = modifier === undefined ? null : modifier.kind === 'own' ? [world.principal] : modifier.kind === 'of' ? find(modifier.noun, scope) : null
+  if (modifier !== undefined && owner === null) return null
+  const from = owner ?? [world.context, world.resource, world.principal]
+  const isNot = (words[0] ?? '').toLowerCase() === 'not'
+  const said = [...noun.words, ...(isNot ? words.slice(1) : words)]
+  const { things: flags, isNegated } = booleans(said, from, world, true)
+  if (flags.length > 1) throw new Unclear(`\`${said.join(' ')}\` can be ${choices(flags)}: say which`)
+  const flag = flags[0]
+  if (flag === undefined) return null
+  meet(noun, scope)
+  if (modifier !== undefined) meet(modifier, scope)
+  return isNegated !== isNot ? negation(guarded([flag], flag.at)) : guarded([flag], flag.at)
+}
+
+/** What is said of one thing: "sealed", "on duty", "a manager", "open" of a status. */
+function predicate(words: Phrase, thing: Thing, scope: Scope): Expression | null {
+  const { world } = scope
+  const isNot = words.length > 1 && (words[0] as string).toLowerCase() === 'not'
+  const said = isNot ? words.slice(1) : words
+  const test = positive(said, thing, scope)
+  if (test === null) return null
+  return isNot ? negation(test) : test
+
+  function positive(said: Phrase, thing: Thing, scope: Scope): Expression | null {
+    if (thing.type.kind === 'bool') return said.length === 1 && isForm(said[0] as string, 'true') ? guarded([thing], thing.at) : said.length === 1 && isForm(said[0] as string, 'false') ? negation(guarded([thing], thing.at)) : null
+    const flags = booleans(said, [thing], world, false)
+    const values = flags.things.length > 0 ? [] : enumerated(said, [thing], world, false)
+    const found = flags.things.length > 0 ? flags.things : values.map((value) => value.thing)
+    if (found.length > 1) throw new Unclear(`\`${said.join(' ')}\` can be ${choices(found)}: say which`)
+    const flag = flags.things[0]
+    if (flag !== undefined) return flags.isNegated ? negation(guarded([flag], flag.at)) : guarded([flag], flag.at)
+    if (values[0] !== undefined) return values[0].test
+    const value = valueTest(thing, '==', { kind: 'text', value: said.join(' '), quoted: false }, scope)
+    if (value !== null) return value
+    return thing.type.kind === 'entity' && !isEnumerated(thing.type, world.schema) ? trial(scope, (inner) => nounTest(noun(said), thing, inner)) : null
+  }
+}
+
+/** Tries a meaning that the text does not spell out as a part of its own: what it leaves open makes it null, not the statement unread. */
+function trial(scope: Scope, test: (scope: Scope) => Expression | null): Expression | null {
+  const notes = { open: new Map<object, string>(), met: new Set<object>() }
+  const found = test({ ...scope, notes })
+  return [...notes.open.keys()].every((part) => notes.met.has(part)) ? found : null
+}
+
+function relatesTest(subject: Ref, verb: Phrase, object: Ref, scope: Scope): Expression | null {
+  const subjects = refThings(subject, scope)
+  const objects = refThings(object, scope)
+  if (subjects === null || objects === null) return null
+  const tests = subjects.flatMap((one) => objects.filter((other) => other !== one).map((other) => relation(one, verb, other, scope))).filter((test) => test !== null)
+  const distinct = tests.filter((test, index) => tests.findIndex((other) => JSON.stringify(other) === JSON.stringify(test)) === index)
+  if (distinct.length > 1) throw new Unclear(`who or what is meant in \`${verb.join(' ')}\` is open: name both`)
+  return distinct[0] ?? null
+}
+
+function compareTest(left: Operand, operator: Operator, values: readonly Operand[], scope: Scope): Expression | null {
+  if (left.kind !== 'attribute') return null
+  const base: Operator = operator === '!=' ? '==' : operator
+  const tests = values.map((value) => {
+    const candidates = operandThings(left, value, scope)
+    const found = candidates.map((thing) => ({ thing, test: valueTest(thing, base, value, scope) })).filter((one): one is { thing: Thing; test: Expression } => one.test !== null)
+    if (found.length > 1) throw new Unclear(`\`${left.words.join(' ')}\` can be ${choices(found.map((one) => one.thing))}: say which`)
+    return found[0]?.test ?? null
+  })
+  if (tests.length === 0 || tests.some((test) => test === null)) return null
+  const test = disjunction(tests as Expression[])
+  return operator === '!=' ? negation(test) : test
+}
+
+/** What the left side of a comparison can be; without words, the one quantity of what is spoken about. */
+function operandThings(operand: Operand & { kind: 'attribute' }, value: Operand, scope: Scope): readonly Thing[] {
+  const { world } = scope
+  const owners = operand.of === null ? [world.context, world.resource, world.principal] : refThings(operand.of, scope)
+  if (operand.words.length === 0) return owners === null ? [] : quantities(owners, value, scope)
+  const fits = (thing: Thing) => thing.type.kind !== 'record'
+  const found = owners === null ? [] : named(operand.words, owners, world, (type) => type.kind !== 'record' && type.kind !== 'bool').filter(fits)
+  if (found.length > 0 || operand.of === null || operand.of.kind !== 'noun') return found
+  // "the payment amount" said apart: "the amount of the payment", where the payment is nothing but what is done.
+  const { noun } = operand.of
+  if (noun.modifiers.length > 0 || noun.quoted !== null || noun.other) return []
+  const whole = named([...noun.words, ...operand.words], [world.context, world.resource, world.principal], world, (type) => type.kind !== 'record' && type.kind !== 'bool')
+  if (whole.length > 0) meet(noun, scope)
+  return whole
+}
+
+const QUANTITY = new Set('amount value total price sum cost gross balance'.split(' '))
+
+function quantities(owners: readonly Thing[], value: Operand, scope: Scope): readonly Thing[] {
+  const own = owners.filter((thing) => thing.type.kind === 'long')
+  if (own.length > 0) return own
+  const longs = owners.flatMap((owner) => reach(owner, scope.world).filter(({ thing, depth }) => depth === 1 && thing.type.kind === 'long').map(({ thing }) => thing))
+  const isAmount = longs.filter((thing) => thing.names.some((name) => name.some((word) => QUANTITY.has(word))))
+  const unit = value.kind === 'number' ? value.unit : null
+  if (unit !== null && CURRENCY.test(unit) === false) return longs.filter((thing) => namesUnit(thing, unit))
+  return isAmount
+}
+
+const CURRENCY = /^(?:[$€£¥]|[A-Z]{3}|euros?|dollars?|pounds?|francs?|yen|cents?|bucks)$/i
+
+function valueTest(left: Thing, operator: Operator, value: Operand, scope: Scope): Expression | null {
+  const { world } = scope
+  switch (value.kind) {
+    case 'number': {
+      if (left.type.kind !== 'long' || !/^-?\d+$/.test(value.digits) || !isLong(value.digits)) return null
+      if (value.unit !== null && !fitsUnit(left, value.unit)) return null
+      return guarded([left], binary(operator, left.at, { kind: 'long', value: BigInt(value.digits).toString() }))
+    }
+    case 'text': {
+      if (operator !== '==') return null
+      const element = left.type.kind === 'set' ? left.type.element : left.type
+      const right = literal(element, value, left, scope)
+      if (right === null) return null
+      return guarded([left], left.type.kind === 'set' ? { kind: 'contains', left: left.at, right } : { kind: 'eq', left: left.at, right })
+    }
+    case 'attribute': {
+      const owners = value.of === null ? [world.context, world.resource, world.principal] : refThings(value.of, scope)
+      const things = owners === null ? [] : value.words.length === 0 ? owners : named(value.words, owners, world, (type) => type.kind !== 'record')
+      const fitting = things.filter((thing) => JSON.stringify(thing.at) !== JSON.stringify(left.at) && (operator === '==' ? meets(left, thing) !== null : left.type.kind === 'long' && sameType(left.type, thing.type)))
+      if (fitting.length > 1) throw new Unclear(`\`${value.words.join(' ')}\` can be ${choices(fitting)}: say which`)
+      const right = fitting[0]
+      if (right === undefined) return null
+      return operator === '==' ? meets(left, right) : guarded([left, right], binary(operator, left.at, right.at))
+    }
+  }
+}
+
+/** Words that tell something about a value instead of being one. */
+const NO_VALUE = new Set(
+  'known unknown set unset missing present absent empty given required valid invalid null defined undefined available unavailable appropriate reasonable normal same different correct incorrect right wrong ok okay fine good bad high low new old current relevant suitable sufficient adequate necessary needed possible true false yes no not true none any some anything nothing one other another more less it them they clear unclear'.split(
+    ' ',
+  ),
+)
+
+function literal(type: Thing['type'], value: { value: string; quoted: boolean }, left: Thing, scope: Scope): Expression | null {
+  if (type.kind === 'string') {
+    const words = value.value.toLowerCase().split(/[\s_-]+/)
+    const known = listed(left, words)
+    if (known !== null) return { kind: 'string', value: known }
+    if (value.quoted) return { kind: 'string', value: value.value }
+    // A phrase without quotation marks is a value only when it is one word, or every word is a name's.
+    if (/\s/.test(value.value) ? !value.value.split(/\s+/).every((word) => /^\p{Lu}/u.test(word)) : NO_VALUE.has(value.value.toLowerCase())) return null
+    return { kind: 'string', value: value.value }
+  }
+  if (type.kind !== 'entity') return null
+  const ids = scope.world.schema.entityTypes.get(type.name)?.ids ?? null
+  if (ids === null) return value.quoted ? { kind: 'entity', uid: { type: type.name, id: value.value } } : null
+  const id = ids.find((one) => one === value.value) ?? scope.world.lexicon.values(value.value.split(/\s+/)).find((one) => one.type === type.name)?.id
+  return id === undefined ? null : { kind: 'entity', uid: { type: type.name, id } }
+}
+
+function isLong(digits: string): boolean {
+  const value = BigInt(digits)
+  return value >= -(2n ** 63n) && value < 2n ** 63n
+}
+
+/** A currency fits what is an amount of money by its name or its documentation; any other unit must be named by the attribute. */
+function fitsUnit(thing: Thing, unit: string): boolean {
+  if (namesUnit(thing, unit)) return true
+  return CURRENCY.test(unit) && !thing.names.some((name) => name.some((word) => NO_MONEY.has(lemmas(word)[lemmas(word).length - 1] ?? word)))
+}
+
+const NO_MONEY = new Set('day hour minute second month year week age page row count number size point star priority level clearance temperature length weight height distance percent percentage recipient attempt version duration'.split(' '))
+
+function namesUnit(thing: Thing, unit: string): boolean {
+  const words = [...thing.names.flat(), ...(thing.annotations['doc'] ?? '').split(/[^\p{L}]+/u).filter((word) => word !== '')]
+  return words.some((word) => isForm(word, unit))
+}
+
+const KIND: { readonly [operator in Operator]: BinaryKind } = { '<': 'less', '<=': 'lessEq', '>': 'greater', '>=': 'greaterEq', '==': 'eq', '!=': 'neq' }
+
+function binary(operator: Operator, left: Expression, right: Expression): Expression {
+  return { kind: KIND[operator], left, right }
+}
+
+function sayAtom(atom: Atom): string {
+  switch (atom.kind) {
+    case 'is': return `\`${[atom.of === null ? '' : sayRef(atom.of), ...atom.words].join(' ').trim()}\``
+    case 'compare': return `\`${sayOperand(atom.left)} ${atom.operator} ${atom.values.map(sayOperand).join(', ')}\``
+    case 'relates': return `\`${sayRef(atom.subject)} ${atom.verb.join(' ')} ${sayRef(atom.object)}\``
+    case 'isa': return `\`${sayRef(atom.of)} … ${sayNoun(atom.noun)}\``
+    case 'same': return `\`the same ${atom.words.join(' ')}\``
+    case 'within': return `\`${sayRef(atom.of)} … in ${sayNoun(atom.noun)}\``
+  }
+}
+
+function sayRef(ref: Ref): string {
+  return ref.kind === 'noun' ? sayNoun(ref.noun) : ref.kind === 'this' ? 'it' : ref.kind === 'subject' ? 'they' : ref.kind
+}
+
+function sayOperand(operand: Operand): string {
+  switch (operand.kind) {
+    case 'attribute': return operand.words.join(' ') || (operand.of === null ? 'it' : sayRef(operand.of))
+    case 'number': return `${operand.digits}${operand.unit === null ? '' : ` ${operand.unit}`}`
+    case 'text': return operand.value
+  }
+}
+

@@ -1,0 +1,589 @@
+import type { Expression } from '#core/policy/expression.ts'
+import { FALSE, TRUE } from '#core/policy/expression.ts'
+import { conditionTest } from './ground-conditions.ts'
+import {
+  booleans, canBeIn, conjunction, elementType, enumerated, guarded, linked, meets, named, nearest, negation, reach, saysBoolean,
+  type Thing, type World,
+} from './ground-things.ts'
+import { says, type Phrase } from './lexicon.ts'
+import { isAkin, isForm, lemmas } from './morphology.ts'
+import type { Modifier, Noun, Ref, Statement } from './statement.ts'
+
+/** What is known while one statement is asked about one request environment. */
+export type Scope = {
+  readonly world: World
+  readonly statement: Statement
+  /** What `this` stands for, nearest first. */
+  readonly here: readonly Thing[]
+  readonly notes: Notes
+}
+
+/** What every part of a statement must have come to in at least one environment. Shared by all environments of a statement. */
+export type Notes = { readonly open: Map<object, string>; readonly met: Set<object> }
+
+/** Ends the reading of a statement: `because` is for the author. */
+export class Unclear extends Error {}
+
+/** @param because Why the part says nothing in this environment; kept when it never says anything in any. */
+export function want(part: object, because: string, { notes }: Scope): void {
+  if (!notes.open.has(part)) notes.open.set(part, because)
+}
+
+export function meet(part: object, { notes }: Scope): void {
+  notes.met.add(part)
+}
+
+/**
+ * Whether a thing is what a noun phrase names: null when it is something else (another type), a test otherwise. Adjectives and
+ * modifiers that a type cannot carry are false of it, as an absent attribute would be.
+ */
+export function nounTest(noun: Noun, thing: Thing, scope: Scope): Expression | null {
+  want(noun, `\`${sayNoun(noun)}\` is nothing that the schema names here`, scope)
+  const head = headTest(noun, thing, scope)
+  if (head === null) return null
+  const modifiers = noun.modifiers.filter((modifier) => !head.used.has(modifier))
+  const parts = [head.test, ...modifiers.map((modifier) => modifierTest(modifier, noun, thing, scope))]
+  if (noun.other) parts.push(otherTest(noun, thing, scope))
+  if (noun.quoted !== null) {
+    if (thing.type.kind !== 'entity') return null
+    parts.push(guarded([thing], { kind: 'eq', left: thing.at, right: { kind: 'entity', uid: { type: thing.type.name, id: noun.quoted } } }))
+  }
+  meet(noun, scope)
+  return conjunction(parts)
+}
+
+type Head = { readonly test: Expression; readonly used: ReadonlySet<Modifier> }
+
+const NONE: ReadonlySet<Modifier> = new Set()
+const ANYTHING = new Set('person people individual individuals one ones thing things item items object objects resource resources those anyone anything everyone everything'.split(' '))
+
+function headTest(noun: Noun, thing: Thing, scope: Scope): Head | null {
+  const { words } = noun
+  const { lexicon } = scope.world
+  if (words.length === 0) return { test: TRUE, used: NONE }
+  if (thing.type.kind !== 'entity') return null
+  const type = thing.type.name
+  let isOther = false
+  for (let start = 0; start < words.length; start++) {
+    const types = lexicon.types(words.slice(start))
+    if (types.includes(type)) return { test: adjectives(noun, words.slice(0, start), thing, scope), used: NONE }
+    if (types.length > 0) isOther = true
+    if (isOther) break
+  }
+  if (!isOther) {
+    for (let start = 0; start < words.length; start++) {
+      const role = roleTest(words.slice(start), noun, thing, scope)
+      if (role !== null) return { test: conjunction([adjectives(noun, words.slice(0, start), thing, scope), role.test]), used: role.used }
+    }
+    if (ANYTHING.has((words[words.length - 1] as string).toLowerCase())) return { test: adjectives(noun, words.slice(0, -1), thing, scope), used: NONE }
+  }
+  return isOther ? relational(words, noun, thing, scope) : null
+}
+
+/** A role that is not a type: a boolean, an enumerated value, or whom another thing names ("the owner of the document"). */
+function roleTest(words: Phrase, noun: Noun, thing: Thing, scope: Scope): Head | null {
+  const { things, isNegated } = booleans(words, [thing], scope.world, false)
+  if (things.length > 1) throw new Unclear(`\`${words.join(' ')}\` can be ${choices(things)}: say which`)
+  const only = things[0]
+  if (only !== undefined) {
+    const test = guarded([only], only.at)
+    return { test: isNegated ? negation(test) : test, used: NONE }
+  }
+  const values = enumerated(words, [thing], scope.world, false)
+  if (values.length > 1) throw new Unclear(`\`${words.join(' ')}\` can be a value of ${choices(values.map((value) => value.thing))}: say which`)
+  if (values[0] !== undefined) return { test: values[0].test, used: NONE }
+  return relational(words, noun, thing, scope)
+}
+
+function relational(words: Phrase, noun: Noun, thing: Thing, scope: Scope): Head | null {
+  const { world } = scope
+  const of = noun.modifiers.find((modifier) => modifier.kind === 'of' && (modifier.preposition === 'of' || modifier.preposition === 'for' || modifier.preposition === 'to'))
+  const used = of === undefined ? NONE : new Set([of])
+  const holders = of !== undefined && of.kind === 'of' ? (find(of.noun, scope) ?? []) : thing === world.principal ? [world.resource] : []
+  for (const holder of holders) {
+    const member = words.length === 1 && isForm(words[0] as string, 'member')
+    if (member && canBeIn(thing.type, holder.type, world.schema)) {
+      markNoun(of, scope)
+      return { test: guarded([thing, holder], { kind: 'in', left: thing.at, right: holder.at }), used }
+    }
+    const links = reach(holder, world).filter(({ thing: link, depth }) => depth === 1 && elementType(link.type) === elementType(thing.type))
+    const fitting = links.filter(({ thing: link, owners }) =>
+      link.names.some((name) => saysRelation(words, name) || owners.some((owner) => says(words, [...owner, ...name]))),
+    )
+    const link = fitting[0]?.thing
+    if (fitting.length > 1) throw new Unclear(`\`${words.join(' ')}\` can be ${choices(fitting.map((one) => one.thing))}: say which`)
+    const test = link === undefined ? null : meets(link, thing)
+    if (test !== null) {
+      markNoun(of, scope)
+      return { test, used }
+    }
+  }
+  // Members of a named group: `members of "finance"`.
+  if (words.length === 1 && isForm(words[0] as string, 'member') && of !== undefined && of.kind === 'of') {
+    const group = groupTest(of.noun, thing, scope)
+    if (group !== null) return { test: group, used }
+    const shared = of.noun.modifiers.some((modifier) => modifier.kind === 'own') ? null : enumeratedGroup(of.noun, thing, scope)
+    if (shared !== null) return { test: shared, used }
+  }
+  return null
+}
+
+function markNoun(modifier: Modifier | undefined, scope: Scope): void {
+  if (modifier !== undefined && modifier.kind === 'of') meet(modifier.noun, scope)
+}
+
+/** "owner" says `owner` and `ownedBy`; "assignee" says `assignedTo`. An agent noun does not say its patient: "owner" is not `owned`. */
+function saysRelation(words: Phrase, name: Phrase): boolean {
+  if (says(words, name)) return true
+  const last = name[name.length - 1] as string
+  const bare = ['by', 'to', 'with'].includes(last) ? name.slice(0, -1) : null
+  return bare !== null && words.length === bare.length && words.every((word, index) => isAkin(word, bare[index] as string))
+}
+
+function adjectives(noun: Noun, words: Phrase, thing: Thing, scope: Scope): Expression {
+  if (words.length === 0) return TRUE
+  want(noun.words, `\`${words.join(' ')}\` says nothing that the schema knows of \`${noun.words.slice(words.length).join(' ') || sayNoun(noun)}\``, scope)
+  const test = segments(words, noun, thing, scope)
+  if (test === null) return FALSE
+  meet(noun.words, scope)
+  return test
+}
+
+function segments(words: Phrase, noun: Noun, thing: Thing, scope: Scope): Expression | null {
+  if (words.length === 0) return TRUE
+  for (let end = words.length; end > 0; end--) {
+    const first = adjective(words.slice(0, end), noun, end === words.length, thing, scope)
+    const rest = first === null ? null : segments(words.slice(end), noun, thing, scope)
+    if (first !== null && rest !== null) return conjunction([first, rest])
+  }
+  return null
+}
+
+function adjective(words: Phrase, noun: Noun, isLast: boolean, thing: Thing, scope: Scope): Expression | null {
+  const { world } = scope
+  const isNot = words.length > 1 && ['not', 'non'].includes((words[0] as string).toLowerCase())
+  const said = isNot ? words.slice(1) : words
+  const { things, isNegated } = booleans(said, [thing], world, false)
+  const values = things.length > 0 ? [] : enumerated(said, [thing], world, false)
+  const found = things.length > 0 ? things : values.map((value) => value.thing)
+  if (found.length > 1) throw new Unclear(`\`${said.join(' ')}\` can be ${choices(found)}: say which`)
+  const test = things[0] !== undefined ? guarded([things[0]], things[0].at) : values[0]?.test
+  if (test !== undefined) return isNegated !== isNot ? negation(test) : test
+  if (isNot) return null
+  // "patient charts", where a chart names nothing but its patient, are charts.
+  const links = reach(thing, world).filter(({ thing: link, depth }) => depth === 1 && link.type.kind === 'entity' && booleanless(link, world))
+  if (isLast && links.length === 1 && thing === world.resource && thing.guards.length === 0) {
+    const link = (links[0] as { thing: Thing }).thing
+    const types = world.lexicon.types(said)
+    if (link.guards.length === 0 && link.type.kind === 'entity' && types.includes(link.type.name) && ownerNamed(link, world)) return TRUE
+  }
+  // "the treating doctor", "assigned agents": a relation with what is acted on.
+  if (said.length === 1 && /(?:ing|ed)$/i.test(said[0] as string) && thing === world.principal) {
+    const targets = [world.resource, ...reach(world.resource, world).filter(({ depth }) => depth === 1).map((one) => one.thing)]
+    const tests = targets.map((target) => relation(thing, said, target, scope)).filter((one) => one !== null)
+    if (tests.length === 1) return tests[0] as Expression
+  }
+  return null
+}
+
+function booleanless(link: Thing, world: World): boolean {
+  return link.type.kind === 'entity' && world.schema.entityTypes.get(link.type.name)?.ids === null
+}
+
+function modifierTest(modifier: Modifier, noun: Noun, thing: Thing, scope: Scope): Expression {
+  want(modifier, `\`${sayNoun(noun)}\`: ${sayModifier(modifier)} says nothing that the schema can carry`, scope)
+  const test = modifierAtom(modifier, noun, thing, scope)
+  if (test === null) return FALSE
+  meet(modifier, scope)
+  return test
+}
+
+function modifierAtom(modifier: Modifier, noun: Noun, thing: Thing, scope: Scope): Expression | null {
+  switch (modifier.kind) {
+    case 'own': return ownership(scope.world.principal, thing, { words: noun.words, isSaid: modifier.isSaid }, scope)
+    case 'of': return ofTest(modifier.preposition, modifier.noun, thing, scope)
+    case 'same': return sameTest(thing, modifier.words, modifier.as, scope)
+    case 'such': return conditionTest(modifier.condition, { ...scope, here: [thing] })
+  }
+}
+
+/** "other users' documents", "another employee": not the subject, not the subject's. */
+function otherTest(noun: Noun, thing: Thing, scope: Scope): Expression {
+  const { principal } = scope.world
+  want(noun.modifiers, `\`other ${noun.words.join(' ')}\` can be told apart from nothing`, scope)
+  if (thing.type.kind !== 'entity' || thing.type.name !== (principal.type as { name: string }).name) return FALSE
+  meet(noun.modifiers, scope)
+  return negation(guarded([thing], { kind: 'eq', left: thing.at, right: principal.at }))
+}
+
+/** "charts of patients …", "nurses on duty", "doors in zone "lab"", "datasets of their own project", "files in staging". */
+export function ofTest(preposition: string, noun: Noun, thing: Thing, scope: Scope): Expression | null {
+  const { world } = scope
+  const { words } = noun
+  want(noun, `\`${preposition} ${sayNoun(noun)}\` is nothing that the schema names here`, scope)
+  const done = (test: Expression | null) => {
+    if (test !== null) meet(noun, scope)
+    return test
+  }
+  if (words.length === 0 && noun.quoted === null && noun.modifiers.length === 0) return done(noun.other ? null : TRUE)
+  const own = noun.modifiers.find((modifier) => modifier.kind === 'own')
+  if (own !== undefined && own.kind === 'own') {
+    const rest = noun.modifiers.filter((modifier) => modifier !== own)
+    const shared = share(words, world.principal, thing === world.principal ? world.resource : thing, scope)
+    if (shared !== null && rest.length === 0) return meetAll(noun, own, done(shared), scope)
+    const links = linked(words, [thing], world)
+    const link = only(links, words)
+    const test = link === null ? null : ownership(world.principal, link, { words, isSaid: own.isSaid }, scope)
+    if (shared !== null || test === null) return null
+    return meetAll(noun, own, done(conjunction([test, ...rest.map((modifier) => modifierTest(modifier, noun, link as Thing, scope))])), scope)
+  }
+  const same = noun.modifiers.find((modifier) => modifier.kind === 'same')
+  if (words.length === 0 && same !== undefined && same.kind === 'same') return done(modifierTest(same, noun, thing, scope))
+  if (noun.quoted !== null) return done(groupTest(noun, thing, scope))
+  if (noun.modifiers.length === 0 && !noun.other) {
+    const value = enumeratedGroup(noun, thing, scope)
+    if (value !== null) return done(value)
+    const flag = booleans([preposition, ...words], [thing], world, false)
+    if (flag.things.length === 1) {
+      const at = flag.things[0] as Thing
+      return done(flag.isNegated ? negation(guarded([at], at.at)) : guarded([at], at.at))
+    }
+  }
+  const another = noun.other ? share(words, world.principal, thing === world.principal ? world.resource : thing, scope) : null
+  for (let start = 0; start < words.length; start++) {
+    const link = only(linked(words.slice(start), [thing], world), words)
+    if (link === null || elementType(link.type) === null || link.type.kind === 'set') continue
+    const isBare = noun.modifiers.length === 0 && start === 0
+    if (thing === world.principal && isBare && !noun.other) break
+    if (noun.other) {
+      // "datasets of another project": not of the subject's.
+      const isPerson = elementType(link.type) === elementType(world.principal.type)
+      const apart = isPerson ? meets(link, world.principal) : another
+      return done(apart === null ? null : conjunction([negation(apart), ...noun.modifiers.map((modifier) => modifierTest(modifier, noun, link, scope))]))
+    }
+    // The one of which the sentence speaks elsewhere is the same: both are found from what is acted on.
+    if (isBare && isKnownOne(noun) && mentions(scope.statement, words) < 2) break
+    const parts = [adjectives(noun, words.slice(0, start), link, scope), ...noun.modifiers.map((modifier) => modifierTest(modifier, noun, link, scope))]
+    return done(conjunction([...link.guards, ...parts]))
+  }
+  // "charts of minors": who they are is said by a role.
+  if (thing === world.resource && !noun.other) {
+    const people = reach(thing, world).filter(({ thing: link, depth }) => depth === 1 && booleanless(link, world))
+    const tests = people.map(({ thing: link }) => nounTest(noun, link, scope)).filter((test) => test !== null)
+    if (tests.length === 1 && people.length === 1) return done(tests[0] as Expression)
+  }
+  // "nurses of the patient's ward": the thing shares it with what is acted on.
+  const found = thing === world.principal || noun.modifiers.length > 0 ? find(noun, scope) : null
+  const place = found === null ? null : only(found, words)
+  return done(place === null ? null : inside(thing, place, world))
+}
+
+function meetAll(noun: Noun, modifier: Modifier, test: Expression | null, scope: Scope): Expression | null {
+  if (test !== null) {
+    meet(noun, scope)
+    meet(modifier, scope)
+  }
+  return test
+}
+
+/** How often a statement speaks of something in these words. */
+function mentions(part: unknown, words: Phrase): number {
+  if (Array.isArray(part)) return part.reduce<number>((sum, one) => sum + mentions(one, words), 0)
+  if (typeof part !== 'object' || part === null) return 0
+  const own = 'words' in part && 'modifiers' in part && says(part.words as Phrase, words) ? 1 : 0
+  return own + mentions(Object.values(part), words)
+}
+
+/** "the ward" is one that was spoken of; "wards" and "a ward" are any. Without a word of it, a singular is a known one. */
+function isKnownOne(noun: Noun): boolean {
+  if (noun.isDefinite !== undefined) return noun.isDefinite
+  const last = noun.words[noun.words.length - 1] as string
+  return lemmas(last).every((form) => form === last.toLowerCase())
+}
+
+/** A thing is in a place: by hierarchy, or by the one attribute that says so. */
+function inside(thing: Thing, place: Thing, world: World): Expression | null {
+  if (canBeIn(thing.type, place.type, world.schema)) return guarded([thing, place], { kind: 'in', left: thing.at, right: place.at })
+  const links = reach(thing, world).filter(({ thing: link, depth }) => depth === 1 && elementType(link.type) !== null && elementType(link.type) === elementType(place.type))
+  const members = reach(place, world).filter(({ thing: link, depth }) => depth === 1 && link.type.kind === 'set' && elementType(link.type) === elementType(thing.type) && link.names.some((name) => name.some((word) => isForm(word, 'member'))))
+  if (links.length + members.length !== 1) return null
+  const link = links[0]?.thing
+  return link === undefined ? meets((members[0] as { thing: Thing }).thing, thing) : meets(link, place)
+}
+
+/** `team "facilities"`, `"facilities"`: membership in the entity of that id, or an attribute of that value. */
+export function groupTest(noun: Noun, thing: Thing, scope: Scope): Expression | null {
+  const { world } = scope
+  if (noun.quoted === null || thing.type.kind !== 'entity') return null
+  const id = noun.quoted
+  const types = noun.words.length === 0 ? null : world.lexicon.types(noun.words)
+  const groups = (world.schema.entityTypes.get(thing.type.name)?.ancestors ?? []).filter((group) => types === null || types.includes(group))
+  const ends = types === null ? groups.filter((group) => group !== (thing.type as { name: string }).name || groups.length === 1) : groups
+  const links = linkedByName(noun.words, thing, world)
+  if (ends.length + links.length > 1) throw new Unclear(`\`"${id}"\` can be ${[...ends, ...links.map((link) => link.label)].join(' or ')}: say which`)
+  const group = ends[0]
+  if (group !== undefined) {
+    meet(noun, scope)
+    return guarded([thing], { kind: 'in', left: thing.at, right: { kind: 'entity', uid: { type: group, id } } })
+  }
+  const link = links[0]
+  if (link === undefined) return null
+  const element = link.type.kind === 'set' ? link.type.element : link.type
+  if (element.kind !== 'entity' && element.kind !== 'string') return null
+  const right: Expression = element.kind === 'entity' ? { kind: 'entity', uid: { type: element.name, id } } : { kind: 'string', value: id }
+  meet(noun, scope)
+  return guarded([link], link.type.kind === 'set' ? { kind: 'contains', left: link.at, right } : { kind: 'eq', left: link.at, right })
+}
+
+function linkedByName(words: Phrase, thing: Thing, world: World): readonly Thing[] {
+  if (words.length === 0) return []
+  const byName = named(words, [thing], world, (type) => type.kind === 'string' || elementType(type) !== null || (type.kind === 'set' && type.element.kind === 'string'))
+  return byName.length > 0 ? byName : linked(words, [thing], world)
+}
+
+/** "the finance department", "the admin role", "staging": an enumerated value, with or without the attribute's name. */
+function enumeratedGroup(noun: Noun, thing: Thing, scope: Scope): Expression | null {
+  if (noun.quoted !== null || noun.modifiers.length > 0) return null
+  const { words } = noun
+  const whole = enumerated(words, [thing], scope.world, false)
+  if (whole.length === 1) return (whole[0] as { test: Expression }).test
+  for (let cut = 1; cut < words.length; cut++) {
+    for (const [value, name] of [[words.slice(0, cut), words.slice(cut)], [words.slice(cut), words.slice(0, cut)]] as const) {
+      const fitting = enumerated(value, [thing], scope.world, false).filter((one) => one.thing.names.some((phrase) => says(name, phrase)) || scope.world.lexicon.types(name).includes(elementType(one.thing.type) ?? ''))
+      if (fitting.length === 1) return (fitting[0] as { test: Expression }).test
+      const capital = value.every((word) => /^\p{Lu}/u.test(word)) ? named(name, [thing], scope.world, (type) => type.kind === 'string') : []
+      if (capital.length === 1) {
+        const at = capital[0] as Thing
+        return guarded([at], { kind: 'eq', left: at.at, right: { kind: 'string', value: value.join(' ') } })
+      }
+    }
+  }
+  return null
+}
+
+/** "in the same department [as the owner]": both have it, and it is one. Without "as", what the sentence sets against each other. */
+export function sameTest(thing: Thing, words: Phrase, as: Ref | null, scope: Scope): Expression | null {
+  const { world } = scope
+  const others = as === null ? [thing === world.principal ? world.resource : world.principal] : (refThings(as, scope) ?? [])
+  const tests = others.map((other) => (other === thing ? null : share(words, thing, other, scope))).filter((test) => test !== null)
+  return tests.length === 1 ? (tests[0] as Expression) : null
+}
+
+/** Two things have the same place, named by these words: attributes, memberships or one of each. */
+function share(words: Phrase, a: Thing, b: Thing, scope: Scope): Expression | null {
+  const { world } = scope
+  const { schema, lexicon } = world
+  const types = lexicon.types(words)
+  const place = (thing: Thing) => {
+    const byName = named(words, [thing], world, (type) => type.kind !== 'record' && type.kind !== 'bool' && type.kind !== 'long')
+    return byName.length > 0 ? byName : linked(words, [thing], world)
+  }
+  const isPlace = (thing: Thing) => thing.type.kind === 'entity' && types.includes(thing.type.name)
+  const mine = isPlace(a) ? [a] : place(a)
+  const theirs = isPlace(b) ? [b] : place(b)
+  const left = only(mine, words)
+  const right = only(theirs, words)
+  if (left !== null && right !== null) {
+    const test = meets(left, right)
+    if (test !== null) return test
+    if (canBeIn(right.type, left.type, schema)) return guarded([left, right], { kind: 'in', left: right.at, right: left.at })
+  }
+  const group = (thing: Thing) => (thing.type.kind === 'entity' ? (schema.entityTypes.get(thing.type.name)?.ancestors ?? []) : []).filter((name) => types.includes(name))
+  if (left === null && right !== null && right.type.kind === 'entity' && group(a).includes(right.type.name)) return guarded([a, right], { kind: 'in', left: a.at, right: right.at })
+  if (right === null && left !== null && left.type.kind === 'entity' && group(b).includes(left.type.name)) return guarded([b, left], { kind: 'in', left: b.at, right: left.at })
+  // "students in their classes", "charts of their patients": the words name one side, and the other has something of that type.
+  if (left !== null && right === null) {
+    const fitting = nearest(reach(b, world).filter(({ thing }) => elementType(thing.type) !== null && elementType(thing.type) === elementType(left.type)))
+    const other = only(fitting, words)
+    if (other !== null) return meets(left, other)
+  }
+  return null
+}
+
+function only(things: readonly Thing[], words: Phrase): Thing | null {
+  if (things.length > 1) throw new Unclear(`\`${words.join(' ')}\` can be ${choices(things)}: say which`)
+  return things[0] ?? null
+}
+
+const OWNER = new Set('owner holder author creator subject requester submitter reporter applicant uploader borrower buyer claimant tenant account_holder owned_by created_by requested_by submitted_by uploaded_by authored_by'.split(' '))
+const NOT_OWNER = new Set(
+  'manager supervisor approver approved_by reviewer reviewed_by assignee assigned_to doctor nurse teacher advisor adviser tutor editor editors viewer viewers reader readers auditor operator recipient shared_with updated_by modified_by edited_by delegate delegates collaborators contributors watchers followers guardian'.split(' '),
+)
+
+/**
+ * The thing is the owner's: the attribute that names its owner is the owner, or the owner's attribute names the thing, or it is
+ * the owner. Null when nothing carries it.
+ */
+export function ownership(owner: Thing, thing: Thing, said: { words: Phrase; isSaid: boolean }, scope: Scope): Expression | null {
+  const { world } = scope
+  const type = elementType(owner.type)
+  if (type === null) return null
+  const links = reach(thing, world).filter((one) => elementType(one.thing.type) === type)
+  const near = links.filter(({ depth }) => depth === 1)
+  const key = (link: Thing) => (link.names[0] ?? []).join('_')
+  const isOwner = ({ thing: link }: { thing: Thing }) => link.names.some((name) => name.join('_') === 'owner' || name.join('_') === 'owned_by')
+  const byOwner = near.filter(isOwner)
+  const mine = said.words.length === 0 ? [] : named(said.words, [owner], world, (one) => elementType(one) !== null && elementType(one) === elementType(thing.type))
+  const likely = near.length === 1 && near.some(({ thing: link }) => ownerNamed(link, world)) ? near : near.filter(({ thing: link }) => typeNamed(link, world))
+  const rest = near.filter(({ thing: link }) => !NOT_OWNER.has(key(link)))
+  const far = links.filter(({ thing: link, depth }) => depth === 2 && (isOwner({ thing: link }) || ownerNamed(link, world)))
+  const isSelf = elementType(thing.type) === type && thing.type.kind === 'entity'
+  const groups = [byOwner.map((one) => one.thing), isSelf ? [] : mine, isSelf && said.isSaid ? [] : likely.map((one) => one.thing)]
+  const best = groups.find((group) => group.length > 0)
+  if (best !== undefined) return meets(pick(best), owner) ?? meets(pick(best), thing)
+  if (isSelf) {
+    if (mine.length === 1) return meets(mine[0] as Thing, thing)
+    return said.isSaid ? guarded([thing], { kind: 'eq', left: thing.at, right: owner.at }) : null
+  }
+  const last = rest.length > 0 ? rest : near.length === 0 ? far : []
+  return last.length === 0 ? null : meets(pick(last.map((one) => one.thing)), owner)
+
+  function pick(group: readonly Thing[]): Thing {
+    if (group.length > 1) throw new Unclear(`whose it is can be said by ${choices(group)}: say which`)
+    return group[0] as Thing
+  }
+}
+
+/** The attribute is called like an owner, or like its type. */
+function ownerNamed(link: Thing, world: World): boolean {
+  return link.names.some((name) => OWNER.has(name.join('_'))) || typeNamed(link, world)
+}
+
+/** `customer: Customer`. */
+function typeNamed(link: Thing, world: World): boolean {
+  const type = elementType(link.type)
+  return type !== null && link.names.some((name) => world.lexicon.typePhrases(type).some((phrase) => says(name, phrase)))
+}
+
+/** Two things stand in the relation that a verb names ("they treat the patient", "assigned to them"). Null when nothing carries it. */
+export function relation(subject: Thing, verb: Phrase, object: Thing, scope: Scope): Expression | null {
+  const { world } = scope
+  const words = verb.filter((word) => !['to', 'by', 'with', 'for', 'of', 'from'].includes(word.toLowerCase()))
+  const first = words[0]
+  if (first === undefined) return null
+  if (words.length === 1 && isForm(first, 'own')) return ownership(subject, object, { words: [], isSaid: true }, scope) ?? ownership(subject, object, { words: world.lexicon.typePhrases(elementType(object.type) ?? '')[0] ?? [], isSaid: true }, scope)
+  if (words.length === 1 && isForm(first, 'belong')) {
+    return canBeIn(subject.type, object.type, world.schema) ? inside(subject, object, world) : (ownership(object, subject, { words: [], isSaid: true }, scope) ?? ownership(subject, object, { words: [], isSaid: true }, scope))
+  }
+  const says = (name: Phrase) => saysBoolean(words, name) || (words.length === name.length && words.every((word, index) => isAkin(word, name[index] as string))) || saysRelation(words, name)
+  const onObject = reach(object, world).filter(({ thing, depth }) => depth === 1 && elementType(thing.type) === elementType(subject.type) && thing.names.some(says))
+  const onSubject = reach(subject, world).filter(({ thing, depth }) => depth === 1 && elementType(thing.type) === elementType(object.type) && thing.names.some(says))
+  const isAlike = elementType(subject.type) === elementType(object.type)
+  // Between two of one type the form of the name tells who does it: `supervisor` is on the supervised, `supervises` on who does it.
+  const held = onObject.filter(({ thing }) => !isActive(thing) || !isAlike)
+  const done = onSubject.filter(({ thing }) => isActive(thing) || !isAlike)
+  const found = [...held.map(({ thing }) => meets(thing, subject)), ...done.map(({ thing }) => meets(thing, object))].filter((test) => test !== null)
+  if (found.length > 1) throw new Unclear(`\`${verb.join(' ')}\` can be ${choices([...held, ...done].map((one) => one.thing))}: say which`)
+  return found[0] ?? null
+}
+
+/** `treats`, `manages`: the holder does it. `manager`, `assignedTo`, `created_by`: it is done to the holder. */
+function isActive(thing: Thing): boolean {
+  return thing.names.some((name) => /[^s]s$/.test(name[0] as string) && !/(?:ers|ors|ees)$/.test(name[0] as string))
+}
+
+/** Names for a reason. */
+export function choices(things: readonly Thing[]): string {
+  return things.map((thing) => thing.label).join(' or ')
+}
+
+export function sayNoun(noun: Noun): string {
+  const words = [...(noun.other ? ['other'] : []), ...noun.words, ...(noun.quoted === null ? [] : [`"${noun.quoted}"`])]
+  return words.join(' ') || 'those'
+}
+
+function sayModifier(modifier: Modifier): string {
+  switch (modifier.kind) {
+    case 'own': return 'whose it is'
+    case 'of': return `\`${modifier.preposition} ${sayNoun(modifier.noun)}\``
+    case 'same': return `\`the same ${modifier.words.join(' ')}\``
+    case 'such': return 'what is said of it'
+  }
+}
+
+const ACTOR = new Set('user requester requestor caller actor principal person'.split(' '))
+const TARGET = new Set('resource item object target'.split(' '))
+const EVENT = new Set('request action operation call'.split(' '))
+
+/** The things that a phrase can refer to, several when only what is said of them can tell; null when it names nothing here. */
+export function refThings(ref: Ref, scope: Scope): readonly Thing[] | null {
+  const { world } = scope
+  switch (ref.kind) {
+    case 'this': return scope.here
+    case 'subject': return [world.principal]
+    case 'it': return [world.resource, world.context]
+    case 'they': return [world.principal, world.resource]
+    case 'noun': return find(ref.noun, scope)
+  }
+}
+
+/** What a definite description names: "the patient", "their manager", "the owner of the document", "the export". */
+export function find(noun: Noun, scope: Scope): readonly Thing[] | null {
+  const { world } = scope
+  const { lexicon, principal, resource, context } = world
+  const { words } = noun
+  want(noun, `\`${sayNoun(noun)}\` is nothing that the schema names here`, scope)
+  const done = (things: readonly Thing[] | null) => {
+    if (things !== null && things.length > 0) meet(noun, scope)
+    return things !== null && things.length > 0 ? things : null
+  }
+  if (noun.quoted !== null || noun.other || words.length === 0) return null
+  const [modifier, ...more] = noun.modifiers
+  if (more.length > 0) return null
+  const scalar = () => true
+  if (modifier !== undefined) {
+    if (modifier.kind === 'own') return done(some(meetThings(modifier, named(words, [principal], world, scalar), scope)) ?? meetThings(modifier, linked(words, [principal], world), scope))
+    if (modifier.kind !== 'of') return null
+    const owners = find(modifier.noun, scope)
+    const found = owners === null ? [] : named(words, owners, world, scalar)
+    return done(meetThings(modifier, found.length > 0 || owners === null ? found : linked(words, owners, world), scope))
+  }
+  const lower = words.map((word) => word.toLowerCase())
+  const types = lexicon.types(words)
+  const speaksOf = (nouns: readonly Noun[]) => nouns.some((one) => one.words.some((_, start) => lexicon.types(one.words.slice(start)).some((type) => types.includes(type))))
+  const isType = (thing: Thing) => thing.type.kind === 'entity' && types.includes(thing.type.name)
+  const actor = isType(principal)
+  const target = isType(resource)
+  const { statement } = scope
+  const isSubject = actor && speaksOf([...statement.subject, ...statement.exceptSubject])
+  const isObject = target && speaksOf(statement.deeds.flatMap((deed) => deed.object))
+  if (isSubject && isObject && principal !== resource) throw new Unclear(`\`${words.join(' ')}\` can be who acts or what is acted on: say which`)
+  const links = linked(words, [resource, context], world)
+  if (isObject) return done([resource])
+  if (isSubject) {
+    if (links.length > 0) throw new Unclear(`\`${words.join(' ')}\` can be who acts or ${choices(links)}: say which`)
+    return done([principal])
+  }
+  if (links.length > 0) return done([only(links, words) as Thing])
+  if (target && actor) throw new Unclear(`\`${words.join(' ')}\` can be who acts or what is acted on: say which`)
+  if (target) return done([resource])
+  if (actor) return done([principal])
+  // "the record", where customer records are acted on.
+  const isShort = (thing: Thing) => types.length === 0 && thing.names.some((name) => name.length > words.length && says(words, name.slice(-words.length)))
+  if (isShort(resource) && !isShort(principal)) return done([resource])
+  const attributes = named(words, [resource, context, principal], world, (type) => type.kind !== 'bool')
+  if (attributes.length > 0) return done([only(attributes, words) as Thing])
+  if (lower.length === 1 && types.length === 0) {
+    const word = lower[0] as string
+    if (ACTOR.has(word)) return done([principal])
+    if (TARGET.has(word)) return done([resource])
+    if (EVENT.has(word)) return done([context, resource])
+  }
+  // "the export", "the payment": what is done, as the action's name or its verb says it.
+  const isDeed = lexicon.actions(words).some(({ action }) => action === world.environment.action || world.action.ancestors.includes(action)) || saysRest(words, world)
+  return isDeed ? done([context, resource]) : null
+}
+
+/** "the payment", for the action `sendPayment`. */
+function saysRest(words: Phrase, world: World): boolean {
+  return world.lexicon.entries.some(({ kind, name, phrase }) => kind === 'action' && name === world.environment.action && phrase.length > words.length && says(words, phrase.slice(-words.length)))
+}
+
+function some(things: readonly Thing[]): readonly Thing[] | null {
+  return things.length > 0 ? things : null
+}
+
+function meetThings(part: object, things: readonly Thing[], scope: Scope): readonly Thing[] {
+  if (things.length > 0) meet(part, scope)
+  return things
+}

@@ -1,0 +1,332 @@
+import { FALSE, TRUE, type Expression } from '#core/policy/expression.ts'
+import type { Action, Environment, Schema } from '#core/policy/schema.ts'
+import { conditionTest } from './ground-conditions.ts'
+import { meet, nounTest, ofTest, sayNoun, Unclear, want, type Notes, type Scope } from './ground-phrases.ts'
+import { booleans, conjunction, disjunction, enumerated, guarded, isFalse, isTrue, negation, worldOf } from './ground-things.ts'
+import { says, type Phrase } from './lexicon.ts'
+import { isAkin, isForm } from './morphology.ts'
+import type { Modality, Norm } from './norm.ts'
+import type { Deed, Modifier, Noun, Statement, Tail } from './statement.ts'
+
+/** A norm without its number and source. */
+export type Meaning = Omit<Norm, 'id' | 'sentence' | 'source'>
+
+export type Grounded =
+  | { readonly kind: 'norms'; readonly norms: readonly Meaning[] }
+  /** `because` says what was not understood and, when we know, how to say it. */
+  | { readonly kind: 'unread'; readonly because: string }
+
+/**
+ * What a statement means over a schema: norms whose conditions type-check in every request environment that they touch.
+ * `docs/concepts/reading.md` is the specification; both readers say with a Statement what the words are, and only this
+ * function says what that means.
+ *
+ * A statement is asked about every environment; a part of it that says nothing in any makes it unread, with the reason.
+ */
+export function groundStatement(statement: Statement, schema: Schema): Grounded {
+  const found = groundOne(statement, schema)
+  return typeof found === 'string' ? { kind: 'unread', because: found } : { kind: 'norms', norms: found }
+}
+
+/** What one statement says in one environment: one entry for each norm that it makes there. */
+type Piece = { readonly environment: Environment; readonly slot: string; readonly modality: Modality; readonly when: Expression; readonly unless: Expression; readonly obligation: string | null }
+
+function groundOne(statement: Statement, schema: Schema): Meaning[] | string {
+  if (statement.deeds.length === 0) return 'it does not say what is done'
+  if (statement.only !== null && statement.force !== 'permit') return '`only` beside a prohibition can mean two things: say who may, or who must not'
+  if (statement.force === 'require' && statement.requirement !== null) {
+    const required = attempt({ ...statement, duty: null }, schema)
+    if (typeof required !== 'string' || statement.duty === null) return required
+  }
+  const obligations = statement.force === 'require' || statement.force === 'oblige' ? obligationsOf(statement.duty ?? []) : null
+  if (obligations === null && statement.force !== 'permit' && statement.force !== 'forbid') {
+    return `\`${(statement.duty ?? []).join(' ')}\` is neither an attribute of the schema nor a duty: the duties are ${[...DUTIES.keys()].join(', ')}`
+  }
+  return attempt(obligations === null ? statement : { ...statement, force: 'oblige', requirement: null, duty: obligations }, schema)
+}
+
+function attempt(statement: Statement, schema: Schema): Meaning[] | string {
+  const notes: Notes = { open: new Map(), met: new Set() }
+  try {
+    const pieces = schema.environments.flatMap((environment) => piecesOf(statement, { world: worldOf(schema, environment), statement, here: [], notes }))
+    const unmet = [...notes.open].find(([part]) => !notes.met.has(part))
+    if (unmet !== undefined) return unmet[1]
+    const drafts = gather(pieces, statement, schema)
+    return drafts.length > 0 ? drafts : 'no request that the schema allows is concerned'
+  } catch (error) {
+    if (error instanceof Unclear) return error.message
+    throw error
+  }
+}
+
+function piecesOf(statement: Statement, scope: Scope): Piece[] {
+  const { environment } = scope.world
+  const subject = subjectTest(statement, scope)
+  const isOnly = statement.only
+  if (isFalse(subject) && isOnly !== 'subject') {
+    for (const deed of statement.deeds) deedWants(deed, scope)
+    return []
+  }
+  const pieces: Piece[] = []
+  let isDeed = false
+  for (const [index, deed] of statement.deeds.entries()) {
+    const object = deedTest(deed, scope)
+    if (object === null) continue
+    isDeed = true
+    const extra = [...(statement.when === null ? [] : [conditionTest(statement.when, scope)])]
+    const condition = conjunction([object, ...extra])
+    const unless = disjunction([...(statement.unless === null ? [] : [conditionTest(statement.unless, scope)]), ...exceptTests(statement, scope)])
+    const add = (name: string, modality: Modality, when: Expression, exception: Expression, obligation: string | null = null) =>
+      pieces.push({ environment, slot: `${index}${name}`, modality, when, unless: exception, obligation })
+    switch (statement.force) {
+      case 'permit':
+        add('', 'permit', conjunction([subject, condition]), unless)
+        if (isOnly === 'subject') add('-', 'forbid', conjunction([condition, negation(subject)]), unless)
+        // The bare form is recognized below, where all environments are known.
+        // "may export sealed charts only if …": the condition is what "only" is about, else the words that narrow the object.
+        if (isOnly === 'condition' && statement.when !== null) add('-', 'forbid', conjunction([subject, object]), conjunction([...extra, negation(unless)]))
+        else if (isOnly === 'condition') add('-', 'forbid', subject, conjunction([condition, negation(unless)]))
+        break
+      case 'forbid':
+        add('', 'forbid', conjunction([subject, condition]), unless)
+        break
+      case 'require':
+        if (statement.requirement !== null) add('', 'forbid', conjunction([subject, condition]), disjunction([conditionTest(statement.requirement, scope), unless]))
+        break
+      case 'oblige':
+        for (const duty of statement.duty ?? []) add(`:${duty}`, 'oblige', conjunction([subject, condition]), unless, duty)
+        break
+    }
+  }
+  // "Nurses may only read charts", with nothing that narrows it: nothing else of theirs is allowed.
+  if (isOnly === 'condition' && !isDeed && !isNarrowed(statement)) pieces.push({ environment, slot: 'else', modality: 'forbid', when: subject, unless: FALSE, obligation: null })
+  return pieces
+}
+
+/** Something stands beside "only" that it can be about: a condition, an exception, an adjective or a modifier of the object. */
+function isNarrowed(statement: Statement): boolean {
+  const names = (noun: Noun) => noun.modifiers.length > 0 || noun.quoted !== null || noun.words.length > 1
+  return statement.when !== null || statement.unless !== null || statement.except.length > 0 || statement.deeds.some((deed) => deed.tails.length > 0 || deed.object.some(names))
+}
+
+function subjectTest(statement: Statement, scope: Scope): Expression {
+  const { principal } = scope.world
+  const tests = statement.subject.map((noun) => nounTest(noun, principal, scope) ?? FALSE)
+  const excepted = statement.exceptSubject.map((noun) => nounTest(noun, principal, scope) ?? FALSE)
+  return conjunction([tests.length === 0 ? TRUE : disjunction(tests), negation(disjunction(excepted))])
+}
+
+/** Nouns behind "except": of the object, or of the subject, whichever they name. */
+function exceptTests(statement: Statement, scope: Scope): Expression[] {
+  const { principal, resource } = scope.world
+  return statement.except.map((noun) => {
+    const ofObject = nounTest(noun, resource, scope)
+    const ofSubject = noun.words.length === 0 ? null : nounTest(noun, principal, scope)
+    const isBoth = ofObject !== null && ofSubject !== null && !isFalse(ofObject) && !isFalse(ofSubject)
+    if (isBoth) throw new Unclear(`\`except ${sayNoun(noun)}\` can be about who acts or what is acted on: say which`)
+    return ofObject !== null && !isFalse(ofObject) ? ofObject : (ofSubject ?? ofObject ?? FALSE)
+  })
+}
+
+const ANY_ACTION = ['access', 'use']
+
+function deedWants(deed: Deed, scope: Scope): void {
+  const verb = deed.verb
+  if (verb === null) return
+  want(verb, `no action of the schema is called \`${verb.join(' ')}\``, scope)
+  for (const noun of deed.object) want(noun, `\`${sayNoun(noun)}\` is nothing that can be done here`, scope)
+}
+
+/** Whether an environment's request is this deed, with the test that narrows it; null when it is another one. */
+function deedTest(deed: Deed, scope: Scope): Expression | null {
+  const { lexicon, action, environment } = scope.world
+  deedWants(deed, scope)
+  const names = deed.verb === null ? null : lexicon.actions(deed.verb)
+  const isAny = names === null || (names.length === 0 && deed.verb?.length === 1 && ANY_ACTION.some((word) => isForm(word, (deed.verb as Phrase)[0] as string)))
+  const rests = isAny ? [[]] : (names ?? []).filter((name) => name.action === environment.action || action.ancestors.includes(name.action)).map((name) => name.rest)
+  if (rests.length === 0) return null
+
+  const candidates = rests.map((rest) => objectTest(deed, rest, scope)).filter((test) => test !== null)
+  if (candidates.length === 0) return null
+  // Several ways to name the same action; the one that asks the least of the object has found it named whole.
+  const test = candidates.reduce((best, one) => (isFalse(best) ? one : best))
+  if (deed.verb !== null) meet(deed.verb, scope)
+  const tails = deed.tails.map((tail) => tailTest(tail, scope))
+  return conjunction([test, ...tails])
+}
+
+/** The object under an action of which `rest` is still unsaid. */
+function objectTest(deed: Deed, rest: Phrase, scope: Scope): Expression | null {
+  const { lexicon, resource, environment } = scope.world
+  const kinds = lexicon.typePhrases(environment.resource)
+  const isKind = rest.length === 0 || kinds.some((kind) => says(rest, kind) || says(rest, kind.slice(-1)))
+  if (deed.object.length === 0) return TRUE
+  const tests = deed.object.map((noun) => {
+    const direct = isKind ? nounTest(noun, resource, scope) : null
+    return direct ?? consumed(noun, rest, kinds, scope)
+  })
+  const found = tests.filter((test) => test !== null)
+  return found.length === 0 ? null : disjunction(found)
+}
+
+/** "send payments to verified accounts", with the action `sendPayment`: the noun belongs to the action's name, what follows it tells the object. */
+function consumed(noun: Noun, rest: Phrase, kinds: readonly Phrase[], scope: Scope): Expression | null {
+  const { resource, context } = scope.world
+  if (noun.quoted !== null || noun.words.length === 0) return null
+  const isKindWord = kinds.flatMap((kind) => [[...kind], kind.slice(-1)])
+  const shortened = isKindWord.flatMap((kind) => [
+    ...(kind.length < rest.length && says(rest.slice(0, kind.length), kind) ? [rest.slice(kind.length)] : []),
+    ...(kind.length < rest.length && says(rest.slice(-kind.length), kind) ? [rest.slice(0, -kind.length)] : []),
+  ])
+  const akin = (word: string, other: string) => isForm(word, other) || isAkin(word, other)
+  // "transfer of funds" with the action transferFunds: the same words, the noun behind.
+  const end = [rest, ...shortened].find((words) => words.length > 0 && words.length <= noun.words.length && says(noun.words.slice(-words.length), words, akin))
+  if (end === undefined) return null
+  meet(noun, scope)
+  const parts: Expression[] = []
+  const before = noun.words.slice(0, noun.words.length - end.length)
+  if (before.length > 0) parts.push(eventAdjectives(noun, before, scope))
+  for (const modifier of noun.modifiers) parts.push(eventModifier(modifier, noun, { ...scope, here: [context, resource] }))
+  return conjunction(parts)
+}
+
+function eventAdjectives(noun: Noun, words: Phrase, scope: Scope): Expression {
+  const { world } = scope
+  want(noun.words, `\`${words.join(' ')}\` says nothing that the schema knows of \`${sayNoun(noun)}\``, scope)
+  const from = [world.context, world.resource]
+  const flags = booleans(words, from, world, false)
+  const values = flags.things.length > 0 ? [] : enumerated(words, from, world, false)
+  if (flags.things.length + values.length !== 1) {
+    // "the spending limit of an agent": the words go with the attribute of that name.
+    return FALSE
+  }
+  meet(noun.words, scope)
+  const flag = flags.things[0]
+  if (flag === undefined) return (values[0] as { test: Expression }).test
+  return flags.isNegated ? negation(guarded([flag], flag.at)) : guarded([flag], flag.at)
+}
+
+/** A modifier of the noun in an action's name: "of patients", "to external mailboxes" is the object; "over 500" is of the request. */
+function eventModifier(modifier: Modifier, noun: Noun, scope: Scope): Expression {
+  const { resource } = scope.world
+  want(modifier, `what is said of \`${sayNoun(noun)}\` is nothing that the schema can carry here`, scope)
+  switch (modifier.kind) {
+    case 'such': {
+      meet(modifier, scope)
+      return conditionTest(modifier.condition, scope)
+    }
+    case 'own':
+    case 'same': {
+      // "its own limit", for `raiseLimit` of an agent: the agent's own.
+      const test = nounTest({ words: [], quoted: null, other: false, modifiers: [modifier] }, resource, scope)
+      if (test !== null) meet(modifier, scope)
+      return test ?? FALSE
+    }
+    case 'of': {
+      return tailTest(modifier, scope)
+    }
+  }
+}
+
+/** "to anyone", "to external mailboxes", "from outside the hospital", "in production". */
+function tailTest(tail: Tail | (Modifier & { kind: 'of' }), scope: Scope): Expression {
+  const { world } = scope
+  const { noun } = tail
+  want(tail, `\`${tail.preposition} ${sayNoun(noun)}\` is nothing that the schema can carry here`, scope)
+  const done = (test: Expression | null) => {
+    if (test === null) return FALSE
+    meet(tail, scope)
+    return test
+  }
+  const isBare = noun.quoted === null && noun.modifiers.length === 0 && !noun.other
+  // "to anyone", "at any time", "for any reason" narrow nothing.
+  if (isBare && (noun.words.length === 0 || (noun.words.length === 1 && VACUOUS.has((noun.words[0] as string).toLowerCase())))) return done(TRUE)
+  const object = nounTest(noun, world.resource, scope)
+  if (object !== null) return done(object)
+  const everywhere = [world.context, world.resource]
+  if (isBare) {
+    for (const words of [[tail.preposition, ...noun.words], noun.words]) {
+      const flags = booleans(words, everywhere, world, false)
+      const values = flags.things.length > 0 ? [] : enumerated(words, everywhere, world, false)
+      if (flags.things.length + values.length > 1) throw new Unclear(`\`${words.join(' ')}\` can be several attributes: say which`)
+      const flag = flags.things[0]
+      const test = flag === undefined ? values[0]?.test : flags.isNegated ? negation(guarded([flag], flag.at)) : guarded([flag], flag.at)
+      if (test !== undefined) {
+        meet(noun, scope)
+        return done(test)
+      }
+    }
+  }
+  return done(ofTest(tail.preposition, noun, world.resource, scope))
+}
+
+const VACUOUS = new Set('anyone anybody everyone everybody anything anywhere reason time purpose recipient way circumstances'.split(' '))
+
+/**
+ * What has to be done, as obligations that rules carry: the verb's base form (`log` for recording too), and, where more is said,
+ * all of it: "notify the council" is `notify` and `notify council`. Null when the verb is no duty that we know.
+ */
+export function obligationsOf(duty: Phrase): readonly string[] | null {
+  const [verb, ...rest] = duty.map((word) => word.toLowerCase()).filter((word) => !['be', 'the', 'a', 'an', 'it', 'this', 'that', 'them'].includes(word))
+  if (verb === undefined) return null
+  const base = [...DUTIES].find(([word]) => isForm(word, verb))
+  if (base === undefined || rest.some((word) => !/^[\p{L}\p{N}-]+$/u.test(word))) return null
+  return rest.length === 0 ? [base[1]] : [base[1], [base[1], ...rest].join(' ')]
+}
+
+const DUTIES = new Map(
+  'log:log record:log audit:audit notify:notify inform:notify report:report document:document retain:retain archive:archive watermark:watermark justify:justify explain:explain review:review sign:sign encrypt:encrypt redact:redact mask:mask anonymize:anonymize'
+    .split(' ')
+    .map((pair) => pair.split(':') as [string, string]),
+)
+
+/** Pieces that say the same, as norms over as many types and actions at once as the schema allows without touching other requests. */
+function gather(pieces: readonly Piece[], statement: Statement, schema: Schema): Meaning[] {
+  const groups = new Map<string, Piece[]>()
+  for (const piece of pieces) {
+    if (isFalse(piece.when) || isTrue(piece.unless)) continue
+    const key = JSON.stringify([piece.slot, piece.modality, piece.when, piece.unless, piece.obligation])
+    groups.set(key, [...(groups.get(key) ?? []), piece])
+  }
+  const isAnyone = statement.subject.length === 0 && statement.exceptSubject.length === 0
+  return [...groups.values()].flatMap((group) => {
+    const { modality, when, unless, obligation } = group[0] as Piece
+    return boxes(group.map((piece) => piece.environment), schema.environments).map((box): Meaning => ({
+      modality,
+      principals: (isAnyone || (statement.only === 'subject' && modality === 'forbid')) && covers(box, schema) ? [] : box.principals,
+      actions: box.actions.map((key) => (schema.actions.get(key) as Action).uid),
+      resources: box.resources,
+      when: isTrue(when) ? null : when,
+      unless: isFalse(unless) ? null : unless,
+      obligation,
+    }))
+  })
+}
+
+type Box = { readonly principals: readonly string[]; readonly actions: readonly string[]; readonly resources: readonly string[] }
+
+/** Environments as products of types and actions, none of which holds an environment that is not among them. */
+function boxes(wanted: readonly Environment[], every: readonly Environment[]): Box[] {
+  const key = ({ principal, action, resource }: Environment) => `${principal}\u0000${action}\u0000${resource}`
+  const inside = new Set(wanted.map(key))
+  const others = every.filter((environment) => !inside.has(key(environment)))
+  const isClean = (box: Box) => !others.some((one) => box.principals.includes(one.principal) && box.actions.includes(one.action) && box.resources.includes(one.resource))
+  const join = (a: Box, b: Box): Box => ({ principals: union(a.principals, b.principals), actions: union(a.actions, b.actions), resources: union(a.resources, b.resources) })
+  const found: Box[] = []
+  for (const { principal, action, resource } of wanted) {
+    const one: Box = { principals: [principal], actions: [action], resources: [resource] }
+    const index = found.findIndex((box) => isClean(join(box, one)))
+    if (index < 0) found.push(one)
+    else found[index] = join(found[index] as Box, one)
+  }
+  return found
+}
+
+function union(a: readonly string[], b: readonly string[]): readonly string[] {
+  return [...new Set([...a, ...b])].sort()
+}
+
+/** Whether a box has every principal that its actions know for its resources. */
+function covers(box: Box, schema: Schema): boolean {
+  return schema.environments.every((one) => !box.actions.includes(one.action) || !box.resources.includes(one.resource) || box.principals.includes(one.principal))
+}
