@@ -1,9 +1,9 @@
 import { FALSE, type BinaryKind, type Expression } from '#core/policy/expression.ts'
 import { choices, find, meet, nounTest, ofTest, refThings, relation, sameTest, sayNoun, Unclear, want, type Scope } from './ground-phrases.ts'
-import { booleans, conjunction, disjunction, enumerated, guarded, isEnumerated, listed, meets, named, negation, reach, sameType, type Thing } from './ground-things.ts'
+import { booleans, conjunction, disjunction, enumerated, guarded, isEnumerated, isFalse, listed, meets, named, negation, reach, sameType, type Thing } from './ground-things.ts'
 import type { Phrase } from './lexicon.ts'
 import { isForm, lemmas } from './morphology.ts'
-import { noun, type Condition, type Operand, type Operator, type Ref } from './statement.ts'
+import { noun, type Condition, type Noun, type Operand, type Operator, type Ref } from './statement.ts'
 
 /**
  * A condition as a test in one environment. What the environment cannot carry is false there, as an absent attribute would
@@ -36,7 +36,7 @@ function atomTest(atom: Atom, scope: Scope): Expression | null {
     case 'is': return atom.of === null ? bareTest(atom.words, scope) : isTest(atom.of, atom.words, scope)
     case 'compare': return compareTest(atom.left, atom.operator, atom.values, scope)
     case 'relates': return relatesTest(atom.subject, atom.verb, atom.object, scope)
-    case 'isa': return onEach(atom.of, scope, (thing) => nounTest(atom.noun, thing, scope))
+    case 'isa': return onEach(atom.of, scope, (thing) => isaTest(thing, atom.noun, scope))
     case 'same': return onEach(atom.of, scope, (thing) => sameTest(thing, atom.words, atom.as, scope))
     case 'within': return onEach(atom.of, scope, (thing) => ofTest('in', atom.noun, thing, scope))
   }
@@ -117,6 +117,18 @@ function predicate(words: Phrase, thing: Thing, scope: Scope): Expression | null
     if (value !== null) return value
     return thing.type.kind === 'entity' && !isEnumerated(thing.type, world.schema) ? trial(scope, (inner) => nounTest(noun(said), thing, inner)) : null
   }
+}
+
+/** "is a manager", "is the owner of the document"; "is the purpose of the record" is that very thing. */
+function isaTest(thing: Thing, what: Noun, scope: Scope): Expression | null {
+  const kind = trial(scope, (inner) => nounTest(what, thing, inner))
+  if (kind !== null && !isFalse(kind)) return kind
+  if (what.modifiers.length === 0 && what.isDefinite !== true) return kind
+  const same = trial(scope, (inner) => {
+    const tests = (find(what, inner) ?? []).filter((other) => other !== thing).map((other) => meets(thing, other)).filter((test) => test !== null)
+    return tests.length === 1 ? (tests[0] as Expression) : null
+  })
+  return same ?? kind
 }
 
 /** Tries a meaning that the text does not spell out as a part of its own: what it leaves open makes it null, not the statement unread. */

@@ -2,7 +2,7 @@ import type { Expression } from '#core/policy/expression.ts'
 import { FALSE, TRUE } from '#core/policy/expression.ts'
 import { conditionTest } from './ground-conditions.ts'
 import {
-  booleans, canBeIn, conjunction, elementType, enumerated, guarded, linked, meets, named, nearest, negation, reach, saysBoolean,
+  booleans, canBeIn, conjunction, elementType, enumerated, guarded, isFalse, linked, meets, named, nearest, negation, reach, saysBoolean,
   type Thing, type World,
 } from './ground-things.ts'
 import { says, type Phrase } from './lexicon.ts'
@@ -48,8 +48,10 @@ export function nounTest(noun: Noun, thing: Thing, scope: Scope): Expression | n
     if (thing.type.kind !== 'entity') return null
     parts.push(guarded([thing], { kind: 'eq', left: thing.at, right: { kind: 'entity', uid: { type: thing.type.name, id: noun.quoted } } }))
   }
-  meet(noun, scope)
-  return conjunction(parts)
+  const test = conjunction(parts)
+  // What can never hold here is not met here: "students who are substitutes", where only teachers can be.
+  if (!isFalse(test)) meet(noun, scope)
+  return test
 }
 
 type Head = { readonly test: Expression; readonly used: ReadonlySet<Modifier> }
@@ -82,6 +84,11 @@ function headTest(noun: Noun, thing: Thing, scope: Scope): Head | null {
 
 /** A role that is not a type: a boolean, an enumerated value, or whom another thing names ("the owner of the document"). */
 function roleTest(words: Phrase, noun: Noun, thing: Thing, scope: Scope): Head | null {
+  // "the manager of an employee" is a relation although managers are a role too.
+  if (noun.modifiers.some((modifier) => modifier.kind === 'of')) {
+    const related = relational(words, noun, thing, scope)
+    if (related !== null) return related
+  }
   const { things, isNegated } = booleans(words, [thing], scope.world, false)
   if (things.length > 1) throw new Unclear(`\`${words.join(' ')}\` can be ${choices(things)}: say which`)
   const only = things[0]
@@ -435,7 +442,7 @@ export function ownership(owner: Thing, thing: Thing, said: { words: Phrase; isS
     if (mine.length === 1) return meets(mine[0] as Thing, thing)
     return said.isSaid ? guarded([thing], { kind: 'eq', left: thing.at, right: owner.at }) : null
   }
-  const last = rest.length > 0 ? rest : near.length === 0 ? far : []
+  const last = near.length > 1 ? near : rest.length > 0 ? rest : near.length === 0 ? far : []
   return last.length === 0 ? null : meets(pick(last.map((one) => one.thing)), owner)
 
   function pick(group: readonly Thing[]): Thing {
