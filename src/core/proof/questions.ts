@@ -326,6 +326,7 @@ function prepare(study: Study, question: Question, environment: Environment): An
     const { terms } = study.place(environment)
     const goal = simplify(terms, claim.goal)
     if (goal === terms.false) return { kind: 'proved' }
+    // INVARIANT: only `unsat` and `false` prove; a goal that folds to `true` still goes to the solver, for its counterexample.
     return { question, environment, claim, goal, script: emit(ground(terms, study.schema, goal)) }
   } catch (error) {
     if (error instanceof Failure && error.code === 'UNSUPPORTED_CONSTRUCT') return { kind: 'unknown', reason: `unsupported: ${error.message}` }
@@ -333,7 +334,10 @@ function prepare(study: Study, question: Question, environment: Environment): An
   }
 }
 
-/** @param isShown The first refutation of a question is shown: it is asked for in a context of its own, so that it depends on nothing else, and made small. */
+/**
+ * @param isShown The first refutation of a question is the one that is shown: it is asked for in a context of its own, so that it depends on
+ *   nothing else, made small, and replayed through Cedar. Those of further environments add nothing to the answer; the interpreter confirms them.
+ */
 async function answer(study: Study, open: Open, first: Reply, engines: Engines, isShown: boolean): Promise<Answer> {
   if (first.kind === 'unsat') return { kind: 'proved' }
   const again = isShown || first.kind === 'unknown'
@@ -362,7 +366,8 @@ function picture(study: Study, { question, environment, claim, goal, script }: O
     return disagreement(what)
   }
   if (!holds(found)) return report('the solver’s model does not satisfy the terms it was asked about', toCounterexample(environment, found))
-  const counterexample = toCounterexample(environment, isShown ? shrink(schema, environment, found, literals, holds) : found)
+  if (!isShown) return { kind: 'refuted', counterexample: toCounterexample(environment, found) }
+  const counterexample = toCounterexample(environment, shrink(schema, environment, found, literals, holds))
   try {
     if (claim.fails(counterexample, lookWith(study, environment, engines.replay))) return { kind: 'refuted', counterexample }
   } catch (error) {

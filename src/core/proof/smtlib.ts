@@ -93,6 +93,7 @@ function write(term: Term, of: (part: Term) => string, declare: (key: string, ar
  * @throws {Failure} `SOLVER_FAILED` when the reply does not answer every term in order.
  */
 export function readValues(reply: string, script: Script): ReadonlyMap<Term, Value> {
+  if (script.asked.length === 0) return new Map()
   const pairs = parse(reply)
   const answers = new Map<Term, Value>()
   if (!Array.isArray(pairs) || pairs.length !== script.asked.length) throw unreadable(reply)
