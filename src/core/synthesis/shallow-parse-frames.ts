@@ -234,6 +234,10 @@ function nominal(tokens: readonly Token[], scope: Scope): Deed[] {
   const start = tokens.findIndex(({ code }) => code !== 'd')
   const rest = start < 0 ? [] : tokens.slice(start)
   const length = verbLength(rest, 0, scope)
+  if (length === 0 && /^w{2,}$/.test(codes(rest)) && verbLength(rest, rest.length - 1, scope) === 1) {
+    // "project deletions": the deed behind what it is done to.
+    return [{ verb: [(rest[rest.length - 1] as Token).text], object: [noun(rest.slice(0, -1).map(({ text }) => text))], tails: [] }]
+  }
   if (length === 0) throw new Unread(`\`${say(tokens)}\` names no action of the schema`)
   const verbs: Token[][] = [rest.slice(0, length)]
   let at = length
@@ -268,8 +272,9 @@ function modal(tokens: readonly Token[], at: number, before: Clause | null, it: 
   if (marker.value === 'must') return duty(left, right, it, scope)
   const isPassive = right[0]?.code === 'b' || (right[0]?.code === 'o' && right[1]?.code === 'b')
   if (isPassive) return passive(marker, left, right, it, scope)
-  const isThey = codes(left) === 'u' && left[0]?.value === 'they'
-  const subject = (left.length === 0 || isThey) && before !== null ? before.subject : subjectOf(left, scope)
+  const isThey = codes(left) === 'u' && ['they', 'he'].includes(left[0]?.value ?? '')
+  const spoken = isThey && before === null && it.length === 1 ? { ...ANYONE, nouns: [antecedent(left[0] as Token, it)], isAnyone: false } : null
+  const subject = (left.length === 0 || isThey) && before !== null ? before.subject : (spoken ?? subjectOf(left, scope))
   return ruling(marker.value, marker, subject, right, it.length > 0 ? it : subject.nouns.flatMap(ofNouns), scope)
 }
 

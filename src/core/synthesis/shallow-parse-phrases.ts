@@ -119,6 +119,12 @@ function modifierAt(tokens: readonly Token[], at: number, scope: Scope): (() => 
   if (/^pw(?![w'q])/.test(rest) && ['on', 'in', 'under', 'off'].includes(word) && isState(to(at + 2), scope)) {
     return () => ({ value: such({ kind: 'is', of: { kind: 'this' }, words: to(at + 2).map(({ text }) => text) }), next: at + 2 })
   }
+  const named = /^pd?(w+)/.exec(rest)
+  if (named !== null && ['on', 'under'].includes(word)) {
+    const end = at + named[0].length
+    const valued = valuedIn(tokens.slice(at + 1, end).filter(({ code }) => code === 'w').map(({ text }) => text), { kind: 'this' }, scope)
+    if (valued !== null) return () => ({ value: such(valued), next: end })
+  }
   if (token.code === 'p' && BELONGING.has(word) && /^p[dBefy*w1q]/.test(rest)) {
     return () => {
       const inner = nounAt(tokens, at + 1, scope, true)
@@ -129,7 +135,7 @@ function modifierAt(tokens: readonly Token[], at: number, scope: Scope): (() => 
     const end = endOf(tokens, at + 1)
     return () => ({ value: such(conditionOf(relative(to(end)), { kind: 'this' }, scope)), next: end })
   }
-  if (/^[u]w/.test(rest) || (opensParticiple(tokens, at) && token.code === 'w')) {
+  if (/^ub~?d?w+p(?:$|[,scM])/.test(rest) || /^[u]w/.test(rest) || (opensParticiple(tokens, at) && token.code === 'w')) {
     const end = endOf(tokens, at + 1)
     const body = token.code === 'u' ? to(end) : [THIS, BE, ...to(end)]
     return () => ({ value: such(conditionOf(body, { kind: 'this' }, scope)), next: end })
@@ -461,7 +467,14 @@ function being(subject: readonly Token[], rest: readonly Token[], self: Ref | nu
     if (!['in', 'within', 'of', 'inside', 'from'].includes(preposition)) throw new Unread(`\`${say(rest)}\` is not understood as a place`)
     return { kind: 'within', of: refOf(subject, self, scope), noun: place.value }
   }
-  if (/^[dye]/.test(text)) {
+  // "projects they are a member of", "of which they are the author"
+  if (self !== null && subject[0]?.code !== 'T' && /^d?w+pT?$/.test(text)) {
+    return { kind: 'relates', subject: refOf(subject, null, scope), verb: wordsOf(rest.filter(({ code }) => code !== 'T')), object: self }
+  }
+  if (/^[dye]/.test(text) || (/^w+p/.test(text) && /^of$/i.test(rest.find(({ code }) => code === 'p')?.text ?? ''))) {
+    // "the declared purpose is the purpose of the record" compares two values.
+    const left = valueOwner(subject, scope)
+    if (left !== null && scope.choose(2) === 0) return compared(left, rest, scope)
     const what = nounAt(rest, 0, scope)
     ended(rest, what.next)
     return { kind: 'isa', of: refOf(subject, self, scope), noun: what.value }
@@ -530,11 +543,31 @@ function having(subject: readonly Token[], rest: readonly Token[], self: Ref | n
   // "they have reported": what is done, to the noun that the clause hangs on.
   if (self !== null && subject[0]?.code !== 'T' && text === 'w') return relation(subject, rest, self, scope)
   if (/^[d!]?w+$/.test(text)) {
-    const words = [...(verb.text === 'with' ? ['with'] : ['has']), ...rest.filter(({ code }) => code === 'w').map((token) => known(token, scope))]
-    return negate(text.startsWith('!'), { kind: 'is', of, words })
+    const said = rest.filter(({ code }) => code === 'w').map((token) => known(token, scope))
+    const valued = text.startsWith('!') || of === null ? null : valuedIn(said, of, scope)
+    if (valued !== null && scope.choose(2) === 0) return valued
+    // "users with MFA": of the user, or of the request.
+    const whom = verb.text === 'with' && scope.choose(2) === 1 ? null : of
+    return negate(text.startsWith('!'), { kind: 'is', of: whom, words: [verb.text === 'with' ? 'with' : 'has', ...said] })
+  }
+  if (of !== null && /^w[dy]w+$/.test(text) && scope.choose(2) === 1) {
+    // "have verified their email": the name of a yes or no.
+    return { kind: 'is', of, words: ['has', ...wordsOf(rest)] }
   }
   if (/^w(?:u|[dyew1])/.test(text)) return relation(subject, rest, self, scope)
   throw new Unread(`\`${say(rest)}\` is not understood behind \`${verb.text}\``)
+}
+
+/** "the enterprise plan", "status open": an attribute with its value beside it; null when no attribute is named. */
+function valuedIn(words: readonly string[], of: Ref, scope: Scope): Condition | null {
+  const isAttribute = (part: readonly string[]) => scope.lexicon.entries.some(({ kind, phrase }) => kind === 'attribute' && phrase.join(' ') === part.join(' ').toLowerCase())
+  for (let cut = 1; cut < words.length; cut++) {
+    const [first, last] = [words.slice(0, cut), words.slice(cut)]
+    const [name, value] = isAttribute(last) ? [last, first] : isAttribute(first) ? [first, last] : []
+    if (name === undefined || value === undefined) continue
+    return { kind: 'compare', left: { kind: 'attribute', words: name, of }, operator: '==', values: [{ kind: 'text', value: value.join(' '), quoted: false }] }
+  }
+  return null
 }
 
 /** "they treat the patient", "they own", "it belongs to them". */

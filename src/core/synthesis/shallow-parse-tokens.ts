@@ -132,7 +132,7 @@ const PHRASES: readonly (readonly [Code, string, string])[] = [
   ['!', '', 'no|none of the|none of'],
   ['1', '', 'everyone|everybody|anyone|anybody|anything|everything|those|ones'],
   ['W', '', 'whoever'],
-  ['D', '', 'do {anything,everything} {with,to,on}|perform any {action,actions,operation,operations} {on,with}|take any action on|{do,perform} all {actions,operations} on'],
+  ['D', '', 'do {anything,everything} {with,to,on}|do {anything,everything}|perform any {action,actions,operation,operations} {on,with}|take any action on|{do,perform} all {actions,operations} on'],
   ['s', 'if', 'if|when|where|whenever|while|in case|once'],
   ['s', 'only', 'only if|only when|only where|only while|provided|provided that|as long as|so long as|on condition that|on the condition that|if and only if'],
   ['s', 'unless', 'unless|except {if,when,where}|without'],
