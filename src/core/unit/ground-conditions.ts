@@ -20,7 +20,7 @@ export function conditionTest(condition: Condition, scope: Scope): Expression {
     case 'isa':
     case 'same':
     case 'within': {
-      want(condition, `${sayAtom(condition)} is nothing that the schema can carry here`, scope)
+      want(condition, `${sayAtom(condition)} is nothing that the schema can carry here`, scope, 2)
       const test = atomTest(condition, scope)
       if (test === null) return FALSE
       meet(condition, scope)
@@ -133,19 +133,34 @@ function isaTest(thing: Thing, what: Noun, scope: Scope): Expression | null {
 
 /** Tries a meaning that the text does not spell out as a part of its own: what it leaves open makes it null, not the statement unread. */
 function trial(scope: Scope, test: (scope: Scope) => Expression | null): Expression | null {
-  const notes = { open: new Map<object, string>(), met: new Set<object>() }
+  const notes = { open: new Map<object, { because: string; depth: number }>(), met: new Set<object>() }
   const found = test({ ...scope, notes })
   return [...notes.open.keys()].every((part) => notes.met.has(part)) ? found : null
 }
 
+/** Among "they", those who act come first: a thing is meant only where they cannot be. */
 function relatesTest(subject: Ref, verb: Phrase, object: Ref, scope: Scope): Expression | null {
-  const subjects = refThings(subject, scope)
-  const objects = refThings(object, scope)
-  if (subjects === null || objects === null) return null
-  const tests = subjects.flatMap((one) => objects.filter((other) => other !== one).map((other) => relation(one, verb, other, scope))).filter((test) => test !== null)
-  const distinct = tests.filter((test, index) => tests.findIndex((other) => JSON.stringify(other) === JSON.stringify(test)) === index)
-  if (distinct.length > 1) throw new Unclear(`who or what is meant in \`${verb.join(' ')}\` is open: name both`)
-  return distinct[0] ?? null
+  const { principal, resource } = scope.world
+  // "owned by other users": not owned by the one who acts.
+  const other = [subject, object].find((ref) => ref.kind === 'noun' && ref.noun.other && ref.noun.modifiers.length === 0)
+  if (other !== undefined && other.kind === 'noun') {
+    const own: Ref = { kind: 'subject' }
+    const isActor = other.noun.words.length === 0 || nounTest({ ...other.noun, other: false }, principal, scope) !== null
+    const test = isActor ? relatesTest(subject === other ? own : subject, verb, object === other ? own : object, scope) : null
+    if (test === null || test.kind !== 'eq') return null
+    meet(other.noun, scope)
+    return negation(test)
+  }
+  const things = (ref: Ref) => (ref.kind === 'they' ? [[principal], [resource]] : [refThings(ref, scope) ?? []])
+  for (const subjects of things(subject)) {
+    for (const objects of things(object)) {
+      const tests = subjects.flatMap((one) => objects.filter((another) => another !== one).map((another) => relation(one, verb, another, scope))).filter((test) => test !== null)
+      const distinct = tests.filter((test, index) => tests.findIndex((one) => JSON.stringify(one) === JSON.stringify(test)) === index)
+      if (distinct.length > 1) throw new Unclear(`who or what is meant in \`${verb.join(' ')}\` is open: name both`)
+      if (distinct[0] !== undefined) return distinct[0]
+    }
+  }
+  return null
 }
 
 function compareTest(left: Operand, operator: Operator, values: readonly Operand[], scope: Scope): Expression | null {

@@ -19,14 +19,17 @@ export type Scope = {
 }
 
 /** What every part of a statement must have come to in at least one environment. Shared by all environments of a statement. */
-export type Notes = { readonly open: Map<object, string>; readonly met: Set<object> }
+export type Notes = { readonly open: Map<object, { readonly because: string; readonly depth: number }>; readonly met: Set<object> }
 
 /** Ends the reading of a statement: `because` is for the author. */
 export class Unclear extends Error {}
 
-/** @param because Why the part says nothing in this environment; kept when it never says anything in any. */
-export function want(part: object, because: string, { notes }: Scope): void {
-  if (!notes.open.has(part)) notes.open.set(part, because)
+/**
+ * @param because Why the part says nothing in this environment; the reason when it never says anything in any.
+ * @param depth How close it is to the words themselves; of several reasons the closest is given.
+ */
+export function want(part: object, because: string, { notes }: Scope, depth = 1): void {
+  if (!notes.open.has(part)) notes.open.set(part, { because, depth })
 }
 
 export function meet(part: object, { notes }: Scope): void {
@@ -149,24 +152,24 @@ function saysRelation(words: Phrase, name: Phrase): boolean {
 
 function adjectives(noun: Noun, words: Phrase, thing: Thing, scope: Scope): Expression {
   if (words.length === 0) return TRUE
-  want(noun.words, `\`${words.join(' ')}\` says nothing that the schema knows of \`${noun.words.slice(words.length).join(' ') || sayNoun(noun)}\``, scope)
-  const test = segments(words, noun, thing, scope)
+  want(noun.words, `\`${words.join(' ')}\` says nothing that the schema knows of \`${noun.words.slice(words.length).join(' ') || sayNoun(noun)}\``, scope, 2)
+  const test = segments(words, thing, scope)
   if (test === null) return FALSE
   meet(noun.words, scope)
   return test
 }
 
-function segments(words: Phrase, noun: Noun, thing: Thing, scope: Scope): Expression | null {
+function segments(words: Phrase, thing: Thing, scope: Scope): Expression | null {
   if (words.length === 0) return TRUE
   for (let end = words.length; end > 0; end--) {
-    const first = adjective(words.slice(0, end), noun, end === words.length, thing, scope)
-    const rest = first === null ? null : segments(words.slice(end), noun, thing, scope)
+    const first = adjective(words.slice(0, end), end === words.length, thing, scope)
+    const rest = first === null ? null : segments(words.slice(end), thing, scope)
     if (first !== null && rest !== null) return conjunction([first, rest])
   }
   return null
 }
 
-function adjective(words: Phrase, noun: Noun, isLast: boolean, thing: Thing, scope: Scope): Expression | null {
+function adjective(words: Phrase, isLast: boolean, thing: Thing, scope: Scope): Expression | null {
   const { world } = scope
   const isNot = words.length > 1 && ['not', 'non'].includes((words[0] as string).toLowerCase())
   const said = isNot ? words.slice(1) : words
@@ -198,7 +201,7 @@ function booleanless(link: Thing, world: World): boolean {
 }
 
 function modifierTest(modifier: Modifier, noun: Noun, thing: Thing, scope: Scope): Expression {
-  want(modifier, `\`${sayNoun(noun)}\`: ${sayModifier(modifier)} says nothing that the schema can carry`, scope)
+  want(modifier, `\`${sayNoun(noun)}\`: ${sayModifier(modifier)} says nothing that the schema can carry`, scope, 2)
   const test = modifierAtom(modifier, noun, thing, scope)
   if (test === null) return FALSE
   meet(modifier, scope)

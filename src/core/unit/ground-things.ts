@@ -125,7 +125,8 @@ export function elementType(type: Type): string | null {
 
 /** `a` is `b`, or the one is among the other, or they share a member; null when their types cannot meet. */
 export function meets(a: Thing, b: Thing): Expression | null {
-  const test = meeting(a, b)
+  // A thing is trivially itself, and no sentence says that.
+  const test = JSON.stringify(a.at) === JSON.stringify(b.at) ? null : meeting(a, b)
   return test === null ? null : guarded([a, b], test)
 }
 

@@ -28,7 +28,7 @@ export function groundStatement(statement: Statement, schema: Schema): Grounded 
   return typeof found === 'string' ? { kind: 'unread', because: found } : { kind: 'norms', norms: found }
 }
 
-/** What one statement says in one environment: one entry for each norm that it makes there. */
+/** One norm that a statement makes in one environment; `slot` tells its norms apart. */
 type Piece = { readonly environment: Environment; readonly slot: string; readonly modality: Modality; readonly when: Expression; readonly unless: Expression; readonly obligation: string | null }
 
 function groundOne(statement: Statement, schema: Schema): Meaning[] | string {
@@ -49,8 +49,10 @@ function attempt(statement: Statement, schema: Schema): Meaning[] | string {
   const notes: Notes = { open: new Map(), met: new Set() }
   try {
     const pieces = schema.environments.flatMap((environment) => piecesOf(statement, { world: worldOf(schema, environment), statement, here: [], notes }))
-    const unmet = [...notes.open].find(([part]) => !notes.met.has(part))
-    if (unmet !== undefined) return unmet[1]
+    // A noun is unmet as well when something said of it is: the innermost is the reason.
+    const unmet = [...notes.open].filter(([part]) => !notes.met.has(part)).map(([, reason]) => reason)
+    const reason = unmet.sort((a, b) => b.depth - a.depth)[0]
+    if (reason !== undefined) return reason.because
     const drafts = gather(pieces, statement, schema)
     return drafts.length > 0 ? drafts : 'no request that the schema allows is concerned'
   } catch (error) {
@@ -69,7 +71,7 @@ function piecesOf(statement: Statement, scope: Scope): Piece[] {
   }
   const pieces: Piece[] = []
   let isDeed = false
-  for (const [index, deed] of statement.deeds.entries()) {
+  for (const deed of statement.deeds) {
     const object = deedTest(deed, scope)
     if (object === null) continue
     isDeed = true
@@ -77,7 +79,7 @@ function piecesOf(statement: Statement, scope: Scope): Piece[] {
     const condition = conjunction([object, ...extra])
     const unless = disjunction([...(statement.unless === null ? [] : [conditionTest(statement.unless, scope)]), ...exceptTests(statement, scope)])
     const add = (name: string, modality: Modality, when: Expression, exception: Expression, obligation: string | null = null) =>
-      pieces.push({ environment, slot: `${index}${name}`, modality, when, unless: exception, obligation })
+      pieces.push({ environment, slot: name, modality, when, unless: exception, obligation })
     switch (statement.force) {
       case 'permit':
         add('', 'permit', conjunction([subject, condition]), unless)
@@ -106,7 +108,7 @@ function piecesOf(statement: Statement, scope: Scope): Piece[] {
 /** Something stands beside "only" that it can be about: a condition, an exception, an adjective or a modifier of the object. */
 function isNarrowed(statement: Statement): boolean {
   const names = (noun: Noun) => noun.modifiers.length > 0 || noun.quoted !== null || noun.words.length > 1
-  return statement.when !== null || statement.unless !== null || statement.except.length > 0 || statement.deeds.some((deed) => deed.tails.length > 0 || deed.object.some(names))
+  return statement.when !== null || statement.unless !== null || statement.except.length > 0 || statement.deeds.some((deed) => [...deed.object, ...deed.tails.map((tail) => tail.noun)].some(names))
 }
 
 function subjectTest(statement: Statement, scope: Scope): Expression {
@@ -133,8 +135,10 @@ const ANY_ACTION = ['access', 'use']
 function deedWants(deed: Deed, scope: Scope): void {
   const verb = deed.verb
   if (verb === null) return
-  want(verb, `no action of the schema is called \`${verb.join(' ')}\``, scope)
-  for (const noun of deed.object) want(noun, `\`${sayNoun(noun)}\` is nothing that can be done here`, scope)
+  const isKnown = scope.world.lexicon.isVerb(verb)
+  const said = verb.join(' ')
+  want(verb, isKnown ? `\`${said}\` is not an action on \`${deed.object.map(sayNoun).join(', ') || 'that'}\` in the schema` : `no action of the schema is called \`${said}\``, scope, isKnown ? 0 : 3)
+  for (const noun of deed.object) want(noun, `nobody can \`${said}\` \`${sayNoun(noun)}\` in the schema`, scope, 0)
 }
 
 /** Whether an environment's request is this deed, with the test that narrows it; null when it is another one. */
@@ -192,7 +196,7 @@ function consumed(noun: Noun, rest: Phrase, kinds: readonly Phrase[], scope: Sco
 
 function eventAdjectives(noun: Noun, words: Phrase, scope: Scope): Expression {
   const { world } = scope
-  want(noun.words, `\`${words.join(' ')}\` says nothing that the schema knows of \`${sayNoun(noun)}\``, scope)
+  want(noun.words, `\`${words.join(' ')}\` says nothing that the schema knows of \`${sayNoun(noun)}\``, scope, 2)
   const from = [world.context, world.resource]
   const flags = booleans(words, from, world, false)
   const values = flags.things.length > 0 ? [] : enumerated(words, from, world, false)
@@ -209,7 +213,7 @@ function eventAdjectives(noun: Noun, words: Phrase, scope: Scope): Expression {
 /** A modifier of the noun in an action's name: "of patients", "to external mailboxes" is the object; "over 500" is of the request. */
 function eventModifier(modifier: Modifier, noun: Noun, scope: Scope): Expression {
   const { resource } = scope.world
-  want(modifier, `what is said of \`${sayNoun(noun)}\` is nothing that the schema can carry here`, scope)
+  want(modifier, `what is said of \`${sayNoun(noun)}\` is nothing that the schema can carry here`, scope, 2)
   switch (modifier.kind) {
     case 'such': {
       meet(modifier, scope)
@@ -232,7 +236,7 @@ function eventModifier(modifier: Modifier, noun: Noun, scope: Scope): Expression
 function tailTest(tail: Tail | (Modifier & { kind: 'of' }), scope: Scope): Expression {
   const { world } = scope
   const { noun } = tail
-  want(tail, `\`${tail.preposition} ${sayNoun(noun)}\` is nothing that the schema can carry here`, scope)
+  want(tail, `\`${tail.preposition} ${sayNoun(noun)}\` is nothing that the schema can carry here`, scope, 2)
   const done = (test: Expression | null) => {
     if (test === null) return FALSE
     meet(tail, scope)
@@ -289,7 +293,8 @@ function gather(pieces: readonly Piece[], statement: Statement, schema: Schema):
     groups.set(key, [...(groups.get(key) ?? []), piece])
   }
   const isAnyone = statement.subject.length === 0 && statement.exceptSubject.length === 0
-  return [...groups.values()].flatMap((group) => {
+  const ordered = [...groups.values()].sort((a, b) => (a[0] as Piece).slot.localeCompare((b[0] as Piece).slot))
+  return ordered.flatMap((group) => {
     const { modality, when, unless, obligation } = group[0] as Piece
     return boxes(group.map((piece) => piece.environment), schema.environments).map((box): Meaning => ({
       modality,

@@ -111,7 +111,7 @@ const NOMINAL = new Map<string, readonly string[]>([
   ['permission', ['permit']], ['submission', ['submit']], ['admission', ['admit']], ['transmission', ['transmit']], ['removal', ['remove']],
   ['withdrawal', ['withdraw']], ['destruction', ['destroy']], ['subscription', ['subscribe']], ['prescription', ['prescribe']],
   ['description', ['describe']], ['execution', ['execute']], ['payment', ['pay']], ['treatment', ['treat']], ['entry', ['enter']],
-  ['author', ['author', 'write']], ['writer', ['write']], ['creator', ['create']], ['editor', ['edit']], ['revision', ['revise']],
+  ['author', ['author', 'write', 'create']], ['writer', ['write']], ['creator', ['create']], ['editor', ['edit']], ['revision', ['revise']],
   ['suspension', ['suspend']], ['extension', ['extend']], ['delivery', ['deliver']], ['discovery', ['discover']], ['analysis', ['analyze']],
   ['reception', ['receive']], ['receipt', ['receive']], ['response', ['respond']], ['supervisor', ['supervise']], ['cancellation', ['cancel']],
   ['reset', ['reset']], ['membership', ['member']], ['ownership', ['own', 'owner']], ['reassignment', ['reassign']], ['publication', ['publish']],
