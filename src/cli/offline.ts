@@ -26,6 +26,6 @@ export function openOffline(options: { readonly config?: string; readonly data?:
     inForce,
     packs: loadPacks(join(ROOT, 'packs')),
     examiner: createExaminer(inForce.constitution, prover),
-    [Symbol.asyncDispose]: () => prover[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => prover[Symbol.asyncDispose](),
   }
 }

@@ -1,4 +1,4 @@
-import type { BoundArticle, Inapplicable } from './constitution/article.ts'
+import { attributesOf, type BoundArticle, type Inapplicable } from './constitution/article.ts'
 import { judge, score, type Examination, type Verdict } from './compliance/judge.ts'
 import type { Certificate } from './certificate/statement.ts'
 import type { PolicySet } from './policy/policy.ts'
@@ -90,5 +90,5 @@ export async function assess({ unit, candidates }: Evidence, can: Examining): Pr
 export async function examine(policy: PolicySet, schema: Schema, can: Pick<Examining, 'bound' | 'proveArticles'>): Promise<Examination> {
   const { bound, inapplicable } = can.bound
   const proofs = await can.proveArticles(policy, schema, bound)
-  return { proofs: bound.map(({ article }, i) => ({ article, proof: proofs[i] as Proof })), inapplicable }
+  return { proofs: bound.map((article, i) => ({ article: article.article, proof: proofs[i] as Proof, mentions: attributesOf(article) })), inapplicable }
 }

@@ -41,7 +41,7 @@ function ports(change: Partial<VerifyPorts> = {}): VerifyPorts {
 async function certificate(key = privateKey, keyid = 'k') {
   const { bound, inapplicable } = bind(constitution, schema)
   const proofs = await saying({ kind: 'proved' })(policy, schema, bound)
-  const examination = { proofs: bound.map(({ article }, i) => ({ article, proof: proofs[i] as Proof })), inapplicable }
+  const examination = { proofs: bound.map(({ article }, i) => ({ article, proof: proofs[i] as Proof, mentions: [] })), inapplicable }
   const unit = {
     id: 'gen_1', schema, sentences: [],
     request: { title: 't', description: 'd', stakeholders: [], principles: [], priority: 'low', examples: [], explanations: [], complianceThreshold: 0.8, consensusRequired: false, multiModelValidation: false },

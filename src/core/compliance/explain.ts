@@ -1,31 +1,33 @@
 import type { Counterexample } from '#core/proof/proof.ts'
+import { uidText } from '#core/policy/policy.ts'
 
-/** A counterexample in one line: who does what to what, with the plain attributes that it sets. E.g. `Employee "e1" exports …`. */
-export function describe(counterexample: Counterexample): string {
+/**
+ * A counterexample in one line: who does what to what, with what matters of it, e.g.
+ * `Employee "employee1" exportRecord CustomerRecord "record1", consent false`.
+ *
+ * @param mentions The attributes that matter; the request itself has the rest.
+ */
+export function describe(counterexample: Counterexample, mentions: readonly string[]): string {
   const { principal, action, resource, context, entities, other } = counterexample
-  const verb = /::"((?:[^"\\]|\\.)*)"$/.exec(action)?.[1] ?? action
-  const facts = [...factsOf(entities, principal, 'principal'), ...(resource === principal ? [] : factsOf(entities, resource, 'resource')), ...plain(context).map((fact) => `context ${fact}`)]
-  const line = `${short(principal)} · ${verb} · ${resource === principal ? 'itself' : short(resource)}${facts.length === 0 ? '' : `, with ${facts.join(', ')}`}`
-  return other === undefined ? line : `${line}; decided otherwise when only what must not matter differs`
+  const matters = (record: { readonly [name: string]: unknown } | undefined) =>
+    Object.entries(record ?? {}).flatMap(([name, value]) => (mentions.includes(name) ? [`${name} ${short(value)}`] : []))
+  const attributes = (uid: string) => matters(entities.find((entity) => uidText(entity.uid) === uid)?.attrs)
+  const involved = [...new Set([resource, principal, ...entities.map(({ uid }) => uidText(uid))])]
+  const facts = [...new Set([...involved.flatMap(attributes), ...matters(context)])].slice(0, FACTS_MAX)
+  const id = /::"((?:[^"\\]|\\.)*)"$/.exec(action)?.[1] ?? action
+  const line = [`${plain(principal)} ${id} ${resource === principal ? 'itself' : plain(resource)}`, ...facts].join(', ')
+  return other === undefined ? line : `${line}; decided otherwise when only that changes`
 }
 
-function factsOf(entities: Counterexample['entities'], uid: string, role: string): readonly string[] {
-  const entity = entities.find((each) => `${each.uid.type}::${JSON.stringify(each.uid.id)}` === uid)
-  return entity === undefined ? [] : plain(entity.attrs).map((fact) => `${role} ${fact}`)
+const FACTS_MAX = 6
+
+function short(value: unknown): string {
+  if (typeof value === 'object' && value !== null && '__entity' in value) return plain(uidText((value as { __entity: { type: string; id: string } }).__entity))
+  return JSON.stringify(value)
 }
 
-/** Booleans, numbers and entity references, at most six: what a person can take in at a glance; the request itself has the rest. */
-function plain(record: { readonly [name: string]: unknown }): readonly string[] {
-  return Object.entries(record)
-    .flatMap(([name, value]) => {
-      if (typeof value === 'boolean' || typeof value === 'number') return [`${name} ${value}`]
-      const reference = typeof value === 'object' && value !== null && '__entity' in value ? (value as { __entity: { type: string; id: string } }).__entity : null
-      return reference === null ? [] : [`${name} ${short(`${reference.type}::${JSON.stringify(reference.id)}`)}`]
-    })
-    .slice(0, 6)
-}
-
-function short(uid: string): string {
-  const match = /^(?:.*::)?([^:]+)::(".*")$/.exec(uid)
+/** A uid without its namespace. */
+function plain(uid: string): string {
+  const match = /^(?:.*::)?([A-Za-z_]\w*)::(".*")$/su.exec(uid)
   return match === null ? uid : `${match[1]} ${match[2]}`
 }

@@ -6,7 +6,7 @@ import { rules } from '#core/stabilizers/table.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
 
 /** An article that the policy breaks, and a request on which it does. */
-export type Violation = { readonly article: string; readonly principle: string; readonly text: string; readonly hard: boolean; readonly counterexample: Counterexample }
+export type Violation = { readonly mentions: readonly string[]; readonly article: string; readonly principle: string; readonly text: string; readonly hard: boolean; readonly counterexample: Counterexample }
 
 /** Something that must be known and is not, with what would settle it. */
 export type Doubt = { readonly about: 'unread' | 'ambiguous' | 'diagnosis' | 'proof' | 'principle' | 'empty' | 'consensus' | 'models'; readonly message: string; readonly remedy: string }
@@ -18,7 +18,8 @@ export type Verdict =
 
 /** The articles of a constitution over one schema, each applicable one with its proof. */
 export type Examination = {
-  readonly proofs: readonly { readonly article: Article; readonly proof: Proof }[]
+  /** `mentions`: the attributes that the article speaks of here; what is worth saying of a counterexample. */
+  readonly proofs: readonly { readonly article: Article; readonly proof: Proof; readonly mentions: readonly string[] }[]
   readonly inapplicable: readonly Inapplicable[]
 }
 
@@ -33,7 +34,8 @@ export function judge(unit: SemanticUnit, diagnosis: Diagnosis, corrections: rea
   const threshold = unit.request.complianceThreshold
   const refusals = broken.map((violations, i) => {
     const value = score(examinations[i] as Examination)
-    return violations.filter(({ hard }) => hard || (value !== null && value < threshold))
+    const hard = violations.filter((violation) => violation.hard)
+    return hard.length > 0 ? hard : value !== null && value < threshold ? violations : []
   })
   if (refusals.length > 0 && refusals.every((violations) => violations.length > 0)) return { kind: 'violates', violations: refusals[0] as Violation[] }
   const doubts = doubtsOf(unit, diagnosis, corrections, examinations)
@@ -48,8 +50,8 @@ export function score({ proofs }: Examination): number | null {
 }
 
 export function violationsOf({ proofs }: Examination): readonly Violation[] {
-  return proofs.flatMap(({ article, proof }) =>
-    proof.answer.kind === 'refuted' ? [{ article: article.id, principle: article.principle, text: article.text, hard: article.hard, counterexample: proof.answer.counterexample }] : [],
+  return proofs.flatMap(({ article, proof, mentions }) =>
+    proof.answer.kind === 'refuted' ? [{ mentions, article: article.id, principle: article.principle, text: article.text, hard: article.hard, counterexample: proof.answer.counterexample }] : [],
   )
 }
 

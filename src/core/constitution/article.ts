@@ -41,3 +41,15 @@ export type ProtectedFact =
 
 /** An article that the schema does not bind, and the concepts that are missing. */
 export type Inapplicable = { readonly article: Article; readonly missing: readonly string[] }
+
+/** The names of the attributes that an article speaks of in a schema, sorted. */
+export function attributesOf({ environments, protected: facts }: BoundArticle): readonly string[] {
+  const names = new Set(facts.flatMap((fact) => (fact.kind === 'attribute' ? [fact.attribute] : [])))
+  const visit = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return
+    if ('kind' in value && (value.kind === 'get' || value.kind === 'has')) names.add((value as unknown as { attribute: string }).attribute)
+    Object.values(value).forEach(visit)
+  }
+  for (const { matches, unless } of environments) [matches, unless].forEach(visit)
+  return [...names].sort()
+}

@@ -37,7 +37,7 @@ export function renderDocument(generation: Omit<Generation, 'certificate'>): Pol
       title: 'Evidence',
       content: [
         `Verdict: ${verdict.kind}. Readers that read every sentence: ${independentWitnesses}. Diagnosis: ${diagnosis.kind}.`,
-        ...(verdict.kind === 'violates' ? verdict.violations.map(({ article, counterexample }) => `- ${article} is broken by: ${describe(counterexample)}`) : []),
+        ...(verdict.kind === 'violates' ? verdict.violations.map(({ article, counterexample, mentions }) => `- ${article} is broken by: ${describe(counterexample, mentions)}`) : []),
         ...(verdict.kind === 'undetermined' ? verdict.doubts.map(({ message, remedy }) => `- ${capital(message)}. To settle it: ${remedy}.`) : []),
       ].join('\n'),
       constitutionalBasis: [],

@@ -84,7 +84,7 @@ function judged(examination: Examination, use: Use, shown: { constitutional_hash
       ...(proof.answer.kind === 'unknown' ? { reason: proof.answer.reason } : {}),
       ...(proof.answer.kind === 'refuted' ? { counterexample: proof.answer.counterexample as never } : {}),
     })),
-    violations: violations.map(({ article, counterexample }) => `${article}: ${describe(counterexample)}`),
+    violations: violations.map(({ article, counterexample, mentions }) => `${article}: ${describe(counterexample, mentions)}`),
     recommendations: violations.map(({ article, text }) => `${article} does not hold: ${text}`),
     ...shown,
   }

@@ -100,7 +100,7 @@ export function notCertified(generation: Generation, shown: Shown, ledger: Ledge
     ...evidence(generation, shown, ledger),
     compliance_score: score,
     required_threshold: unit.request.complianceThreshold,
-    violations: violations.map((violation) => ({ ...violation, summary: describe(violation.counterexample) })),
+    violations: violations.map(({ mentions, ...violation }) => ({ ...violation, summary: describe(violation.counterexample, mentions) })),
     doubts,
     recommendations: recommendations(generation),
   }
@@ -111,7 +111,7 @@ export function refusalSentence({ verdict }: Generation): string {
   if (verdict.kind === 'violates') {
     const [first, ...others] = verdict.violations
     if (first === undefined) return 'the policy reaches too low a score'
-    return `${first.article} is violated by: ${describe(first.counterexample)}${others.length === 0 ? '' : ` (and ${others.map(({ article }) => article).join(', ')})`}`
+    return `${first.article} is violated by: ${describe(first.counterexample, first.mentions)}${others.length === 0 ? '' : ` (and ${others.map(({ article }) => article).join(', ')})`}`
   }
   if (verdict.kind === 'undetermined') return verdict.doubts.map(({ message, remedy }) => `${message}; to settle it, ${remedy}`).join('. ')
   return 'the policy is compliant'
