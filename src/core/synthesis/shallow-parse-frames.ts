@@ -213,12 +213,17 @@ function gerund(tokens: readonly Token[], at: number, it: readonly Noun[], scope
 
 /** "Exports require consent." "Deleting tables requires human approval." */
 function requires(tokens: readonly Token[], at: number, it: readonly Noun[], scope: Scope): Clause {
-  const deeds = nominal(tokens.slice(0, at), scope)
-  const { body, when, unless, only } = adjuncts(tokens.slice(at + 1), scope)
+  const { body: all, when, unless, only } = adjuncts(tokens.slice(at + 1), scope)
   if (only) throw new Unread('`only` is not understood in a requirement')
+  const to = all.findIndex(({ code, text }, index) => code === 'p' && text.toLowerCase() === 'to' && verbLength(all, index + 1, scope) > 0)
+  // "Officers need a second review to approve applications": of some, for a deed.
+  const subject = to < 0 ? ANYONE : subjectOf(tokens.slice(0, at), scope)
+  if (subject.isNone || subject.isOnly) throw new Unread('say who must, without `no` or `only`')
+  const deeds = to < 0 ? nominal(tokens.slice(0, at), scope) : predicate(all.slice(to + 1), it, scope).deeds
+  const body = to < 0 ? all : all.slice(0, to)
   const requirement = conditionOf(body, null, scope)
   const duty = /^[wd]+$/.test(codes(body)) ? body.filter(({ code }) => code === 'w').map(({ text }) => text) : null
-  return { statements: [statement({ force: 'require', deeds, requirement, when, unless, duty })], subject: ANYONE, deeds, mentioned: [...it, ...mentionedIn(deeds)] }
+  return { statements: [statement({ force: 'require', subject: subject.nouns, exceptSubject: subject.except, deeds, requirement, when, unless, duty })], subject, deeds, mentioned: [...it, ...mentionedIn(deeds)] }
 }
 
 /** "Exports are logged." */
@@ -287,8 +292,8 @@ function verbToken(text: string): Token {
   return { code: 'w', text, value: 'verb', tags: new Set(['Verb']) }
 }
 
-type Adjuncts = { readonly body: readonly Token[]; readonly when: Condition | null; readonly unless: Condition | null; readonly only: boolean; readonly except: readonly Noun[] }
-const EMPTY: Adjuncts = { body: [], when: null, unless: null, only: false, except: [] }
+type Adjuncts = { readonly body: readonly Token[]; readonly when: Condition | null; readonly unless: Condition | null; readonly only: boolean; readonly except: readonly Noun[]; readonly hasWithout: boolean }
+const EMPTY: Adjuncts = { body: [], when: null, unless: null, only: false, except: [], hasWithout: false }
 
 /** Takes conditions and exceptions off the end of a clause. */
 function adjuncts(tokens: readonly Token[], scope: Scope): Adjuncts {
@@ -320,7 +325,7 @@ function adjuncts(tokens: readonly Token[], scope: Scope): Adjuncts {
       if (marker.value === 'only' || marker.code === 'o') only = true
     }
   }
-  return { body, when, unless, only, except }
+  return { body, when, unless, only, except, hasWithout: marks.some((index) => /^without$/i.test((tokens[index] as Token).text)) }
 }
 
 function one(before: Condition | null, next: Condition): Condition {
@@ -429,7 +434,8 @@ function negated(marker: Token): string {
 
 /** Those who do it. "their owner" is the owner of the thing that it is done to. */
 function agentOf(tokens: readonly Token[], object: Subject, scope: Scope): Subject {
-  const agent = subjectOf(tokens.filter(({ code, text }, index) => !(code === 'p' && text.toLowerCase() === 'by' && tokens[index - 1]?.code === 'c')), scope)
+  const theirs = tokens.map((token) => (token.code === 'y' && token.value === 'it' ? { ...token, value: 'they' } : token))
+  const agent = subjectOf(theirs.filter(({ code, text }, index) => !(code === 'p' && text.toLowerCase() === 'by' && tokens[index - 1]?.code === 'c')), scope)
   const owned = (one: Noun): Noun => {
     if (!one.modifiers.some(({ kind }) => kind === 'own')) return one
     const [thing] = object.nouns
@@ -449,6 +455,8 @@ function permission(marker: Token, subject: Subject, deeds: readonly Deed[], res
   const isPermit = force === 'permit' || force === 'only'
   const isNarrow = force === 'only' || rest.only
   if (!isPermit && (isNarrow || subject.isOnly)) throw new Unread('`only` with a prohibition: say who may')
+  // "may export without consent": it is not needed, or must be absent?
+  if (isPermit && rest.hasWithout) throw new Unread('a permission `without` something: say that it is not needed by leaving it out, or `unless` it is there')
   if (subject.isOnly && isNarrow) throw new Unread('`only` twice: write a sentence for each')
   if (subject.isOnly && subject.except.length > 0) throw new Unread('`only` with an exception: write a sentence for each')
   const made = statement({

@@ -18,7 +18,7 @@ const NOT: Token = { code: '~', text: 'not', value: '', tags: new Set() }
 type Chunk<T> = { readonly value: T; readonly next: number }
 
 /** Prepositions whose phrase belongs to the noun before it. */
-const BELONGING = new Set(['of', 'in', 'within', 'from', 'at', 'inside', 'for'])
+const BELONGING = new Set(['of', 'in', 'within', 'from', 'at', 'inside', 'for', 'against'])
 
 /**
  * The noun phrase that begins at `from`: determiners, possessives, words, an id in quotes, and whatever hangs on it.
@@ -77,7 +77,10 @@ export function nounAt(tokens: readonly Token[], from: number, scope: Scope, isN
 /** "tickets assigned to them": a participle behind its noun, before a preposition. */
 function opensParticiple(tokens: readonly Token[], at: number): boolean {
   const token = tokens[at] as Token
-  return tokens[at + 1]?.code === 'p' && ['to', 'by'].includes((tokens[at + 1] as Token).text.toLowerCase()) && isParticiple(token)
+  const preposition = tokens[at + 1]
+  if (preposition?.code !== 'p' || !isParticiple(token)) return false
+  const word = preposition.text.toLowerCase()
+  return word === 'to' || word === 'by' || (word === 'with' && tokens[at + 2]?.code === 'u')
 }
 
 export function isParticiple(token: Token): boolean {
@@ -119,6 +122,10 @@ function modifierAt(tokens: readonly Token[], at: number, scope: Scope): (() => 
   if (/^pw(?![w'q])/.test(rest) && ['on', 'in', 'under', 'off'].includes(word) && isState(to(at + 2), scope)) {
     return () => ({ value: such({ kind: 'is', of: { kind: 'this' }, words: to(at + 2).map(({ text }) => text) }), next: at + 2 })
   }
+  if (/^pd?w+k?#/.test(rest) && BELONGING.has(word)) {
+    const end = endOf(tokens, at + 1)
+    return () => ({ value: such(withCondition(to(end).slice(1), THIS, scope)), next: end })
+  }
   const named = /^pd?(w+)/.exec(rest)
   if (named !== null && ['on', 'under'].includes(word)) {
     const end = at + named[0].length
@@ -135,7 +142,7 @@ function modifierAt(tokens: readonly Token[], at: number, scope: Scope): (() => 
     const end = endOf(tokens, at + 1)
     return () => ({ value: such(conditionOf(relative(to(end)), { kind: 'this' }, scope)), next: end })
   }
-  if (/^ub~?d?w+p(?:$|[,scM])/.test(rest) || /^[u]w/.test(rest) || (opensParticiple(tokens, at) && token.code === 'w')) {
+  if (/^ub~?d?w+p(?:$|[,scM])/.test(rest) || /^[u](?:t~)?w/.test(rest) || (opensParticiple(tokens, at) && token.code === 'w')) {
     const end = endOf(tokens, at + 1)
     const body = token.code === 'u' ? to(end) : [THIS, BE, ...to(end)]
     return () => ({ value: such(conditionOf(body, { kind: 'this' }, scope)), next: end })
@@ -479,7 +486,7 @@ function being(subject: readonly Token[], rest: readonly Token[], self: Ref | nu
     ended(rest, what.next)
     return { kind: 'isa', of: refOf(subject, self, scope), noun: what.value }
   }
-  const by = rest.findIndex((token) => token.code === 'p' && ['to', 'by'].includes(token.text.toLowerCase()))
+  const by = rest.findIndex((token) => token.code === 'p' && ['to', 'by', 'with'].includes(token.text.toLowerCase()))
   if (by > 0 && /^w+p(?:u|T|[dyew1r])/.test(text) && !isBooleanWith(rest, scope)) {
     const preposition = (rest[by] as Token).text.toLowerCase()
     const other = refAt(rest, by + 1, self, scope)
@@ -535,7 +542,7 @@ function having(subject: readonly Token[], rest: readonly Token[], self: Ref | n
       operator: (rest[0]?.code === 'k' ? rest[0].value : '==') as Operator, values: [{ kind: 'number', digits: digits.value, unit: null }],
     }
   }
-  const quantity = /^d?(w+)(?:p(?=[kK#q])|(?=[kKq]))/.exec(text)
+  const quantity = /^d?(w+)(?:p(?=[kK#q])|(?=[kKq#]))/.exec(text)
   if (quantity !== null && of !== null) {
     const words = wordsOf(rest.slice(0, quantity[0].length).filter(({ code }) => code === 'w'))
     return compared({ kind: 'attribute', words, of }, rest.slice(quantity[0].length), scope)

@@ -171,7 +171,7 @@ const PHRASES: readonly (readonly [Code, string, string])[] = [
   ['u', 'he', 'he|she|him|he or she|she or he|him or her'],
   ['y', 'he', 'his or her|her or his'],
   ['u', 'self', 'themselves|itself|himself|herself|themself'],
-  ['p', '', 'of|in|on|at|from|to|for|by|with|within|via|through|into|onto|outside|inside|off|up|out|on behalf of|as'],
+  ['p', '', 'of|in|on|at|from|to|for|by|with|within|via|through|into|onto|outside|inside|off|up|out|on behalf of|as|against'],
   ['r', '', 'who|whom|which|that|to whom|to which|of which|of whom'],
   ['r', 'whose', 'whose'],
   ['i', '', 'there'],
