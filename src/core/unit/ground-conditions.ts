@@ -169,7 +169,7 @@ function compareTest(left: Operand, operator: Operator, values: readonly Operand
   const tests = values.map((value) => {
     const candidates = operandThings(left, value, scope)
     const found = candidates.map((thing) => ({ thing, test: valueTest(thing, base, value, scope) })).filter((one): one is { thing: Thing; test: Expression } => one.test !== null)
-    if (found.length > 1) throw new Unclear(`\`${left.words.join(' ')}\` can be ${choices(found.map((one) => one.thing))}: say which`)
+    if (found.length > 1) throw new Unclear(`\`${left.words.join(' ') || 'how much'}\` can be ${choices(found.map((one) => one.thing))}: say which`)
     return found[0]?.test ?? null
   })
   if (tests.length === 0 || tests.some((test) => test === null)) return null
@@ -193,16 +193,19 @@ function operandThings(operand: Operand & { kind: 'attribute' }, value: Operand,
   return whole
 }
 
-const QUANTITY = new Set('amount value total price sum cost gross balance'.split(' '))
+const QUANTITY = new Set('amount value total price sum cost gross'.split(' '))
 
 function quantities(owners: readonly Thing[], value: Operand, scope: Scope): readonly Thing[] {
   const own = owners.filter((thing) => thing.type.kind === 'long')
   if (own.length > 0) return own
-  const longs = owners.flatMap((owner) => reach(owner, scope.world).filter(({ thing, depth }) => depth === 1 && thing.type.kind === 'long').map(({ thing }) => thing))
-  const isAmount = longs.filter((thing) => thing.names.some((name) => name.some((word) => QUANTITY.has(word))))
   const unit = value.kind === 'number' ? value.unit : null
-  if (unit !== null && CURRENCY.test(unit) === false) return longs.filter((thing) => namesUnit(thing, unit))
-  return isAmount
+  // The nearest that has one: a transfer's amount is what the call says, not the balance of the account.
+  const found = owners.map((owner) => {
+    const longs = reach(owner, scope.world).filter(({ thing, depth }) => depth === 1 && thing.type.kind === 'long').map(({ thing }) => thing)
+    if (unit !== null && !CURRENCY.test(unit)) return longs.filter((thing) => namesUnit(thing, unit))
+    return longs.filter((thing) => thing.names.some((name) => name.some((word) => QUANTITY.has(word))))
+  })
+  return found.find((things) => things.length > 0) ?? []
 }
 
 const CURRENCY = /^(?:[$€£¥]|[A-Z]{3}|euros?|dollars?|pounds?|francs?|yen|cents?|bucks)$/i
@@ -226,7 +229,7 @@ function valueTest(left: Thing, operator: Operator, value: Operand, scope: Scope
       const owners = value.of === null ? [world.context, world.resource, world.principal] : refThings(value.of, scope)
       const things = owners === null ? [] : value.words.length === 0 ? owners : named(value.words, owners, world, (type) => type.kind !== 'record')
       const fitting = things.filter((thing) => JSON.stringify(thing.at) !== JSON.stringify(left.at) && (operator === '==' ? meets(left, thing) !== null : left.type.kind === 'long' && sameType(left.type, thing.type)))
-      if (fitting.length > 1) throw new Unclear(`\`${value.words.join(' ')}\` can be ${choices(fitting)}: say which`)
+      if (fitting.length > 1) throw new Unclear(`\`${value.words.join(' ') || 'how much'}\` can be ${choices(fitting)}: say which`)
       const right = fitting[0]
       if (right === undefined) return null
       return operator === '==' ? meets(left, right) : guarded([left, right], binary(operator, left.at, right.at))

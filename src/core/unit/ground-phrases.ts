@@ -2,7 +2,7 @@ import type { Expression } from '#core/policy/expression.ts'
 import { FALSE, TRUE } from '#core/policy/expression.ts'
 import { conditionTest } from './ground-conditions.ts'
 import {
-  booleans, canBeIn, conjunction, elementType, enumerated, guarded, isFalse, linked, meets, named, nearest, negation, reach, saysBoolean,
+  attributesOf, booleans, canBeIn, conjunction, elementType, enumerated, guarded, isFalse, linked, meets, named, nearest, negation, reach, saysBoolean,
   type Thing, type World,
 } from './ground-things.ts'
 import { says, type Phrase } from './lexicon.ts'
@@ -254,14 +254,16 @@ export function ofTest(preposition: string, noun: Noun, thing: Thing, scope: Sco
     const value = enumeratedGroup(noun, thing, scope)
     if (value !== null) return done(value)
     const flag = booleans([preposition, ...words], [thing], world, false)
-    if (flag.things.length === 1) {
+    if (flag.things.length === 1 && attributesOf(thing, world).some(({ at }) => JSON.stringify(at) === JSON.stringify(flag.things[0]?.at))) {
       const at = flag.things[0] as Thing
       return done(flag.isNegated ? negation(guarded([at], at.at)) : guarded([at], at.at))
     }
   }
   const another = noun.other ? share(words, world.principal, thing === world.principal ? world.resource : thing, scope) : null
   for (let start = 0; start < words.length; start++) {
-    const link = only(linked(words.slice(start), [thing], world), words)
+    const links = linked(words.slice(start), [thing], world)
+    // "transfers to accounts …", where the attribute is called `to`.
+    const link = links.find((one) => one.names.some((name) => name.length === 1 && name[0] === preposition)) ?? only(links, words)
     if (link === null || elementType(link.type) === null || link.type.kind === 'set') continue
     const isBare = noun.modifiers.length === 0 && start === 0
     if (thing === world.principal && isBare && !noun.other) break

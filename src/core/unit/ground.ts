@@ -63,16 +63,18 @@ function attempt(statement: Statement, schema: Schema): Meaning[] | string {
 
 function piecesOf(statement: Statement, scope: Scope): Piece[] {
   const { environment } = scope.world
-  const subject = subjectTest(statement, scope)
   const isOnly = statement.only
-  if (isFalse(subject) && isOnly !== 'subject') {
-    for (const deed of statement.deeds) deedWants(deed, scope)
-    return []
-  }
+  for (const deed of statement.deeds) deedWants(deed, scope)
+  const isElse = isOnly === 'condition' && !isNarrowed(statement)
+  const deeds = statement.deeds.map((deed) => ({ deed, rests: restsOf(deed, scope) })).filter(({ rests }) => rests.length > 0)
+  // Who acts is asked only where the action is one that is meant: elsewhere its words may be unclear, and that is nobody's concern.
+  if (deeds.length === 0 && !isElse) return []
+  const subject = subjectTest(statement, scope)
+  if (isFalse(subject) && isOnly !== 'subject') return []
   const pieces: Piece[] = []
   let isDeed = false
-  for (const deed of statement.deeds) {
-    const object = deedTest(deed, scope)
+  for (const { deed, rests } of deeds) {
+    const object = deedTest(deed, rests, scope)
     if (object === null) continue
     isDeed = true
     const extra = [...(statement.when === null ? [] : [conditionTest(statement.when, scope)])]
@@ -101,7 +103,7 @@ function piecesOf(statement: Statement, scope: Scope): Piece[] {
     }
   }
   // "Nurses may only read charts", with nothing that narrows it: nothing else of theirs is allowed.
-  if (isOnly === 'condition' && !isDeed && !isNarrowed(statement)) pieces.push({ environment, slot: 'else', modality: 'forbid', when: subject, unless: FALSE, obligation: null })
+  if (isElse && !isDeed) pieces.push({ environment, slot: 'else', modality: 'forbid', when: subject, unless: FALSE, obligation: null })
   return pieces
 }
 
@@ -141,15 +143,17 @@ function deedWants(deed: Deed, scope: Scope): void {
   for (const noun of deed.object) want(noun, `nobody can \`${said}\` \`${sayNoun(noun)}\` in the schema`, scope, 0)
 }
 
-/** Whether an environment's request is this deed, with the test that narrows it; null when it is another one. */
-function deedTest(deed: Deed, scope: Scope): Expression | null {
+/** How an environment's action is the deed's: what its name says beside the verb, once for each name; none when it is another action. */
+function restsOf(deed: Deed, scope: Scope): readonly Phrase[] {
   const { lexicon, action, environment } = scope.world
-  deedWants(deed, scope)
-  const names = deed.verb === null ? null : lexicon.actions(deed.verb)
-  const isAny = names === null || (names.length === 0 && deed.verb?.length === 1 && ANY_ACTION.some((word) => isForm(word, (deed.verb as Phrase)[0] as string)))
-  const rests = isAny ? [[]] : (names ?? []).filter((name) => name.action === environment.action || action.ancestors.includes(name.action)).map((name) => name.rest)
-  if (rests.length === 0) return null
+  if (deed.verb === null) return [[]]
+  const names = lexicon.actions(deed.verb)
+  if (names.length === 0) return deed.verb.length === 1 && ANY_ACTION.some((word) => isForm(word, (deed.verb as Phrase)[0] as string)) ? [[]] : []
+  return names.filter((name) => name.action === environment.action || action.ancestors.includes(name.action)).map((name) => name.rest)
+}
 
+/** The test that narrows the deed's object in an environment of its action; null when the object is another one. */
+function deedTest(deed: Deed, rests: readonly Phrase[], scope: Scope): Expression | null {
   const candidates = rests.map((rest) => objectTest(deed, rest, scope)).filter((test) => test !== null)
   if (candidates.length === 0) return null
   // Several ways to name the same action; the one that asks the least of the object has found it named whole.
