@@ -1,0 +1,96 @@
+import { canonical } from '#core/canonical.ts'
+import type { PolicySet } from '#core/policy/policy.ts'
+import type { Schema } from '#core/policy/schema.ts'
+import { ask, interpreter } from './differential.ts'
+import { alwaysDenies, proveEquivalent, type Engines } from './questions.ts'
+import { randomScene, seeded } from './random-world.ts'
+
+/** What the self-test found: counts of what was done, and every way in which it did not come out as it must. */
+export type SelfTest = {
+  /** Random requests on which the term interpreter was compared with Cedar, how many of them Cedar allowed, and in how many a rule failed. */
+  readonly worlds: number
+  readonly allowed: number
+  readonly erring: number
+  /** Questions whose answer is known: refuted ones, and proved ones. */
+  readonly refuted: number
+  readonly proved: number
+  /** Empty when all is well. */
+  readonly failures: readonly string[]
+}
+
+/** Every kind of construct that the prover decides, in few lines. */
+export const SELF_TEST_SCHEMA = `
+entity Level enum ["low", "high"];
+entity Company;
+entity Team in [Company];
+entity Person in [Team] { age: Long, level: Level, friends: Set<Person>, tags: Set<String>, boss?: Person, home: { city: String, floor?: Long } };
+entity Thing in [Team] { owner: Person, price: Long, label?: String, levels: Set<Level> };
+action manage;
+action read, write in [manage] appliesTo { principal: Person, resource: Thing, context: { urgent: Bool, count?: Long } };
+`
+
+const POLICY = `
+@id("own") permit (principal, action in Action::"manage", resource) when { resource.owner == principal };
+@id("team") permit (principal in Team::"a", action == Action::"read", resource) when { resource in [Team::"a", Team::"b"] || resource in Company::"b" };
+@id("friend") permit (principal, action, resource) when { principal.friends.contains(resource.owner) && !principal.friends.isEmpty() };
+@id("boss") permit (principal, action, resource) when { principal has boss && principal.boss.level == Level::"high" && resource.levels.containsAll([Level::"high"]) };
+@id("sum") permit (principal, action, resource) when { principal.age + resource.price > 3 && resource.price * 2 < 100 };
+@id("city") permit (principal, action, resource) when { if principal.home has floor then principal.home.floor < 2 else principal.home.city == "x" };
+@id("label") permit (principal, action, resource) unless { resource has label && resource.label != "x" };
+@id("tags") forbid (principal, action, resource) when { principal.tags.containsAny(["x", "yes"]) && principal.friends == resource.owner.friends };
+@id("count") forbid (principal, action == Action::"write", resource) when { context has count && -context.count > 0 };
+@id("urgent") forbid (principal, action, resource) when { context.urgent && resource.price - principal.age < 0 };
+@id("inner") forbid (principal is Person in Company::"a", action, resource) when { principal in resource.owner.friends };
+`
+
+/** The first is permitted to someone, the second to no one; the second and the third decide alike. */
+const OPEN = 'permit (principal, action, resource) when { principal.age > 3 && resource.owner != principal };'
+const CLOSED = 'permit (principal, action, resource) when { principal.age > 3 && principal.age < 4 };'
+const EMPTY = 'forbid (principal, action, resource);'
+
+/**
+ * Whether the prover still does what its tests say, here and now: terms against Cedar on random worlds, and the solver on questions
+ * whose answers are known, both ways. Deterministic.
+ */
+export async function selfTest(use: {
+  readonly parseSchema: (text: string) => Schema
+  readonly parsePolicies: (text: string, schema: Schema) => PolicySet
+  readonly engines: Engines
+  readonly worlds?: number
+}): Promise<SelfTest> {
+  const failures: string[] = []
+  const schema = use.parseSchema(SELF_TEST_SCHEMA)
+  const parse = (text: string) => use.parsePolicies(text, schema)
+  const [policy, open, closed, empty] = [parse(POLICY), parse(OPEN), parse(CLOSED), parse(EMPTY)]
+  // The solver starts in its own thread while the worlds are compared.
+  const known = Promise.all([
+    alwaysDenies(open, schema, use.engines),
+    alwaysDenies(closed, schema, use.engines),
+    proveEquivalent(closed, empty, schema, use.engines),
+    proveEquivalent(open, empty, schema, use.engines),
+  ])
+  known.catch(() => undefined) // Awaited below; until then its failure must not end the process.
+
+  const random = seeded(8)
+  const counts = { worlds: 0, allowed: 0, erring: 0 }
+  const each = Math.ceil((use.worlds ?? 200) / schema.environments.length)
+  for (const environment of schema.environments) {
+    const interpret = interpreter(schema, environment, policy)
+    for (let i = 0; i < each; i++) {
+      const scene = randomScene(schema, environment, random)
+      const [ours, theirs] = [interpret(scene), ask(schema, environment, policy, scene, use.engines.replay)]
+      counts.worlds++
+      if (theirs.decision === 'allow') counts.allowed++
+      if (theirs.erring.length > 0) counts.erring++
+      if (canonical(ours) !== canonical(theirs)) failures.push(`terms say ${canonical(ours)} and Cedar says ${canonical(theirs)} about ${canonical(scene)}`)
+    }
+  }
+
+  const wanted = ['refuted', 'proved', 'proved', 'refuted']
+  const answers = (await known).map(({ question, answer }, i) => {
+    if (answer.kind !== wanted[i]) failures.push(`${question} must be ${wanted[i]} and is ${answer.kind}${answer.kind === 'unknown' ? `: ${answer.reason}` : ''}`)
+    return answer.kind
+  })
+  const count = (kind: string) => answers.filter((answer) => answer === kind).length
+  return { ...counts, refuted: count('refuted'), proved: count('proved'), failures }
+}
