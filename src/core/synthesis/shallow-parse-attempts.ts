@@ -14,7 +14,9 @@ export function attemptsAt(clauses: readonly string[], lexicon: Lexicon): readon
   const attempts: Attempt[] = []
   let path: number[] | null = []
   while (path !== null) {
-    if (attempts.length === ATTEMPTS_MAX) return [{ kind: 'unread', because: 'the sentence can be understood in too many ways: make it shorter' }]
+    if (attempts.length === ATTEMPTS_MAX) {
+      return [{ kind: 'unread', because: 'the sentence can be understood in too many ways: make it shorter' }]
+    }
     const choices: { readonly taken: number; readonly count: number }[] = []
     const preset: readonly number[] = path
     const choose = (count: number): number => {

@@ -36,7 +36,18 @@ export function codes(tokens: readonly Token[]): string {
   return tokens.map((token) => token.code).join('')
 }
 
+export function say(tokens: readonly Token[]): string {
+  return tokens.map(({ text }) => text).join(' ').trim()
+}
+
+/** Every word has had its place. */
+export function ended(tokens: readonly Token[], at: number): void {
+  if (at < tokens.length) throw new Unread(`\`${say(tokens.slice(at))}\` is not understood here`)
+}
+
+/** The noun that a clause hangs on, in the clause. */
 export const THIS: Token = { code: 'T', text: '', value: '', tags: new Set() }
+export const NOT: Token = { code: '~', text: 'not', value: '', tags: new Set() }
 
 /** The tokens of a clause. @throws {Unread} for characters, words and numbers that no reading may pass over. */
 export function tokenize(clause: string): Token[] {
@@ -50,7 +61,9 @@ type Piece = { readonly kind: 'word' | 'number' | 'quoted' | 'mark'; readonly te
 const PIECE = /\s+|["“„]([^"“”„]*)["”“]|(?<![\p{L}\p{N}])['‘]([^'‘’]*)['’](?![\p{L}])|([$€£¥])?(\d+(?:[.,:/-]\d+)*)(?:\s?([€£¥%]))?(?![\p{L}])|(\p{L}[\p{L}\p{M}\p{N}_]*(?:-\p{L}[\p{L}\p{M}\p{N}_]*)*)|(n?['’](?:s|t)?)|(.)/guy
 
 function split(clause: string): Piece[] {
-  if (/[\p{Cf}\p{Cc}\p{Co}\p{Cn}]/u.test(clause.replace(/[\n\t\r]/g, ' '))) throw new Unread('the sentence has an invisible character: write it without')
+  if (/[\p{Cf}\p{Cc}\p{Co}\p{Cn}]/u.test(clause.replace(/[\n\t\r]/g, ' '))) {
+    throw new Unread('the sentence has an invisible character: write it without')
+  }
   if (clause.normalize('NFKC').replace(/…|\.\.\./g, '') !== clause.normalize('NFC').replace(/…|\.\.\./g, '')) {
     throw new Unread('the sentence has letters of an unusual form: write it with plain ones')
   }

@@ -28,7 +28,9 @@ function readSentence(sentence: Sentence, schema: Schema): Reading {
     const id = (index: number) => (norms.length === 1 ? `N${number}` : `N${number}.${index + 1}`)
     return { kind: 'norms', sentence: number, norms: norms.map((norm, index) => ({ id: id(index), sentence: number, source: sentence.text, ...norm })) }
   }
-  if (norms !== undefined) return { kind: 'unread', sentence: number, because: `ambiguous: the words can be joined in ${meanings.size} ways that mean different things; write a sentence for each` }
+  if (norms !== undefined) {
+    return { kind: 'unread', sentence: number, because: `ambiguous: the words can be joined in ${meanings.size} ways that mean different things; write a sentence for each` }
+  }
   if (!sentence.mayRule) return { kind: 'silent', sentence: number }
   const failed = grounded.filter((one) => one.kind === 'unread')
   // A structure whose words the schema does not know says more than one that breaks off.
