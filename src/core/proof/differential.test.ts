@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { authorize, parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
+import { createProver } from '#adapters/solver/prover.ts'
+import { Failure } from '#core/failure.ts'
+import type { PolicySet, Rule } from '#core/policy/policy.ts'
+import { renderRules } from '#core/policy/render.ts'
+import type { Environment, Schema } from '#core/policy/schema.ts'
+import { randomRules, randomSchemaText, reworded } from '#test/random-policy.ts'
+import { ask, interpreter, type Said } from './differential.ts'
+import { proveEquivalent } from './questions.ts'
+import { pick, randomScene, seeded, type Random } from './random-world.ts'
+
+const SLOW = process.env['ACGS_SLOW'] === '1'
+const replay: typeof authorize = (question) => authorize(question)
+
+/** A random schema with one of its environments. */
+function randomPlace(random: Random): { schema: Schema; environment: Environment } {
+  const schema = parseSchema(randomSchemaText(random))
+  return { schema, environment: pick(random, schema.environments) }
+}
+
+/** What Cedar's parser reads from the text of random rules; null when strict validation refuses them. */
+function validated(rules: readonly Rule[], schema: Schema): PolicySet | null {
+  try {
+    return parsePolicies(renderRules(rules), schema)
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'POLICY_INVALID') return null
+    throw error
+  }
+}
+
+function compare(seed: number, sets: number, worlds: number, carelessness: number) {
+  const random = seeded(seed)
+  const counts = { sets: 0, refusedByCedar: 0, evaluations: 0, allowed: 0, forbidden: 0, erring: 0 }
+  while (counts.sets < sets) {
+    const { schema, environment } = randomPlace(random)
+    const rules = randomRules(schema, environment, random, { count: 1 + Math.floor(random() * 4), carelessness })
+    const policy = carelessness === 0 ? validated(rules, schema) : { text: renderRules(rules), rules }
+    if (policy === null) {
+      counts.refusedByCedar++
+      continue
+    }
+    const interpret = interpreter(schema, environment, policy)
+    counts.sets++
+    for (let i = 0; i < worlds; i++) {
+      const scene = randomScene(schema, environment, random)
+      const ours: Said = interpret(scene)
+      const theirs: Said = ask(schema, environment, policy, scene, replay)
+      assert.deepEqual(ours, theirs, `terms and Cedar differ\n${schema.text}\n${policy.text}\n${JSON.stringify({ environment, scene }, null, 1)}`)
+      counts.evaluations++
+      if (theirs.decision === 'allow') counts.allowed++
+      else if (theirs.determining.length > 0) counts.forbidden++
+      if (theirs.erring.length > 0) counts.erring++
+    }
+  }
+  console.log(JSON.stringify(counts))
+  return counts
+}
+
+test('terms decide as Cedar does, with the same determining and erring rules: validated policies over random schemas', () => {
+  const { evaluations, allowed, forbidden, erring } = compare(1, SLOW ? 2_000 : 120, 10, 0)
+  assert.ok(allowed > evaluations / 10 && forbidden > evaluations / 50 && erring > evaluations / 100, 'the worlds are too much alike to show anything')
+})
+
+test('terms decide as Cedar does where optional attributes are read without asking', () => {
+  const { evaluations, erring } = compare(2, SLOW ? 2_000 : 80, 10, 0.3)
+  assert.ok(erring > evaluations / 20, 'too few rules fail to show anything')
+})
+
+test('every difference that the solver finds between random policies is one for Cedar, and where it finds none, random requests find none', async () => {
+  const disagreements: unknown[] = []
+  await using prover = createProver({ rlimit: 20_000_000, timeoutMs: 5_000, disagreed: (report) => disagreements.push(report) })
+  const random = seeded(3)
+  const counts = { pairs: 0, refuted: 0, proved: 0, unknown: 0, environments: 0, attacked: 0 }
+  while (counts.pairs < (SLOW ? 2_000 : 80)) {
+    const { schema, environment } = randomPlace(random)
+    const left = validated(randomRules(schema, environment, random, { count: 2 }), schema)
+    if (left === null) continue
+    // Half of the pairs mean the same, in other words; a quarter lacks a rule; a quarter is unrelated.
+    const roll = random()
+    const others = roll < 0.5 ? reworded(left.rules, random) : roll < 0.75 ? left.rules.slice(1) : randomRules(schema, environment, random, { count: 2 })
+    const right = validated(others, schema)
+    if (right === null) continue
+    counts.pairs++
+    const { answer, environments } = await proveEquivalent(left, right, schema, prover.engines)
+    counts[answer.kind]++
+    counts.environments += environments.length
+    if (answer.kind === 'unknown') assert.match(answer.reason, /^(timeout|unsupported|solver gave up)/)
+    if (roll < 0.5) assert.notEqual(answer.kind, 'refuted', `${schema.text}\n${left.text}\n----\n${right.text}\n${JSON.stringify(answer)}`)
+    if (answer.kind !== 'proved') continue
+    for (let i = 0; i < 12; i++) {
+      const scene = randomScene(schema, environment, random)
+      const isAllowed = (policy: PolicySet): boolean => {
+        const said = ask(schema, environment, policy, scene, replay)
+        return said.decision === 'allow' && said.erring.length === 0
+      }
+      assert.equal(isAllowed(left), isAllowed(right), `proved to be equivalent, and decided differently\n${schema.text}\n${left.text}\n----\n${right.text}\n${JSON.stringify(scene)}`)
+      counts.attacked++
+    }
+  }
+  console.log(JSON.stringify(counts))
+  assert.deepEqual(disagreements, [])
+  assert.ok(counts.refuted > counts.pairs / 6 && counts.proved > counts.pairs / 3, 'too one-sided to show anything')
+  assert.ok(counts.unknown < counts.pairs / 20)
+})
