@@ -1,4 +1,4 @@
-import type { BinaryKind, Expression, Uid } from '#core/policy/expression.ts'
+import { not, type BinaryKind, type Expression, type Uid } from '#core/policy/expression.ts'
 import { Failure } from '#core/failure.ts'
 import type { ActionScope, Rule, Scope } from '#core/policy/policy.ts'
 
@@ -24,7 +24,11 @@ export function readRule(json: unknown, fallback: string): Rule {
     annotations?: { readonly [name: string]: string | null }
   }
   const annotations = Object.fromEntries(Object.entries(rule.annotations ?? {}).map(([name, value]) => [name, value ?? '']))
-  const bodies = (kind: 'when' | 'unless') => rule.conditions.filter((condition) => condition.kind === kind).map(({ body }) => readExpression(body))
+  // Cedar evaluates conditions in the order of the text, and where one may fail the order matters: an `unless` before a `when` is read as
+  // the `when` that it amounts to, so that "all of `when`, then none of `unless`" is the order of the text.
+  const lastWhen = rule.conditions.findLastIndex(({ kind }) => kind === 'when')
+  const conditions = rule.conditions.map(({ kind, body }, i) => ({ isWhen: i <= lastWhen, body: kind === 'unless' && i < lastWhen ? not(readExpression(body)) : readExpression(body) }))
+  const bodies = (isWhen: boolean) => conditions.filter((condition) => condition.isWhen === isWhen).map(({ body }) => body)
   return {
     id: annotations['id'] ?? fallback,
     effect: rule.effect,
@@ -32,8 +36,8 @@ export function readRule(json: unknown, fallback: string): Rule {
     principal: readScope(rule.principal),
     action: readActionScope(rule.action),
     resource: readScope(rule.resource),
-    when: bodies('when'),
-    unless: bodies('unless'),
+    when: bodies(true),
+    unless: bodies(false),
   }
 }
 

@@ -11,7 +11,7 @@ export type Rule = {
   readonly principal: Scope
   readonly action: ActionScope
   readonly resource: Scope
-  /** `when` bodies; all must hold. */
+  /** `when` bodies; all must hold. They are evaluated in order, then those of `unless`: each may fail only where those before it hold. */
   readonly when: readonly Expression[]
   /** `unless` bodies; none may hold. */
   readonly unless: readonly Expression[]
