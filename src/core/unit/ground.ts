@@ -37,6 +37,9 @@ function groundOne(statement: Statement, schema: Schema): Meaning[] | string {
   if (statement.force === 'require' && statement.requirement !== null) {
     const required = attempt({ ...statement, duty: null }, schema)
     if (typeof required !== 'string' || statement.duty === null) return required
+    // Both places hold the same words; where they do not, a word of the one would be lost with it.
+    const said = statement.requirement.kind === 'is' ? statement.requirement.words : []
+    if (bare(said).join(' ') !== bare(statement.duty).join(' ')) return required
   }
   const obligations = statement.force === 'require' || statement.force === 'oblige' ? obligationsOf(statement.duty ?? []) : null
   if (obligations === null && statement.force !== 'permit' && statement.force !== 'forbid') {
@@ -69,13 +72,14 @@ function piecesOf(statement: Statement, scope: Scope): Piece[] {
   const deeds = statement.deeds.map((deed) => ({ deed, rests: restsOf(deed, scope) })).filter(({ rests }) => rests.length > 0)
   // Who acts is asked only where the action is one that is meant: elsewhere its words may be unclear, and that is nobody's concern.
   if (deeds.length === 0 && !isElse) return []
-  const subject = subjectTest(statement, scope)
-  if (isFalse(subject) && isOnly !== 'subject') return []
+  const who = held(() => subjectTest(statement, scope))
+  if (who.kind === 'test' && isFalse(who.test) && isOnly !== 'subject') return []
   const pieces: Piece[] = []
   let isDeed = false
   for (const { deed, rests } of deeds) {
     const object = deedTest(deed, rests, scope)
     if (object === null) continue
+    const subject = release(who)
     isDeed = true
     const extra = [...(statement.when === null ? [] : [conditionTest(statement.when, scope)])]
     const condition = conjunction([object, ...extra])
@@ -103,8 +107,25 @@ function piecesOf(statement: Statement, scope: Scope): Piece[] {
     }
   }
   // "Nurses may only read charts", with nothing that narrows it: nothing else of theirs is allowed.
-  if (isElse && !isDeed) pieces.push({ environment, slot: 'else', modality: 'forbid', when: subject, unless: FALSE, obligation: null })
+  if (isElse && !isDeed) pieces.push({ environment, slot: 'else', modality: 'forbid', when: release(who), unless: FALSE, obligation: null })
   return pieces
+}
+
+type Held = { readonly kind: 'test'; readonly test: Expression } | { readonly kind: 'unclear'; readonly error: Unclear }
+
+/** A test whose being unclear counts only once it is needed. */
+function held(test: () => Expression): Held {
+  try {
+    return { kind: 'test', test: test() }
+  } catch (error) {
+    if (error instanceof Unclear) return { kind: 'unclear', error }
+    throw error
+  }
+}
+
+function release(one: Held): Expression {
+  if (one.kind === 'unclear') throw one.error
+  return one.test
 }
 
 /** Something stands beside "only" that it can be about: a condition, an exception, an adjective or a modifier of the object. */
@@ -275,11 +296,15 @@ const VACUOUS = new Set('anyone anybody everyone everybody anything anywhere rea
  * all of it: "notify the council" is `notify` and `notify council`. Null when the verb is no duty that we know.
  */
 export function obligationsOf(duty: Phrase): readonly string[] | null {
-  const [verb, ...rest] = duty.map((word) => word.toLowerCase()).filter((word) => !['be', 'the', 'a', 'an', 'it', 'this', 'that', 'them'].includes(word))
+  const [verb, ...rest] = bare(duty)
   if (verb === undefined) return null
   const base = [...DUTIES].find(([word]) => isForm(word, verb))
   if (base === undefined || rest.some((word) => !/^[\p{L}\p{N}-]+$/u.test(word))) return null
   return rest.length === 0 ? [base[1]] : [base[1], [base[1], ...rest].join(' ')]
+}
+
+function bare(words: Phrase): readonly string[] {
+  return words.map((word) => word.toLowerCase()).filter((word) => !['be', 'been', 'the', 'a', 'an', 'it', 'this', 'that', 'them'].includes(word))
 }
 
 const DUTIES = new Map(

@@ -43,7 +43,8 @@ const lexicons = new WeakMap<Schema, Lexicon>()
 /** Whether words say a phrase: word by word in any inflection, or written together otherwise ("e-mail", "email"). */
 export function says(words: Phrase, phrase: Phrase, isSame: (a: string, b: string) => boolean = isForm): boolean {
   if (words.length === 0 || phrase.length === 0) return false
-  if (words.length === phrase.length) return words.every((word, index) => isSame(word, phrase[index] as string))
+  if (words.length === phrase.length && words.every((word, index) => isSame(word, phrase[index] as string))) return true
+  if (words.length === phrase.length && !words.some((word) => word.includes('-'))) return false
   if (words.length + phrase.length > 6) return false
   const head = words.slice(0, -1).join('').toLowerCase().replaceAll('-', '')
   const together = phrase.join('')
