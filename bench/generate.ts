@@ -23,10 +23,10 @@ export async function run(): Promise<readonly Result[]> {
 /** Five sentences; the amounts make every text, and every policy, a different one. */
 function text(i: number): string {
   return [
-    `Agents may send payments if the amount is at most ${100 + i}.`,
-    `Agents must not send payments if the amount is above ${5_000 + i} unless a human has approved it.`,
-    'No agent may delete a file unless a human has approved it.',
-    'Agents may read files unless the file is confidential.',
-    'Every payment must be logged.',
+    `Agents may send payments if the amount is at most their spending limit and the amount is at most ${100 + i}.`,
+    `Users may send payments if the amount does not exceed ${5_000 + i}.`,
+    'Agents may delete files only if a human has approved.',
+    `Cleared agents may read files unless the file is confidential and the size of the file is over ${1_000 + i}.`,
+    'Every deletion must be logged.',
   ].join(' ')
 }

@@ -3,6 +3,7 @@ import { bind, type Binding } from '#core/constitution/bind.ts'
 import type { Constitution } from '#core/constitution/constitution.ts'
 import { decide } from '#core/decision/decide.ts'
 import type { Examining } from '#core/generate.ts'
+import type { PolicySet } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Proof } from '#core/proof/proof.ts'
 import { authorize, parsePolicies, parseSchema } from './cedar/cedar.ts'
@@ -21,8 +22,9 @@ export type Examiner = {
   readonly remembers: () => boolean
 }
 
-/** So many schemas and so many answers are remembered; each is some kilobytes. */
+/** So many schemas, policies and answers are remembered; each is some kilobytes. */
 const SCHEMAS_MAX = 64
+const POLICIES_MAX = 64
 const ANSWERS_MAX = 256
 
 /**
@@ -31,6 +33,7 @@ const ANSWERS_MAX = 256
  */
 export function createExaminer(constitution: Constitution, prover: Prover): Examiner {
   const schemas = remember<Schema>(SCHEMAS_MAX)
+  const policies = remember<PolicySet>(POLICIES_MAX)
   const bindings = remember<Binding>(SCHEMAS_MAX)
   const answers = remember<Promise<Proof | readonly Proof[]>>(ANSWERS_MAX)
 
@@ -46,7 +49,7 @@ export function createExaminer(constitution: Constitution, prover: Prover): Exam
   }
   const examining = (schema: Schema): Examining => ({
     bound: bindTo(schema),
-    parse: parsePolicies,
+    parse: (cedar, over) => policies(`${over.digest} ${sha256(cedar)}`, () => parsePolicies(cedar, over)),
     decide: (policies, over, { request, entities }) => decide({ policies, schema: over, request, entities }, authorize),
     proveArticles: (policy, over, articles) => once(['articles', policy.text, over.digest, articles], () => prover.proveArticles(policy, over, articles)),
     sameMeaning: (a, b, over) => once(['same meaning', a.text, b.text, over.digest], () => prover.sameMeaning(a, b, over)),

@@ -57,7 +57,7 @@ function greeting(config: Config, { inForce, database, selfTest, ports }: Runnin
     `  ${store}   cache in memory   models: none configured`,
     `  constitution ${shown.hash}${shown.isInherited ? ' (inherited id)' : ''}   ${constitution.clauses.length} articles   sha256 ${shown.digest}`,
     `  one process, pid ${process.pid}: division by trust is off, one person can play every role`,
-    `  self-test: ${selfTest.decisions} decisions as Cedar, ${selfTest.refutations} known refutation found, ${selfTest.certificates} known certificate verified, in ${selfTest.seconds.toFixed(1)} s`,
+    `  self-test: ${selfTest.decisions} decisions as Cedar, ${selfTest.refuted} known refutations found, ${selfTest.proved} known proofs made, ${selfTest.certificates} known certificate verified, in ${selfTest.seconds.toFixed(1)} s`,
     ...config.notices.map((notice) => `  note: ${notice}`),
     '',
     '  a token:  T=$(./acgs token --role author)',

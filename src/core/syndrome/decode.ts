@@ -43,3 +43,11 @@ export function decode(measurements: readonly Measurement[], candidates: readonl
   }
   return { kind: 'explained', faults }
 }
+
+/** Whether a known syndrome still gets its known diagnosis: what the decoder's health is probed with. */
+export function locatesKnownFault(): boolean {
+  const candidate = (method: Candidate['method']): Candidate => ({ method, readsText: true, lineage: method, cedar: '', readings: [] })
+  const fired = (stabilizer: string, candidates: readonly number[]): Measurement => ({ stabilizer, candidates, outcome: { value: -1, evidence: null } })
+  const diagnosis = decode([fired('same-meaning', [0, 1]), fired('decides', [1])], [candidate('controlled-english'), candidate('shallow-parse')])
+  return diagnosis.kind === 'explained' && diagnosis.faults.length === 1 && diagnosis.faults[0]?.candidate === 1
+}
