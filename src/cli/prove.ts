@@ -1,0 +1,124 @@
+import { Command, Option } from 'commander'
+import { createProver } from '#adapters/solver/prover.ts'
+import { parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
+import { readConfig } from '#config'
+import { describe } from '#core/compliance/explain.ts'
+import { score } from '#core/compliance/judge.ts'
+import { attributesOf } from '#core/constitution/article.ts'
+import { bind } from '#core/constitution/bind.ts'
+import type { Semantics } from '#core/proof/encode.ts'
+import type { Proof } from '#core/proof/proof.ts'
+import { loadConstitution, loadDraft } from '#adapters/constitution.ts'
+import { EXIT, finish, newCommand, progress, readText } from './terminal.ts'
+
+type Options = {
+  schema: string; constitution?: string; config?: string; semantics: Semantics
+  principal?: string; action?: string; resource?: string; json?: boolean; quiet?: boolean
+}
+
+const COMPARE = {
+  equivalent: 'whether two policies decide every request alike, and demand the same obligations for what they permit',
+  implies: 'whether whatever A permits, B permits',
+  disjoint: 'whether no request is permitted by both',
+} as const
+const ABOUT = {
+  'always-denies': 'whether no request is permitted',
+  'always-allows': 'whether every request is permitted',
+  'never-errors': 'whether no rule can fail to evaluate',
+} as const
+
+export function command(): Command {
+  const group = new Command('prove').description('questions about every request that a schema allows: proved, refuted with a request, or unknown').exitOverride()
+  const add = (name: string, description: string, example: string) =>
+    newCommand(name, description, example)
+      .requiredOption('--schema <file>', 'Cedar schema')
+      .addOption(new Option('--semantics <which>', 'decision-point: any evaluation error denies; cedar: an erring rule is skipped').choices(['decision-point', 'cedar']).default('decision-point'))
+      .option('--principal <type>', 'only requests of principals of this type')
+      .option('--action <uid>', 'only requests of this action, e.g. Action::"view"')
+      .option('--resource <type>', 'only requests for resources of this type')
+      .option('--config <file>', 'another configuration file')
+
+  for (const name of Object.keys(COMPARE) as (keyof typeof COMPARE)[]) {
+    group.addCommand(add(name, COMPARE[name], `./acgs prove ${name} old.cedar new.cedar --schema my.cedarschema`)
+      .argument('<a>', 'Cedar policies').argument('<b>', 'Cedar policies')
+      .action((a: string, b: string, options: Options) => settle(options, ({ prover, schema, parse, only }) => prover.compare[name](parse(a), parse(b), schema, only))))
+  }
+  for (const name of Object.keys(ABOUT) as (keyof typeof ABOUT)[]) {
+    group.addCommand(add(name, ABOUT[name], `./acgs prove ${name} policy.cedar --schema my.cedarschema`)
+      .argument('<policies>', 'Cedar policies')
+      .action((policies: string, options: Options) => settle(options, ({ prover, schema, parse, only }) => prover.about[name](parse(policies), schema, only))))
+  }
+  group.addCommand(add('constitution', 'every article of the constitution that the schema binds', './acgs prove constitution policy.cedar --schema my.cedarschema')
+    .argument('<policies>', 'Cedar policies')
+    .option('--constitution <file>', 'another constitution than the one in force')
+    .action(async (policies: string, options: Options) => finish(await constitution(policies, options), options)))
+  return group
+}
+
+function open(options: Options) {
+  const config = readConfig({ file: options.config ?? null, env: process.env })
+  const schema = parseSchema(readText(options.schema))
+  const { principal, action, resource } = options
+  const only = { ...(principal === undefined ? {} : { principal }), ...(action === undefined ? {} : { action }), ...(resource === undefined ? {} : { resource }) }
+  return {
+    config, schema,
+    parse: (file: string) => parsePolicies(readText(file), schema),
+    only: { semantics: options.semantics, only },
+    prover: createProver({ rlimit: config.generationEngine.proofRlimit, timeoutMs: config.generationEngine.proofTimeoutMs }),
+  }
+}
+
+async function settle(options: Options, ask: (use: ReturnType<typeof open>) => Promise<Proof>): Promise<void> {
+  const use = open(options)
+  await using _ = use.prover
+  progress('proving …', options)
+  const started = performance.now()
+  const proof = await ask(use)
+  const { answer, environments, engines } = proof
+  const json = {
+    answer: answer.kind,
+    environments,
+    ...(answer.kind === 'refuted' ? { counterexample: answer.counterexample } : {}),
+    ...(answer.kind === 'unknown' ? { reason: answer.reason } : {}),
+    engines, input_digest: proof.inputDigest, elapsed_ms: Math.round(performance.now() - started),
+  }
+  const text = answer.kind === 'proved' ? `proved in ${environments.length} request environments` : answer.kind === 'refuted' ? `refuted by:\n${JSON.stringify(answer.counterexample, null, 2)}` : `unknown: ${answer.reason}`
+  finish({ json, text, exit: statusOf(answer.kind) }, options)
+}
+
+async function constitution(policies: string, options: Options) {
+  const use = open(options)
+  await using _ = use.prover
+  const { constitutional } = use.config
+  const inForce = options.constitution === undefined ? loadConstitution(constitutional, constitutional.hash) : loadDraft(options.constitution)
+  const { bound, inapplicable } = bind(inForce.constitution, use.schema)
+  const policy = use.parse(policies)
+  progress('proving …', options)
+  const proofs = await use.prover.articles(policy, use.schema, bound, use.only)
+  const examined = bound.map((article, i) => ({ article: article.article, proof: proofs[i] as Proof, mentions: attributesOf(article) }))
+  const value = score({ proofs: examined, inapplicable })
+  const hard = examined.filter(({ article }) => article.hard).map(({ proof }) => proof.answer.kind)
+  const isBelow = value !== null && value < constitutional.complianceThreshold
+  const verdict = hard.includes('refuted') ? 'refuted' : hard.includes('unknown') ? 'unknown' : isBelow ? (examined.some(({ proof }) => proof.answer.kind === 'unknown') ? 'unknown' : 'refuted') : 'proved'
+  const articles = examined.map(({ article, proof: { answer } }) => ({
+    id: article.id, hard: article.hard, answer: answer.kind,
+    ...(answer.kind === 'refuted' ? { counterexample: answer.counterexample } : {}),
+    ...(answer.kind === 'unknown' ? { reason: answer.reason } : {}),
+  }))
+  const lines = examined.map(({ article, proof: { answer }, mentions }) => {
+    const detail = answer.kind === 'refuted' ? `  ${describe(answer.counterexample, mentions)}` : answer.kind === 'unknown' ? `  ${answer.reason}` : ''
+    return `  ${answer.kind.padEnd(8)} ${article.id}${article.hard ? '' : ' (soft)'}${detail}`
+  })
+  return {
+    json: {
+      verdict, score: value, applicable: { articles: bound.length, of: bound.length + inapplicable.length, missing: inapplicable.map(({ article, missing }) => ({ article: article.id, concepts: missing })) },
+      articles, constitutional_hash: inForce.shown.hash, constitutional_digest: inForce.shown.digest,
+    },
+    text: [`${verdict}: ${bound.length} of ${bound.length + inapplicable.length} articles apply, score ${value === null ? 'null' : Number(value.toFixed(3))}`, ...lines].join('\n'),
+    exit: statusOf(verdict),
+  }
+}
+
+function statusOf(answer: 'proved' | 'refuted' | 'unknown'): number {
+  return { proved: EXIT.yes, refuted: EXIT.no, unknown: EXIT.undetermined }[answer]
+}
