@@ -145,7 +145,9 @@ function relatesTest(subject: Ref, verb: Phrase, object: Ref, scope: Scope): Exp
   const other = [subject, object].find((ref) => ref.kind === 'noun' && ref.noun.other && ref.noun.modifiers.length === 0)
   if (other !== undefined && other.kind === 'noun') {
     const own: Ref = { kind: 'subject' }
-    const isActor = other.noun.words.length === 0 || nounTest({ ...other.noun, other: false }, principal, scope) !== null
+    const isActor = other.noun.words.length === 0 || scope.world.lexicon.types(other.noun.words).includes(scope.world.environment.principal)
+    // "belongs to another tenant": not of the one who acts.
+    if (!isActor && object === other && isForm(verb[0] ?? '', 'belong')) return onEach(subject, scope, (thing) => ofTest('of', other.noun, thing, scope))
     const test = isActor ? relatesTest(subject === other ? own : subject, verb, object === other ? own : object, scope) : null
     if (test === null || test.kind !== 'eq') return null
     meet(other.noun, scope)
@@ -184,6 +186,11 @@ function operandThings(operand: Operand & { kind: 'attribute' }, value: Operand,
   if (operand.words.length === 0) return owners === null ? [] : quantities(owners, value, scope)
   const fits = (thing: Thing) => thing.type.kind !== 'record'
   const found = owners === null ? [] : named(operand.words, owners, world, (type) => type.kind !== 'record' && type.kind !== 'bool').filter(fits)
+  if (found.length === 0 && owners !== null && value.kind === 'number' && value.unit !== null) {
+    // "a size over 100 MB", where the attribute is `size_mb`.
+    const measured = named([...operand.words, value.unit], owners, world, (type) => type.kind === 'long')
+    if (measured.length > 0) return measured
+  }
   if (found.length > 0 || operand.of === null || operand.of.kind !== 'noun') return found
   // "the payment amount" said apart: "the amount of the payment", where the payment is nothing but what is done.
   const { noun } = operand.of
@@ -208,7 +215,7 @@ function quantities(owners: readonly Thing[], value: Operand, scope: Scope): rea
   return found.find((things) => things.length > 0) ?? []
 }
 
-const CURRENCY = /^(?:[$€£¥]|[A-Z]{3}|euros?|dollars?|pounds?|francs?|yen|cents?|bucks)$/i
+const CURRENCY = /^(?:[$€£¥]|eur|usd|gbp|chf|jpy|cny|inr|cad|aud|nzd|sek|nok|dkk|pln|czk|huf|brl|mxn|zar|krw|sgd|hkd|euros?|dollars?|pounds?|francs?|yen|cents?)$/i
 
 function valueTest(left: Thing, operator: Operator, value: Operand, scope: Scope): Expression | null {
   const { world } = scope

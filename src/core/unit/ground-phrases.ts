@@ -53,7 +53,7 @@ export function nounTest(noun: Noun, thing: Thing, scope: Scope): Expression | n
   }
   const test = conjunction(parts)
   // What can never hold here is not met here: "students who are substitutes", where only teachers can be.
-  if (!isFalse(test)) meet(noun, scope)
+  if (!isFalse(test)) for (const part of [noun, noun.words, ...head.used]) meet(part, scope)
   return test
 }
 
@@ -74,6 +74,9 @@ function headTest(noun: Noun, thing: Thing, scope: Scope): Head | null {
     if (types.includes(type)) return { test: adjectives(noun, words.slice(0, start), thing, scope), used: NONE }
     if (types.length > 0) isOther = true
     if (isOther) break
+    // "the case officer" is who the attribute `caseOfficer` names, before it is some officer.
+    const whole = start === 0 && words.length > 1 ? relational(words, noun, thing, scope) : null
+    if (whole !== null) return whole
   }
   if (!isOther) {
     for (let start = 0; start < words.length; start++) {
@@ -116,9 +119,9 @@ function relational(words: Phrase, noun: Noun, thing: Thing, scope: Scope): Head
       markNoun(of, scope)
       return { test: guarded([thing, holder], { kind: 'in', left: thing.at, right: holder.at }), used }
     }
-    const links = reach(holder, world).filter(({ thing: link, depth }) => depth === 1 && elementType(link.type) === elementType(thing.type))
-    const fitting = links.filter(({ thing: link, owners }) =>
-      link.names.some((name) => saysRelation(words, name) || owners.some((owner) => says(words, [...owner, ...name]))),
+    const links = reach(holder, world).filter(({ thing: link }) => elementType(link.type) === elementType(thing.type))
+    const fitting = links.filter(({ thing: link, owners, depth }) =>
+      link.names.some((name) => (depth === 1 && saysRelation(words, name)) || owners.some((owner) => says(words, [...owner, ...name]))),
     )
     const link = fitting[0]?.thing
     if (fitting.length > 1) throw new Unclear(`\`${words.join(' ')}\` can be ${choices(fitting.map((one) => one.thing))}: say which`)
@@ -130,7 +133,7 @@ function relational(words: Phrase, noun: Noun, thing: Thing, scope: Scope): Head
   }
   // Members of a named group: `members of "finance"`.
   if (words.length === 1 && isForm(words[0] as string, 'member') && of !== undefined && of.kind === 'of') {
-    const group = groupTest(of.noun, thing, scope)
+    const group = groupTest(of.noun, thing, scope, true)
     if (group !== null) return { test: group, used }
     const shared = of.noun.modifiers.some((modifier) => modifier.kind === 'own') ? null : enumeratedGroup(of.noun, thing, scope)
     if (shared !== null) return { test: shared, used }
@@ -249,7 +252,12 @@ export function ofTest(preposition: string, noun: Noun, thing: Thing, scope: Sco
   }
   const same = noun.modifiers.find((modifier) => modifier.kind === 'same')
   if (words.length === 0 && same !== undefined && same.kind === 'same') return done(modifierTest(same, noun, thing, scope))
-  if (noun.quoted !== null) return done(groupTest(noun, thing, scope))
+  if (noun.quoted !== null) {
+    // `from "DE"` does not say what DE is: a group, or a value of one of these attributes.
+    const texts = attributesOf(thing, world).filter(({ type }) => type.kind === 'string')
+    if (words.length === 0 && texts.length > 0) throw new Unclear(`\`"${noun.quoted}"\` can be a group or ${choices(texts)}: say what it is`)
+    return done(groupTest(noun, thing, scope))
+  }
   if (noun.modifiers.length === 0 && !noun.other) {
     const value = enumeratedGroup(noun, thing, scope)
     if (value !== null) return done(value)
@@ -324,14 +332,14 @@ function inside(thing: Thing, place: Thing, world: World): Expression | null {
 }
 
 /** `team "facilities"`, `"facilities"`: membership in the entity of that id, or an attribute of that value. */
-export function groupTest(noun: Noun, thing: Thing, scope: Scope): Expression | null {
+export function groupTest(noun: Noun, thing: Thing, scope: Scope, isMember = false): Expression | null {
   const { world } = scope
   if (noun.quoted === null || thing.type.kind !== 'entity') return null
   const id = noun.quoted
   const types = noun.words.length === 0 ? null : world.lexicon.types(noun.words)
   const groups = (world.schema.entityTypes.get(thing.type.name)?.ancestors ?? []).filter((group) => types === null || types.includes(group))
   const ends = types === null ? groups.filter((group) => group !== (thing.type as { name: string }).name || groups.length === 1) : groups
-  const links = linkedByName(noun.words, thing, world)
+  const links = isMember && ends.length > 0 ? [] : linkedByName(noun.words, thing, world)
   if (ends.length + links.length > 1) throw new Unclear(`\`"${id}"\` can be ${[...ends, ...links.map((link) => link.label)].join(' or ')}: say which`)
   const group = ends[0]
   if (group !== undefined) {
@@ -563,7 +571,8 @@ export function find(noun: Noun, scope: Scope): readonly Thing[] | null {
   const links = linked(words, [resource, context], world)
   if (isObject) return done([resource])
   if (isSubject) {
-    if (links.length > 0) throw new Unclear(`\`${words.join(' ')}\` can be who acts or ${choices(links)}: say which`)
+    const namesakes = named(words, [resource, context], world, (type) => elementType(type) !== null)
+    if (namesakes.length > 0) throw new Unclear(`\`${words.join(' ')}\` can be who acts or ${choices(namesakes)}: say which`)
     return done([principal])
   }
   if (links.length > 0) return done([only(links, words) as Thing])

@@ -155,9 +155,8 @@ export function canBeIn(type: Type, group: Type, schema: Schema): boolean {
 
 /** Words that say nothing beside the noun or participle they go with: "has given consent" is "consent". */
 const LIGHT = new Set(
-  'is are be been being was were has have had having give given gives giving grant granted obtain obtained provide provided exist exists present the a an that it currently valid'.split(' '),
+  'is are be been being was were has have had having give given gives giving grant granted obtain obtained provide provided exist exists present use used using enable enabled the a an that it currently'.split(' '),
 )
-LIGHT.delete('valid')
 const PREPOSITIONS = new Set('in on of at for by to with during under as'.split(' '))
 
 /**

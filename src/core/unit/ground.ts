@@ -24,7 +24,8 @@ export type Grounded =
  * A statement is asked about every environment; a part of it that says nothing in any makes it unread, with the reason.
  */
 export function groundStatement(statement: Statement, schema: Schema): Grounded {
-  const found = groundOne(statement, schema)
+  // Parts are told apart by identity, and a reader may have put one into two places.
+  const found = groundOne(structuredClone(statement), schema)
   return typeof found === 'string' ? { kind: 'unread', because: found } : { kind: 'norms', norms: found }
 }
 

@@ -79,7 +79,7 @@ function regular(word: string): string[] {
   else if (/(?:s|x|z|ch|sh|o)es$/.test(word)) cut(2), cut(1)
   else if (end('s') && !/(?:ss|us|is)$/.test(word)) cut(1)
   if (end('ied')) cut(3, 'y')
-  else if (end('ed') && word.length > 4) cut(2), cut(1), undouble(word.slice(0, -2), found)
+  else if (end('ed') && word.length > 3) cut(2), cut(1), undouble(word.slice(0, -2), found)
   if (end('ying') && word.length <= 6) cut(4, 'ie')
   if (end('ing') && word.length > 4) cut(3), cut(3, 'e'), undouble(word.slice(0, -3), found)
   return found
