@@ -1,4 +1,4 @@
-import { not, type BinaryKind, type Expression, type Uid } from '#core/policy/expression.ts'
+import { all, not, path, type BinaryKind, type Expression, type Uid } from '#core/policy/expression.ts'
 import { Failure } from '#core/failure.ts'
 import type { ActionScope, Rule, Scope } from '#core/policy/policy.ts'
 
@@ -88,8 +88,11 @@ function readExpression(json: unknown): Expression {
     case 'isEmpty': return { kind: 'isEmpty', of: readExpression((operand as { arg: unknown }).arg) }
     case '.':
     case 'has': {
-      const { left, attr } = operand as { left: unknown; attr: string }
-      return { kind: operator === '.' ? 'get' : 'has', of: readExpression(left), attribute: attr }
+      const { left, attr } = operand as { left: unknown; attr: string | readonly string[] }
+      const of = readExpression(left)
+      // `x has a.b` is `x has a && x.a has b`.
+      if (typeof attr !== 'string') return all(attr.map((attribute, i) => ({ kind: 'has', of: path(of, attr.slice(0, i)), attribute })))
+      return { kind: operator === '.' ? 'get' : 'has', of, attribute: attr }
     }
     case 'is': {
       const { left, entity_type, in: within } = operand as { left: unknown; entity_type: string; in?: unknown }
