@@ -13,6 +13,7 @@ type Module = {
   readonly _Z3_mk_context: (config: number) => number
   readonly _Z3_del_config: (config: number) => void
   readonly _Z3_del_context: (context: number) => void
+  readonly _set_noop_error_handler: (context: number) => void
 }
 
 const port = parentPort
@@ -26,6 +27,8 @@ port.on('message', ({ asks, rlimit }: Job) => {
   const config = z3._Z3_mk_config()
   const context = z3._Z3_mk_context(config)
   z3._Z3_del_config(config)
+  // Z3's own handler ends the program; without one, a mistake comes back as text, which is never taken for an answer.
+  z3._set_noop_error_handler(context)
   const tell = (text: string): string => z3.ccall('Z3_eval_smtlib2_string', 'string', ['number', 'string'], [context, text])
   try {
     for (const { text, values } of asks) port.postMessage({ kind: 'reply', reply: answer(tell, text, values, rlimit) } satisfies FromWorker)

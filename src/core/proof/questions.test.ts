@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { authorize, parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
+import { createProver } from '#adapters/solver/prover.ts'
+import type { ArticleKind, BoundArticle } from '#core/constitution/article.ts'
+import { Failure } from '#core/failure.ts'
+import type { Expression } from '#core/policy/expression.ts'
+import type { Environment } from '#core/policy/schema.ts'
+import { encodeStandalone, placeIn } from './encode.ts'
+import { ground } from './ground.ts'
+import type { Counterexample, Proof } from './proof.ts'
+import {
+  alwaysAllows, alwaysDenies, disjoint, implies, LIMITS, neverErrors, permitsSomething, proveArticles, proveEquivalent, type Engines, type Options,
+} from './questions.ts'
+import { emit } from './smtlib.ts'
+import { Terms } from './terms.ts'
+
+const reports: unknown[] = []
+const prover = createProver({ ...LIMITS, disagreed: (report) => reports.push(report) })
+const { engines } = prover
+after(async () => {
+  await prover[Symbol.asyncDispose]()
+  // A lie is told on purpose in one test; nothing else may ever disagree.
+  assert.deepEqual(reports, [])
+})
+
+const SCHEMA = parseSchema(`
+entity Team in [Team];
+entity Level enum ["low", "high"];
+entity User in [Team] { n: Long, m: Long, admin: Bool, origin: String, faith?: String, level: Level, friends: Set<User> };
+entity Doc in [Team] { owner: User, open: Bool, size: Long };
+action view, edit appliesTo { principal: User, resource: Doc, context: { sum: Long } };
+action audit appliesTo { principal: User, resource: User };
+`)
+const VIEW = { principal: 'User', action: 'Action::"view"', resource: 'Doc' }
+const parse = (text: string) => parsePolicies(text, SCHEMA)
+
+/** A condition as Cedar's parser reads it. */
+function condition(text: string): Expression {
+  const [rule] = parse(`permit (principal is User, action == Action::"view", resource is Doc) when { ${text} };`).rules
+  return rule?.when[0] ?? { kind: 'bool', value: true }
+}
+
+function article(kind: ArticleKind, parts: { matches?: string; unless?: string; protected?: BoundArticle['protected']; obligation?: string; environments?: readonly Environment[] } = {}): BoundArticle {
+  const matches = condition(parts.matches ?? 'true')
+  const unless = parts.unless === undefined ? null : condition(parts.unless)
+  return {
+    article: { id: kind, principle: 'p', kind, text: '', hard: true, weight: 1 },
+    environments: (parts.environments ?? [VIEW]).map((environment) => ({ environment, matches, unless })),
+    protected: parts.protected ?? [],
+    obligation: parts.obligation ?? null,
+  }
+}
+
+async function judge(text: string, bound: BoundArticle, options: Options = {}, use: Engines = engines): Promise<Proof> {
+  const [proof] = await proveArticles(parse(text), SCHEMA, [bound], use, options)
+  return proof as Proof
+}
+
+function refuted({ answer }: Proof): Counterexample {
+  assert.equal(answer.kind, 'refuted', JSON.stringify(answer))
+  return (answer as { counterexample: Counterexample }).counterexample
+}
+
+test('never-permit: what is permitted against it is shown, what is not is proved', async () => {
+  const secret = article('never-permit', { matches: '!resource.open', unless: 'resource.owner == principal' })
+  const shown = refuted(await judge('permit (principal, action, resource) when { principal.admin };', secret))
+  assert.equal(shown.action, 'Action::"view"')
+  assert.equal(shown.principal, 'User::"user1"')
+  assert.deepEqual(shown.context, { sum: 0 })
+  const doc = shown.entities.find(({ uid }) => uid.type === 'Doc')
+  assert.equal(doc?.attrs['open'], false)
+  assert.notDeepEqual(doc?.attrs['owner'], { __entity: { type: 'User', id: 'user1' } })
+  assert.equal(authorize({ policies: parse('permit (principal, action, resource) when { principal.admin };'), schema: SCHEMA, request: shown, entities: shown.entities }).decision, 'allow')
+
+  const proof = await judge('permit (principal, action, resource) when { principal.admin }; forbid (principal, action == Action::"view", resource) unless { resource.open };', secret)
+  assert.deepEqual(proof.answer, { kind: 'proved' })
+  assert.deepEqual(proof.environments, [{ ...VIEW, answer: 'proved' }])
+})
+
+test('must-permit: what must be open and is not is shown', async () => {
+  const own = article('must-permit', { matches: 'resource.owner == principal' })
+  const shown = refuted(await judge('permit (principal, action, resource) when { principal.admin };', own))
+  assert.deepEqual(shown.entities.find(({ uid }) => uid.type === 'Doc')?.attrs['owner'], { __entity: { type: 'User', id: 'user1' } })
+  assert.equal((await judge('permit (principal, action, resource is Doc) when { resource.owner == principal };', own)).answer.kind, 'proved')
+  // A rule that fails denies: the permit is not always there.
+  refuted(await judge('permit (principal, action, resource is Doc) when { resource.owner == principal }; forbid (principal, action, resource) when { principal.n + 1 == 0 && false || principal.n + 1 == 1 && principal.n == 1 };', own))
+})
+
+test('must-record: a permit without the obligation is shown, even beside one that has it', async () => {
+  const log = article('must-record', { obligation: 'log' })
+  assert.equal((await judge('@obligation("log, notify") permit (principal, action, resource) when { principal.admin };', log)).answer.kind, 'proved')
+  const shown = refuted(await judge('@obligation("log") permit (principal, action, resource) when { principal.admin }; permit (principal, action == Action::"view", resource) when { resource.open };', log))
+  assert.equal(shown.entities.find(({ uid }) => uid.type === 'User')?.attrs['admin'], false)
+  assert.equal((await judge('@obligation("log") permit (principal, action, resource); permit (principal, action == Action::"view", resource) when { resource.open };', log)).answer.kind, 'proved')
+})
+
+test('never-error: the integer that overflows is shown exactly, and a guard proves that none does', async () => {
+  const shown = refuted(await judge('permit (principal, action, resource) when { principal.n + 1 > 0 };', article('never-error')))
+  assert.equal(shown.entities.find(({ uid }) => uid.type === 'User')?.attrs['n'], '9223372036854775807')
+  assert.equal((await judge('permit (principal, action, resource) when { principal.n < 1000 && principal.n + 1 > 0 };', article('never-error'))).answer.kind, 'proved')
+})
+
+test('independent-of: two worlds that differ only in what must not matter, decided differently', async () => {
+  const origin = article('independent-of', { protected: [{ kind: 'attribute', type: 'User', attribute: 'origin' }, { kind: 'attribute', type: 'User', attribute: 'faith' }] })
+  const shown = refuted(await judge('permit (principal, action, resource) when { principal.admin && principal.origin == "here" };', origin))
+  const without = ({ entities, ...request }: Pick<Counterexample, 'entities'>) => ({ request, entities: entities.map(({ uid, attrs: { origin: _, faith: __, ...attrs }, parents }) => ({ uid, attrs, parents })) })
+  assert.ok(shown.other !== undefined)
+  const { other, ...first } = shown
+  assert.notDeepEqual(first, other)
+  assert.deepEqual(without(first), without(other))
+  const hidden = refuted(await judge('permit (principal, action, resource is Doc) when { if resource.owner has faith then resource.owner.faith == "x" else false };', origin))
+  assert.ok(hidden.other !== undefined)
+  assert.equal((await judge('permit (principal, action, resource) when { principal.admin };', origin)).answer.kind, 'proved')
+  // Mentioned, and yet without influence.
+  assert.equal((await judge('permit (principal, action, resource) when { principal.origin == "a" || principal.origin != "a" };', origin)).answer.kind, 'proved')
+})
+
+test('independent-of: membership counts, also through a chain of groups', async () => {
+  const teams = article('independent-of', { protected: [{ kind: 'membership', of: 'User', in: 'Team' }] })
+  const shown = refuted(await judge('permit (principal, action, resource) when { principal in Team::"chosen" };', teams))
+  const parentsOf = (scene: Pick<Counterexample, 'entities'>) => scene.entities.find(({ uid }) => uid.type === 'User' && uid.id === 'user1')?.parents
+  assert.notDeepEqual(parentsOf(shown), parentsOf(shown.other ?? shown))
+  refuted(await judge('permit (principal in Team::"chosen", action, resource);', teams))
+  assert.equal((await judge('permit (principal, action, resource in Team::"chosen");', teams)).answer.kind, 'proved')
+})
+
+test('equivalence is of decisions and of obligations', async () => {
+  const equivalent = (a: string, b: string) => proveEquivalent(parse(a), parse(b), SCHEMA, engines)
+  assert.equal((await equivalent('permit (principal, action, resource) when { principal.admin };', 'permit (principal, action, resource); forbid (principal, action, resource) unless { principal.admin };')).answer.kind, 'proved')
+  refuted(await equivalent('permit (principal, action, resource);', '@obligation("log") permit (principal, action, resource);'))
+  // Rules that fail deny: the second fails where the first does not look.
+  refuted(await equivalent('permit (principal, action, resource) when { principal.admin || principal.n + 1 > 5 };', 'permit (principal, action, resource) when { principal.n + 1 > 5 || principal.admin };'))
+  assert.equal((await equivalent('permit (principal, action, resource) when { principal in Team::"a" };', 'permit (principal in Team::"a", action, resource);')).answer.kind, 'proved')
+})
+
+test('integers beyond 2⁵³ stay apart', async () => {
+  const shown = refuted(await proveEquivalent(parse('permit (principal, action, resource) when { principal.n == 9007199254740993 };'), parse('permit (principal, action, resource) when { principal.n == 9007199254740992 };'), SCHEMA, engines))
+  assert.match(String(shown.entities.find(({ uid }) => uid.type === 'User')?.attrs['n']), /^900719925474099[23]$/)
+})
+
+test('overflow counts: x + 1 > x does not hold for every integer, though it does for every number', async () => {
+  refuted(await alwaysAllows(parse('permit (principal, action, resource) when { principal.n + 1 > principal.n };'), SCHEMA, engines))
+  // Sabotage: without the error term, the same question is answered with a wrong "proved".
+  const terms = new Terms()
+  const { value, err } = encodeStandalone(placeIn(terms, SCHEMA, VIEW), condition('principal.n + 1 > principal.n'), 'it')
+  const ask = async (goal: typeof value) => (await engines.solve([{ text: emit(ground(terms, SCHEMA, goal)).text, values: [] }], LIMITS))[0]?.kind
+  assert.equal(await ask(terms.not(value)), 'unsat')
+  assert.equal(await ask(terms.or(terms.not(value), err)), 'sat')
+})
+
+test('a forbid that fails is an open door to Cedar and a closed one to the decision point', async () => {
+  const text = 'permit (principal, action, resource); forbid (principal, action, resource) when { principal.n + 1 > 0 };'
+  const open = article('never-permit', { matches: 'principal.n > 5' })
+  assert.equal((await judge(text, open)).answer.kind, 'proved')
+  const shown = refuted(await judge(text, open, { semantics: 'cedar' }))
+  assert.equal(shown.entities.find(({ uid }) => uid.type === 'User')?.attrs['n'], '9223372036854775807')
+})
+
+test('implies, disjoint, always and never', async () => {
+  const [narrow, wide, other] = ['permit (principal, action, resource) when { principal.n > 5 };', 'permit (principal, action, resource) when { principal.n > 4 };', 'permit (principal, action, resource) when { principal.n < 5 };'].map(parse) as [ReturnType<typeof parse>, ReturnType<typeof parse>, ReturnType<typeof parse>]
+  assert.equal((await implies(narrow, wide, SCHEMA, engines)).answer.kind, 'proved')
+  refuted(await implies(wide, narrow, SCHEMA, engines))
+  assert.equal((await disjoint(narrow, other, SCHEMA, engines)).answer.kind, 'proved')
+  refuted(await disjoint(narrow, wide, SCHEMA, engines))
+  assert.equal((await alwaysDenies(parse(''), SCHEMA, engines)).answer.kind, 'proved')
+  refuted(await alwaysDenies(narrow, SCHEMA, engines))
+  assert.equal((await alwaysAllows(parse('permit (principal, action, resource);'), SCHEMA, engines)).answer.kind, 'proved')
+  assert.equal((await neverErrors(wide, SCHEMA, engines)).answer.kind, 'proved')
+  assert.equal((await alwaysDenies(parse('permit (principal, action == Action::"audit", resource);'), SCHEMA, engines, { only: { resource: 'Doc' } })).answer.kind, 'proved')
+})
+
+test('products of two attributes are decided or left unknown, never guessed', async () => {
+  const { answer } = await neverErrors(parse('permit (principal, action, resource) when { principal.n * principal.m == 12 };'), SCHEMA, engines)
+  assert.notEqual(answer.kind, 'proved')
+})
+
+test('whether an article’s requests are permitted at all is told with an example', async () => {
+  const open = article('never-permit', { matches: 'resource.open' }).environments
+  const yes = await permitsSomething(parse('permit (principal, action, resource) when { principal.admin };'), SCHEMA, open, engines)
+  assert.equal(yes.kind === 'yes' && yes.example.entities.find(({ uid }) => uid.type === 'Doc')?.attrs['open'], true)
+  assert.equal((await permitsSomething(parse('permit (principal, action == Action::"edit", resource);'), SCHEMA, open, engines)).kind, 'no')
+})
+
+test('an article that concerns no environment is not proved', async () => {
+  assert.equal((await judge('permit (principal, action, resource);', article('never-permit', { environments: [] }))).answer.kind, 'unknown')
+  assert.equal((await alwaysDenies(parse(''), SCHEMA, engines, { only: { action: 'Action::"none"' } })).answer.kind, 'unknown')
+})
+
+test('an unsupported construct makes unknown what it touches, and nothing else', async () => {
+  const text = '@id("odd") permit (principal, action == Action::"edit", resource) when { principal.origin like "a*" };'
+  const { answer, environments } = await alwaysDenies(parse(text), SCHEMA, engines)
+  assert.match(answer.kind === 'unknown' ? answer.reason : '', /^unsupported: rule `odd` uses `like`/)
+  assert.deepEqual(environments.map(({ action, answer: kind }) => [action, kind]), [['Action::"audit"', 'proved'], ['Action::"edit"', 'unknown'], ['Action::"view"', 'proved']])
+  // What is refuted elsewhere stays refuted.
+  refuted(await alwaysDenies(parse(`${text} permit (principal, action == Action::"view", resource);`), SCHEMA, engines))
+})
+
+test('entities that rules name exist in every counterexample, also where the question has no use for them', async () => {
+  const shown = refuted(await alwaysDenies(parse('permit (principal, action, resource) when { User::"boss".admin || !(principal in Team::"t") };'), SCHEMA, engines))
+  const uids = shown.entities.map(({ uid }) => `${uid.type}::${uid.id}`)
+  assert.ok(uids.includes('User::boss') && uids.includes('Team::t'), uids.join())
+})
+
+test('a question asked again, among others or alone, is answered in the same bytes', async () => {
+  const policy = parse('permit (principal, action, resource) when { principal.admin && principal.origin == "a" && principal in Team::"x" };')
+  const articles = [article('never-permit'), article('independent-of', { protected: [{ kind: 'attribute', type: 'User', attribute: 'origin' }] }), article('never-error'), article('must-permit')]
+  const together = await proveArticles(policy, SCHEMA, articles, engines)
+  for (const [i, each] of articles.entries()) assert.deepEqual(await proveArticles(policy, SCHEMA, [each], engines), [together[i]])
+  assert.equal(new Set(together.map(({ inputDigest }) => inputDigest)).size, articles.length)
+  const other = await proveArticles(policy, SCHEMA, articles, engines, { semantics: 'cedar' })
+  assert.ok(other.every(({ inputDigest }, i) => inputDigest !== together[i]?.inputDigest))
+})
+
+test('sabotage: a solver that errs, dies or lies never makes a proof, nor a refutation', async () => {
+  const lies: unknown[] = []
+  const withSolver = (solve: Engines['solve'], replay: Engines['replay'] = engines.replay): Engines => ({ ...engines, solve, replay, onDisagreement: (report) => lies.push(report) })
+  const text = 'permit (principal, action == Action::"view", resource) when { principal.admin && resource.owner in principal.friends };'
+  const reasonOf = async (use: Engines) => {
+    const { answer } = await judge(text, article('never-permit'), {}, use)
+    assert.equal(answer.kind, 'unknown')
+    return answer.kind === 'unknown' ? answer.reason : ''
+  }
+  assert.match(await reasonOf(withSolver(async (asks) => asks.map(() => ({ kind: 'unknown', reason: 'solver failed: its thread ended' })))), /solver failed/)
+  assert.match(await reasonOf(withSolver(async () => [])), /did not reply/)
+  assert.match(await reasonOf(withSolver(async (asks) => asks.map(() => ({ kind: 'sat', values: '((f0 nonsense' })))), /could not be read/)
+  // A model in which nobody is an admin is none of this goal.
+  const mute = withSolver(async (asks, limits) => (await engines.solve(asks, limits)).map((reply) => (reply.kind === 'sat' ? { ...reply, values: reply.values.replaceAll('true', 'false') } : reply)))
+  assert.match(await reasonOf(mute), /engines disagree/)
+  assert.match(await reasonOf(withSolver(engines.solve, (question) => ({ ...engines.replay(question), decision: 'deny' }))), /engines disagree/)
+  assert.match(await reasonOf(withSolver(engines.solve, (question) => ({ ...engines.replay(question), errors: [{ rule: 'policy0' }] }))), /engines disagree/)
+  assert.match(await reasonOf(withSolver(engines.solve, () => { throw new Failure('REQUEST_MALFORMED', 'no such attribute') })), /Cedar refuses the counterexample: no such attribute/)
+  assert.equal(lies.length, 4)
+})
