@@ -3,13 +3,16 @@ import { test } from 'node:test'
 import { authorize, parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
 import { createProver } from '#adapters/solver/prover.ts'
 import { Failure } from '#core/failure.ts'
+import { TRUE } from '#core/policy/expression.ts'
 import type { PolicySet, Rule } from '#core/policy/policy.ts'
 import { renderRules } from '#core/policy/render.ts'
 import type { Environment, Schema } from '#core/policy/schema.ts'
 import { randomRules, randomSchemaText, reworded } from '#test/random-policy.ts'
 import { ask, interpreter, type Said } from './differential.ts'
-import { proveEquivalent } from './questions.ts'
+import type { Proof } from './proof.ts'
+import { proveArticles, proveEquivalent } from './questions.ts'
 import { pick, randomScene, seeded, type Random } from './random-world.ts'
+import type { Scene } from './world.ts'
 
 const SLOW = process.env['ACGS_SLOW'] === '1'
 const replay: typeof authorize = (question) => authorize(question)
@@ -59,12 +62,12 @@ function compare(seed: number, sets: number, worlds: number, carelessness: numbe
 }
 
 test('terms decide as Cedar does, with the same determining and erring rules: validated policies over random schemas', () => {
-  const { evaluations, allowed, forbidden, erring } = compare(1, SLOW ? 2_000 : 120, 10, 0)
+  const { evaluations, allowed, forbidden, erring } = compare(1, SLOW ? 2_000 : 110, 10, 0)
   assert.ok(allowed > evaluations / 10 && forbidden > evaluations / 50 && erring > evaluations / 100, 'the worlds are too much alike to show anything')
 })
 
 test('terms decide as Cedar does where optional attributes are read without asking', () => {
-  const { evaluations, erring } = compare(2, SLOW ? 2_000 : 80, 10, 0.3)
+  const { evaluations, erring } = compare(2, SLOW ? 2_000 : 90, 10, 0.3)
   assert.ok(erring > evaluations / 20, 'too few rules fail to show anything')
 })
 
@@ -73,7 +76,7 @@ test('every difference that the solver finds between random policies is one for 
   await using prover = createProver({ rlimit: 20_000_000, timeoutMs: 5_000, disagreed: (report) => disagreements.push(report) })
   const random = seeded(3)
   const counts = { pairs: 0, refuted: 0, proved: 0, unknown: 0, environments: 0, attacked: 0 }
-  while (counts.pairs < (SLOW ? 2_000 : 80)) {
+  while (counts.pairs < (SLOW ? 2_000 : 60)) {
     const { schema, environment } = randomPlace(random)
     const left = validated(randomRules(schema, environment, random, { count: 2 }), schema)
     if (left === null) continue
@@ -103,4 +106,43 @@ test('every difference that the solver finds between random policies is one for 
   assert.deepEqual(disagreements, [])
   assert.ok(counts.refuted > counts.pairs / 6 && counts.proved > counts.pairs / 3, 'too one-sided to show anything')
   assert.ok(counts.unknown < counts.pairs / 20)
+})
+
+test('a decision proved independent of an attribute does not change with it, on random requests', async () => {
+  const disagreements: unknown[] = []
+  await using prover = createProver({ rlimit: 20_000_000, timeoutMs: 5_000, disagreed: (report) => disagreements.push(report) })
+  const random = seeded(4)
+  const counts = { policies: 0, refuted: 0, proved: 0, unknown: 0, attacked: 0 }
+  while (counts.policies < (SLOW ? 500 : 30)) {
+    const { schema, environment } = randomPlace(random)
+    const policy = validated(randomRules(schema, environment, random, { count: 2 }), schema)
+    const type = environment.principal
+    const attribute = pick(random, Object.keys(schema.entityTypes.get(type)?.shape.attributes ?? {}))
+    if (policy === null || attribute === undefined) continue
+    counts.policies++
+    const article = { id: 'fair', principle: 'p', kind: 'independent-of', text: '', hard: true, weight: 1 } as const
+    const bound = { article, environments: [{ environment, matches: TRUE, unless: null }], protected: [{ kind: 'attribute', type, attribute }], obligation: null } as const
+    const [proof] = await proveArticles(policy, schema, [bound], prover.engines)
+    counts[(proof as Proof).answer.kind]++
+    if (proof?.answer.kind !== 'proved') continue
+    for (let i = 0; i < 10; i++) {
+      const scene = randomScene(schema, environment, random)
+      const drawn = new Map(randomScene(schema, environment, random).entities.map(({ uid, attrs }) => [JSON.stringify(uid), attrs]))
+      const entities = scene.entities.map((entity) => {
+        if (entity.uid.type !== type) return entity
+        const { [attribute]: _, ...others } = entity.attrs
+        const other = drawn.get(JSON.stringify(entity.uid)) ?? {}
+        return { ...entity, attrs: Object.hasOwn(other, attribute) ? { ...others, [attribute]: other[attribute] } : others }
+      })
+      const isAllowed = (world: Scene): boolean => {
+        const said = ask(schema, environment, policy, world, replay)
+        return said.decision === 'allow' && said.erring.length === 0
+      }
+      assert.equal(isAllowed(scene), isAllowed({ ...scene, entities }), `proved to be independent of ${type}.${attribute}\n${schema.text}\n${policy.text}\n${JSON.stringify(scene)}`)
+      counts.attacked++
+    }
+  }
+  console.log(JSON.stringify(counts))
+  assert.deepEqual(disagreements, [])
+  assert.ok(counts.refuted > counts.policies / 20 && counts.proved > counts.policies / 4, 'too one-sided to show anything')
 })
