@@ -246,7 +246,7 @@ function valueTest(left: Thing, operator: Operator, value: Operand, scope: Scope
 
 /** Words that tell something about a value instead of being one. */
 const NO_VALUE = new Set(
-  'known unknown set unset missing present absent empty given required valid invalid null defined undefined available unavailable appropriate reasonable normal same different correct incorrect right wrong ok okay fine good bad high low new old current relevant suitable sufficient adequate necessary needed possible true false yes no not true none any some anything nothing one other another more less it them they clear unclear'.split(
+  'known unknown set unset missing present absent empty given required valid invalid null defined undefined available unavailable appropriate reasonable normal same different correct incorrect right wrong ok okay fine good bad high low new old current relevant suitable sufficient adequate necessary needed possible true false yes no not true none any some anything nothing one other another more less it them they clear unclear always never often sometimes usually normally currently already still again soon later now then here there too also only just'.split(
     ' ',
   ),
 )

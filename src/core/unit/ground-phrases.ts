@@ -69,6 +69,11 @@ function headTest(noun: Noun, thing: Thing, scope: Scope): Head | null {
   if (thing.type.kind !== 'entity') return null
   const type = thing.type.name
   let isOther = false
+  // "the teacher of the grade" is one teacher, where a grade names its teacher.
+  if (thing === scope.world.principal && noun.modifiers.some((modifier) => modifier.kind === 'of')) {
+    const related = relational(words, noun, thing, scope)
+    if (related !== null) return related
+  }
   for (let start = 0; start < words.length; start++) {
     const types = lexicon.types(words.slice(start))
     if (types.includes(type)) return { test: adjectives(noun, words.slice(0, start), thing, scope), used: NONE }
@@ -238,6 +243,7 @@ export function ofTest(preposition: string, noun: Noun, thing: Thing, scope: Sco
     if (test !== null) meet(noun, scope)
     return test
   }
+  if (!NEUTRAL.has(preposition.toLowerCase())) return done(placed(preposition, noun, thing, world))
   if (words.length === 0 && noun.quoted === null && noun.modifiers.length === 0) return done(noun.other ? null : TRUE)
   const own = noun.modifiers.find((modifier) => modifier.kind === 'own')
   if (own !== undefined && own.kind === 'own') {
@@ -261,11 +267,8 @@ export function ofTest(preposition: string, noun: Noun, thing: Thing, scope: Sco
   if (noun.modifiers.length === 0 && !noun.other) {
     const value = enumeratedGroup(noun, thing, scope)
     if (value !== null) return done(value)
-    const flag = booleans([preposition, ...words], [thing], world, false)
-    if (flag.things.length === 1 && attributesOf(thing, world).some(({ at }) => JSON.stringify(at) === JSON.stringify(flag.things[0]?.at))) {
-      const at = flag.things[0] as Thing
-      return done(flag.isNegated ? negation(guarded([at], at.at)) : guarded([at], at.at))
-    }
+    const flag = placed(preposition, noun, thing, world)
+    if (flag !== null) return done(flag)
   }
   const another = noun.other ? share(words, world.principal, thing === world.principal ? world.resource : thing, scope) : null
   for (let start = 0; start < words.length; start++) {
@@ -296,6 +299,19 @@ export function ofTest(preposition: string, noun: Noun, thing: Thing, scope: Sco
   const found = thing === world.principal || noun.modifiers.length > 0 ? find(noun, scope) : null
   const place = found === null ? null : only(found, words)
   return done(place === null ? null : inside(thing, place, world))
+}
+
+/** Prepositions that only join. "Outside their ward" and "without a role" say the opposite of their nouns. */
+export const NEUTRAL: ReadonlySet<string> = new Set('of in on at for from to with within inside into by under as via through during'.split(' '))
+
+/** "in production", "on duty", "outside the hospital": a boolean of that name, preposition included. */
+function placed(preposition: string, noun: Noun, thing: Thing, world: World): Expression | null {
+  if (noun.quoted !== null || noun.other || noun.modifiers.length > 0) return null
+  const { things, isNegated } = booleans([preposition, ...noun.words], [thing], world, false)
+  const at = things[0]
+  // One of its own: "of VIP customers" is not the `vip` of whichever customer is found first.
+  if (at === undefined || things.length > 1 || !attributesOf(thing, world).some((one) => JSON.stringify(one.at) === JSON.stringify(at.at))) return null
+  return isNegated ? negation(guarded([at], at.at)) : guarded([at], at.at)
 }
 
 function meetAll(noun: Noun, modifier: Modifier, test: Expression | null, scope: Scope): Expression | null {
@@ -440,12 +456,13 @@ export function ownership(owner: Thing, thing: Thing, said: { words: Phrase; isS
   if (type === null) return null
   const links = reach(thing, world).filter((one) => elementType(one.thing.type) === type)
   const near = links.filter(({ depth }) => depth === 1)
-  const key = (link: Thing) => (link.names[0] ?? []).join('_')
+  // An account manager does not own the account.
+  const isNone = (link: Thing) => link.names.some((name) => NOT_OWNER.has(name.join('_')) || NOT_OWNER.has(name[name.length - 1] as string))
   const isOwner = ({ thing: link }: { thing: Thing }) => link.names.some((name) => name.join('_') === 'owner' || name.join('_') === 'owned_by')
   const byOwner = near.filter(isOwner)
   const mine = said.words.length === 0 ? [] : named(said.words, [owner], world, (one) => elementType(one) !== null && elementType(one) === elementType(thing.type))
   const likely = near.length === 1 && near.some(({ thing: link }) => ownerNamed(link, world)) ? near : near.filter(({ thing: link }) => typeNamed(link, world))
-  const rest = near.filter(({ thing: link }) => !NOT_OWNER.has(key(link)))
+  const rest = near.filter(({ thing: link }) => !isNone(link))
   const far = links.filter(({ thing: link, depth }) => depth === 2 && (isOwner({ thing: link }) || ownerNamed(link, world)))
   const isSelf = elementType(thing.type) === type && thing.type.kind === 'entity'
   const groups = [byOwner.map((one) => one.thing), isSelf ? [] : mine, isSelf && said.isSaid ? [] : likely.map((one) => one.thing)]

@@ -1,7 +1,7 @@
 import { all, any, CONTEXT, FALSE, PRINCIPAL, RESOURCE, TRUE, type Expression } from '#core/policy/expression.ts'
 import type { Action, Annotations, Attribute, Environment, Schema, Type } from '#core/policy/schema.ts'
 import { lexiconOf, phrasesOf, says, type Lexicon, type Phrase } from './lexicon.ts'
-import { isAkin, isForm, isProgressive, negated } from './morphology.ts'
+import { isAgent, isAkin, isForm, isProgressive, negated } from './morphology.ts'
 
 /** Something that a phrase can stand for in one request environment: where it is found, of what type, and how it is called. */
 export type Thing = {
@@ -171,16 +171,17 @@ export function saysBoolean(words: Phrase, name: Phrase): boolean {
   const open = [...meant]
   for (const word of said) {
     const exact = open.findIndex((other) => isForm(word, other) && isProgressive(word) === isProgressive(other))
-    const index = exact >= 0 ? exact : open.findIndex((other) => isAkin(word, other) && isProgressive(word) === isProgressive(other) && isAgent(word) === isAgent(other))
+    const index = exact >= 0 ? exact : open.findIndex((other) => saysParticiple(word, other) && isProgressive(word) === isProgressive(other))
     if (index < 0) return false
     open.splice(index, 1)
   }
   return true
 }
 
-/** An approver has not been approved. */
-function isAgent(word: string): boolean {
-  return /[a-z]{3}(?:er|or|ee)s?$/i.test(word)
+/** A participle and the noun of its verb say the same of a boolean: "approved", `approval`. "product" and `production` do not. */
+function saysParticiple(a: string, b: string): boolean {
+  const isParticiple = (word: string) => /(?:ed|en|wn)$/i.test(word)
+  return isAkin(a, b) && isParticiple(a) !== isParticiple(b) && !isAgent(a) && !isAgent(b)
 }
 
 function content(words: Phrase): string[] {

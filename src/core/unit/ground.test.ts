@@ -191,3 +191,38 @@ test('reading the same statement again gives the same norms, in the same order',
   const one = statement({ force: 'permit', only: 'subject', subject: [NURSES], deeds: [view([])] })
   assert.equal(JSON.stringify(groundStatement(one, CLINIC)), JSON.stringify(groundStatement(one, CLINIC)))
 })
+
+test('words that only look alike are not taken for each other', () => {
+  const schema = parseSchema(`
+    entity User { internal: Bool, final: Bool, accountManager?: User };
+    entity Table { production: Bool, approved: Bool, accountManager: User };
+    action read appliesTo { principal: [User], resource: [Table], context: { hasApproval: Bool } };
+  `)
+  const read = (subject: Noun, object: Noun, when: Condition | null = null): Partial<Statement> & Pick<Statement, 'force'> => ({ force: 'permit', subject: [subject], deeds: [view([object], 'read')], when })
+  assert.match(because(read(noun(['interns']), noun(['tables'])), schema), /interns/)
+  assert.match(because(read(noun(['fine', 'users']), noun(['tables'])), schema), /fine/)
+  assert.match(because(read(noun(['users']), noun(['product', 'tables'])), schema), /product/)
+  assert.match(because(read(noun(['users']), noun(['approvers', 'tables'])), schema), /approvers/)
+  assert.match(because(read(noun(['users']), noun(['approving', 'tables'])), schema), /approving/)
+  assert.match(because(read(noun(['users']), noun(['tables'], { modifiers: [OWN] })), schema), /whose it is/, 'an account manager is no owner')
+  // The twins: the words themselves are read.
+  assert.equal(rules(read(noun(['internal', 'users']), noun(['approved', 'production', 'tables'])), schema).length, 1)
+})
+
+test('a preposition that turns the sense round is never dropped', () => {
+  const schema = parseSchema(`
+    entity Office;
+    entity User { office: Office, role: Role };
+    entity Role enum ["admin", "guest"];
+    entity Paper { office: Office };
+    action read appliesTo { principal: [User], resource: [Paper], context: { hospital: Bool, outsideHours: Bool } };
+  `)
+  const tail = (preposition: string, ...words: string[]): Partial<Statement> & Pick<Statement, 'force'> => ({ force: 'permit', subject: [noun(['users'])], deeds: [{ verb: ['read'], object: [noun(['papers'])], tails: [{ preposition, noun: noun(words) }] }] })
+  assert.match(because(tail('outside', 'hospital'), schema), /`outside hospital`/)
+  assert.match(because(tail('without', 'hospital'), schema), /`without hospital`/)
+  assert.match(rules(tail('outside', 'hours'), schema)[0] ?? '', /context\.outsideHours/)
+  assert.match(rules(tail('in', 'hospital'), schema)[0] ?? '', /context\.hospital/)
+  const placed = (preposition: string): Partial<Statement> & Pick<Statement, 'force'> => ({ force: 'permit', subject: [noun(['users'])], deeds: [{ verb: ['read'], object: [noun(['papers'], { modifiers: [of(noun(['office'], { modifiers: [OWN] }), preposition)] })], tails: [] }] })
+  assert.match(because(placed('outside'), schema), /office/)
+  assert.match(rules(placed('in'), schema)[0] ?? '', /principal\.office == resource\.office/)
+})

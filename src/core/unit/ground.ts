@@ -1,7 +1,7 @@
 import { FALSE, TRUE, type Expression } from '#core/policy/expression.ts'
 import type { Action, Environment, Schema } from '#core/policy/schema.ts'
 import { conditionTest } from './ground-conditions.ts'
-import { meet, nounTest, ofTest, sayNoun, Unclear, want, type Notes, type Scope } from './ground-phrases.ts'
+import { meet, NEUTRAL, nounTest, ofTest, sayNoun, Unclear, want, type Notes, type Scope } from './ground-phrases.ts'
 import { booleans, conjunction, disjunction, enumerated, guarded, isFalse, isTrue, negation, worldOf } from './ground-things.ts'
 import { says, type Phrase } from './lexicon.ts'
 import { isAkin, isForm } from './morphology.ts'
@@ -270,12 +270,12 @@ function tailTest(tail: Tail | (Modifier & { kind: 'of' }), scope: Scope): Expre
   }
   const isBare = noun.quoted === null && noun.modifiers.length === 0 && !noun.other
   // "to anyone", "at any time", "for any reason" narrow nothing.
-  if (isBare && (noun.words.length === 0 || (noun.words.length === 1 && VACUOUS.has((noun.words[0] as string).toLowerCase())))) return done(TRUE)
-  const object = nounTest(noun, world.resource, scope)
+  if (isBare && NEUTRAL.has(tail.preposition.toLowerCase()) && (noun.words.length === 0 || (noun.words.length === 1 && VACUOUS.has((noun.words[0] as string).toLowerCase())))) return done(TRUE)
+  const object = NEUTRAL.has(tail.preposition.toLowerCase()) ? nounTest(noun, world.resource, scope) : null
   if (object !== null) return done(object)
   const everywhere = [world.context, world.resource]
   if (isBare) {
-    for (const words of [[tail.preposition, ...noun.words], noun.words]) {
+    for (const words of [[tail.preposition, ...noun.words], ...(NEUTRAL.has(tail.preposition.toLowerCase()) ? [noun.words] : [])]) {
       const flags = booleans(words, everywhere, world, false)
       const values = flags.things.length > 0 ? [] : enumerated(words, everywhere, world, false)
       if (flags.things.length + values.length > 1) throw new Unclear(`\`${words.join(' ')}\` can be several attributes: say which`)

@@ -1,5 +1,5 @@
 import { synonyms, type Action, type Annotations, type Attribute, type Schema } from '#core/policy/schema.ts'
-import { identifierWords, isAkin, isForm, isProgressive, lemmas, negated, roots } from './morphology.ts'
+import { identifierWords, isAgent, isAkin, isForm, isProgressive, lemmas, negated, roots } from './morphology.ts'
 
 /** Words that name something, lower case, in their order. */
 export type Phrase = readonly string[]
@@ -110,7 +110,9 @@ function makeLexicon(schema: Schema): Lexicon {
       memo(typesMemo, words, () => [...typePhrases].filter(([, phrases]) => phrases.some((phrase) => says(words, phrase))).map(([name]) => name)),
     actions: (verb) =>
       memo(actionsMemo, verb, () => {
-        for (const isSame of [isForm, isAkin]) {
+        // "the approver" is nobody's approving.
+        const isNominal = (a: string, b: string) => isAkin(a, b) && isAgent(a) === isAgent(b)
+        for (const isSame of [isForm, isNominal]) {
           const found = named(verb, isSame)
           if (found.length > 0) return found
         }

@@ -42,6 +42,11 @@ export function isProgressive(word: string): boolean {
   return /[a-z]{3}ing$/i.test(word)
 }
 
+/** An approver is neither an approval nor approved. */
+export function isAgent(word: string): boolean {
+  return /[a-z]{3}(?:er|or|ee)s?$/i.test(word)
+}
+
 /** Whether two words come from one root: `assigned` and `assignee`, `owns` and `owner`, `exported` and `export`. */
 export function isAkin(a: string, b: string): boolean {
   const others = roots(b)
@@ -98,7 +103,7 @@ function derived(word: string): string[] {
   else if (end('ition')) both(word.slice(0, -5)), both(word.slice(0, -3))
   else if (end('ion')) both(word.slice(0, -3))
   if (end('ment')) found.push(word.slice(0, -4))
-  if (end('al')) both(word.slice(0, -2))
+  if (OF_VERBS.has(word)) both(word.slice(0, -2)), undouble(word.slice(0, -2), found)
   if (end('ure')) both(word.slice(0, -3))
   if (end('ance') || end('ence')) both(word.slice(0, -4))
   if (end('er') || end('or') || end('ee')) both(word.slice(0, -2)), undouble(word.slice(0, -2), found)
@@ -106,10 +111,15 @@ function derived(word: string): string[] {
   return found
 }
 
+/** Nouns in -al that are made of a verb; most words in -al are not ("internal" has nothing to do with interns). */
+const OF_VERBS = new Set(
+  'approval removal renewal withdrawal proposal refusal disposal dismissal referral appraisal denial retrieval reversal deferral'.split(' '),
+)
+
 const NOMINAL = new Map<string, readonly string[]>([
   ['access', ['access']], ['sale', ['sell']], ['loan', ['lend']], ['view', ['view']], ['choice', ['choose']], ['decision', ['decide']],
-  ['permission', ['permit']], ['submission', ['submit']], ['admission', ['admit']], ['transmission', ['transmit']], ['removal', ['remove']],
-  ['withdrawal', ['withdraw']], ['destruction', ['destroy']], ['subscription', ['subscribe']], ['prescription', ['prescribe']],
+  ['permission', ['permit']], ['submission', ['submit']], ['admission', ['admit']], ['transmission', ['transmit']], ['denial', ['deny']],
+  ['destruction', ['destroy']], ['subscription', ['subscribe']], ['prescription', ['prescribe']],
   ['description', ['describe']], ['execution', ['execute']], ['payment', ['pay']], ['treatment', ['treat']], ['entry', ['enter']],
   ['author', ['author', 'write', 'create']], ['writer', ['write']], ['creator', ['create']], ['editor', ['edit']], ['revision', ['revise']],
   ['suspension', ['suspend']], ['extension', ['extend']], ['delivery', ['deliver']], ['discovery', ['discover']], ['analysis', ['analyze']],
