@@ -68,8 +68,18 @@ function bareTest(words: Phrase, scope: Scope): Expression | null {
   const flag = flags.things[0]
   const test = flag !== undefined ? guarded([flag], flag.at) : values[0]?.test
   if (test !== undefined) return flags.isNegated !== isNot ? negation(test) : test
-  return null
+  const given = presence(said, everywhere, scope)
+  return given !== null && isNot ? negation(given) : given
 }
+
+/** "without a reason", "a reason is given": whether an optional attribute is there. */
+function presence(words: Phrase, from: readonly Thing[], { world }: Scope): Expression | null {
+  const found = named(words, from, world, (type) => type.kind !== 'bool').filter((thing) => thing.at.kind === 'get' && thing.guards.some((guard) => guard.kind === 'has' && JSON.stringify(guard.of) === JSON.stringify((thing.at as { of: Expression }).of) && guard.attribute === (thing.at as { attribute: string }).attribute))
+  if (found.length > 1) throw new Unclear(`\`${words.join(' ')}\` can be ${choices(found)}: say which`)
+  return found[0] === undefined ? null : conjunction(found[0].guards)
+}
+
+const GIVEN = new Set('given provided present specified stated set supplied recorded'.split(' '))
 
 function isTest(ref: Ref, words: Phrase, scope: Scope): Expression | null {
   const things = refThings(ref, scope)
@@ -89,7 +99,13 @@ function isTest(ref: Ref, words: Phrase, scope: Scope): Expression | null {
   const { things: flags, isNegated } = booleans(said, from, world, true)
   if (flags.length > 1) throw new Unclear(`\`${said.join(' ')}\` can be ${choices(flags)}: say which`)
   const flag = flags[0]
-  if (flag === undefined) return null
+  if (flag === undefined) {
+    const isGiven = said.length === noun.words.length + 1 && GIVEN.has((said[said.length - 1] as string).toLowerCase())
+    const given = isGiven ? presence(noun.words, from, scope) : null
+    if (given === null) return null
+    for (const part of modifier === undefined ? [noun] : [noun, modifier]) meet(part, scope)
+    return isNot ? negation(given) : given
+  }
   meet(noun, scope)
   if (modifier !== undefined) meet(modifier, scope)
   return isNegated !== isNot ? negation(guarded([flag], flag.at)) : guarded([flag], flag.at)
@@ -168,6 +184,12 @@ function relatesTest(subject: Ref, verb: Phrase, object: Ref, scope: Scope): Exp
 function compareTest(left: Operand, operator: Operator, values: readonly Operand[], scope: Scope): Expression | null {
   if (left.kind !== 'attribute') return null
   const base: Operator = operator === '!=' ? '==' : operator
+  const [only, ...more] = values
+  if (base === '==' && more.length === 0 && only?.kind === 'text' && !only.quoted && GIVEN.has(only.value.toLowerCase())) {
+    const owners = left.of === null ? [scope.world.context, scope.world.resource, scope.world.principal] : (refThings(left.of, scope) ?? [])
+    const given = presence(left.words, owners, scope)
+    return given !== null && operator === '!=' ? negation(given) : given
+  }
   const tests = values.map((value) => {
     const candidates = operandThings(left, value, scope)
     const found = candidates.map((thing) => ({ thing, test: valueTest(thing, base, value, scope) })).filter((one): one is { thing: Thing; test: Expression } => one.test !== null)
@@ -246,7 +268,7 @@ function valueTest(left: Thing, operator: Operator, value: Operand, scope: Scope
 
 /** Words that tell something about a value instead of being one. */
 const NO_VALUE = new Set(
-  'known unknown set unset missing present absent empty given required valid invalid null defined undefined available unavailable appropriate reasonable normal same different correct incorrect right wrong ok okay fine good bad high low new old current relevant suitable sufficient adequate necessary needed possible true false yes no not true none any some anything nothing one other another more less it them they clear unclear always never often sometimes usually normally currently already still again soon later now then here there too also only just'.split(
+  'known unknown set unset missing present absent empty given required valid invalid null defined undefined available unavailable specified stated supplied provided recorded appropriate reasonable normal same different correct incorrect right wrong ok okay fine good bad high low new old current relevant suitable sufficient adequate necessary needed possible true false yes no not true none any some anything nothing one other another more less it them they clear unclear always never often sometimes usually normally currently already still again soon later now then here there too also only just'.split(
     ' ',
   ),
 )

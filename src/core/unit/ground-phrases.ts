@@ -442,8 +442,9 @@ function only(things: readonly Thing[], words: Phrase): Thing | null {
 }
 
 const OWNER = new Set('owner holder author creator subject requester submitter reporter applicant uploader borrower buyer claimant tenant account_holder owned_by created_by requested_by submitted_by uploaded_by authored_by'.split(' '))
+const ASKER = new Set('requester requestor applicant submitter author borrower holder claimant'.split(' '))
 const NOT_OWNER = new Set(
-  'manager supervisor approver approved_by reviewer reviewed_by assignee assigned_to doctor nurse teacher advisor adviser tutor editor editors viewer viewers reader readers auditor operator recipient shared_with updated_by modified_by edited_by delegate delegates collaborators contributors watchers followers guardian'.split(' '),
+  'manager supervisor approver approved_by reviewer reviewed_by doctor nurse teacher advisor adviser tutor editor editors viewer viewers reader readers auditor operator recipient shared_with updated_by modified_by edited_by delegate delegates collaborators contributors watchers followers guardian'.split(' '),
 )
 
 /**
@@ -462,10 +463,13 @@ export function ownership(owner: Thing, thing: Thing, said: { words: Phrase; isS
   const byOwner = near.filter(isOwner)
   const mine = said.words.length === 0 ? [] : named(said.words, [owner], world, (one) => elementType(one) !== null && elementType(one) === elementType(thing.type))
   const likely = near.length === 1 && near.some(({ thing: link }) => ownerNamed(link, world)) ? near : near.filter(({ thing: link }) => typeNamed(link, world))
+  // "their own leave request", beside nobody but its approver, is the requester's.
+  const open = near.filter(({ thing: link }) => !isNone(link))
+  const asked = open.length === 1 && open[0]?.thing.names.some((name) => ASKER.has(name.join('_'))) === true ? open : []
   const rest = near.filter(({ thing: link }) => !isNone(link))
   const far = links.filter(({ thing: link, depth }) => depth === 2 && (isOwner({ thing: link }) || ownerNamed(link, world)))
   const isSelf = elementType(thing.type) === type && thing.type.kind === 'entity'
-  const groups = [byOwner.map((one) => one.thing), isSelf ? [] : mine, isSelf && said.isSaid ? [] : likely.map((one) => one.thing)]
+  const groups = [byOwner.map((one) => one.thing), isSelf ? [] : mine, isSelf && said.isSaid ? [] : likely.map((one) => one.thing), isSelf ? [] : asked.map((one) => one.thing)]
   const best = groups.find((group) => group.length > 0)
   if (best !== undefined) return meets(pick(best), owner) ?? meets(pick(best), thing)
   if (isSelf) {

@@ -189,7 +189,7 @@ function deedTest(deed: Deed, rests: readonly Phrase[], scope: Scope): Expressio
 function objectTest(deed: Deed, rest: Phrase, scope: Scope): Expression | null {
   const { lexicon, resource, environment } = scope.world
   const kinds = lexicon.typePhrases(environment.resource)
-  const isKind = rest.length === 0 || kinds.some((kind) => says(rest, kind) || says(rest, kind.slice(-1)))
+  const isKind = isKindOf(rest, kinds) || (startsKind(rest, kinds) && !isBetterNamed(deed, scope))
   if (deed.object.length === 0) return TRUE
   const tests = deed.object.map((noun) => {
     const direct = isKind ? nounTest(noun, resource, scope) : null
@@ -197,6 +197,22 @@ function objectTest(deed: Deed, rest: Phrase, scope: Scope): Expression | null {
   })
   const found = tests.filter((test) => test !== null)
   return found.length === 0 ? null : disjunction(found)
+}
+
+function isKindOf(rest: Phrase, kinds: readonly Phrase[]): boolean {
+  return rest.length === 0 || kinds.some((kind) => says(rest, kind) || says(rest, kind.slice(-1)))
+}
+
+/** `viewSalary` of a salary record. */
+function startsKind(rest: Phrase, kinds: readonly Phrase[]): boolean {
+  return kinds.some((kind) => rest.length < kind.length && says(rest, kind.slice(0, rest.length)))
+}
+
+/** Another action of this verb names the resource by the end of its name, so that this one means something else by the beginning. */
+function isBetterNamed(deed: Deed, { world }: Scope): boolean {
+  const kinds = world.lexicon.typePhrases(world.environment.resource)
+  const others = world.lexicon.actions(deed.verb ?? []).filter(({ action, rest }) => action !== world.environment.action && isKindOf(rest, kinds))
+  return others.some(({ action }) => world.schema.actions.get(action)?.resources.includes(world.environment.resource) === true)
 }
 
 /** "send payments to verified accounts", with the action `sendPayment`: the noun belongs to the action's name, what follows it tells the object. */
@@ -215,7 +231,8 @@ function consumed(noun: Noun, rest: Phrase, kinds: readonly Phrase[], scope: Sco
   meet(noun, scope)
   const parts: Expression[] = []
   const before = noun.words.slice(0, noun.words.length - end.length)
-  if (before.length > 0) parts.push(eventAdjectives(noun, before, scope))
+  const isNamed = kinds.some((kind) => says(before, kind))
+  if (before.length > 0 && !isNamed) parts.push(eventAdjectives(noun, before, scope))
   for (const modifier of noun.modifiers) parts.push(eventModifier(modifier, noun, { ...scope, here: [context, resource] }))
   return conjunction(parts)
 }
