@@ -65,7 +65,9 @@ export function placeIn(terms: Terms, schema: Schema, environment: Environment):
  */
 export function encodePolicy(place: Place, rules: readonly Rule[], semantics: Semantics): EncodedPolicy {
   const { terms } = place
-  const encoded = rules.map((rule) => encodeRule(place, rule)).filter(({ err, satisfied }) => err !== terms.false || satisfied !== terms.false)
+  const encoded = rules
+    .map((rule) => encodeRule(place, rule))
+    .filter(({ err, satisfied }) => err !== terms.false || satisfied !== terms.false)
   const satisfied = (effect: Rule['effect']) => encoded.filter(({ rule }) => rule.effect === effect)
   const err = terms.or(...encoded.map((each) => each.err))
   const permits = satisfied('permit')
@@ -84,7 +86,8 @@ export function encodePolicy(place: Place, rules: readonly Rule[], semantics: Se
 
 function encodeRule(place: Place, rule: Rule): EncodedRule {
   const { terms } = place
-  const scope = terms.and(scopeTerm(place, 'principal', rule.principal), actionScope(place, rule), scopeTerm(place, 'resource', rule.resource))
+  const [principal, resource] = [scopeTerm(place, 'principal', rule.principal), scopeTerm(place, 'resource', rule.resource)]
+  const scope = terms.and(principal, actionScope(place, rule), resource)
   if (scope === terms.false) return { rule, err: terms.false, satisfied: terms.false }
   const body = [...rule.when, ...rule.unless.map((of) => ({ kind: 'not', of }) as const)].reduce<Expression | null>(
     (left, right) => (left === null ? right : { kind: 'and', left, right }),
@@ -95,7 +98,7 @@ function encodeRule(place: Place, rule: Rule): EncodedRule {
     return { rule, err: terms.and(scope, err), satisfied: terms.and(scope, value, terms.not(err)) }
   } catch (error) {
     if (!(error instanceof Unsupported)) throw error
-    throw new Failure('UNSUPPORTED_CONSTRUCT', `rule \`${rule.id}\` uses ${error.message}, which the prover does not decide`, { cause: error })
+    throw refusal(`rule \`${rule.id}\``, error)
   }
 }
 
@@ -105,8 +108,12 @@ export function encodeStandalone(place: Place, expression: Expression, what: str
     return encodeCondition(place, expression)
   } catch (error) {
     if (!(error instanceof Unsupported)) throw error
-    throw new Failure('UNSUPPORTED_CONSTRUCT', `${what} uses ${error.message}, which the prover does not decide`, { cause: error })
+    throw refusal(what, error)
   }
+}
+
+function refusal(what: string, error: Unsupported): Failure {
+  return new Failure('UNSUPPORTED_CONSTRUCT', `${what} uses ${error.message}, which the prover does not decide`, { cause: error })
 }
 
 function encodeCondition(place: Place, expression: Expression): { readonly err: Term; readonly value: Term } {
@@ -148,7 +155,8 @@ function encode(place: Place, expression: Expression): Result {
         return { err: terms.or(condition.err, branch.err), value: branch.value }
       }
       const [then, otherwise] = [encode(place, expression.then), encode(place, expression.else)]
-      return { err: terms.or(condition.err, terms.ite(yes, then.err, otherwise.err)), value: choose(place, yes, then.value, otherwise.value) }
+      const err = terms.or(condition.err, terms.ite(yes, then.err, otherwise.err))
+      return { err, value: choose(place, yes, then.value, otherwise.value) }
     }
     case 'has': {
       const { err, value } = encode(place, expression.of)
@@ -169,7 +177,8 @@ function encode(place: Place, expression: Expression): Result {
     case 'less': case 'lessEq': case 'greater': case 'greaterEq': {
       const [left, right] = [encode(place, expression.left), encode(place, expression.right)]
       const [a, b] = [integer(left.value), integer(right.value)]
-      const term = { less: () => terms.lt(a, b), lessEq: () => terms.le(a, b), greater: () => terms.lt(b, a), greaterEq: () => terms.le(b, a) }[expression.kind]()
+      const [low, high] = expression.kind === 'less' || expression.kind === 'lessEq' ? [a, b] : [b, a]
+      const term = expression.kind === 'less' || expression.kind === 'greater' ? terms.lt(low, high) : terms.le(low, high)
       return { err: terms.or(left.err, right.err), value: { kind: 'bool', term } }
     }
     case 'add': case 'sub': case 'mul': {
@@ -236,7 +245,7 @@ function action({ schema, environment }: Place) {
   return found
 }
 
-function literalEntity({ terms }: Place, { type, id }: Uid): Typed & { kind: 'entity' } {
+function literalEntity({ terms }: Place, { type, id }: Uid): EntityValue {
   return { kind: 'entity', type, term: terms.literal(`entity:${type}`, id) }
 }
 
@@ -249,7 +258,9 @@ function fieldOf(place: Place, value: Typed, name: string): Field | null {
   return declared === undefined ? null : attribute(place, type, [term], [name], declared)
 }
 
-function attribute(place: Place, owner: string, of: readonly Term[], path: readonly string[], { type, required }: { readonly type: Type; readonly required: boolean }): Field {
+type Declared = { readonly type: Type; readonly required: boolean }
+
+function attribute(place: Place, owner: string, of: readonly Term[], path: readonly string[], { type, required }: Declared): Field {
   const present = required ? place.terms.true : apply(place, 'present', owner, path, 'bool', of)
   return { present, value: () => attributeValue(place, owner, of, path, type) }
 }
@@ -275,7 +286,9 @@ function attributeValue(place: Place, owner: string, of: readonly Term[], path: 
   }
 }
 
-function apply(place: Place, kind: FunctionSymbol['kind'], owner: string, path: readonly string[], result: Sort, args: readonly Term[]): Term {
+type Kind = FunctionSymbol['kind']
+
+function apply(place: Place, kind: Kind, owner: string, path: readonly string[], result: Sort, args: readonly Term[]): Term {
   const symbol = { kind, owner, path, to: '' }
   return place.terms.app({ ...symbol, copy: place.copy === 1 && place.differs(symbol) ? 1 : 0, result }, args)
 }
@@ -320,20 +333,28 @@ function choose(place: Place, condition: Term, yes: Typed, no: Typed): Typed {
   if (yes.kind === 'record' && no.kind === 'record') {
     const field = (name: string): Field | null => {
       const [a, b] = [yes.field(name), no.field(name)]
-      if (a === null && b === null) return null
       const present = terms.ite(condition, a?.present ?? terms.false, b?.present ?? terms.false)
-      return { present, value: () => (a === null ? (b as Field).value() : b === null ? a.value() : choose(place, condition, a.value(), b.value())) }
+      if (a === null || b === null) {
+        const one = a ?? b
+        return one === null ? null : { present, value: one.value }
+      }
+      return { present, value: () => choose(place, condition, a.value(), b.value()) }
     }
     return { kind: 'record', names: [...new Set([...yes.names, ...no.names])], field }
   }
   if (yes.kind === 'set' && no.kind === 'set') {
-    if (yes.element !== null && no.element !== null && sortOf(yes.element) !== sortOf(no.element)) throw new Unsupported('an `if` between sets of different types')
-    const guarded = <T extends { readonly guard: Term }>(guard: Term, all: readonly T[]) => all.map((each) => ({ ...each, guard: terms.and(guard, each.guard) }))
-    const join = <T extends { readonly guard: Term }>(a: readonly T[], b: readonly T[]) => [...guarded(condition, a), ...guarded(terms.not(condition), b)]
-    return { kind: 'set', element: yes.element ?? no.element, items: join(yes.items, no.items), attributes: join(yes.attributes, no.attributes) }
+    if (yes.element !== null && no.element !== null && sortOf(yes.element) !== sortOf(no.element)) {
+      throw new Unsupported('an `if` between sets of different types')
+    }
+    type Guarded = { readonly guard: Term }
+    const under = <T extends Guarded>(guard: Term, all: readonly T[]) => all.map((each) => ({ ...each, guard: terms.and(guard, each.guard) }))
+    const join = <T extends Guarded>(a: readonly T[], b: readonly T[]) => [...under(condition, a), ...under(terms.not(condition), b)]
+    const [items, attributes] = [join(yes.items, no.items), join(yes.attributes, no.attributes)]
+    return { kind: 'set', element: yes.element ?? no.element, items, attributes }
   }
-  if (yes.kind === 'entity' && no.kind === 'entity' && yes.type === no.type) return { ...yes, term: terms.ite(condition, yes.term, no.term) }
-  if ((yes.kind === 'bool' || yes.kind === 'long' || yes.kind === 'string') && yes.kind === no.kind) return { kind: yes.kind, term: terms.ite(condition, yes.term, no.term) }
+  if (yes.kind !== 'record' && yes.kind !== 'set' && no.kind !== 'record' && no.kind !== 'set' && yes.term.sort === no.term.sort) {
+    return { ...yes, term: terms.ite(condition, yes.term, no.term) }
+  }
   throw new Unsupported('an `if` between values of different types')
 }
 
@@ -357,14 +378,16 @@ function integer(value: Typed): Term {
   return value.term
 }
 
-function entity(value: Typed): Typed & { readonly kind: 'entity' } {
+type EntityValue = Typed & { readonly kind: 'entity' }
+
+function entity(value: Typed): EntityValue {
   if (value.kind !== 'entity') throw new Unsupported(`a ${value.kind} where an entity is needed`)
   return value
 }
 
 // ---- Hierarchy ----
 
-function inside(place: Place, left: Typed & { readonly kind: 'entity' }, right: Typed): Term {
+function inside(place: Place, left: EntityValue, right: Typed): Term {
   if (right.kind === 'entity') return within(place, left, right)
   const all = setOf(right)
   if (all.element === null) return place.terms.false
@@ -376,12 +399,12 @@ function inside(place: Place, left: Typed & { readonly kind: 'entity' }, right: 
   )
 }
 
-function within(place: Place, left: Typed & { readonly kind: 'entity' }, right: Typed & { readonly kind: 'entity' }): Term {
+function within(place: Place, left: EntityValue, right: EntityValue): Term {
   return place.terms.or(equality(place, left, right), properly(place, left, right))
 }
 
 /** Whether the right entity is a proper ancestor of the left one. Between actions that is known. */
-function properly({ terms, schema, copy, differs }: Place, left: Typed & { readonly kind: 'entity' }, right: Typed & { readonly kind: 'entity' }): Term {
+function properly({ terms, schema, copy, differs }: Place, left: EntityValue, right: EntityValue): Term {
   if (left.term.kind === 'literal' && right.term.kind === 'literal') {
     const known = schema.actions.get(uidText({ type: left.type, id: left.term.value }))
     if (known !== undefined) return terms.bool(known.ancestors.includes(uidText({ type: right.type, id: right.term.value })))
@@ -394,7 +417,10 @@ function properly({ terms, schema, copy, differs }: Place, left: Typed & { reado
 function scopeTerm(place: Place, name: 'principal' | 'resource', scope: Scope): Term {
   if (scope.kind === 'any') return place.terms.true
   const value = entity(variable(place, name))
-  if (scope.kind !== 'is') return scope.kind === 'eq' ? equality(place, value, literalEntity(place, scope.uid)) : within(place, value, literalEntity(place, scope.uid))
+  if (scope.kind !== 'is') {
+    const named = literalEntity(place, scope.uid)
+    return scope.kind === 'eq' ? equality(place, value, named) : within(place, value, named)
+  }
   if (value.type !== scope.type) return place.terms.false
   return scope.in === null ? place.terms.true : within(place, value, literalEntity(place, scope.in))
 }
@@ -423,7 +449,8 @@ function setLiteral(place: Place, expressions: readonly Expression[]): Result {
   })
   const [first] = elements
   if (elements.some((each) => each.term.sort !== first?.term.sort)) throw new Unsupported('a set of values of different types')
-  const element: Type | null = first === undefined ? null : first.kind === 'entity' ? { kind: 'entity', name: first.type } : { kind: first.kind }
+  const typeOf = (each: NonNullable<typeof first>): Type => (each.kind === 'entity' ? { kind: 'entity', name: each.type } : { kind: each.kind })
+  const element = first === undefined ? null : typeOf(first)
   const items = elements.map(({ term }) => ({ guard: terms.true, element: term }))
   return { err: terms.or(...results.map(({ err }) => err)), value: { kind: 'set', element, items, attributes: [] } }
 }

@@ -2,6 +2,9 @@ import type { Environment, RecordType, Schema, Type } from '#core/policy/schema.
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
 import type { Attributes } from './world.ts'
 
+/** A number as its digits, which `JSON.stringify` writes as they stand. @see the proposal “JSON.parse source text access” */
+const { rawJSON } = JSON as unknown as { readonly rawJSON: (digits: string) => unknown }
+
 /**
  * Context and entities as Cedar's binding must get them: a string of digits where the schema has a Long becomes that very integer,
  * which a JavaScript number could not carry beyond 2⁵³.
@@ -27,7 +30,7 @@ function recordWith(type: RecordType, json: Attributes): Attributes {
 }
 
 function valueWith(type: Type, json: unknown): unknown {
-  if (type.kind === 'long' && typeof json === 'string' && /^-?\d+$/.test(json)) return (JSON as unknown as { rawJSON: (text: string) => unknown }).rawJSON(json)
+  if (type.kind === 'long' && typeof json === 'string' && /^-?\d+$/.test(json)) return rawJSON(json)
   if (type.kind === 'set' && Array.isArray(json)) return json.map((each) => valueWith(type.element, each))
   if (type.kind === 'record' && typeof json === 'object' && json !== null) return recordWith(type, json as Attributes)
   return json

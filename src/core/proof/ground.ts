@@ -82,7 +82,8 @@ function groundQuantifiers(terms: Terms, goal: Term): { readonly assertions: rea
     named.filter(({ sort }) => sort === over).map((each) => terms.or(truth, terms.not(instantiate(terms, body, each)))),
   )
   const assertions = [stripped, ...witnessed, ...excluded]
-  const differing = new Set(named.flatMap((each) => (each.kind === 'app' && each.symbol.copy === 1 ? [symbolKey({ ...each.symbol, copy: 0 })] : [])))
+  const symbols = named.flatMap((each) => (each.kind === 'app' && each.symbol.copy === 1 ? [each.symbol] : []))
+  const differing = new Set(symbols.map((symbol) => symbolKey({ ...symbol, copy: 0 })))
   return { assertions, differing }
 }
 

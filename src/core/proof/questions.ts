@@ -1,7 +1,7 @@
 import { digest } from '#core/canonical.ts'
 import type { BoundArticle, ProtectedFact } from '#core/constitution/article.ts'
 import { Failure } from '#core/failure.ts'
-import { TRUE, type Expression } from '#core/policy/expression.ts'
+import type { Expression } from '#core/policy/expression.ts'
 import { obligations as obligationsOf, type PolicySet, type Rule } from '#core/policy/policy.ts'
 import { renderRules } from '#core/policy/render.ts'
 import type { Environment, Schema } from '#core/policy/schema.ts'
@@ -33,7 +33,14 @@ export type Engines = {
   /** Names and versions of the solver and of Cedar, for the record. */
   readonly versions: readonly { readonly name: string; readonly version: string }[]
   /** Told when solver and Cedar disagree, which is a bug of ours and never an answer. */
-  readonly onDisagreement?: (report: { readonly question: string; readonly environment: Environment; readonly what: string; readonly counterexample: Counterexample }) => void
+  readonly onDisagreement?: (report: Disagreement) => void
+}
+
+export type Disagreement = {
+  readonly question: string
+  readonly environment: Environment
+  readonly what: string
+  readonly counterexample: Counterexample
 }
 
 export type Options = {
@@ -47,16 +54,19 @@ export type Options = {
 export const LIMITS: Limits = { rlimit: 12_000_000, timeoutMs: 5_000 }
 
 /** Whether a policy obeys each article, in the order of the articles. An article that concerns no environment is unknown, never proved. */
-export async function proveArticles(policy: PolicySet, schema: Schema, bound: readonly BoundArticle[], engines: Engines, options: Options = {}): Promise<readonly Proof[]> {
+export async function proveArticles(
+  policy: PolicySet, schema: Schema, bound: readonly BoundArticle[], engines: Engines, options: Options = {},
+): Promise<readonly Proof[]> {
   const study = new Study(schema, options)
   const questions = bound.map((article): Question => {
-    const concerned = new Map(article.environments.map((each) => [environmentKey(each.environment), each]))
+    const { article: { id, kind }, environments, protected: facts, obligation } = article
+    const concerned = new Map(environments.map((each) => [environmentKey(each.environment), each]))
     return {
-      name: `article:${article.article.id}`,
-      inputs: { policy: policy.text, bound: { kind: article.article.kind, environments: article.environments, protected: article.protected, obligation: article.obligation } },
-      environments: study.select(article.environments.map(({ environment }) => environment)),
+      name: `article:${id}`,
+      inputs: { policy: policy.text, bound: { kind, environments, protected: facts, obligation } },
+      environments: study.select(environments.map(({ environment }) => environment)),
       rules: policy.rules,
-      claim: (environment) => articleClaim(study, policy, article, concerned.get(environmentKey(environment)) ?? { environment, matches: TRUE, unless: null }),
+      claim: (environment) => articleClaim(study, policy, article, concerned.get(environmentKey(environment)) as Concern),
     }
   })
   return settle(study, questions, engines)
@@ -73,12 +83,16 @@ export async function proveEquivalent(a: PolicySet, b: PolicySet, schema: Schema
 
 /** Whether everything that `a` permits, `b` permits too. */
 export async function implies(a: PolicySet, b: PolicySet, schema: Schema, engines: Engines, options: Options = {}): Promise<Proof> {
-  return compare('implies', a, b, schema, engines, options, (terms, left, right) => terms.and(left.allow, terms.not(right.allow)), (left, right) => left.isAllowed && !right.isAllowed)
+  return compare('implies', a, b, schema, engines, options,
+    (terms, left, right) => terms.and(left.allow, terms.not(right.allow)),
+    (left, right) => left.isAllowed && !right.isAllowed)
 }
 
 /** Whether no request is permitted by both. */
 export async function disjoint(a: PolicySet, b: PolicySet, schema: Schema, engines: Engines, options: Options = {}): Promise<Proof> {
-  return compare('disjoint', a, b, schema, engines, options, (terms, left, right) => terms.and(left.allow, right.allow), (left, right) => left.isAllowed && right.isAllowed)
+  return compare('disjoint', a, b, schema, engines, options,
+    (terms, left, right) => terms.and(left.allow, right.allow),
+    (left, right) => left.isAllowed && right.isAllowed)
 }
 
 export async function alwaysDenies(policy: PolicySet, schema: Schema, engines: Engines, options: Options = {}): Promise<Proof> {
@@ -94,13 +108,18 @@ export async function neverErrors(policy: PolicySet, schema: Schema, engines: En
   return single('never-errors', policy, schema, engines, options, (_, { err }) => err, ({ errs }) => errs)
 }
 
+export type Permits =
+  | { readonly kind: 'yes'; readonly example: Counterexample }
+  | { readonly kind: 'no' }
+  | { readonly kind: 'unknown'; readonly reason: string }
+
 /**
  * Whether the policy permits some request that an article concerns, with an example: an article over requests of which none is
  * permitted holds, and says nothing.
  */
 export async function permitsSomething(
   policy: PolicySet, schema: Schema, concerned: BoundArticle['environments'], engines: Engines, options: Options = {},
-): Promise<{ readonly kind: 'yes'; readonly example: Counterexample } | { readonly kind: 'no' } | { readonly kind: 'unknown'; readonly reason: string }> {
+): Promise<Permits> {
   const study = new Study(schema, options)
   const byEnvironment = new Map(concerned.map((each) => [environmentKey(each.environment), each]))
   const [proof] = await settle(study, [{
@@ -148,7 +167,10 @@ type Claim = {
 type Concern = BoundArticle['environments'][number]
 type Scene = CedarRequest & { readonly entities: readonly CedarEntity[] }
 type Decided = { readonly isAllowed: boolean; readonly errs: boolean; readonly obligations: readonly string[] }
-type Look = { readonly decided: (policy: PolicySet, scene: Scene) => Decided; readonly concerned: (concern: Concern, scene: Scene) => boolean }
+type Look = {
+  readonly decided: (policy: PolicySet, scene: Scene) => Decided
+  readonly concerned: (concern: Concern, scene: Scene) => boolean
+}
 
 function articleClaim(study: Study, policy: PolicySet, { article, protected: facts, obligation }: BoundArticle, concern: Concern): Claim {
   const { environment } = concern
@@ -157,29 +179,28 @@ function articleClaim(study: Study, policy: PolicySet, { article, protected: fac
   const { allow, err, obligations } = study.policy(environment, policy)
   const concerned = concernTerm(place, concern)
   const mentions = mentionsOf(concern)
+  const where = (holds: (decided: Decided) => boolean): Claim['fails'] => (scene, look) => look.concerned(concern, scene) && holds(look.decided(policy, scene))
   switch (article.kind) {
     case 'never-permit':
-      return { goal: terms.and(concerned, allow), mentions, fails: (scene, look) => look.concerned(concern, scene) && look.decided(policy, scene).isAllowed }
+      return { goal: terms.and(concerned, allow), mentions, fails: where(({ isAllowed }) => isAllowed) }
     case 'must-permit':
-      return { goal: terms.and(concerned, terms.not(allow)), mentions, fails: (scene, look) => look.concerned(concern, scene) && !look.decided(policy, scene).isAllowed }
+      return { goal: terms.and(concerned, terms.not(allow)), mentions, fails: where(({ isAllowed }) => !isAllowed) }
     case 'never-error':
-      return { goal: terms.and(concerned, err), mentions, fails: (scene, look) => look.concerned(concern, scene) && look.decided(policy, scene).errs }
+      return { goal: terms.and(concerned, err), mentions, fails: where(({ errs }) => errs) }
     case 'must-record': {
       if (obligation === null) throw new Error(`the article ${article.id} names no obligation`)
       const goal = terms.and(concerned, allow, terms.not(obligations.get(obligation) ?? terms.false))
-      const fails = (scene: Scene, look: Look) => {
-        const { isAllowed, obligations: carried } = look.decided(policy, scene)
-        return look.concerned(concern, scene) && isAllowed && !carried.includes(obligation)
-      }
-      return { goal, mentions, fails }
+      return { goal, mentions, fails: where(({ isAllowed, obligations: carried }) => isAllowed && !carried.includes(obligation)) }
     }
     case 'independent-of': {
       // The two worlds may change places, so that it is enough to look for one that is permitted beside one that is not.
       const second: Place = { ...place, copy: 1, differs: (symbol) => facts.some((fact) => isProtected(fact, symbol)) }
-      const goal = terms.and(concerned, concernTerm(second, concern), allow, terms.not(encodePolicy(second, policy.rules, study.semantics).allow))
+      const { allow: allowsOther } = encodePolicy(second, policy.rules, study.semantics)
+      const goal = terms.and(concerned, concernTerm(second, concern), allow, terms.not(allowsOther))
       const fails = (scene: Counterexample, look: Look) => {
         const { other } = scene
-        return other !== undefined && look.concerned(concern, scene) && look.concerned(concern, other) && look.decided(policy, scene).isAllowed && !look.decided(policy, other).isAllowed
+        const [one, two] = [where(({ isAllowed }) => isAllowed), where(({ isAllowed }) => !isAllowed)]
+        return other !== undefined && one(scene, look) && two(other, look)
       }
       return { goal, mentions, fails }
     }
@@ -264,8 +285,8 @@ class Study {
   }
 
   select(environments: readonly Environment[]): readonly Environment[] {
-    const { principal, action, resource } = this.#only
-    return environments.filter((each) => (principal ?? each.principal) === each.principal && (action ?? each.action) === each.action && (resource ?? each.resource) === each.resource)
+    const wanted = Object.entries(this.#only) as [keyof Environment, string][]
+    return environments.filter((each) => wanted.every(([part, value]) => each[part] === value))
   }
 
   place(environment: Environment): Place {
@@ -302,19 +323,27 @@ function environmentKey({ principal, action, resource }: Environment): string {
 // ---- From claims to proofs ----
 
 /** A claim that folding has not settled: it goes to the solver. */
-type Open = { readonly question: Question; readonly environment: Environment; readonly claim: Claim; readonly goal: Term; readonly script: Script }
+type Open = {
+  readonly question: Question
+  readonly environment: Environment
+  readonly claim: Claim
+  readonly goal: Term
+  readonly script: Script
+}
 
 async function settle(study: Study, questions: readonly Question[], engines: Engines): Promise<readonly Proof[]> {
   const prepared = questions.map((question) => question.environments.map((environment) => prepare(study, question, environment)))
   const open = prepared.flat().filter((each) => 'script' in each)
-  const texts = [...new Set(open.map(({ script }) => script.text))]
-  const replies = texts.length === 0 ? [] : await engines.solve(texts.map((text) => ({ text, values: open.find(({ script }) => script.text === text)?.script.values ?? [] })), study.limits)
-  const replyTo = new Map(texts.map((text, i) => [text, replies[i] ?? { kind: 'unknown', reason: 'solver failed: it did not reply' } as const]))
+  // Names in a script say nothing about their environment, so that many environments ask the same.
+  const asks = [...new Map(open.map(({ script: { text, values } }) => [text, { text, values }])).values()]
+  const replies = asks.length === 0 ? [] : await engines.solve(asks, study.limits)
+  const mute: Reply = { kind: 'unknown', reason: 'solver failed: it did not reply' }
+  const replyTo = new Map(asks.map(({ text }, i) => [text, replies[i] ?? mute]))
   return Promise.all(questions.map(async (question, i) => {
     const answers: Answer[] = []
     for (const each of prepared[i] ?? []) {
-      if (!('script' in each)) answers.push(each)
-      else answers.push(await answer(study, each, replyTo.get(each.script.text) as Reply, engines, !answers.some(({ kind }) => kind === 'refuted')))
+      const isShown = !answers.some(({ kind }) => kind === 'refuted')
+      answers.push('script' in each ? await answer(study, each, replyTo.get(each.script.text) as Reply, engines, isShown) : each)
     }
     return proofOf(study, question, answers, engines)
   }))
@@ -329,14 +358,15 @@ function prepare(study: Study, question: Question, environment: Environment): An
     // INVARIANT: only `unsat` and `false` prove; a goal that folds to `true` still goes to the solver, for its counterexample.
     return { question, environment, claim, goal, script: emit(ground(terms, study.schema, goal)) }
   } catch (error) {
-    if (error instanceof Failure && error.code === 'UNSUPPORTED_CONSTRUCT') return { kind: 'unknown', reason: `unsupported: ${error.message}` }
-    throw error
+    if (!(error instanceof Failure) || error.code !== 'UNSUPPORTED_CONSTRUCT') throw error
+    return { kind: 'unknown', reason: `unsupported: ${error.message}` }
   }
 }
 
 /**
- * @param isShown The first refutation of a question is the one that is shown: it is asked for in a context of its own, so that it depends on
- *   nothing else, made small, and replayed through Cedar. Those of further environments add nothing to the answer; the interpreter confirms them.
+ * @param isShown The first refutation of a question is the one that is shown: it is asked for in a context of its own, so that it
+ *   depends on nothing else, made small, and replayed through Cedar. Those of further environments add nothing to the answer; the
+ *   interpreter confirms them.
  */
 async function answer(study: Study, open: Open, first: Reply, engines: Engines, isShown: boolean): Promise<Answer> {
   if (first.kind === 'unsat') return { kind: 'proved' }
@@ -349,7 +379,8 @@ async function answer(study: Study, open: Open, first: Reply, engines: Engines, 
   }
 }
 
-function picture(study: Study, { question, environment, claim, goal, script }: Open, values: string, engines: Engines, isShown: boolean): Answer {
+function picture(study: Study, open: Open, values: string, engines: Engines, isShown: boolean): Answer {
+  const { question, environment, claim, goal, script } = open
   const { schema } = study
   const literals = literalsOf(question.rules, claim.mentions, schema)
   const hasTwoWorlds = script.asked.some((term) => term.kind === 'app' && term.symbol.copy === 1)
@@ -365,7 +396,7 @@ function picture(study: Study, { question, environment, claim, goal, script }: O
     engines.onDisagreement?.({ question: question.name, environment, what, counterexample })
     return disagreement(what)
   }
-  if (!holds(found)) return report('the solver’s model does not satisfy the terms it was asked about', toCounterexample(environment, found))
+  if (!holds(found)) return report('the solver’s model does not satisfy what it was asked', toCounterexample(environment, found))
   if (!isShown) return { kind: 'refuted', counterexample: toCounterexample(environment, found) }
   const counterexample = toCounterexample(environment, shrink(schema, environment, found, literals, holds))
   try {
@@ -406,7 +437,8 @@ function lookWith({ schema, semantics }: Study, environment: Environment, replay
 }
 
 function probe(id: string, condition: Expression): Rule {
-  return { id, effect: 'permit', annotations: {}, principal: { kind: 'any' }, action: { kind: 'any' }, resource: { kind: 'any' }, when: [condition], unless: [] }
+  const any = { kind: 'any' } as const
+  return { id, effect: 'permit', annotations: {}, principal: any, action: any, resource: any, when: [condition], unless: [] }
 }
 
 function proofOf(study: Study, question: Question, answers: readonly Answer[], { versions }: Engines): Proof {
@@ -418,7 +450,9 @@ function proofOf(study: Study, question: Question, answers: readonly Answer[], {
     answer: refuted ?? unknown ?? answers[0] ?? none,
     environments: question.environments.map((environment, i) => ({ ...environment, answer: (answers[i] as Answer).kind })),
     engines: versions,
-    inputDigest: digest({ question: question.name, ...(question.inputs as object), schema: study.schema.digest, ...study.options, engines: versions }),
+    inputDigest: digest({
+      question: question.name, ...(question.inputs as object), schema: study.schema.digest, ...study.options, engines: versions,
+    }),
     limits: study.limits,
   }
 }

@@ -7,7 +7,7 @@ import { randomScene, seeded } from './random-world.ts'
 
 /** What the self-test found: counts of what was done, and every way in which it did not come out as it must. */
 export type SelfTest = {
-  /** Random requests on which the term interpreter was compared with Cedar, how many of them Cedar allowed, and in how many a rule failed. */
+  /** Random requests on which terms were compared with Cedar, how many of them Cedar allowed, and in how many a rule failed. */
   readonly worlds: number
   readonly allowed: number
   readonly erring: number
@@ -82,13 +82,15 @@ export async function selfTest(use: {
       counts.worlds++
       if (theirs.decision === 'allow') counts.allowed++
       if (theirs.erring.length > 0) counts.erring++
-      if (canonical(ours) !== canonical(theirs)) failures.push(`terms say ${canonical(ours)} and Cedar says ${canonical(theirs)} about ${canonical(scene)}`)
+      if (canonical(ours) === canonical(theirs)) continue
+      failures.push(`terms say ${canonical(ours)} and Cedar says ${canonical(theirs)} about ${canonical(scene)}`)
     }
   }
 
   const wanted = ['refuted', 'proved', 'proved', 'refuted']
   const answers = (await known).map(({ question, answer }, i) => {
-    if (answer.kind !== wanted[i]) failures.push(`${question} must be ${wanted[i]} and is ${answer.kind}${answer.kind === 'unknown' ? `: ${answer.reason}` : ''}`)
+    const reason = answer.kind === 'unknown' ? `: ${answer.reason}` : ''
+    if (answer.kind !== wanted[i]) failures.push(`${question} must be ${wanted[i]} and is ${answer.kind}${reason}`)
     return answer.kind
   })
   const count = (kind: string) => answers.filter((answer) => answer === kind).length

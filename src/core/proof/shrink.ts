@@ -11,7 +11,9 @@ import type { CedarEntity } from '#core/unit/semantic-unit.ts'
  * @param keep Entities that rules name: a rule that reads one that is not there fails.
  * @param holds Whether a picture is still a counterexample; exact, and cheap enough for a few hundred questions.
  */
-export function shrink(schema: Schema, environment: Environment, picture: Picture, keep: readonly Uid[], holds: (picture: Picture) => boolean): Picture {
+export function shrink(
+  schema: Schema, environment: Environment, picture: Picture, keep: readonly Uid[], holds: (picture: Picture) => boolean,
+): Picture {
   let best = picture
   const attempt = (edit: (scene: Scene) => Scene): void => {
     const next = { first: edit(best.first), second: best.second === null ? null : edit(best.second) }
@@ -25,14 +27,21 @@ export function shrink(schema: Schema, environment: Environment, picture: Pictur
   }
   for (const { uid } of picture.first.entities) {
     const parents = picture.first.entities.find((each) => isSame(each.uid, uid))?.parents ?? []
-    for (const parent of parents) attempt((scene) => onEntity(scene, uid, (each) => ({ ...each, parents: each.parents.filter((one) => !isSame(one, parent)) })))
+    for (const parent of parents) {
+      attempt((scene) => onEntity(scene, uid, (each) => ({ ...each, parents: each.parents.filter((one) => !isSame(one, parent)) })))
+    }
     const type = schema.entityTypes.get(uid.type)
     if (type === undefined) continue
-    for (const plainer of plainers(type.shape)) attempt((scene) => onEntity(scene, uid, (each) => ({ ...each, attrs: plainer(each.attrs) })))
+    for (const plainer of plainers(type.shape)) {
+      attempt((scene) => onEntity(scene, uid, (each) => ({ ...each, attrs: plainer(each.attrs) })))
+    }
   }
   const context = schema.actions.get(environment.action)?.context
   if (context !== undefined) for (const plainer of plainers(context)) attempt((scene) => ({ ...scene, context: plainer(scene.context) }))
-  for (const { uid } of picture.first.entities.filter((entity) => !keep.some((each) => isSame(each, entity.uid)))) attempt((scene) => (isNeeded(scene, environment, uid) ? scene : { ...scene, entities: scene.entities.filter((each) => !isSame(each.uid, uid)) }))
+  for (const { uid } of picture.first.entities) {
+    if (keep.some((each) => isSame(each, uid))) continue
+    attempt((scene) => (isNeeded(scene, environment, uid) ? scene : { ...scene, entities: scene.entities.filter((each) => !isSame(each.uid, uid)) }))
+  }
   return best
 }
 
@@ -52,9 +61,11 @@ function replace(scene: Scene, entity: CedarEntity): Scene {
 
 /** Whether something refers to an entity; what is removed must leave no reference behind. */
 function isNeeded(scene: Scene, environment: Environment, uid: Uid): boolean {
-  if (isSame(uid, { type: environment.principal, id: scene.principal }) || isSame(uid, { type: environment.resource, id: scene.resource })) return true
+  const roots = (['principal', 'resource'] as const).map((name) => ({ type: environment[name], id: scene[name] }))
+  if (roots.some((root) => isSame(uid, root))) return true
   const reference = canonical({ type: uid.type, id: uid.id })
-  return [scene.context, ...scene.entities.filter((each) => !isSame(each.uid, uid)).map(({ attrs, parents }) => ({ attrs, parents }))].some((json) => canonical(json).includes(reference))
+  const others = scene.entities.filter((each) => !isSame(each.uid, uid)).map(({ attrs, parents }) => ({ attrs, parents }))
+  return [scene.context, ...others].some((json) => canonical(json).includes(reference))
 }
 
 /** For each attribute, what makes it plainer: left out, or the plainest value. */

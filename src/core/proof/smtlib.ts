@@ -41,7 +41,8 @@ export function emit(assertions: readonly Term[]): Script {
 
   const uses = new Map<Term, number>()
   for (const term of all) for (const part of partsOf(term)) uses.set(part, (uses.get(part) ?? 0) + 1)
-  const isArgument = new Set(all.flatMap((term) => (term.kind === 'app' ? term.args.filter(({ kind }) => kind !== 'bool' && kind !== 'int') : [])))
+  const args = all.flatMap((term) => (term.kind === 'app' ? term.args : []))
+  const isArgument = new Set(args.filter(({ kind }) => kind !== 'bool' && kind !== 'int'))
   const texts = new Map<Term, string>()
   const asked: Term[] = []
   const values: string[] = []
@@ -109,7 +110,8 @@ function readValue(sexp: Sexp, sort: Sort, reply: string): Value {
   if (sort === 'bool' && (sexp === 'true' || sexp === 'false')) return sexp === 'true'
   if (sort === 'int') {
     if (typeof sexp === 'string' && /^\d+$/.test(sexp)) return BigInt(sexp)
-    if (Array.isArray(sexp) && sexp.length === 2 && sexp[0] === '-' && typeof sexp[1] === 'string' && /^\d+$/.test(sexp[1])) return -BigInt(sexp[1])
+    const [minus, digits] = Array.isArray(sexp) && sexp.length === 2 ? sexp : []
+    if (minus === '-' && typeof digits === 'string' && /^\d+$/.test(digits)) return -BigInt(digits)
   }
   if (sort !== 'bool' && sort !== 'int' && typeof sexp === 'string') return sexp
   throw unreadable(reply)
@@ -156,11 +158,14 @@ export type Reply =
  * @see SMT-LIB 2.6, section 4.2.5
  */
 export function readReply({ script, verdict, rest }: RawReply): Reply {
-  if (script.trim() !== '') return { kind: 'unknown', reason: `solver failed: it answered \`${script.trim().slice(0, 200)}\` to the script` }
+  const said = (text: string) => text.trim().slice(0, 200)
+  if (script.trim() !== '') return { kind: 'unknown', reason: `solver failed: it answered \`${said(script)}\` to the script` }
   switch (verdict.trim()) {
     case 'unsat': return { kind: 'unsat' }
     case 'sat': return { kind: 'sat', values: rest }
-    case 'unknown': return { kind: 'unknown', reason: /canceled|resource|max\. /.test(rest) ? 'timeout: the solver used up its resource limit' : `solver gave up: ${rest.trim().slice(0, 200)}` }
-    default: return { kind: 'unknown', reason: `solver failed: unrecognized reply \`${verdict.trim().slice(0, 200)}\`` }
+    case 'unknown':
+      if (/canceled|resource/.test(rest)) return { kind: 'unknown', reason: 'timeout: the solver used up its resource limit' }
+      return { kind: 'unknown', reason: `solver gave up: ${said(rest)}` }
+    default: return { kind: 'unknown', reason: `solver failed: unrecognized reply \`${said(verdict)}\`` }
   }
 }

@@ -96,7 +96,10 @@ function isFlat(type: Type): boolean {
 
 function toValue(json: unknown, type: Type): Value {
   if (type.kind === 'long') return BigInt(json as number | string)
-  if (type.kind === 'entity') return (typeof json === 'object' && json !== null && '__entity' in json ? json.__entity as { id: string } : json as { id: string }).id
+  if (type.kind === 'entity') {
+    const uid = typeof json === 'object' && json !== null && '__entity' in json ? json.__entity : json
+    return (uid as { id: string }).id
+  }
   return json as boolean | string
 }
 
