@@ -26,7 +26,17 @@ export type World = {
   readonly context: Thing
 }
 
-export function worldOf(schema: Schema, environment: Environment): World {
+/** Every request environment of a schema, in its order; made once for each schema, so that what is found in it is found once. */
+export function worldsOf(schema: Schema): readonly World[] {
+  const known = worlds.get(schema)
+  if (known !== undefined) return known
+  const made = schema.environments.map((environment) => worldOf(schema, environment))
+  worlds.set(schema, made)
+  return made
+}
+const worlds = new WeakMap<Schema, readonly World[]>()
+
+function worldOf(schema: Schema, environment: Environment): World {
   const lexicon = lexiconOf(schema)
   const action = schema.actions.get(environment.action) as Action
   const entity = (at: Expression, name: string, label: string): Thing => ({
@@ -50,9 +60,13 @@ export function guarded(things: readonly Thing[], test: Expression): Expression 
 
 /** The attributes of a thing. */
 export function attributesOf(thing: Thing, world: World): readonly Thing[] {
-  const attributes = attributesOfType(thing.type, world.schema)
-  return Object.entries(attributes).map(([name, attribute]) => step(thing, name, attribute))
+  const known = owned.get(thing)
+  if (known !== undefined) return known
+  const made = Object.entries(attributesOfType(thing.type, world.schema)).map(([name, attribute]) => step(thing, name, attribute))
+  owned.set(thing, made)
+  return made
 }
+const owned = new WeakMap<Thing, readonly Thing[]>()
 
 function attributesOfType(type: Type, schema: Schema): { readonly [name: string]: Attribute } {
   if (type.kind === 'record') return type.attributes
@@ -76,6 +90,15 @@ export type Found = { readonly thing: Thing; readonly owners: readonly Phrase[];
 
 /** Everything within two steps of a thing: its attributes, those of nested records and of the entities it names. */
 export function reach(thing: Thing, world: World): readonly Found[] {
+  const known = reached.get(thing)
+  if (known !== undefined) return known
+  const found = search(thing, world)
+  reached.set(thing, found)
+  return found
+}
+const reached = new WeakMap<Thing, readonly Found[]>()
+
+function search(thing: Thing, world: World): readonly Found[] {
   return attributesOf(thing, world).flatMap((first) => {
     const near: Found = { thing: first, owners: thing.names, depth: 1 }
     const isOpen = first.type.kind === 'record' || (first.type.kind === 'entity' && !isEnumerated(first.type, world.schema))

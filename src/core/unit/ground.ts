@@ -2,7 +2,7 @@ import { FALSE, TRUE, type Expression } from '#core/policy/expression.ts'
 import type { Action, Environment, Schema } from '#core/policy/schema.ts'
 import { conditionTest } from './ground-conditions.ts'
 import { meet, NEUTRAL, nounTest, ofTest, sayNoun, Unclear, want, type Notes, type Scope } from './ground-phrases.ts'
-import { booleans, conjunction, disjunction, enumerated, guarded, isFalse, isTrue, negation, worldOf } from './ground-things.ts'
+import { booleans, conjunction, disjunction, enumerated, guarded, isFalse, isTrue, negation, worldsOf } from './ground-things.ts'
 import { says, type Phrase } from './lexicon.ts'
 import { isAkin, isForm } from './morphology.ts'
 import type { Modality, Norm } from './norm.ts'
@@ -52,7 +52,7 @@ function groundOne(statement: Statement, schema: Schema): Meaning[] | string {
 function attempt(statement: Statement, schema: Schema): Meaning[] | string {
   const notes: Notes = { open: new Map(), met: new Set() }
   try {
-    const pieces = schema.environments.flatMap((environment) => piecesOf(statement, { world: worldOf(schema, environment), statement, here: [], notes }))
+    const pieces = worldsOf(schema).flatMap((world) => piecesOf(statement, { world, statement, here: [], notes }))
     // A noun is unmet as well when something said of it is: the innermost is the reason.
     const unmet = [...notes.open].filter(([part]) => !notes.met.has(part)).map(([, reason]) => reason)
     const reason = unmet.sort((a, b) => b.depth - a.depth)[0]
