@@ -207,10 +207,19 @@ function saysParticiple(a: string, b: string): boolean {
   return isAkin(a, b) && isParticiple(a) !== isParticiple(b) && !isAgent(a) && !isAgent(b)
 }
 
-function content(words: Phrase): string[] {
+function content(words: Phrase): readonly string[] {
+  const known = contents.get(words)
+  if (known !== undefined) return known
+  const made = bare(words)
+  contents.set(words, made)
+  return made
+}
+const contents = new WeakMap<Phrase, readonly string[]>()
+
+function bare(words: Phrase): readonly string[] {
   const apart = words.flatMap((word) => word.split('-')).filter((word) => word !== '')
-  const bare = apart.filter((word) => !LIGHT.has(word.toLowerCase()) && !PREPOSITIONS.has(word.toLowerCase()))
-  return bare.length > 0 ? bare : apart
+  const kept = apart.filter((word) => !LIGHT.has(word.toLowerCase()) && !PREPOSITIONS.has(word.toLowerCase()))
+  return kept.length > 0 ? kept : apart
 }
 
 export function isBoolean(type: Type): boolean {

@@ -25,8 +25,14 @@ export type Grounded =
  */
 export function groundStatement(statement: Statement, schema: Schema): Grounded {
   // Parts are told apart by identity, and a reader may have put one into two places.
-  const found = groundOne(structuredClone(statement), schema)
+  const found = groundOne(copy(statement), schema)
   return typeof found === 'string' ? { kind: 'unread', because: found } : { kind: 'norms', norms: found }
+}
+
+function copy<T>(part: T): T {
+  if (Array.isArray(part)) return part.map(copy) as T
+  if (typeof part !== 'object' || part === null) return part
+  return Object.fromEntries(Object.entries(part).map(([key, inner]) => [key, copy(inner)])) as T
 }
 
 /** One norm that a statement makes in one environment; `slot` tells its norms apart. */
