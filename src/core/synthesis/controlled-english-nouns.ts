@@ -1,0 +1,392 @@
+import { isForm, lemmas } from '#core/unit/morphology.ts'
+import { noun, type Condition, type Modifier, type Noun, type Operand, type Ref } from '#core/unit/statement.ts'
+import { comparisons, predicates, type Speaker } from './controlled-english-conditions.ts'
+import { contentAt, eat, eatAny, hit, lowerAt, maybe, numberAt, reach, remember, then, type Hit, type Text } from './controlled-english-tokens.ts'
+
+/**
+ * Where a noun phrase stands, which decides what may follow it. "Without consent" narrows a subject; behind an object it is about
+ * the deed. Behind "no", a singular stands without an article.
+ */
+export type Role = 'subject' | 'object' | 'condition' | 'none'
+
+/** Stands for "it" and "them" as an object, and for "themselves", until the sentence is whole. */
+export const IT = 'it'
+export const SELF = 'themselves'
+
+/** A noun phrase, and whether it says "a", "any", "no" … of a singular, or is a plural: only then a mere adjective can be its head. */
+export function nounPhrases(text: Text, at: number, role: Role): readonly Hit<Noun>[] {
+  return remember(text, `noun:${role}`, at, () => [...pronouns(text, at, role), ...quantified(text, at, role), ...described(text, at, role)])
+}
+
+/** "a, b and c", "both a and b", "either a or b": all that is named. */
+export function nounLists(text: Text, at: number, role: Role): readonly Hit<readonly Noun[]>[] {
+  return remember(text, `nouns:${role}`, at, () => {
+    const start = maybe(text, at, 'both', 'either')
+    return then(nounPhrases(text, start, role), (first, to) => [
+      ...(start === at ? [hit([first], to)] : []),
+      ...then(rest(text, to, role), (others, end) => (isApart(text, to, others) ? [[first, ...others]] : spreads([first, ...others])).map((nouns) => hit(nouns, end))),
+    ])
+  })
+}
+
+/** "admins, and users who …,": two that a comma keeps apart. */
+function isApart(text: Text, at: number, others: readonly Noun[]): boolean {
+  return others.length === 1 && text.tokens[at]?.kind === 'comma'
+}
+
+/** ", b and c", "and c": ends with the one behind the conjunction. */
+function rest(text: Text, at: number, role: Role): readonly Hit<readonly Noun[]>[] {
+  return remember(text, `rest:${role}`, at, () => {
+    const last = eatAny(text, at, ['and', 'or', ', and', ', or', 'as well as', ', as well as'])
+    const comma = eat(text, at, ',')
+    return [
+      ...(last === null ? [] : then(nounPhrases(text, last, role), (one, to) => [hit([one], to), ...then(rest(text, to, role), (others, end) => [hit([one, ...others], end)])])),
+      ...(comma === null ? [] : then(nounPhrases(text, comma, role), (one, to) => then(rest(text, to, role), (others, end) => [hit([one, ...others], end)]))),
+    ]
+  })
+}
+
+/**
+ * What "their own charts and records" and "nurses and doctors who are on duty" can mean: what is said of the first or the last
+ * is said of it alone, or of all. Both are tried; where both mean something, and not the same, the sentence is open.
+ */
+function spreads(nouns: readonly Noun[]): readonly (readonly Noun[])[] {
+  const first = nouns[0] as Noun
+  const last = nouns[nouns.length - 1] as Noun
+  const found = [nouns]
+  const isOwn = (modifier: Modifier) => modifier.kind === 'own'
+  const behind = last.modifiers.filter((modifier) => !isOwn(modifier))
+  if (behind.length > 0 && nouns.slice(0, -1).every((one) => one.modifiers.every(isOwn))) {
+    found.push(nouns.map((one) => (one === last ? one : { ...one, modifiers: [...one.modifiers, ...behind] })))
+  }
+  const own = first.modifiers.filter(isOwn)
+  if (own.length > 0 && nouns.slice(1).some((one) => one.isDefinite === undefined && !one.modifiers.some(isOwn))) {
+    found.push(...found.map((list) => list.map((one) => (one.modifiers.some(isOwn) || one.isDefinite !== undefined ? one : { ...one, modifiers: [...own, ...one.modifiers] }))))
+  }
+  if (first.words.length > 1 && nouns.slice(1).every((one) => one.words.length === 1)) {
+    const before = first.words.slice(0, -1)
+    found.push(...found.map((list) => list.map((one, index) => (index === 0 ? one : { ...one, words: [...before, ...one.words] }))))
+  }
+  return found
+}
+
+function pronouns(text: Text, at: number, role: Role): readonly Hit<Noun>[] {
+  if (role === 'condition') return []
+  const self = eatAny(text, at, ['themselves', 'himself', 'herself', 'itself'])
+  if (self !== null) return [hit(noun([SELF]), self)]
+  const it = role === 'object' ? eatAny(text, at, ['it', 'them', 'these', 'those']) : null
+  return it === null ? [] : [hit(noun([IT]), it)]
+}
+
+const EVERYONE = ['anyone', 'anybody', 'everyone', 'everybody', 'any one', 'every one', 'anything', 'everything']
+
+function quantified(text: Text, at: number, role: Role): readonly Hit<Noun>[] {
+  const someone = eatAny(text, at, ['someone else', 'somebody else', 'anyone else', 'anybody else'])
+  if (someone !== null) return possessor(text, noun([], { other: true }), someone, role)
+  const anyone = eatAny(text, at, [...EVERYONE, ...(role === 'object' ? [] : ['those'])])
+  if (anyone === null) return []
+  return furnished(text, anyone, role, noun([])).filter(({ to }) => lowerAt(text, at) !== 'those' || to > anyone)
+}
+
+type Determiner = { readonly to: number; readonly isDefinite?: boolean; readonly own?: { readonly isSaid: boolean }; readonly other: boolean; readonly isIndefinite: boolean }
+
+const OWN = ['their own', 'his own', 'her own', 'its own', 'his or her own']
+const THEIR = ['their', 'his', 'her', 'its', 'his or her']
+const EVERY = ['any', 'all', 'every', 'each', 'all the', 'all of the', 'any of the', 'each of the', 'every one of the', 'no', 'none of the']
+const ANOTHER = ['another', 'other', 'any other', 'all other', 'every other', 'the other', 'no other', 'all the other']
+
+function determiners(text: Text, at: number): readonly Determiner[] {
+  const found: Determiner[] = [{ to: at, other: false, isIndefinite: false }]
+  const add = (to: number | null, rest: Omit<Determiner, 'to' | 'other' | 'isIndefinite'> & { other?: boolean; isIndefinite?: boolean }) => {
+    if (to !== null) found.push({ other: false, isIndefinite: false, ...rest, to })
+  }
+  add(eatAny(text, at, ['a', 'an']), { isDefinite: false, isIndefinite: true })
+  add(eat(text, at, 'the'), { isDefinite: true })
+  add(eatAny(text, at, EVERY.filter((word) => word !== 'no' && word !== 'none of the')), { isDefinite: false, isIndefinite: true })
+  add(eatAny(text, at, ANOTHER.filter((word) => word !== 'no other')), { isDefinite: false, other: true, isIndefinite: true })
+  const all = maybe(text, at, 'all', 'any of', 'all of', 'each of', 'any')
+  const own = eatAny(text, all, OWN)
+  add(own, { own: { isSaid: true } })
+  if (own === null) add(eatAny(text, all, THEIR), { own: { isSaid: false } })
+  return found
+}
+
+/** Determiner, adjectives and head, an id in quotation marks, and what narrows it. */
+function described(text: Text, at: number, role: Role): readonly Hit<Noun>[] {
+  const found: Hit<Noun>[] = []
+  for (const { to, isDefinite, own, other, isIndefinite } of determiners(text, at)) {
+    const base = noun([], { other, modifiers: own === undefined ? [] : [{ kind: 'own', isSaid: own.isSaid }], ...(isDefinite === undefined ? {} : { isDefinite }) })
+    const ones = maybe(text, to, 'one', 'ones')
+    if (ones > to && to > at) found.push(...furnished(text, ones, role, base))
+    const quotedAlone = text.tokens[to]
+    if (quotedAlone?.kind === 'quoted' && to === at) found.push(...furnished(text, reach(text, to + 1), role, { ...base, quoted: quotedAlone.text }))
+    if (own?.isSaid === true && contentAt(text, to) === null) found.push(hit(base, to))
+    for (const { value: words, to: end } of heads(text, to)) {
+      const isHead = isIndefinite || isDefinite === true || own !== undefined || role === 'condition' || role === 'none' || isNounHead(text, words)
+      const next = text.tokens[end]
+      if (next?.kind === 'possessive') found.push(...possessor(text, { ...base, words }, end, role))
+      if (!isHead) continue
+      const quoted = next?.kind === 'quoted' ? next.text : null
+      found.push(...furnished(text, quoted === null ? end : reach(text, end + 1), role, { ...base, words, quoted }))
+    }
+  }
+  return found
+}
+
+/** "the patient's charts", "another user's documents": of the one who is named first. */
+function possessor(text: Text, owner: Noun, at: number, role: Role): readonly Hit<Noun>[] {
+  if (text.tokens[at]?.kind !== 'possessive') return furnished(text, at, role, owner)
+  const own = reach(text, maybe(text, at + 1, 'own'))
+  return heads(text, own).flatMap(({ value: words, to }) => {
+    const owned = noun(words, { modifiers: [{ kind: 'of', preposition: 'of', noun: owner }], isDefinite: true })
+    return text.tokens[to]?.kind === 'possessive' ? possessor(text, owned, to, role) : furnished(text, to, role, owned)
+  })
+}
+
+const WORDS_MAX = 6
+
+/** Every run of content words from here; "trained, escorted people" is one too. */
+function heads(text: Text, at: number): readonly Hit<readonly string[]>[] {
+  return remember(text, 'heads', at, () => {
+    const found: Hit<readonly string[]>[] = []
+    let words: readonly string[] = []
+    let to = at
+    while (words.length < WORDS_MAX) {
+      const not = words.length === 0 ? eat(text, to, 'not') : null
+      const comma = words.length > 0 && text.tokens[to]?.kind === 'comma' && contentAt(text, to + 1) !== null && isAdjective(text, words) ? to + 1 : to
+      const next = contentAt(text, not ?? comma)
+      if (next === null) break
+      words = [...words, ...(not === null ? [] : ['not']), ...next]
+      to = reach(text, (not ?? comma) + 1)
+      found.push(hit(words, to))
+    }
+    return found.reverse()
+  })
+}
+
+function isAdjective(text: Text, words: readonly string[]): boolean {
+  return !isNounHead(text, words)
+}
+
+/** A type's name, a plural or a role that people bear: not a mere adjective such as "public". */
+function isNounHead({ lexicon }: Text, words: readonly string[]): boolean {
+  if (words.some((_, start) => lexicon.types(words.slice(start)).length > 0)) return true
+  const last = (words[words.length - 1] as string).toLowerCase()
+  return lemmas(last).some((form) => form !== last && !/(?:ed|ing)$/.test(last)) || lexicon.entries.some(({ kind, phrase }) => kind === 'action' && phrase.slice(1).some((word) => isForm(word, last))) || lexicon.isVerb([last])
+}
+
+/** A noun with none, one or more of what can follow it. */
+function furnished(text: Text, at: number, role: Role, base: Noun): readonly Hit<Noun>[] {
+  const found: Hit<Noun>[] = [hit(base, at)]
+  for (const { value, to } of modifiers(text, at, role)) found.push(hit({ ...base, modifiers: [...base.modifiers, ...value] }, to))
+  return found
+}
+
+function modifiers(text: Text, at: number, role: Role): readonly Hit<readonly Modifier[]>[] {
+  return remember(text, `modifiers:${role}`, at, () =>
+    then(modifier(text, at, role), (first, to) => [hit([first], to), ...then(modifiers(text, to, role), (others, end) => [hit([first, ...others], end)])]),
+  )
+}
+
+function modifier(text: Text, at: number, role: Role): readonly Hit<Modifier>[] {
+  return [...placed(text, at, role), ...equipped(text, at, role), ...measured(text, at), ...relatives(text, at), ...reduced(text, at)]
+}
+
+const PLACES = ['of', 'in', 'for', 'from', 'on', 'at', 'to', 'into', 'onto']
+
+/** "of patients", "in the same department as the owner", "on duty". */
+function placed(text: Text, at: number, role: Role): readonly Hit<Modifier>[] {
+  const preposition = lowerAt(text, at)
+  if (!PLACES.includes(preposition)) return []
+  const to = reach(text, at + 1)
+  const same = then(sames(text, to), ({ words, as }, end) => [hit<Modifier>({ kind: 'same', words, as }, end)])
+  return [
+    ...same,
+    ...then(nounPhrases(text, to, role === 'condition' ? 'condition' : 'subject'), (one, end) => [hit<Modifier>({ kind: 'of', preposition, noun: one }, end)]),
+    // "on duty", "in production": a state.
+    ...then(heads(text, to), (words, end) => [hit<Modifier>({ kind: 'of', preposition, noun: noun(words) }, end)]),
+  ]
+}
+
+type Same = { readonly words: readonly string[]; readonly as: Ref | null }
+
+/** "the same department [as the owner]". */
+export function sames(text: Text, at: number): readonly Hit<Same>[] {
+  const to = eat(text, at, 'the same')
+  if (to === null) return []
+  return then<readonly string[], Same>(heads(text, to), (words, end) => {
+    const as = eat(text, end, 'as')
+    return [hit({ words, as: null }, end), ...(as === null ? [] : then(refs(text, as), (ref, last) => [hit({ words, as: ref }, last)]))]
+  })
+}
+
+const THIS: Ref = { kind: 'this' }
+
+/** "with a balance above 0", "with more than 100 pages", "with clearance", "without clearance". */
+function equipped(text: Text, at: number, role: Role): readonly Hit<Modifier>[] {
+  const to = eatAny(text, at, ['with', 'having'])
+  const without = role === 'object' ? null : eat(text, at, 'without')
+  return [
+    ...(to === null ? [] : then(quantities(text, to, THIS), (condition, end) => [hit<Modifier>({ kind: 'such', condition }, end)])),
+    ...(to === null || role === 'object' ? [] : then(states(text, to), (words, end) => [hit<Modifier>({ kind: 'such', condition: { kind: 'is', of: THIS, words } }, end)])),
+    ...(without === null ? [] : then(states(text, without), (words, end) => [hit<Modifier>({ kind: 'such', condition: { kind: 'not', of: { kind: 'is', of: THIS, words } } }, end)])),
+  ]
+}
+
+/** What someone or something has: "at least 2 approvals", "a balance of less than 3", "a priority of 5 or more". */
+export function quantities(text: Text, at: number, of: Ref | null): readonly Hit<Condition>[] {
+  const named = then(heads(text, maybe(text, at, 'a', 'an', 'the')), (words, to) =>
+    then(comparisons(text, maybe(text, to, 'of', 'that is', 'which is')), (compare, end) => [hit(compare({ kind: 'attribute', words, of }), end)]),
+  )
+  const counted = then(comparisons(text, at, false), (compare, to) => then(heads(text, to), (words, end) => [hit(compare({ kind: 'attribute', words, of }), end)]))
+  return [...named, ...counted]
+}
+
+/** The words of a state behind "with", "has" or "requires": "ethics approval", "the consent of the patient". */
+export function states(text: Text, at: number): readonly Hit<readonly string[]>[] {
+  return remember(text, 'states', at, () =>
+    then(heads(text, maybe(text, at, 'a', 'an', 'the', 'any')), (words, to) => [
+      hit(words, to),
+      ...(['of', 'by', 'from', 'for', 'in', 'on', 'to'].includes(lowerAt(text, to))
+        ? then(states(text, reach(text, to + 1)), (others, end) => [hit([...words, lowerAt(text, to), ...others], end)])
+        : []),
+    ]),
+  )
+}
+
+/** "of up to 500", "above 1,000", "of 500 or less": its one quantity. */
+function measured(text: Text, at: number): readonly Hit<Modifier>[] {
+  const of = eat(text, at, 'of')
+  if (of === null && numberAt(text, at) !== null) return []
+  return then(comparisons(text, of ?? at, of !== null), (compare, to) => [hit<Modifier>({ kind: 'such', condition: compare({ kind: 'attribute', words: [], of: THIS }) }, to)])
+}
+
+/** The quantity of the deed itself: "transfers above 1,000". */
+export function measures(text: Text, at: number): readonly Hit<Condition>[] {
+  const of = eat(text, at, 'of')
+  if (of === null && numberAt(text, at) !== null) return []
+  return then(comparisons(text, of ?? at, of !== null), (compare, to) => [hit(compare({ kind: 'attribute', words: [], of: null } satisfies Operand), to)])
+}
+
+/** "that are sealed", "who are on duty", "whose status is open", "that they do not own", "they treat". */
+function relatives(text: Text, at: number): readonly Hit<Modifier>[] {
+  return then(clauses(text, at), (condition, to) => [hit<Modifier>({ kind: 'such', condition }, to)])
+}
+
+function clauses(text: Text, at: number): readonly Hit<Condition>[] {
+  return remember(text, 'clauses', at, () =>
+    then(clause(text, at), (first, to) => {
+      const found = [hit(first, to)]
+      for (const [kind, ...words] of [['all', 'and', 'and also', 'but', ', and'], ['any', 'or', ', or']] as const) {
+        const next = eatAny(text, to, words)
+        if (next === null) continue
+        for (const { value, to: end } of clauses(text, next)) {
+          // "that a or b and c" is open: every grouping is tried, here from the right, in `groups` from the left.
+          found.push(...groups(first, kind, value).map((condition) => hit(condition, end)))
+        }
+      }
+      return found
+    }),
+  )
+}
+
+/**
+ * "a and b or c": every grouping that a mixture of conjunctions can have; one when it is none. What stands in `first` and `rest`
+ * was read before, without anything that closes it.
+ */
+export function groups(first: Condition, kind: 'all' | 'any', rest: Condition): readonly Condition[] {
+  const other = kind === 'all' ? 'any' : 'all'
+  const isOpen = (one: Condition): one is Condition & { kind: 'all' | 'any' } => one.kind === other && !isRange(one)
+  const found: Condition[] = [{ kind, parts: [first, ...(rest.kind === kind && !isRange(rest) ? rest.parts : [rest])] }]
+  if (isOpen(rest)) found.push({ kind: other, parts: [{ kind, parts: [first, rest.parts[0] as Condition] }, ...rest.parts.slice(1)] })
+  if (isOpen(first)) found.push({ kind: other, parts: [...first.parts.slice(0, -1), { kind, parts: [first.parts[first.parts.length - 1] as Condition, rest] }] })
+  return found
+}
+
+/** "between 1 and 9" is one thing. */
+function isRange(condition: Condition): boolean {
+  return (condition.kind === 'all' || condition.kind === 'any') && condition.parts.length === 2 && condition.parts.every((part) => part.kind === 'compare' && part.left === (condition.parts[0] as { left?: unknown }).left)
+}
+
+function clause(text: Text, at: number): readonly Hit<Condition>[] {
+  const pronoun = eatAny(text, at, ['who', 'that', 'which'])
+  const speaker: Speaker = { ref: THIS, operand: { words: [], of: THIS } }
+  const whose = eat(text, at, 'whose')
+  const of = eatAny(text, at, ['of which', 'of whom', 'for which', 'for whom'])
+  return [
+    ...(pronoun === null ? [] : predicates(text, pronoun, speaker)),
+    ...(whose === null ? [] : then(heads(text, whose), (words, to) => predicates(text, to, { ref: THIS, operand: { words, of: THIS }, of: words }))),
+    ...objectRelative(text, eatAny(text, at, ['that', 'which', 'whom', 'who']) ?? at),
+    ...(of === null ? [] : then(refs(text, of), (ref, to) => {
+      const is = eatAny(text, to, ['is the', 'are the'])
+      return is === null ? [] : then(heads(text, is), (words, end) => [hit<Condition>({ kind: 'isa', of: ref, noun: noun(words) }, end)])
+    })),
+  ]
+}
+
+/** "[that] they treat", "they have approved", "they do not own", "they created or approved", "they are assigned to". */
+function objectRelative(text: Text, at: number): readonly Hit<Condition>[] {
+  return then(refs(text, at), (subject, to) => {
+    const not = eatAny(text, to, ['do not', 'does not', 'did not', 'have not', 'has not', 'had not', 'have never', 'has never'])
+    const passive = eatAny(text, to, ['are', 'is', 'were', 'was', 'have been', 'has been'])
+    const start = not ?? maybe(text, to, 'have', 'has', 'had')
+    const relates = (verb: readonly string[]): Condition => ({ kind: 'relates', subject, verb, object: THIS })
+    return [
+      ...then(relationVerbs(text, start), (verbs, end) => {
+        const any: Condition = verbs.length === 1 ? relates(verbs[0] as readonly string[]) : { kind: 'any', parts: verbs.map(relates) }
+        return [hit<Condition>(not === null ? any : { kind: 'not', of: any }, end)]
+      }),
+      ...(passive === null ? [] : then(relationVerbs(text, passive), (verbs, end) => (verbs.length === 1 && (verbs[0] as readonly string[]).length > 1 ? [hit(relates(verbs[0] as readonly string[]), end)] : []))),
+    ]
+  })
+}
+
+/** "created", "created or approved", "work on". */
+function relationVerbs(text: Text, at: number): readonly Hit<readonly (readonly string[])[]>[] {
+  return then(relationVerb(text, at), (first, to) => {
+    const or = eat(text, to, 'or')
+    return [hit([first], to), ...(or === null ? [] : then(relationVerb(text, or), (second, end) => [hit([first, second], end)]))]
+  })
+}
+
+/** A verb that relates two things: of the schema, or "own" and "belong". */
+export function relationVerb(text: Text, at: number): readonly Hit<readonly string[]>[] {
+  const word = lowerAt(text, at)
+  const isPlain = ['own', 'owns', 'owned', 'belong', 'belongs'].includes(word)
+  if (!isPlain && contentAt(text, at) === null) return []
+  const to = reach(text, at + 1)
+  const preposition = lowerAt(text, to)
+  return [hit([word], to), ...(['to', 'for', 'with', 'on', 'of', 'by', 'in', 'from'].includes(preposition) ? [hit([word, preposition], reach(text, to + 1))] : [])]
+}
+
+/** "assigned to them", "owned by the patient", "not approved by a manager". */
+function reduced(text: Text, at: number): readonly Hit<Modifier>[] {
+  const not = eat(text, at, 'not')
+  return then(participles(text, not ?? at, THIS), (condition, to) => [hit<Modifier>({ kind: 'such', condition: not === null ? condition : { kind: 'not', of: condition } }, to)])
+}
+
+/** A participle with what it is related to: "by" turns it around. */
+export function participles(text: Text, at: number, of: Ref): readonly Hit<Condition>[] {
+  const isParticiple = /(?:ed|en|wn|de|lt|ld|ght|pt)$/.test(lowerAt(text, at)) || lemmas(lowerAt(text, at)).length > 1
+  if (!isParticiple) return []
+  return then(relationVerb(text, at), (verb, to) => {
+    const preposition = verb[1]
+    if (preposition === undefined) return []
+    return then(refs(text, to), (ref, end) => [hit<Condition>(preposition === 'by' ? { kind: 'relates', subject: ref, verb, object: of } : { kind: 'relates', subject: of, verb, object: ref }, end)])
+  })
+}
+
+/** What a condition can speak about. */
+export function refs(text: Text, at: number): readonly Hit<Ref>[] {
+  return remember(text, 'refs', at, () => {
+    const they = eatAny(text, at, ['they', 'them'])
+    if (they !== null) return [hit<Ref>({ kind: 'they' }, they)]
+    const she = eatAny(text, at, ['he or she', 'she or he', 'he', 'she', 'him', 'him or her'])
+    if (she !== null) return [hit<Ref>({ kind: 'subject' }, she)]
+    const it = eat(text, at, 'it')
+    if (it !== null) return [hit<Ref>({ kind: 'it' }, it)]
+    return then(nounPhrases(text, at, 'condition'), (one, to) => [hit<Ref>({ kind: 'noun', noun: one }, to)])
+  })
+}
+
+export { heads }

@@ -1,0 +1,134 @@
+import { canonical } from '#core/canonical.ts'
+import type { Expression } from '#core/policy/expression.ts'
+import type { Schema } from '#core/policy/schema.ts'
+import { groundStatement, type Meaning } from '#core/unit/ground.ts'
+import type { Sentence } from '#core/unit/semantic-unit.ts'
+import { clausesOf } from '#core/unit/sentences.ts'
+import type { Statement } from '#core/unit/statement.ts'
+import type { Reader, Reading } from './candidate.ts'
+import { clausesAs } from './controlled-english-sentences.ts'
+import { isKnown, textOf, TooOpen, tokenize, type Text } from './controlled-english-tokens.ts'
+import { ACCESS, DUTY_VERBS, FUNCTION_WORDS, HINTS, NUMBER_WORDS } from './controlled-english-words.ts'
+
+type Read = { readonly kind: 'norms'; readonly norms: readonly Meaning[] } | { readonly kind: 'unread'; readonly because: string }
+
+/**
+ * Reads sentences by a grammar of English rules whose verbs, nouns and adjectives are the schema's: a sentence is read when the
+ * grammar accounts for each of its words, and every way of doing so that the schema gives a meaning means the same.
+ *
+ * Everything else is unread, with the word or the choice that made it so.
+ */
+export const readControlledEnglish: Reader = (unit) => unit.sentences.map((sentence) => readSentence(sentence, unit.schema))
+
+function readSentence(sentence: Sentence, schema: Schema): Reading {
+  const { number, text: source } = sentence
+  if (sentence.isExplanation) return { kind: 'silent', sentence: number }
+  const clauses = clausesOf(source).map((clause) => readClause(clause, schema))
+  const open = clauses.find((clause) => clause.kind === 'unread')
+  if (open?.kind === 'unread') return sentence.mayRule ? { kind: 'unread', sentence: number, because: open.because } : { kind: 'silent', sentence: number }
+  const norms = clauses.flatMap((clause) => (clause.kind === 'norms' ? clause.norms : []))
+  const id = (index: number) => (norms.length === 1 ? `N${number}` : `N${number}.${index + 1}`)
+  return { kind: 'norms', sentence: number, norms: norms.map((norm, index) => ({ id: id(index), sentence: number, source, ...norm })) }
+}
+
+/** So many words are a rule that a person can still check. */
+const TOKENS_MAX = 120
+const WAYS_MAX = 200
+
+function readClause(clause: string, schema: Schema): Read {
+  const tokenized = tokenize(clause)
+  if (tokenized.kind === 'unread') return tokenized
+  const { tokens } = tokenized
+  if (tokens.length > TOKENS_MAX) return { kind: 'unread', because: `the sentence has ${tokens.length} words: write several of at most ${TOKENS_MAX}` }
+  const text = textOf(tokens, schema)
+  const unknown = unknownWord(text)
+  const ways = waysOf(text)
+  if (ways === null || ways.length > WAYS_MAX) return { kind: 'unread', because: 'the sentence can be understood in too many ways: make it shorter' }
+  if (ways.length === 0) return { kind: 'unread', because: unknown ?? text.effort.hint ?? stopped(text) }
+
+  const meanings = new Map<string, readonly Meaning[]>()
+  const reasons: string[] = []
+  for (const way of ways) {
+    const grounded = ground(way, schema)
+    if (grounded.kind === 'unread') reasons.push(grounded.because)
+    else {
+      const key = keyOf(grounded.norms)
+      if (!meanings.has(key)) meanings.set(key, grounded.norms)
+    }
+  }
+  const [norms, ...others] = meanings.values()
+  if (norms === undefined) return { kind: 'unread', because: unknown ?? reasons[0] ?? stopped(text) }
+  if (others.length > 0) return { kind: 'unread', because: `ambiguous: it can be understood in ${meanings.size} ways that rule differently; write a sentence for each thing that is meant` }
+  return { kind: 'norms', norms }
+}
+
+/** Every structure of the clause, each once; null when there are too many to try. */
+function waysOf(text: Text): readonly (readonly Statement[])[] | null {
+  try {
+    return [...new Map(clausesAs(text).map((way) => [JSON.stringify(way), way])).values()]
+  } catch (error) {
+    if (error instanceof TooOpen) return null
+    throw error
+  }
+}
+
+function ground(way: readonly Statement[], schema: Schema): Read {
+  const norms: Meaning[] = []
+  for (const statement of way) {
+    // Grounding tells the parts of a statement apart by identity; here equal parts are shared.
+    const grounded = groundStatement(JSON.parse(JSON.stringify(statement)) as Statement, schema)
+    if (grounded.kind === 'unread') return grounded
+    norms.push(...grounded.norms)
+  }
+  return { kind: 'norms', norms }
+}
+
+/** What norms mean, however they are put: "unless" is "when not", and the order of conditions is nothing. */
+function keyOf(norms: readonly Meaning[]): string {
+  const keys = norms.map(({ when, unless, ...rest }) => {
+    const parts = [...(when === null ? [] : conjuncts(when, true)), ...(unless === null ? [] : conjuncts(unless, false))]
+    return canonical({ ...rest, parts: [...new Set(parts)].sort() })
+  })
+  return JSON.stringify([...new Set(keys)].sort())
+}
+
+function conjuncts(expression: Expression, isHeld: boolean): string[] {
+  if (expression.kind === 'not') return conjuncts(expression.of, !isHeld)
+  if (expression.kind === (isHeld ? 'and' : 'or')) return [...conjuncts(expression.left, isHeld), ...conjuncts(expression.right, isHeld)]
+  if (expression.kind === (isHeld ? 'or' : 'and')) return [JSON.stringify([...new Set([...alternatives(expression, isHeld)])].sort())]
+  return [`${isHeld ? '' : '!'}${canonical(expression)}`]
+}
+
+function alternatives(expression: Expression, isHeld: boolean): string[] {
+  if (expression.kind === 'not') return alternatives(expression.of, !isHeld)
+  if (expression.kind === (isHeld ? 'or' : 'and')) return [...alternatives(expression.left, isHeld), ...alternatives(expression.right, isHeld)]
+  return [JSON.stringify(conjuncts(expression, isHeld).sort())]
+}
+
+/** The first word that neither English grammar nor the schema knows, with how to say it. */
+function unknownWord(text: Text): string | null {
+  const grammar = new Set([...FUNCTION_WORDS, ...ACCESS, ...DUTY_VERBS, ...NUMBER_WORDS])
+  for (const token of text.tokens) {
+    if (token.kind !== 'word') continue
+    const hint = HINTS.get(token.lower)
+    if (hint !== undefined && !text.lexicon.knows(token.text)) return `\`${token.text}\` leaves open what is ruled: ${hint}`
+    if (!grammar.has(token.lower) && !PHRASE_WORDS.has(token.lower) && !isKnown(text, token)) return `\`${token.text}\` is no word of the schema; say it with the schema's names, or put an id or a value in quotation marks`
+  }
+  return null
+}
+
+/** Words of the grammar's fixed phrases. */
+const PHRASE_WORDS = new Set(
+  (
+    'allowed permitted authorized authorised entitled free able forbidden prohibited banned barred prevented disallowed strictly required obliged right permission have need needs require requires order provided long condition case ' +
+    'exception excluding apart besides save more less most least fewer greater higher larger lower smaller exactly equal equals exceed exceeds exceeding excess maximum minimum beyond different anything everything perform take want operation ' +
+    'whereas event members belong belongs granted given euros euro dollars dollar pounds'
+  ).split(' '),
+)
+
+function stopped(text: Text): string {
+  const at = text.effort.furthest
+  const near = text.tokens[Math.min(at, text.tokens.length - 1)]
+  if (near === undefined) return 'no rule is found'
+  return at >= text.tokens.length ? 'no rule is found: say who may, must not or must do what' : `it is not understood at \`${near.text}\`: say who may, must not or must do what, and when`
+}
