@@ -14,11 +14,12 @@ import { renderRules } from '#core/policy/render.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { LIMITS } from '#core/proof/questions.ts'
 import type { Reader } from '#core/synthesis/candidate.ts'
+import { readControlledEnglish } from '#core/synthesis/controlled-english.ts'
 import { readShallowParse } from '#core/synthesis/shallow-parse.ts'
 import { GenerateBody } from '#core/unit/request.ts'
 import { toUnit } from '#core/unit/to-unit.ts'
 
-const READERS: { readonly [method: string]: Reader } = { 'shallow-parse': readShallowParse }
+const READERS: { readonly [method: string]: Reader } = { 'controlled-english': readControlledEnglish, 'shallow-parse': readShallowParse }
 const THRESHOLD = 0.8
 
 const packs = loadPacks('packs')

@@ -3,6 +3,7 @@ import type { BoundArticle } from '#core/constitution/article.ts'
 import { assemble } from '#core/policy/assemble.ts'
 import { renderRules } from '#core/policy/render.ts'
 import type { Candidate, Method, Reader } from '#core/synthesis/candidate.ts'
+import { readControlledEnglish } from '#core/synthesis/controlled-english.ts'
 import { proposePrinciples } from '#core/synthesis/principles.ts'
 import { readShallowParse } from '#core/synthesis/shallow-parse.ts'
 import type { Pack } from '#core/unit/pack.ts'
@@ -12,6 +13,7 @@ import type { Schema } from '#core/policy/schema.ts'
 
 /** The methods that read the text, here and offline. A lineage changes with the method's meaning. */
 export const READERS: readonly { readonly method: Method; readonly lineage: string; readonly read: Reader }[] = [
+  { method: 'controlled-english', lineage: 'controlled-english 1', read: readControlledEnglish },
   { method: 'shallow-parse', lineage: 'shallow-parse 1', read: readShallowParse },
 ]
 
