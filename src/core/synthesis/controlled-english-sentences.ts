@@ -3,7 +3,7 @@ import { noun, statement, type Condition, type Deed, type Noun, type Ref, type S
 import { bare, conditions, predicates } from './controlled-english-conditions.ts'
 import { IT, measures, nounLists, nounPhrases, quantities, SELF, states } from './controlled-english-nouns.ts'
 import { contentAt, eat, eatAny, hit, lowerAt, maybe, reach, remember, then, type Hit, type Text } from './controlled-english-tokens.ts'
-import { ACCESS, DUTY_VERBS, SAME_PARTICIPLE } from './controlled-english-words.ts'
+import { ACCESS, DUTY_VERBS, FUNCTION_WORDS, SAME_PARTICIPLE } from './controlled-english-words.ts'
 
 /** Every list of statements that a clause can be, with all its tokens used. */
 export function clausesAs(text: Text): readonly (readonly Statement[])[] {
@@ -117,7 +117,7 @@ function whos(text: Text, at: number): readonly Hit<Who>[] {
   return remember(text, 'whos', at, () => {
     const only = eat(text, at, 'only')
     const no = eatAny(text, at, ['no', 'none of the', 'none of their'])
-    const nobody = eatAny(text, at, ['nobody', 'no one', 'noone', 'no-one', 'none'])
+    const nobody = eatAny(text, at, ['nobody', 'no one', 'noone', 'no-one'])
     const nobodyElse = eatAny(text, at, ['nobody else', 'no one else'])
     const neither = eat(text, at, 'neither')
     const isAll = ['all', 'every', 'each', 'everyone', 'everybody', 'both'].includes(lowerAt(text, at))
@@ -333,7 +333,7 @@ function deedLists(text: Text, at: number, form: Form): readonly Hit<Deeds & { r
 }
 
 function hasObject({ deeds }: Deeds): boolean {
-  return deeds.every(({ object, tails: ends, verb }) => object.length > 0 || ends.length > 0 || (verb !== null && verb.length > 1))
+  return deeds.every(({ object, tails: ends, verb }) => object.length > 0 || ends.length > 0 || (verb !== null && verb.length > 1 && !FUNCTION_WORDS.has((verb[verb.length - 1] as string).toLowerCase()) && !PARTICLES.has((verb[verb.length - 1] as string).toLowerCase())))
 }
 
 // ---- Rules ----

@@ -70,9 +70,9 @@ function headTest(noun: Noun, thing: Thing, scope: Scope): Head | null {
   const type = thing.type.name
   let isOther = false
   // "the teacher of the grade" is one teacher, where a grade names its teacher.
-  if (thing === scope.world.principal && noun.modifiers.some((modifier) => modifier.kind === 'of')) {
+  if (thing === scope.world.principal && noun.modifiers.some(isGenitive)) {
     const related = relational(words, noun, thing, scope)
-    if (related !== null) return related
+    if (related !== null && related.used.size > 0) return related
   }
   for (let start = 0; start < words.length; start++) {
     const types = lexicon.types(words.slice(start))
@@ -93,12 +93,17 @@ function headTest(noun: Noun, thing: Thing, scope: Scope): Head | null {
   return isOther ? relational(words, noun, thing, scope) : null
 }
 
+/** "of the grade", which can say whose teacher it is; "on leave" and "in the finance department" cannot. */
+function isGenitive(modifier: Modifier): boolean {
+  return modifier.kind === 'of' && ['of', 'for', 'to'].includes(modifier.preposition)
+}
+
 /** A role that is not a type: a boolean, an enumerated value, or whom another thing names ("the owner of the document"). */
 function roleTest(words: Phrase, noun: Noun, thing: Thing, scope: Scope): Head | null {
   // "the manager of an employee" is a relation although managers are a role too.
-  if (noun.modifiers.some((modifier) => modifier.kind === 'of')) {
+  if (noun.modifiers.some(isGenitive)) {
     const related = relational(words, noun, thing, scope)
-    if (related !== null) return related
+    if (related !== null && related.used.size > 0) return related
   }
   const { things, isNegated } = booleans(words, [thing], scope.world, false)
   if (things.length > 1) throw new Unclear(`\`${words.join(' ')}\` can be ${choices(things)}: say which`)
@@ -115,7 +120,7 @@ function roleTest(words: Phrase, noun: Noun, thing: Thing, scope: Scope): Head |
 
 function relational(words: Phrase, noun: Noun, thing: Thing, scope: Scope): Head | null {
   const { world } = scope
-  const of = noun.modifiers.find((modifier) => modifier.kind === 'of' && (modifier.preposition === 'of' || modifier.preposition === 'for' || modifier.preposition === 'to'))
+  const of = noun.modifiers.find(isGenitive)
   const used = of === undefined ? NONE : new Set([of])
   const holders = of !== undefined && of.kind === 'of' ? (find(of.noun, scope) ?? []) : thing === world.principal ? [world.resource] : []
   for (const holder of holders) {
