@@ -43,7 +43,7 @@ test('a script that outlives its time is killed with its thread; the others are 
   const replies = await solver.solve([ask('(assert false)'), ask(HARD), ask('(assert true)'), ask('(assert false)')], { rlimit: 2_000_000_000, timeoutMs: 300 })
   assert.deepEqual(replies.map(({ kind }) => kind), ['unsat', 'unknown', 'sat', 'unsat'])
   assert.match(replies[1]?.kind === 'unknown' ? replies[1].reason : '', /^timeout: no answer within 300 ms/)
-  assert.ok(performance.now() - started < 4_000)
+  assert.ok(performance.now() - started < 20_000)
 })
 
 test('a thread that ends, or never starts, makes unknown what was asked, and nothing worse', async () => {
