@@ -226,3 +226,11 @@ test('a preposition that turns the sense round is never dropped', () => {
   assert.match(because(placed('outside'), schema), /office/)
   assert.match(rules(placed('in'), schema)[0] ?? '', /principal\.office == resource\.office/)
 })
+
+test('a type in front of a modifier stays a type where the resource has an attribute of that name', () => {
+  const schema = parseSchema('entity Employee { onLeave: Bool }; entity Slip { employee: Employee }; action pay appliesTo { principal: Employee, resource: Slip };')
+  const onLeave = noun(['employees'], { modifiers: [of(noun(['leave']), 'on')] })
+  assert.match(rules({ force: 'forbid', subject: [onLeave], deeds: [view([noun(['slips'])], 'pay')] }, schema)[0] ?? '', /when \{ principal\.onLeave \};$/)
+  const named = noun(['employee'], { modifiers: [of(noun(['slip'], { isDefinite: true }))] })
+  assert.match(rules({ force: 'forbid', subject: [named], deeds: [view([noun(['slips'])], 'pay')] }, schema)[0] ?? '', /when \{ resource\.employee == principal \};$/)
+})
