@@ -23,7 +23,7 @@ export async function runPage(markdown: string): Promise<readonly Step[]> {
           done.push({ command, output: '', exit: 0 })
         } else {
           product ??= await startProduct()
-          done.push({ command, output: greetingOf(product.printed()), exit: 0 })
+          done.push({ command, output: asDefault(greetingOf(product.printed()), product), exit: 0 })
         }
         continue
       }
@@ -31,7 +31,7 @@ export async function runPage(markdown: string): Promise<readonly Step[]> {
       const assigned = /^([A-Z]+)=\$\((.*)\)$/.exec(command)
       const run = await shell(forPorts(assigned === null ? command : (assigned[2] as string), product), { ...product.env, ...variables })
       if (assigned !== null) variables[assigned[1] as string] = run.output.trim()
-      done.push({ command, output: assigned === null ? run.output : '', exit: run.exit })
+      done.push({ command, output: assigned === null ? asDefault(run.output, product) : '', exit: run.exit })
     }
   } finally {
     await product?.[Symbol.asyncDispose]()
@@ -41,6 +41,12 @@ export async function runPage(markdown: string): Promise<readonly Step[]> {
 
 function forPorts(command: string, { url }: Product): string {
   return command.replaceAll('http://localhost:8010', url.platform).replaceAll('localhost:8010', url.platform.replace('http://', '')).replaceAll('localhost:8005', url.compliance.replace('http://', ''))
+}
+
+/** An output as it is with the default ports, in a clone of the project. */
+function asDefault(output: string, { url, dataFolder }: Product): string {
+  const ports = [[url.platform, '8010'], [url.auth, '8000'], [url.synthesis, '8004'], [url.compliance, '8005']] as const
+  return ports.reduce((text, [each, port]) => text.replaceAll(new URL(each).port, port), output).replaceAll(dataFolder, './data')
 }
 
 /** The greeting without the log lines around it. */

@@ -12,7 +12,7 @@ const COMPARISON: { readonly [kind: string]: string } = {
 export function renderNorm(norm: Norm): string {
   const words = { principal: `the ${noun(norm.principals, 'principal')}`, resource: `the ${noun(norm.resources, 'resource')}` }
   const who = norm.principals.length === 0 ? (norm.modality === 'forbid' ? 'nobody' : 'anyone') : `every ${noun(norm.principals, 'principal')}`
-  const does = norm.actions.length === 0 ? 'do anything with' : list(norm.actions.map(({ id }) => spaced(id)), 'or')
+  const does = norm.actions.length === 0 ? 'do anything with' : list(norm.actions.map(({ id }) => verb(spaced(id), norm.resources)), 'or')
   const what = norm.resources.length === 0 ? 'anything' : `any ${noun(norm.resources, 'resource')}`
   const conditions = [
     norm.when === null ? '' : `, when ${renderCondition(norm.when, words)}`,
@@ -25,17 +25,24 @@ export function renderNorm(norm: Norm): string {
   }
 }
 
+/** `view chart` of a chart is "view"; `view record` of a customer record too. */
+function verb(action: string, resources: readonly string[]): string {
+  const words = action.split(' ')
+  const heads = resources.map((type) => spaced(type).split(' ').at(-1))
+  return words.length > 1 && heads.every((head) => head === words.at(-1)) && heads.length > 0 ? words.slice(0, -1).join(' ') : action
+}
+
 /** A condition in plain words. */
 export function renderCondition(expression: Expression, words: Words = { principal: 'the principal', resource: 'the resource' }): string {
   const say = (inner: Expression) => renderCondition(inner, words)
   switch (expression.kind) {
     case 'and': return conjuncts(expression).map((part) => (part.kind === 'or' ? `(${say(part)})` : say(part))).join(' and ')
     case 'or': return `${say(expression.left)} or ${say(expression.right)}`
-    case 'not': return expression.of.kind === 'get' || expression.of.kind === 'has' ? say(expression.of).replace(/ (is|has) /, ' $1 not ') : `not (${say(expression.of)})`
-    case 'get': return `${value(expression.of, words)} is ${spaced(expression.attribute)}`
+    case 'not': return `not (${say(expression.of)})`
+    case 'get': return isContext(expression.of) ? `“${spaced(expression.attribute)}” holds` : `${value(expression.of, words)} ${trait(expression.attribute)}`
     case 'has': return `${value(expression.of, words)} has ${spaced(expression.attribute)}`
     case 'is': return `${value(expression.of, words)} is a ${spaced(expression.type)}${expression.in === null ? '' : ` in ${value(expression.in, words)}`}`
-    case 'contains': return `${value(expression.right, words)} is one of ${value(expression.left, words)}`
+    case 'contains': return `${value(expression.left, words)} include ${value(expression.right, words)}`
     case 'containsAll': return `${value(expression.left, words)} contains all of ${value(expression.right, words)}`
     case 'containsAny': return `${value(expression.left, words)} contains any of ${value(expression.right, words)}`
     case 'isEmpty': return `${value(expression.of, words)} is empty`
@@ -45,6 +52,17 @@ export function renderCondition(expression: Expression, words: Words = { princip
       if ('left' in expression && COMPARISON[expression.kind] !== undefined) return `${value(expression.left, words)} ${COMPARISON[expression.kind]} ${value(expression.right, words)}`
       return value(expression, words)
   }
+}
+
+function isContext(expression: Expression): boolean {
+  return expression.kind === 'var' && expression.name === 'context'
+}
+
+/** A yes/no attribute as something that one is or has: `isArchived`, `onDuty`, `sealed` one is, `consent` one has. */
+function trait(attribute: string): string {
+  const words = spaced(attribute)
+  if (/^(is|has|can|may|was|does) /.test(words)) return words
+  return /^(on|in|off|under|over|out) |(ed|able|ible|ive|al|ous|ful|ic|en|ing)$/.test(words) ? `is ${words}` : `has ${words}`
 }
 
 /** `has x && x` is how a guard is written; people need not read the guard. */
