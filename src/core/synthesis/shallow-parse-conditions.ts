@@ -157,8 +157,13 @@ function read(tokens: readonly Token[], self: Ref | null, scope: Scope): Conditi
 }
 
 function negate(isNegated: boolean, condition: Condition): Condition {
-  return isNegated ? { kind: 'not', of: condition } : condition
+  if (!isNegated) return condition
+  // "does not exceed" is the comparison "at most": where the amount is absent, neither holds.
+  const flipped = condition.kind === 'compare' ? FLIPPED[condition.operator] : undefined
+  return condition.kind === 'compare' && flipped !== undefined ? { ...condition, operator: flipped } : { kind: 'not', of: condition }
 }
+
+const FLIPPED: { readonly [operator in Operator]?: Operator } = { '<': '>=', '<=': '>', '>': '<=', '>=': '<' }
 
 /** A condition without a predicate: "approved", "on duty", "in an emergency", "human approval", "the patient's consent", "the patient consents". */
 function bare(tokens: readonly Token[], scope: Scope): Condition {

@@ -215,6 +215,9 @@ export function isBase(token: Token, scope: Scope): boolean {
   return token.code === 'D' || scope.lexicon.entries.some(({ kind, phrase }) => kind === 'action' && phrase.includes(lower)) || token.tags.has('Infinitive')
 }
 
+/** "themselves", until the subject is known. */
+export const SELF: Noun = noun(['themselves'])
+
 /** What the deed is done to, and what follows: "charts and bills", "emails to external mailboxes". */
 export function objects(tokens: readonly Token[], it: readonly Noun[], scope: Scope): { object: Noun[]; tails: Tail[] } {
   if (tokens.length === 0) return { object: [], tails: [] }
@@ -224,7 +227,7 @@ export function objects(tokens: readonly Token[], it: readonly Noun[], scope: Sc
   const tails = cut < 0 ? [] : tailsOf(tokens.slice(cut), scope)
   if (first.code === 'u') {
     ended(body, 1)
-    if (first.value === 'self') return { object: [noun([], { modifiers: [{ kind: 'own', isSaid: true }] })], tails }
+    if (first.value === 'self') return { object: [SELF], tails }
     return { object: [antecedent(first, it)], tails }
   }
   if (body.length === 0) return { object: [], tails }

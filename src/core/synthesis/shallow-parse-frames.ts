@@ -1,7 +1,7 @@
 import { noun, statement, type Condition, type Deed, type Noun, type Statement } from '#core/unit/statement.ts'
 import { conditionOf } from './shallow-parse-conditions.ts'
 import {
-  antecedent, ANYONE, isBase, mentionedIn, nounList, objects, predicate, subjectOf, verbLength, verbPhrases, withoutLead, withoutTrail, type Subject,
+  antecedent, ANYONE, isBase, mentionedIn, nounList, objects, predicate, SELF, subjectOf, verbLength, verbPhrases, withoutLead, withoutTrail, type Subject,
 } from './shallow-parse-deeds.ts'
 import { isParticiple, type Scope } from './shallow-parse-phrases.ts'
 import { codes, ended, say, Unread, type Token } from './shallow-parse-tokens.ts'
@@ -450,6 +450,12 @@ function agentOf(tokens: readonly Token[], object: Subject, scope: Scope): Subje
   return { ...agent, nouns: agent.nouns.map(owned), except: agent.except.map(owned) }
 }
 
+/** "themselves": each subject as its own object. */
+function selves(subject: Subject): Noun[] {
+  if (subject.nouns.length === 0) throw new Unread('`themselves` could be anyone: name them')
+  return subject.nouns.map(({ words }) => noun(words, { modifiers: [{ kind: 'own', isSaid: true }] }))
+}
+
 /** Puts force, subject and deeds together, minding nobody and only. */
 function permission(marker: Token, subject: Subject, deeds: readonly Deed[], rest: Adjuncts, mentioned: readonly Noun[]): Clause {
   const force = subject.isNone ? negated(marker) : marker.value
@@ -467,7 +473,7 @@ function permission(marker: Token, subject: Subject, deeds: readonly Deed[], res
     only: subject.isOnly ? 'subject' : isNarrow && rest.when === null ? 'condition' : null,
     subject: subject.nouns,
     exceptSubject: subject.except,
-    deeds,
+    deeds: deeds.map((deed) => ({ ...deed, object: deed.object.flatMap((one) => (one === SELF ? selves(subject) : [one])) })),
     when: rest.when,
     unless: rest.unless,
     except: rest.except,
