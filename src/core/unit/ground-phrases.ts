@@ -42,6 +42,7 @@ export function meet(part: object, { notes }: Scope): void {
  */
 export function nounTest(noun: Noun, thing: Thing, scope: Scope): Expression | null {
   want(noun, `\`${sayNoun(noun)}\` is nothing that the schema names here`, scope)
+  if (noun.other && noun.modifiers.some((modifier) => modifier.kind === 'own')) return null
   const head = headTest(noun, thing, scope)
   if (head === null) return null
   const modifiers = noun.modifiers.filter((modifier) => !head.used.has(modifier))
@@ -251,6 +252,8 @@ export function ofTest(preposition: string, noun: Noun, thing: Thing, scope: Sco
   if (!NEUTRAL.has(preposition.toLowerCase())) return done(placed(preposition, noun, thing, world))
   if (words.length === 0 && noun.quoted === null && noun.modifiers.length === 0) return done(noun.other ? null : TRUE)
   const own = noun.modifiers.find((modifier) => modifier.kind === 'own')
+  // "Other" goes with a plain noun: not with one that is the subject's, nor with one that is named.
+  if (noun.other && (own !== undefined || noun.quoted !== null)) return null
   if (own !== undefined && own.kind === 'own') {
     const rest = noun.modifiers.filter((modifier) => modifier !== own)
     const shared = share(words, world.principal, thing === world.principal ? world.resource : thing, scope)

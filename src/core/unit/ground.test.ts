@@ -234,3 +234,10 @@ test('a type in front of a modifier stays a type where the resource has an attri
   const named = noun(['employee'], { modifiers: [of(noun(['slip'], { isDefinite: true }))] })
   assert.match(rules({ force: 'forbid', subject: [named], deeds: [view([noun(['slips'])], 'pay')] }, schema)[0] ?? '', /when \{ resource\.employee == principal \};$/)
 })
+
+test('other goes with a plain noun, never with one that is the subject\'s own or is named', () => {
+  const place = (rest: Partial<Noun>) => ({ force: 'permit', subject: [NURSES], deeds: [view([noun(['charts'], { modifiers: [of(noun(['ward'], rest), 'in')] })])] }) as const
+  assert.match(because(place({ other: true, modifiers: [OWN] })), /ward/)
+  assert.match(because(place({ other: true, quoted: 'A' })), /ward/)
+  assert.match(rules(place({ other: true }))[0] ?? '', /when \{ !\(principal\.ward == resource\.patient\.ward\) \}/)
+})

@@ -224,7 +224,7 @@ function isBetterNamed(deed: Deed, { world }: Scope): boolean {
 /** "send payments to verified accounts", with the action `sendPayment`: the noun belongs to the action's name, what follows it tells the object. */
 function consumed(noun: Noun, rest: Phrase, kinds: readonly Phrase[], scope: Scope): Expression | null {
   const { resource, context } = scope.world
-  if (noun.quoted !== null || noun.words.length === 0) return null
+  if (noun.quoted !== null || noun.other || noun.words.length === 0) return null
   const isKindWord = kinds.flatMap((kind) => [[...kind], kind.slice(-1)])
   const shortened = isKindWord.flatMap((kind) => [
     ...(kind.length < rest.length && says(rest.slice(0, kind.length), kind) ? [rest.slice(kind.length)] : []),
