@@ -69,6 +69,7 @@ async function start(config: Config, ending: (() => Promise<unknown>)[], end: ()
 
   const prover = createProver({
     rlimit: generationEngine.proofRlimit, timeoutMs: generationEngine.proofTimeoutMs,
+    disagreed: (report) => telemetry.log.error({ report }, 'solver and Cedar disagree: a bug, please report it'),
     answered: ({ question, answer }, seconds) => proofAnswered(telemetry, { question, outcome: answer.kind, seconds }),
   })
   ending.push(async () => prover[Symbol.asyncDispose]())

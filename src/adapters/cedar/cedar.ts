@@ -2,6 +2,7 @@ import * as wasm from '@cedar-policy/cedar-wasm/nodejs'
 import { Failure, type FailureCode, type Problem } from '#core/failure.ts'
 import type { PolicySet, Rule } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
+import { forCedar } from '#core/proof/exact.ts'
 import type { CedarEntity, CedarRequest } from '#core/unit/semantic-unit.ts'
 import { readRule } from './rule.ts'
 import { readSchema } from './schema.ts'
@@ -50,7 +51,7 @@ export function parsePolicies(text: string, schema: Schema): PolicySet {
 
 export type AuthorizeQuestion = {
   readonly policies: PolicySet
-  /** When given, request and entities are checked against it. */
+  /** When given, request and entities are checked against it, and a Long written as a string of digits is that integer, to 64 bits. */
   readonly schema: Schema | null
   readonly request: CedarRequest
   readonly entities: readonly CedarEntity[]
@@ -70,14 +71,15 @@ export type CedarDecision = {
  * @throws {Failure} `REQUEST_MALFORMED` when the request or the entities do not fit the schema.
  */
 export function authorize({ policies, schema, request, entities }: AuthorizeQuestion): CedarDecision {
+  const exact = schema === null ? { context: request.context, entities } : forCedar(schema, request.action, { context: request.context, entities })
   const answer = wasm.statefulIsAuthorized({
     principal: parseUid(request.principal, 'principal'),
     action: parseUid(request.action, 'action'),
     resource: parseUid(request.resource, 'resource'),
-    context: request.context as wasm.Context,
+    context: exact.context as wasm.Context,
     ...(schema === null ? {} : { preparsedSchemaName: parsedSchema(schema.text), validateRequest: true }),
     preparsedPolicySetId: parsedPolicies(policies.text),
-    entities: entities as unknown as wasm.Entities,
+    entities: exact.entities as unknown as wasm.Entities,
   })
   if (answer.type === 'failure') {
     const problems = answer.errors.map((error) => ({ place: 'request', message: withHelp(error) }))
@@ -141,7 +143,8 @@ export function parseUid(text: string, place: string): { type: string; id: strin
 
 /** Checks entities in Cedar's JSON format against a schema. @throws {Failure} `ENTITIES_INVALID` naming what is wrong. */
 export function checkEntities(entities: readonly CedarEntity[], schema: Schema): void {
-  const answer = wasm.checkParseEntities({ entities: entities as unknown as wasm.Entities, schema: schema.text })
+  const exact = forCedar(schema, null, { context: {}, entities })
+  const answer = wasm.checkParseEntities({ entities: exact.entities as unknown as wasm.Entities, schema: schema.text })
   if (answer.type === 'success') return
   const problems = answer.errors.map((error) => ({ place: 'entities', message: withHelp(error) }))
   throw new Failure('ENTITIES_INVALID', `the entities do not fit the schema: ${summary(problems)}`, { problems })

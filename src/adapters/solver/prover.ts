@@ -19,8 +19,9 @@ export type Prover = Asked & AsyncDisposable & {
 }
 
 /** @param answered Told of every question that was answered, with its time in seconds. */
-export function createProver({ rlimit, timeoutMs, answered = () => {}, disagreed = () => {} }: Limits & {
+export function createProver({ rlimit, timeoutMs, answered = () => {}, disagreed = shout }: Limits & {
   answered?: (proof: Proof, seconds: number) => void
+  /** Solver and Cedar disagree: a bug of ours, which must not stay unseen. */
   disagreed?: (report: Parameters<NonNullable<Engines['onDisagreement']>>[0]) => void
 }): Prover {
   const solver = startSolver()
@@ -66,4 +67,8 @@ export function createProver({ rlimit, timeoutMs, answered = () => {}, disagreed
     },
     [Symbol.asyncDispose]: () => solver[Symbol.asyncDispose]() as Promise<void>,
   }
+}
+
+function shout(report: Parameters<NonNullable<Engines['onDisagreement']>>[0]): void {
+  process.stderr.write(`acgs: solver and Cedar disagree on ${report.question}, please report this: ${JSON.stringify(report)}\n`)
 }

@@ -24,7 +24,7 @@ function interpret({ rules, allow }: EncodedPolicy, world: World): Said {
 
 /** What Cedar itself says about the same request. */
 export function ask(schema: Schema, environment: Environment, policy: PolicySet, scene: Scene, replay: Replay): Said {
-  const { context, entities } = forCedar(schema, environment, scene)
+  const { context, entities } = forCedar(schema, environment.action, scene)
   const request = {
     principal: uidText({ type: environment.principal, id: scene.principal }),
     action: environment.action,

@@ -1,4 +1,4 @@
-import type { Environment, RecordType, Schema, Type } from '#core/policy/schema.ts'
+import type { RecordType, Schema, Type } from '#core/policy/schema.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
 import type { Attributes } from './world.ts'
 
@@ -8,11 +8,13 @@ const { rawJSON } = JSON as unknown as { readonly rawJSON: (digits: string) => u
 /**
  * Context and entities as Cedar's binding must get them: a string of digits where the schema has a Long becomes that very integer,
  * which a JavaScript number could not carry beyond 2⁵³.
+ *
+ * @param action Uid text of the action whose context it is; null when there is no context.
  */
 export function forCedar(
-  schema: Schema, environment: Environment, scene: { readonly context: Attributes; readonly entities: readonly CedarEntity[] },
+  schema: Schema, action: string | null, scene: { readonly context: Attributes; readonly entities: readonly CedarEntity[] },
 ): { readonly context: Attributes; readonly entities: readonly CedarEntity[] } {
-  const context = schema.actions.get(environment.action)?.context
+  const context = action === null ? undefined : schema.actions.get(action)?.context
   return {
     context: context === undefined ? scene.context : recordWith(context, scene.context),
     entities: scene.entities.map((entity) => {

@@ -416,7 +416,7 @@ function disagreement(what: string): Answer {
 function lookWith({ schema, semantics }: Study, environment: Environment, replay: Replay): Look {
   const ask = (policies: PolicySet, scene: Scene) => {
     const { principal, action, resource } = scene
-    const { context, entities } = forCedar(schema, environment, scene)
+    const { context, entities } = forCedar(schema, environment.action, scene)
     return replay({ policies, schema, request: { principal, action, resource, context }, entities })
   }
   return {
