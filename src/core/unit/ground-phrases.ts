@@ -358,7 +358,7 @@ function inside(thing: Thing, place: Thing, world: World): Expression | null {
 /** `team "facilities"`, `"facilities"`: membership in the entity of that id, or an attribute of that value. */
 export function groupTest(noun: Noun, thing: Thing, scope: Scope, isMember = false): Expression | null {
   const { world } = scope
-  if (noun.quoted === null || thing.type.kind !== 'entity') return null
+  if (noun.quoted === null || noun.other || thing.type.kind !== 'entity') return null
   const id = noun.quoted
   const types = noun.words.length === 0 ? null : world.lexicon.types(noun.words)
   const groups = (world.schema.entityTypes.get(thing.type.name)?.ancestors ?? []).filter((group) => types === null || types.includes(group))
