@@ -1,5 +1,5 @@
 import type { Condition, Noun, Operand, Operator, Ref } from '#core/unit/statement.ts'
-import { groups, heads, nounPhrases, participles, quantities, refs, relationVerb, sames, states } from './controlled-english-nouns.ts'
+import { groups, heads, MARKED, nounPhrases, participles, quantities, refs, relationVerb, sames, states } from './controlled-english-nouns.ts'
 import { contentAt, eat, eatAny, hit, lowerAt, maybe, numberAt, reach, remember, then, type Hit, type Text } from './controlled-english-tokens.ts'
 import { FUNCTION_WORDS } from './controlled-english-words.ts'
 
@@ -49,8 +49,8 @@ function simple(text: Text, at: number): readonly Hit<Condition>[] {
 
 /** "there is an emergency", "there is no consent". */
 function existence(text: Text, at: number): readonly Hit<Condition>[] {
-  const no = eatAny(text, at, ['there is no', 'there are no', 'there is not', 'there is not any'])
-  const yes = no === null ? eatAny(text, at, ['there is', 'there are', 'there has been']) : null
+  const no = eatAny(text, at, ['there is no', 'there are no', 'there is not', 'there is not any', 'there has been no', 'there was no', 'there were no'])
+  const yes = no === null ? eatAny(text, at, ['there is', 'there are', 'there has been', 'there have been', 'there was', 'there were']) : null
   const to = no ?? yes
   if (to === null) return []
   return [
@@ -252,6 +252,8 @@ function complement(text: Text, at: number, speaker: Speaker): readonly Hit<Cond
   if (isArticle || isMember || isOwn || text.tokens.slice(at, at + 4).some((one) => one.kind === 'possessive')) {
     found.push(...then(nounPhrases(text, at, 'condition'), (one, to) => [hit<Condition>({ kind: 'isa', of: ref, noun: one }, to)]))
   }
+  const marked = eatAny(text, at, MARKED)
+  if (marked !== null) found.push(...then(heads(text, marked), (words, to) => [hit(is(speaker, words), to)]))
   found.push(...participles(text, at, ref))
   return found
 }
@@ -373,7 +375,7 @@ export function negation(condition: Condition): Condition {
 /** What a bare word behind "if" or "unless" says of the whole request: "unless approved", "in an emergency", "with consent". */
 export function bare(text: Text, at: number): readonly Hit<Condition>[] {
   const not = eat(text, at, 'not')
-  const preposition = ['in', 'on', 'under', 'during'].includes(lowerAt(text, not ?? at)) ? lowerAt(text, not ?? at) : null
+  const preposition = ['in', 'on', 'under', 'during', 'via', 'off'].includes(lowerAt(text, not ?? at)) ? lowerAt(text, not ?? at) : null
   // "if the manager" breaks off.
   if (preposition === null && contentAt(text, not ?? at) === null) return []
   return then(states(text, (not ?? at) + (preposition === null ? 0 : 1)), (words, to) => {

@@ -74,7 +74,7 @@ function pronouns(text: Text, at: number, role: Role): readonly Hit<Noun>[] {
   if (role === 'condition') return []
   const self = eatAny(text, at, ['themselves', 'himself', 'herself', 'itself'])
   if (self !== null) return [hit(noun([SELF]), self)]
-  const it = role === 'object' ? eatAny(text, at, ['it', 'them', 'these', 'those']) : null
+  const it = role === 'object' ? eatAny(text, at, ['it', 'them', 'these']) : null
   return it === null ? [] : [hit(noun([IT]), it)]
 }
 
@@ -83,9 +83,11 @@ const EVERYONE = ['anyone', 'anybody', 'everyone', 'everybody', 'any one', 'ever
 function quantified(text: Text, at: number, role: Role): readonly Hit<Noun>[] {
   const someone = eatAny(text, at, ['someone else', 'somebody else', 'anyone else', 'anybody else'])
   if (someone !== null) return possessor(text, noun([], { other: true }), someone, role)
-  const anyone = eatAny(text, at, [...EVERYONE, ...(role === 'object' ? [] : ['those'])])
+  const others = eat(text, at, 'others')
+  if (others !== null) return [hit(noun([], { other: true }), others)]
+  const anyone = eatAny(text, at, [...EVERYONE, 'those', 'the ones', 'ones'])
   if (anyone === null) return []
-  return furnished(text, anyone, role, noun([])).filter(({ to }) => lowerAt(text, at) !== 'those' || to > anyone)
+  return furnished(text, anyone, role, noun([])).filter(({ to }) => !['those', 'the', 'ones'].includes(lowerAt(text, at)) || to > anyone)
 }
 
 type Determiner = { readonly to: number; readonly isDefinite?: boolean; readonly own?: { readonly isSaid: boolean }; readonly other: boolean; readonly isIndefinite: boolean }
@@ -205,6 +207,8 @@ function placed(text: Text, at: number, role: Role): readonly Hit<Modifier>[] {
     ...then(nounPhrases(text, to, role === 'condition' ? 'condition' : 'subject'), (one, end) => [hit<Modifier>({ kind: 'of', preposition, noun: one }, end)]),
     // "on duty", "in production": a state.
     ...then(heads(text, to), (words, end) => [hit<Modifier>({ kind: 'of', preposition, noun: noun(words) }, end)]),
+    // "of grade 3 or above": a quantity by its name.
+    ...then(heads(text, to), (words, end) => (numberAt(text, end) === null ? [] : then(comparisons(text, end), (compare, last) => [hit<Modifier>({ kind: 'such', condition: compare({ kind: 'attribute', words, of: THIS }) }, last)]))),
   ]
 }
 
@@ -229,6 +233,8 @@ function equipped(text: Text, at: number, role: Role): readonly Hit<Modifier>[] 
   return [
     ...(to === null ? [] : then(quantities(text, to, THIS), (condition, end) => [hit<Modifier>({ kind: 'such', condition }, end)])),
     ...(to === null || role === 'object' ? [] : then(states(text, to), (words, end) => [hit<Modifier>({ kind: 'such', condition: { kind: 'is', of: THIS, words } }, end)])),
+    // "with the enterprise plan".
+    ...(to === null ? [] : then(heads(text, maybe(text, to, 'a', 'an', 'the')), (words, end) => (words.length < 2 ? [] : [hit<Modifier>({ kind: 'of', preposition: 'with', noun: noun(words) }, end)]))),
     ...(without === null ? [] : then(states(text, without), (words, end) => [hit<Modifier>({ kind: 'such', condition: { kind: 'not', of: { kind: 'is', of: THIS, words } } }, end)])),
   ]
 }
@@ -250,6 +256,8 @@ export function states(text: Text, at: number): readonly Hit<readonly string[]>[
       ...(['of', 'by', 'from', 'for', 'in', 'on', 'to'].includes(lowerAt(text, to))
         ? then(states(text, reach(text, to + 1)), (others, end) => [hit([...words, lowerAt(text, to), ...others], end)])
         : []),
+      // "the patient's consent".
+      ...(text.tokens[to]?.kind === 'possessive' ? then(heads(text, reach(text, to + 1)), (others, end) => [hit([...words, ...others], end)]) : []),
     ]),
   )
 }
@@ -313,15 +321,28 @@ function clause(text: Text, at: number): readonly Hit<Condition>[] {
   const speaker: Speaker = { ref: THIS, operand: { words: [], of: THIS } }
   const whose = eat(text, at, 'whose')
   const of = eatAny(text, at, ['of which', 'of whom', 'for which', 'for whom'])
+  const owner = eatAny(text, at, ['that', 'which']) ?? at
   return [
     ...(pronoun === null ? [] : predicates(text, pronoun, speaker)),
     ...(whose === null ? [] : then(heads(text, whose), (words, to) => predicates(text, to, { ref: THIS, operand: { words, of: THIS }, of: words }))),
     ...objectRelative(text, eatAny(text, at, ['that', 'which', 'whom', 'who']) ?? at),
-    ...(of === null ? [] : then(refs(text, of), (ref, to) => {
-      const is = eatAny(text, to, ['is the', 'are the'])
-      return is === null ? [] : then(heads(text, is), (words, end) => [hit<Condition>({ kind: 'isa', of: ref, noun: noun(words) }, end)])
+    // "of which they are the author", "they are a member of".
+    ...(of === null ? [] : then(refs(text, of), (ref, to) => positions(text, to, ref))),
+    ...then(refs(text, owner), (ref, to) => then(positions(text, to, ref), (condition, end) => {
+      const behind = eat(text, end, 'of')
+      return behind === null ? [] : [hit(condition, behind)]
     })),
   ]
+}
+
+function positions(text: Text, at: number, of: Ref): readonly Hit<Condition>[] {
+  const not = eatAny(text, at, ['is not', 'are not'])
+  const is = not ?? eatAny(text, at, ['is', 'are'])
+  if (is === null) return []
+  return then(heads(text, maybe(text, is, 'the', 'a', 'an')), (words, to) => {
+    const isa: Condition = { kind: 'isa', of, noun: noun(words) }
+    return [hit<Condition>(not === null ? isa : { kind: 'not', of: isa }, to)]
+  })
 }
 
 /** "[that] they treat", "they have approved", "they do not own", "they created or approved", "they are assigned to". */
@@ -334,7 +355,7 @@ function objectRelative(text: Text, at: number): readonly Hit<Condition>[] {
     return [
       ...then(relationVerbs(text, start), (verbs, end) => {
         const any: Condition = verbs.length === 1 ? relates(verbs[0] as readonly string[]) : { kind: 'any', parts: verbs.map(relates) }
-        return [hit<Condition>(not === null ? any : { kind: 'not', of: any }, end)]
+        return [hit<Condition>(not === null ? any : { kind: 'not', of: any }, maybe(text, end, 'themselves', 'himself', 'herself'))]
       }),
       ...(passive === null ? [] : then(relationVerbs(text, passive), (verbs, end) => (verbs.length === 1 && (verbs[0] as readonly string[]).length > 1 ? [hit(relates(verbs[0] as readonly string[]), end)] : []))),
     ]
@@ -349,19 +370,26 @@ function relationVerbs(text: Text, at: number): readonly Hit<readonly (readonly 
   })
 }
 
+const LIGHT = new Set('give gives gave given grant granted obtained provided exist exists present true false'.split(' '))
+
 /** A verb that relates two things: of the schema, or "own" and "belong". */
 export function relationVerb(text: Text, at: number): readonly Hit<readonly string[]>[] {
   const word = lowerAt(text, at)
   const isPlain = ['own', 'owns', 'owned', 'belong', 'belongs'].includes(word)
-  if (!isPlain && contentAt(text, at) === null) return []
+  if (!isPlain && (contentAt(text, at) === null || LIGHT.has(word))) return []
   const to = reach(text, at + 1)
   const preposition = lowerAt(text, to)
   return [hit([word], to), ...(['to', 'for', 'with', 'on', 'of', 'by', 'in', 'from'].includes(preposition) ? [hit([word, preposition], reach(text, to + 1))] : [])]
 }
 
+/** "marked confidential": it is. */
+export const MARKED = ['marked', 'labelled', 'labeled', 'flagged', 'classified', 'designated', 'tagged'].flatMap((word) => [word, `${word} as`])
+
 /** "assigned to them", "owned by the patient", "not approved by a manager". */
 function reduced(text: Text, at: number): readonly Hit<Modifier>[] {
   const not = eat(text, at, 'not')
+  const marked = eatAny(text, at, MARKED)
+  if (marked !== null) return then(heads(text, marked), (words, to) => [hit<Modifier>({ kind: 'such', condition: { kind: 'is', of: THIS, words } }, to)])
   return then(participles(text, not ?? at, THIS), (condition, to) => [hit<Modifier>({ kind: 'such', condition: not === null ? condition : { kind: 'not', of: condition } }, to)])
 }
 
@@ -381,7 +409,7 @@ export function refs(text: Text, at: number): readonly Hit<Ref>[] {
   return remember(text, 'refs', at, () => {
     const they = eatAny(text, at, ['they', 'them'])
     if (they !== null) return [hit<Ref>({ kind: 'they' }, they)]
-    const she = eatAny(text, at, ['he or she', 'she or he', 'he', 'she', 'him', 'him or her'])
+    const she = eatAny(text, at, ['he or she', 'she or he', 'he', 'she', 'him', 'him or her', 'themselves', 'himself', 'herself'])
     if (she !== null) return [hit<Ref>({ kind: 'subject' }, she)]
     const it = eat(text, at, 'it')
     if (it !== null) return [hit<Ref>({ kind: 'it' }, it)]

@@ -18,10 +18,10 @@ type Around = { readonly when: readonly Condition[]; readonly unless: readonly C
 
 const NOTHING: Around = { when: [], unless: [], except: [], isOnly: false }
 
-/** One rule, its statements each under everything around it. `isApart`: several deeds, of which the last alone may be meant behind. */
-type Main = { readonly statements: readonly Statement[] }
+/** One rule, its statements each under everything around it; `who` is ruled, when a next rule may be about them too. */
+type Main = { readonly statements: readonly Statement[]; readonly who?: Who }
 
-const IF = ['if', 'when', 'whenever', 'where', 'provided that', 'provided', 'as long as', 'so long as', 'on condition that', 'on the condition that', 'while', 'once', 'in case', 'given that', 'assuming that']
+const IF = ['if', 'when', 'whenever', 'where', 'provided that', 'provided', 'as long as', 'so long as', 'on condition that', 'on the condition that', 'while', 'once', 'in case', 'given that', 'assuming that', 'after']
 const EXCEPT = ['except', 'except for', 'other than', 'apart from', 'but not', 'excluding', 'with the exception of', 'besides', 'save for']
 
 /** "If the patient has not given consent, …", "Except in an emergency, …", "In an emergency, …". */
@@ -51,9 +51,9 @@ function spoken(text: Text, at: number): readonly Hit<Condition>[] {
 
 /** "in an emergency", "during an emergency", "with consent", "in case of emergency". */
 function circumstances(text: Text, at: number): readonly Hit<Condition>[] {
-  const to = eatAny(text, at, ['in case of', 'in the case of', 'in the event of', 'during', 'in', 'with', 'under'])
+  const to = eatAny(text, at, ['in case of', 'in the case of', 'in the event of', 'during', 'in', 'with', 'under', 'via', 'through', 'over'])
   if (to === null) return []
-  const preposition = ['in', 'under'].includes(lowerAt(text, to - 1)) ? [lowerAt(text, to - 1)] : []
+  const preposition = ['in', 'under', 'via', 'over'].includes(lowerAt(text, to - 1)) ? [lowerAt(text, to - 1)] : []
   return then(states(text, to), (words, end) => [hit<Condition>({ kind: 'is', of: null, words: [...preposition, ...words] }, end)])
 }
 
@@ -76,15 +76,17 @@ function trail(text: Text, at: number): readonly Hit<Around>[] {
   const unless = (one: Condition): Around => ({ ...NOTHING, unless: [one] })
   const excepted = eatAny(text, start, EXCEPT)
   const unlessAt = eatAny(text, start, ['unless', 'unless and until', ...IF.map((word) => `except ${word}`), ...IF.map((word) => `but not ${word}`)])
-  const exceptIn = eatAny(text, start, ['except in', 'except during', 'except with', 'except under', 'but not in', 'other than in', 'except for in'])
+  const exceptIn = eatAny(text, start, ['except in', 'except during', 'except with', 'except under', 'except via', 'except through', 'but not in', 'other than in', 'except for in'])
   const without = eat(text, start, 'without')
+  const vacuous = eatAny(text, start, ['under any circumstances', 'in any circumstances', 'in any case', 'at any time', 'ever', 'for any reason', 'at all'])
   return [
+    ...(vacuous === null ? [] : [hit(NOTHING, vacuous)]),
     ...(subordinate === null ? [] : then(spoken(text, subordinate), (one, to) => [hit(when(one), to)])),
     ...(unlessAt === null ? [] : then(spoken(text, unlessAt), (one, to) => [hit(unless(one), to)])),
     ...(exceptIn === null ? [] : then(circumstances(text, exceptIn - 1), (one, to) => [hit(unless(one), to)])),
     ...(excepted === null ? [] : then(nounLists(text, excepted, 'object'), (nouns, to) => [hit({ ...NOTHING, except: nouns }, to)])),
     ...(without === null ? [] : then(states(text, without), (words, to) => [hit(unless({ kind: 'is', of: null, words }), to)])),
-    ...(only !== null || ['with', 'during', 'in'].includes(lowerAt(text, from)) ? then(circumstances(text, from), (one, to) => [hit(when(one), to)]) : []),
+    ...(only !== null || ['with', 'during', 'in', 'via'].includes(lowerAt(text, from)) ? then(circumstances(text, from), (one, to) => [hit(when(one), to)]) : []),
   ]
 }
 
@@ -93,19 +95,27 @@ function isOnlyBy(text: Text, at: number): boolean {
   return eatAny(text, at, ['provided', 'as long as', 'so long as', 'on condition that', 'on the condition that']) !== null
 }
 
-/** Rules joined by "and" or "but", each with a subject of its own. */
+/** Rules joined by "and" or "but"; the next may leave its subject out: "nurses may view charts but not export them". */
 function compound(text: Text, at: number): readonly Hit<readonly Main[]>[] {
-  return remember(text, 'compound', at, () =>
-    then(mains(text, at), (first, to) => {
-      const next = eatAny(text, to, ['and', ', and', 'but', ', but', ', whereas', 'whereas', ', while'])
-      return [hit([first], to), ...(next === null ? [] : then(compound(text, next), (rest, end) => [hit([first, ...rest], end)]))]
-    }),
-  )
+  return remember(text, 'compound', at, () => then(mains(text, at), (first, to) => continued(text, to, first)))
+}
+
+function continued(text: Text, at: number, first: Main): readonly Hit<readonly Main[]>[] {
+  const found: Hit<readonly Main[]>[] = [hit([first], at)]
+  const next = eatAny(text, at, ['and', ', and', 'but', ', but', ', whereas', 'whereas', ', while'])
+  if (next === null) return found
+  found.push(...then(compound(text, next), (rest, end) => [hit([first, ...rest], end)]))
+  const { who } = first
+  if (who === undefined) return found
+  const not = eat(text, next, 'not')
+  const elided = [...modals(text, next), ...(not === null ? [] : [hit<Modal>({ force: 'forbid', form: 'base', isOnly: false }, not)])]
+  found.push(...then(elided, (modal, verb) => then(underModal(text, who, modal, verb), (main, to) => then(continued(text, to, main), (rest, end) => [hit([first, ...rest], end)]))))
+  return found
 }
 
 function mains(text: Text, at: number): readonly Hit<Main>[] {
   return remember(text, 'mains', at, () => [
-    ...actives(text, at), ...passives(text, at), ...impersonals(text, at), ...gerunds(text, at), ...duties(text, at), ...whoevers(text, at), ...requirements(text, at), ...accesses(text, at),
+    ...actives(text, at), ...passives(text, at), ...impersonals(text, at), ...gerunds(text, at), ...duties(text, at), ...whoevers(text, at), ...occasions(text, at), ...requirements(text, at), ...approvals(text, at), ...accesses(text, at),
   ])
 }
 
@@ -115,6 +125,8 @@ type Who = { readonly nouns: readonly Noun[]; readonly except: readonly Noun[]; 
 
 function whos(text: Text, at: number): readonly Hit<Who>[] {
   return remember(text, 'whos', at, () => {
+    const pronoun = eatAny(text, at, ['they', 'it', 'he', 'she', 'he or she', 'these'])
+    if (pronoun !== null) return [hit({ nouns: [noun([IT])], except: [], kind: 'some', isAll: false }, pronoun)]
     const only = eat(text, at, 'only')
     const no = eatAny(text, at, ['no', 'none of the', 'none of their'])
     const nobody = eatAny(text, at, ['nobody', 'no one', 'noone', 'no-one'])
@@ -201,6 +213,8 @@ function modals(text: Text, at: number): readonly Hit<Modal>[] {
         if (end !== null && onlyTo === null) add('forbid', end)
         if (from !== null) add('forbid', from, 'ing')
       }
+      const notTo = not === null ? null : eat(text, not, 'to')
+      if (notTo !== null) add('forbid', notTo)
       if (['required', 'obliged'].includes(state) && not === null && only === null && end !== null) add('must', end)
     }
     const right = eatAny(text, at, ['have the right to', 'has the right to', 'have permission to', 'has permission to', 'have the permission to', 'have a right to', 'has a right to'])
@@ -377,24 +391,50 @@ function usesWithout(text: Text, at: number, to: number): boolean {
   return text.tokens.slice(at, to).some((token) => token.kind === 'word' && token.lower === 'without')
 }
 
-/** "Nurses may read charts". */
+/** "Nurses may read charts"; "nurses, unless they are on duty, must not …"; "under no circumstances may nurses …". */
 function actives(text: Text, at: number): readonly Hit<Main>[] {
-  return then(whos(text, at), (who, to) =>
-    then(modals(text, maybe(text, to, ',')), (modal, verb) => {
-      const force = forceOf(text, who, modal)
-      if (force === null || force === 'must') return []
-      return then(deedLists(text, verb, modal.form), ({ deeds, isOnly, isApart }, end) => {
-        const isCondition = modal.isOnly || isOnly
-        if (isCondition && (force !== 'permit' || who.kind === 'only')) return []
-        const only = who.kind === 'only' ? 'subject' : isCondition ? 'condition' : null
-        return ruled(text, end, { force, only, subject: subjectOf(who), exceptSubject: who.except, deeds }, isApart)
-      })
-    }),
-  )
+  const never = eatAny(text, at, ['under no circumstances', 'in no case', 'at no time', 'never', 'on no account'])
+  const inverted = never === null ? null : eatAny(text, never, ['may', 'can', 'must', 'shall', 'should'])
+  return [
+    ...(inverted === null ? [] : then(whos(text, inverted), (who, to) => (who.kind === 'some' ? underModal(text, { ...who, isAll: false }, { force: 'forbid', isOnly: false, form: 'base' }, to) : []))),
+    ...then(whos(text, at), (who, to) =>
+      then(between(text, to), (around, next) =>
+        then(modals(text, next), (modal, verb) => then(underModal(text, who, modal, verb), (main, end) => merged(main, around).map((one) => hit(one, end)))),
+      ),
+    ),
+  ]
 }
 
-function subjectOf(who: Who): readonly Noun[] {
-  return who.nouns
+/** What a subject and a modal rule. */
+function underModal(text: Text, who: Who, modal: Modal, at: number): readonly Hit<Main>[] {
+  const force = forceOf(text, who, modal)
+  if (force === null || force === 'must') return []
+  return then(deedLists(text, at, modal.form), ({ deeds, isOnly, isApart }, end) => {
+    const isCondition = modal.isOnly || isOnly
+    if (isCondition && (force !== 'permit' || who.kind === 'only')) return []
+    const only = who.kind === 'only' ? 'subject' : isCondition ? 'condition' : null
+    const found = ruled(text, end, { force, only, subject: who.nouns, exceptSubject: who.except, deeds }, isApart)
+    return who.kind === 'some' && only === null ? found.map(({ value, to }) => hit({ ...value, who }, to)) : found
+  })
+}
+
+/** ", unless they are reviewed," between the subject and its verb. */
+function between(text: Text, at: number): readonly Hit<Around>[] {
+  const comma = eat(text, at, ',')
+  if (comma === null) return [hit(NOTHING, at)]
+  return [hit(NOTHING, comma), ...then(trail(text, at), (around, to) => {
+    const closed = eat(text, to, ',')
+    return closed === null || around.isOnly ? [] : [hit(around, closed)]
+  })]
+}
+
+function merged(main: Main, { when, unless, except }: Around): readonly Main[] {
+  if (when.length + unless.length + except.length === 0) return [main]
+  return [{
+    statements: main.statements.map((one) => ({
+      ...one, when: allOf([...when, ...(one.when === null ? [] : [one.when])]), unless: anyOf([...unless, ...(one.unless === null ? [] : [one.unless])]), except: [...except, ...one.except],
+    })),
+  }]
 }
 
 /** "Charts may be read by nurses", "Charts must not be exported". */
@@ -482,6 +522,8 @@ function gerunds(text: Text, at: number): readonly Hit<Main>[] {
   return then(acts(text, at), ({ deeds, subject, when }, to) => {
     const be = eatAny(text, to, ['is', 'are'])
     if (be === null) return []
+    const reserved = eatAny(text, be, ['reserved for', 'reserved to', 'restricted to', 'limited to'])
+    if (reserved !== null && subject.length === 0) return then(nounLists(text, reserved, 'subject'), (nouns, last) => then(ruled(text, last, { force: 'permit', only: 'subject', subject: nouns, deeds }), (main, over) => [hit(under(main, when), over)]))
     return then(verdicts(text, be), ({ force, isOnly }, end) =>
       then(audiences(text, end), (forWhom, last) => {
         if (forWhom.length > 0 && subject.length > 0) return []
@@ -518,7 +560,9 @@ function acts(text: Text, at: number): readonly Hit<Act>[] {
         ...then(measures(text, to), (when, end) => [hit<Act>({ deeds: verb.map((one) => ({ verb: one, object, tails: [] })), subject: [], when }, end)]),
       ]
     })
-    return [...gerund, ...named]
+    const access = eatAny(text, at, ['access to', 'any access to', 'the use of'])
+    const accessed = access === null ? [] : then(nounLists(text, access, 'object'), (object, to) => [hit<Act>({ deeds: [{ verb: ['access'], object, tails: [] }], subject: [], when: null }, to)])
+    return [...gerund, ...named, ...accessed]
   })
 }
 
@@ -550,7 +594,8 @@ function nominal(text: Text, at: number): readonly Hit<{ readonly verb: readonly
 function duties(text: Text, at: number): readonly Hit<Main>[] {
   return then(acts(text, at), (act, to) => {
     const must = eatAny(text, to, ['must be', 'must always be', 'shall be', 'shall always be', 'should be', 'should always be', 'has to be', 'have to be', 'needs to be', 'need to be', 'must also be', 'are to be', 'is to be'])
-    const is = eatAny(text, to, ['is', 'are', 'is always', 'are always', 'gets', 'get'])
+    // "the export is encrypted" tells of one export; "exports are encrypted" of what is done with each.
+    const is = lowerAt(text, at) === 'the' ? null : eatAny(text, to, ['is', 'are', 'is always', 'are always', 'gets', 'get'])
     const require = eatAny(text, to, ['require', 'requires', 'need', 'needs', 'must have', 'presuppose', 'presupposes'])
     const make = (behind: number, parts: Parameters<typeof statement>[0]): readonly Hit<Main>[] =>
       then(ruled(text, behind, { ...parts, subject: act.subject, deeds: act.deeds }), (main, end) => [hit(under(main, act.when), end)])
@@ -597,6 +642,53 @@ function whoevers(text: Text, at: number): readonly Hit<Main>[] {
     const must = eatAny(text, maybe(text, to, ','), ['must', 'must always', 'shall', 'should', 'has to', 'have to', 'must also', 'is required to', 'are required to'])
     if (must === null || isOnly) return []
     return then(orders(text, must), (list, end) => split((behind, parts) => ruled(text, behind, { ...parts, subject, deeds }), end, list, (duty) => ({ force: 'oblige', duty })))
+  })
+}
+
+/** "When a chart is exported, it must be logged"; "whenever an agent deletes a file, the owner must be notified". */
+function occasions(text: Text, at: number): readonly Hit<Main>[] {
+  const start = eatAny(text, at, ['when', 'whenever', 'if', 'each time', 'every time'])
+  if (start === null) return []
+  const passive = then(nounLists(text, start, 'object'), (object, to) => {
+    const be = eatAny(text, to, ['is', 'are', 'has been', 'have been'])
+    return be === null ? [] : then(verbLists(text, be, 'participle'), (list, end) => {
+      const by = eat(text, end, 'by')
+      const act = (subject: readonly Noun[]): Act => ({ deeds: list.map((verb) => ({ verb, object, tails: [] })), subject, when: null })
+      return [hit(act([]), end), ...(by === null ? [] : then(nounLists(text, by, 'subject'), (subject, last) => [hit(act(subject), last)]))]
+    })
+  })
+  const active = then(nounLists(text, start, 'subject'), (subject, to) => (['s', 'base'] as const).flatMap((form) => deedLists(text, to, form)).map(({ value, to: end }) => hit<Act>({ deeds: value.deeds, subject, when: null }, end)))
+  return then([...passive, ...active], (act, to) => {
+    const comma = eat(text, to, ',')
+    if (comma === null) return []
+    const it = eatAny(text, comma, ['it', 'this', 'that'])
+    const named = it !== null ? [hit<readonly string[] | null>(null, it)] : [
+      ...then(nominal(text, maybe(text, comma, 'the', 'this', 'that', 'each', 'every')), ({ object }, end) => (object.length === 0 ? [hit<readonly string[] | null>(null, end)] : [])),
+      ...then(states(text, comma), (words, end) => [hit<readonly string[] | null>(words, end)]),
+    ]
+    return then(named, (whom, next) => {
+      const must = eatAny(text, next, ['must be', 'must always be', 'shall be', 'should be', 'has to be', 'have to be', 'must also be'])
+      if (must === null) return []
+      return then(dutyLists(text, must), (list, end) => {
+        const isNotice = list.every((words) => words.length === 1 && /^(?:notified|informed)$/i.test(words[0] as string))
+        if (isNotice !== (whom !== null)) return []
+        return split((behind, parts) => ruled(text, behind, { ...parts, subject: act.subject, deeds: act.deeds }), end, list, (words) =>
+          whom !== null ? { force: 'oblige', duty: [...words, ...whom] } : { force: 'require', requirement: { kind: 'is', of: null, words }, duty: words },
+        )
+      })
+    })
+  })
+}
+
+/** "A human must approve every deployment": it is forbidden unless one has. */
+function approvals(text: Text, at: number): readonly Hit<Main>[] {
+  return then(nounPhrases(text, at, 'subject'), (who, to) => {
+    const must = eatAny(text, to, ['must', 'has to', 'have to', 'must first', 'needs to'])
+    if (must === null || who.modifiers.length > 0 || who.quoted !== null || who.other || contentAt(text, must) === null) return []
+    const verb = lowerAt(text, must)
+    return then(acts(text, reach(text, must + 1)), (act, end) =>
+      then(ruled(text, end, { force: 'require', subject: act.subject, deeds: act.deeds, requirement: { kind: 'is', of: null, words: [...who.words, verb] } }), (main, last) => [hit(under(main, act.when), last)]),
+    )
   })
 }
 
@@ -693,16 +785,26 @@ function trailing(list: readonly Main[], isLead: boolean): readonly (readonly St
 
 function withAntecedents(text: Text, statements: readonly Statement[], lead: readonly Condition[]): readonly (readonly Statement[])[] {
   let ways: readonly (readonly Statement[])[] = [[]]
-  for (const one of statements) {
-    ways = ways.flatMap((before) => {
-      const named = antecedents(text, one, before, lead)
-      const isIt = (noun: Noun) => noun.words[0] === IT
-      if (!one.deeds.some(({ object }) => object.some(isIt))) return [[...before, oneself(one)]]
-      if (named.length === 0) text.effort.hint ??= '`it` stands for nothing that was named before: name it'
-      return named.map((antecedent) => [...before, oneself({ ...one, deeds: one.deeds.map((deed) => ({ ...deed, object: deed.object.map((noun) => (isIt(noun) ? antecedent : noun)) })) })])
-    })
-  }
+  for (const one of statements) ways = ways.flatMap((before) => named(text, one, before, lead).map((whole) => [...before, oneself(whole)]))
   return ways
+}
+
+/** One statement with every noun that its pronouns can stand for. */
+function named(text: Text, one: Statement, before: readonly Statement[], lead: readonly Condition[]): readonly Statement[] {
+  const isIt = (noun: Noun) => noun.words[0] === IT
+  const isSubject = one.subject.some(isIt)
+  const isObject = one.deeds.some(({ object }) => object.some(isIt))
+  if (!isSubject && !isObject) return [one]
+  const things = antecedents(text, one, before, lead)
+  const people = isSubject ? antecedents(text, one, [], lead) : [null]
+  if (things.length === 0 || people.length === 0) text.effort.hint ??= '`it` or `they` stands for nothing that was named before: name it'
+  return people.flatMap((who) =>
+    (isObject ? things : [null]).filter((thing) => thing === null || thing !== who).map((thing) => ({
+      ...one,
+      subject: who === null ? one.subject : one.subject.map((noun) => (isIt(noun) ? who : noun)),
+      deeds: thing === null ? one.deeds : one.deeds.map((deed) => ({ ...deed, object: deed.object.map((noun) => (isIt(noun) ? thing : noun)) })),
+    })),
+  )
 }
 
 /** "themselves" is the subject, as its own object. */
@@ -719,7 +821,7 @@ function antecedents({ lexicon }: Text, one: Statement, before: readonly Stateme
   const plain = [...inLead, ...ofSubject].map((noun) => ({ words: noun.words, quoted: null, other: false, modifiers: [] }))
   const isThing = (noun: Noun) => noun.words.some((_, start) => lexicon.types(noun.words.slice(start)).length > 0)
   const seen = new Set<string>()
-  return [...earlier, ...plain].filter(isThing).filter((noun) => {
+  return [...earlier, ...plain].filter((noun) => noun.words[0] !== IT && isThing(noun)).filter((noun) => {
     const key = JSON.stringify([noun.words.map((word) => lemmas(word).at(-1)), noun.modifiers])
     return !seen.has(key) && seen.add(key)
   })

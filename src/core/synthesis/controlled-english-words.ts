@@ -14,7 +14,7 @@ export const FUNCTION_WORDS = new Set(
 export const GENERIC_WORDS = new Set(
   (
     'person people individual individuals user users member members owner owners owned own resource resources item items object objects thing things requester caller actor principal ' +
-    'request requests action actions operation given granted obtained provided exists true false number amount approval group'
+    'request requests action actions operation give gives gave given grant granted obtained provided exist exists present true false number amount approval group'
   ).split(' '),
 )
 
