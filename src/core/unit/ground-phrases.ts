@@ -222,9 +222,17 @@ function modifierTest(modifier: Modifier, noun: Noun, thing: Thing, scope: Scope
   return test
 }
 
+/** "If a patient is a minor, their chart must not be exported": whoever exports is not named, and the patient is. */
+function refuseOpenTheir(own: Modifier & { kind: 'own' }, { statement }: Scope): void {
+  if (own.isSaid || statement.subject.length > 0 || !JSON.stringify(statement.when).includes('"kind":"noun"')) return
+  throw new Unclear('`their` can be of who acts or of whom the condition speaks: say whose')
+}
+
 function modifierAtom(modifier: Modifier, noun: Noun, thing: Thing, scope: Scope): Expression | null {
   switch (modifier.kind) {
-    case 'own': return ownership(scope.world.principal, thing, { words: noun.words, isSaid: modifier.isSaid }, scope)
+    case 'own':
+      refuseOpenTheir(modifier, scope)
+      return ownership(scope.world.principal, thing, { words: noun.words, isSaid: modifier.isSaid }, scope)
     case 'of': return ofTest(modifier.preposition, modifier.noun, thing, scope)
     case 'same': return sameTest(thing, modifier.words, modifier.as, scope)
     case 'such': return conditionTest(modifier.condition, { ...scope, here: [thing] })
@@ -255,6 +263,7 @@ export function ofTest(preposition: string, noun: Noun, thing: Thing, scope: Sco
   // "Other" goes with a plain noun: not with one that is the subject's, nor with one that is named.
   if (noun.other && (own !== undefined || noun.quoted !== null)) return null
   if (own !== undefined && own.kind === 'own') {
+    refuseOpenTheir(own, scope)
     const rest = noun.modifiers.filter((modifier) => modifier !== own)
     const shared = share(words, world.principal, thing === world.principal ? world.resource : thing, scope)
     if (shared !== null && rest.length === 0) return meetAll(noun, own, done(shared), scope)
@@ -475,7 +484,7 @@ export function ownership(owner: Thing, thing: Thing, said: { words: Phrase; isS
   const open = near.filter(({ thing: link }) => !isNone(link))
   const asked = open.length === 1 && open[0]?.thing.names.some((name) => ASKER.has(name.join('_'))) === true ? open : []
   const rest = near.filter(({ thing: link }) => !isNone(link))
-  const far = links.filter(({ thing: link, depth }) => depth === 2 && (isOwner({ thing: link }) || ownerNamed(link, world)))
+  const far = links.filter(({ thing: link, depth }) => depth === 2 && !isNone(link) && (isOwner({ thing: link }) || ownerNamed(link, world)))
   const isSelf = elementType(thing.type) === type && thing.type.kind === 'entity'
   const groups = [byOwner.map((one) => one.thing), isSelf ? [] : mine, isSelf && said.isSaid ? [] : likely.map((one) => one.thing), isSelf ? [] : asked.map((one) => one.thing)]
   const best = groups.find((group) => group.length > 0)

@@ -241,3 +241,11 @@ test('other goes with a plain noun, never with one that is the subject\'s own or
   assert.match(because(place({ other: true, quoted: 'A' })), /ward/)
   assert.match(rules(place({ other: true }))[0] ?? '', /when \{ !\(principal\.ward == resource\.patient\.ward\) \}/)
 })
+
+test('their, where nobody acts by name and the condition names someone, is a question', () => {
+  const consent: Condition = { kind: 'is', of: { kind: 'noun', noun: noun(['patient']) }, words: ['given', 'consent'] }
+  const their = (isSaid: boolean, when: Condition | null) => ({ force: 'forbid', deeds: [view([noun(['chart'], { modifiers: [{ kind: 'own', isSaid }] })], 'export')], when }) as const
+  assert.match(because(their(false, consent)), /`their`/)
+  assert.match(rules(their(false, null))[0] ?? '', /resource\.patient == principal/)
+  assert.match(rules(their(true, consent))[0] ?? '', /resource\.patient == principal && /)
+})
