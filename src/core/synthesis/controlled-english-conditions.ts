@@ -246,6 +246,8 @@ function complement(text: Text, at: number, speaker: Speaker): readonly Hit<Cond
     found.push(...then(sames(text, to), ({ words, as }, end) => [hit<Condition>({ kind: 'same', of: ref, words, as }, end)]))
     found.push(...then(nounPhrases(text, to, 'condition'), (one, end) => [hit<Condition>({ kind: 'within', of: ref, noun: one }, end)]))
   }
+  const outside = eatAny(text, at, ['outside', 'outside of'])
+  if (outside !== null) found.push(...then(nounPhrases(text, outside, 'condition'), (one, end) => [hit<Condition>({ kind: 'not', of: { kind: 'within', of: ref, noun: one } }, end)]))
   const isArticle = ['a', 'an', 'the', 'their', 'his', 'her', 'its', 'any', 'another'].includes(preposition)
   const isMember = ['member', 'members', 'owner', 'owners'].includes(preposition)
   const isOwn = token?.kind === 'word' && token.lower === 'own'

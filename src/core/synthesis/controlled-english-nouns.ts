@@ -22,10 +22,36 @@ export function nounPhrases(text: Text, at: number, role: Role): readonly Hit<No
 export function nounLists(text: Text, at: number, role: Role): readonly Hit<readonly Noun[]>[] {
   return remember(text, `nouns:${role}`, at, () => {
     const start = maybe(text, at, 'both', 'either')
-    return then(nounPhrases(text, start, role), (first, to) => [
+    return [...adjectiveLists(text, start, role), ...then(nounPhrases(text, start, role), (first, to) => [
       ...(start === at ? [hit([first], to)] : []),
       ...then(rest(text, to, role), (others, end) => (isApart(text, to, others) ? [[first, ...others]] : spreads([first, ...others])).map((nouns) => hit(nouns, end))),
-    ])
+    ])]
+  })
+}
+
+/**
+ * "public or internal files", "internal and public files": each kind. "Sealed and archived charts" can be what is both, or what is
+ * one of them: both are tried, unless they are values of one attribute, which has only one at a time.
+ */
+function adjectiveLists(text: Text, at: number, role: Role): readonly Hit<readonly Noun[]>[] {
+  const { lexicon } = text
+  return determiners(text, at).flatMap(({ to }) => {
+    const first = contentAt(text, to)
+    if (first === null || isNounHead(text, first)) return []
+    const conjunction = eatAny(text, to + 1, ['and', 'or', ','])
+    if (conjunction === null) return []
+    return then(nounLists(text, conjunction, role), (rest, end) => {
+      const next = rest[0] as Noun
+      if (next.words.length < 2 || next.modifiers.some((modifier) => modifier.kind === 'own') || next.isDefinite !== undefined || isNounHead(text, next.words.slice(0, 1))) return []
+      const determined = determiners(text, at).find((one) => one.to === to)
+      const own: readonly Modifier[] = determined?.own === undefined ? [] : [{ kind: 'own', isSaid: determined.own.isSaid }]
+      const of = (one: Noun, words: readonly string[]): Noun => ({ ...one, words, other: determined?.other === true, modifiers: [...own, ...one.modifiers], ...(determined?.isDefinite === undefined ? {} : { isDefinite: determined.isDefinite }) })
+      const kinds = [of(next, [...first, ...next.words.slice(1)]), ...rest.map((one) => of(one, one.words))]
+      const types = lexicon.values(first).map(({ type }) => type)
+      const isValue = lexicon.values(next.words.slice(0, 1)).some(({ type }) => types.includes(type))
+      const isOr = lowerAt(text, to + 1) === 'or' || text.tokens[to + 1]?.kind === 'comma'
+      return [hit(kinds, end), ...(isOr || isValue ? [] : [hit([of(next, [...first, ...next.words]), ...kinds.slice(2)], end)])]
+    })
   })
 }
 
@@ -198,6 +224,8 @@ const PLACES = ['of', 'in', 'for', 'from', 'on', 'at', 'to', 'into', 'onto']
 
 /** "of patients", "in the same department as the owner", "on duty". */
 function placed(text: Text, at: number, role: Role): readonly Hit<Modifier>[] {
+  const outside = eatAny(text, at, ['outside', 'outside of'])
+  if (outside !== null) return then(nounPhrases(text, outside, 'condition'), (one, end) => [hit<Modifier>({ kind: 'such', condition: { kind: 'not', of: { kind: 'within', of: THIS, noun: one } } }, end)])
   const preposition = lowerAt(text, at)
   if (!PLACES.includes(preposition)) return []
   const to = reach(text, at + 1)
@@ -390,6 +418,9 @@ function reduced(text: Text, at: number): readonly Hit<Modifier>[] {
   const not = eat(text, at, 'not')
   const marked = eatAny(text, at, MARKED)
   if (marked !== null) return then(heads(text, marked), (words, to) => [hit<Modifier>({ kind: 'such', condition: { kind: 'is', of: THIS, words } }, to)])
+  // "treating the patient".
+  const doing = lowerAt(text, at).endsWith('ing') && not === null ? then(relationVerb(text, at), (verb, to) => then(refs(text, to), (object, end) => [hit<Modifier>({ kind: 'such', condition: { kind: 'relates', subject: THIS, verb, object } }, end)])) : []
+  if (doing.length > 0) return doing
   return then(participles(text, not ?? at, THIS), (condition, to) => [hit<Modifier>({ kind: 'such', condition: not === null ? condition : { kind: 'not', of: condition } }, to)])
 }
 

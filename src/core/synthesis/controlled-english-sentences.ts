@@ -312,7 +312,13 @@ function deed(text: Text, at: number, form: Form): readonly Hit<Deeds>[] {
       const of = form === 'ing' ? maybe(text, only ?? to, 'of') : (only ?? to)
       const objects = [...(only === null ? [hit<readonly Noun[]>([], to)] : []), ...nounLists(text, of, 'object')]
       return then(objects, (object, behind) =>
-        then(tails(text, behind), (ends, end) => [hit<Deeds>({ deeds: list.map((verb) => ({ verb, object, tails: ends })), isOnly: only !== null }, end)]),
+        [behind, ...(only === null && lowerAt(text, behind) === 'only' ? [behind + 1] : [])].flatMap((from) =>
+          then(tails(text, from), (ends, end) => {
+            // "send payments only to verified accounts".
+            const isNarrow = from > behind
+            return isNarrow && ends.length === 0 ? [] : [hit<Deeds>({ deeds: list.map((verb) => ({ verb, object, tails: ends })), isOnly: only !== null || isNarrow }, end)]
+          }),
+        ),
       )
     })
   })
@@ -560,8 +566,11 @@ function acts(text: Text, at: number): readonly Hit<Act>[] {
         ...then(measures(text, to), (when, end) => [hit<Act>({ deeds: verb.map((one) => ({ verb: one, object, tails: [] })), subject: [], when }, end)]),
       ]
     })
-    const access = eatAny(text, at, ['access to', 'any access to', 'the use of'])
-    const accessed = access === null ? [] : then(nounLists(text, access, 'object'), (object, to) => [hit<Act>({ deeds: [{ verb: ['access'], object, tails: [] }], subject: [], when: null }, to)])
+    // "every access", "access to charts": any action on it.
+    const access = eatAny(text, start, ['access', 'accesses'])
+    const to = access === null ? null : eat(text, access, 'to')
+    const accessing = (object: readonly Noun[]): Act => ({ deeds: [{ verb: ['access'], object, tails: [] }], subject: [], when: null })
+    const accessed = access === null ? [] : [...(start > at && to === null ? [hit(accessing([]), access)] : []), ...(to === null ? [] : then(nounLists(text, to, 'object'), (object, end) => [hit(accessing(object), end)]))]
     return [...gerund, ...named, ...accessed]
   })
 }
@@ -785,7 +794,7 @@ function trailing(list: readonly Main[], isLead: boolean): readonly (readonly St
 
 function withAntecedents(text: Text, statements: readonly Statement[], lead: readonly Condition[]): readonly (readonly Statement[])[] {
   let ways: readonly (readonly Statement[])[] = [[]]
-  for (const one of statements) ways = ways.flatMap((before) => named(text, one, before, lead).map((whole) => [...before, oneself(whole)]))
+  for (const one of statements) ways = ways.flatMap((before) => named(text, one, before, lead).flatMap((whole) => theOnes(text, oneself(whole))).map((whole) => [...before, whole]))
   return ways
 }
 
@@ -805,6 +814,17 @@ function named(text: Text, one: Statement, before: readonly Statement[], lead: r
       deeds: thing === null ? one.deeds : one.deeds.map((deed) => ({ ...deed, object: deed.object.map((noun) => (isIt(noun) ? thing : noun)) })),
     })),
   )
+}
+
+/** "The patient may view the chart": any patient, or the one that the chart names. Both are tried. */
+function theOnes({ lexicon }: Text, one: Statement): readonly Statement[] {
+  const object = one.deeds[0]?.object[0]?.words ?? []
+  const start = object.findIndex((_, index) => lexicon.types(object.slice(index)).length > 0)
+  if (start < 0) return [one]
+  const isTheOne = ({ isDefinite, words, modifiers, quoted }: Noun) =>
+    isDefinite === true && modifiers.length === 0 && quoted === null && lexicon.types(words).length > 0 && lemmas(words[words.length - 1] as string).length === 1
+  const named = (noun: Noun): Noun => (isTheOne(noun) ? { ...noun, modifiers: [{ kind: 'of', preposition: 'of', noun: { words: object.slice(start), quoted: null, other: false, modifiers: [] } }] } : noun)
+  return [...one.subject, ...one.exceptSubject].some(isTheOne) ? [one, { ...one, subject: one.subject.map(named), exceptSubject: one.exceptSubject.map(named) }] : [one]
 }
 
 /** "themselves" is the subject, as its own object. */

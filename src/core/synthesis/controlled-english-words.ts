@@ -6,7 +6,7 @@ export const FUNCTION_WORDS = new Set(
     'i we you us our my your one ' +
     'may can must shall should could would might will ought not never only if when whenever where while once unless except without with within ' +
     'of in on at by for from to into onto via through during under over above below between than as and or but nor either neither both so then ' +
-    'is are was were be been being am has have had having do does did doing same own other another else there also always until before after since'
+    'is are was were be been being am has have had having do does did doing same own other another else there also always until before after since outside'
   ).split(' '),
 )
 

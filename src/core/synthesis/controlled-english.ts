@@ -7,7 +7,7 @@ import { clausesOf } from '#core/unit/sentences.ts'
 import type { Statement } from '#core/unit/statement.ts'
 import type { Reader, Reading } from './candidate.ts'
 import { clausesAs } from './controlled-english-sentences.ts'
-import { isKnown, textOf, TooOpen, tokenize, type Text } from './controlled-english-tokens.ts'
+import { isKnown, lowerAt, textOf, TooOpen, tokenize, type Text } from './controlled-english-tokens.ts'
 import { ACCESS, DUTY_VERBS, FUNCTION_WORDS, HINTS, NUMBER_WORDS } from './controlled-english-words.ts'
 
 type Read = { readonly kind: 'norms'; readonly norms: readonly Meaning[] } | { readonly kind: 'unread'; readonly because: string }
@@ -108,8 +108,8 @@ function alternatives(expression: Expression, isHeld: boolean): string[] {
 /** The first word that neither English grammar nor the schema knows, with how to say it. */
 function unknownWord(text: Text): string | null {
   const grammar = new Set([...FUNCTION_WORDS, ...ACCESS, ...DUTY_VERBS, ...NUMBER_WORDS])
-  for (const token of text.tokens) {
-    if (token.kind !== 'word') continue
+  for (const [index, token] of text.tokens.entries()) {
+    if (token.kind !== 'word' || (token.lower === 'most' && lowerAt(text, index - 1) === 'at')) continue
     const hint = HINTS.get(token.lower)
     if (hint !== undefined && !text.lexicon.knows(token.text)) return `\`${token.text}\` leaves open what is ruled: ${hint}`
     if (!grammar.has(token.lower) && !PHRASE_WORDS.has(token.lower) && !isKnown(text, token)) return `\`${token.text}\` is no word of the schema; say it with the schema's names, or put an id or a value in quotation marks`
