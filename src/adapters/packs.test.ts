@@ -38,7 +38,7 @@ test('an unknown domain, and a text that tells nothing, are refused with the dom
 const BREAKAGES: readonly (readonly [file: string, change: (text: string) => string, code: string, message: RegExp])[] = [
   ['pack.yaml', (text) => `${text}extra: 1\n`, 'REQUEST_MALFORMED', /pack\.yaml/],
   ['schema.cedarschema', (text) => text.replace('entity Team;', 'entity Team'), 'SCHEMA_INVALID', /schema\.cedarschema/],
-  ['entities.json', (text) => text.replace('"spendingLimit": 500', '"spendingLimit": "500"'), 'ENTITIES_INVALID', /entities\.json/],
+  ['entities.json', (text) => text.replace('"spendingLimit": 500', '"spendingLimit": "many"'), 'ENTITIES_INVALID', /entities\.json/],
   ['requests/payments.json', (text) => text.replace('"allow"', '"maybe"'), 'REQUEST_MALFORMED', /payments\.json.*expect\.decisions/],
 ]
 for (const [file, change, code, message] of BREAKAGES) {

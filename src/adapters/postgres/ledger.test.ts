@@ -219,7 +219,7 @@ describe('a process killed while it records', () => {
   test('at any moment of a busy stretch leaves as many entries as generations', async () => {
     const child = fork(KILLED, [db.url, 'busy'], { execArgv: ['--disable-warning=ExperimentalWarning'] })
     await once(child, 'message')
-    await new Promise((resolve) => setTimeout(resolve, 150))
+    for (const deadline = Date.now() + 20_000; (await ledgerTip(db)).size <= 8 && Date.now() < deadline; ) await new Promise((resolve) => setTimeout(resolve, 20))
     child.kill('SIGKILL')
     await once(child, 'exit')
     const report = await verifyLedger(db)
