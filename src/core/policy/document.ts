@@ -1,6 +1,8 @@
 import { describe } from '#core/compliance/explain.ts'
 import type { Generation } from '#core/generate.ts'
-import { renderNorm } from './english.ts'
+import type { Norm } from '#core/unit/norm.ts'
+import { list, renderNorm, spaced } from './english.ts'
+import { uidText } from './policy.ts'
 
 export type Section = { readonly title: string; readonly content: string; readonly constitutionalBasis: readonly string[] }
 
@@ -19,6 +21,8 @@ export function renderDocument(generation: Omit<Generation, 'certificate'>): Pol
 
   const sections: Section[] = [
     { title: 'Purpose', content: `${unit.request.title}.${unit.request.stakeholders.length === 0 ? '' : ` For: ${unit.request.stakeholders.join(', ')}.`}`, constitutionalBasis: [] },
+    { title: 'Scope', content: scopeOf(generation), constitutionalBasis: [] },
+    { title: 'Definitions', content: paragraphs(definitionsOf(generation), 'The schema defines no term by `@doc`.'), constitutionalBasis: [] },
     {
       title: 'Constitutional basis',
       content: [
@@ -31,6 +35,14 @@ export function renderDocument(generation: Omit<Generation, 'certificate'>): Pol
     { title: 'Permissions', content: paragraphs(byModality('permit'), 'Nothing is permitted.'), constitutionalBasis: articles(['never-permit', 'must-permit', 'independent-of']) },
     { title: 'Prohibitions', content: paragraphs(byModality('forbid'), 'Nothing is forbidden beyond what is not permitted: what no rule permits is denied.'), constitutionalBasis: articles(['never-permit']) },
     { title: 'Obligations', content: paragraphs(byModality('oblige'), 'None.'), constitutionalBasis: articles(['must-record']) },
+    {
+      title: 'Oversight and appeal',
+      content: paragraphs(
+        examination.proofs.filter(({ article }) => OVERSIGHT.includes(article.principle)).map(({ article, proof }) => `- ${article.id}: ${proof.answer.kind}. ${article.text}`),
+        'No article on oversight or appeal applies to this schema.',
+      ),
+      constitutionalBasis: examination.proofs.filter(({ article }) => OVERSIGHT.includes(article.principle)).map(({ article }) => article.id),
+    },
     { title: 'What was not understood', content: paragraphs(unread.map(({ sentence, text, because }) => `- Sentence ${sentence}, “${text}”: ${because}`), 'Nothing was left unread.'), constitutionalBasis: [] },
     { title: 'Enforceable rules', content: `\`\`\`cedar\n${policy.text}\`\`\``, constitutionalBasis: articles(['never-error']) },
     {
@@ -45,6 +57,28 @@ export function renderDocument(generation: Omit<Generation, 'certificate'>): Pol
   ]
   const markdown = [`# ${unit.request.title}`, ...sections.map(({ title, content }, i) => `## ${i + 1}. ${title}\n\n${content}`)].join('\n\n')
   return { title: unit.request.title, sections, markdown: `${markdown}\n` }
+}
+
+/** Principles of the shipped constitution that speak of people in charge and of having a decision reviewed. */
+const OVERSIGHT: readonly string[] = ['human-oversight', 'due-process']
+
+function scopeOf({ unit: { schema }, corrections: [{ norms }] }: Omit<Generation, 'certificate'>): string {
+  const said = (names: readonly string[], every: string) => (names.length === 0 ? every : list([...new Set(names.map(spaced))].sort(), 'and'))
+  const isOpen = (part: (norm: Norm) => readonly unknown[]) => norms.some((norm) => part(norm).length === 0)
+  const who = said(isOpen(({ principals }) => principals) ? [] : norms.flatMap(({ principals }) => principals), 'everyone who asks')
+  const what = said(isOpen(({ actions }) => actions) ? [] : norms.flatMap(({ actions }) => actions.map(({ id }) => id)), 'every action')
+  const which = said(isOpen(({ resources }) => resources) ? [] : norms.flatMap(({ resources }) => resources), 'every resource')
+  return `Who: ${who}. What: ${what}. On which: ${which}. The schema allows ${schema.environments.length} kinds of request; what no rule permits is denied.`
+}
+
+function definitionsOf({ unit: { schema }, corrections: [{ norms }] }: Omit<Generation, 'certificate'>): readonly string[] {
+  const types = [...new Set(norms.flatMap(({ principals, resources }) => [...principals, ...resources]))].sort()
+  const actions = [...new Set(norms.flatMap((norm) => norm.actions.map(uidText)))].sort()
+  const define = (name: string, doc: string | undefined) => (doc === undefined || doc === '' ? [] : [`- ${capital(spaced(name))}: ${doc}`])
+  return [
+    ...types.flatMap((type) => define(type, schema.entityTypes.get(type)?.annotations['doc'])),
+    ...actions.flatMap((action) => define(schema.actions.get(action)?.uid.id ?? action, schema.actions.get(action)?.annotations['doc'])),
+  ]
 }
 
 function paragraphs(items: readonly string[], none: string): string {
