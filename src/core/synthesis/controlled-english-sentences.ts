@@ -709,12 +709,13 @@ function orders(text: Text, at: number): readonly Hit<readonly (readonly string[
   const ends: Hit<readonly string[]>[] = [hit([verb], to)]
   const object = eatAny(text, to, ['it', 'this', 'that'])
   if (object !== null) ends.push(hit([verb], object))
-  // Whom to notify need not be of the schema: up to three words behind an article.
+  // Whom to notify need not be of the schema: up to three words behind an article, all of the schema or none.
+  const isOurs = (index: number) => contentAt(text, index) !== null
   let words: readonly string[] = []
   const start = maybe(text, to, 'the', 'a', 'an', 'their', 'its')
   for (let index = start; index < start + 3; index++) {
     const token = text.tokens[index]
-    if (token?.kind !== 'word' || (start === to && contentAt(text, index) === null) || ['if', 'when', 'unless', 'and', 'or', 'who', 'that', 'not', 'only', 'except', 'of', 'in', 'on', 'to', 'for', 'before', 'after', 'within', 'by', 'with', 'without', 'until', 'where'].includes(token.lower)) break
+    if (token?.kind !== 'word' || (start === to && !isOurs(index)) || isOurs(index) !== isOurs(start) || ['if', 'when', 'unless', 'and', 'or', 'who', 'that', 'not', 'only', 'except', 'of', 'in', 'on', 'to', 'for', 'before', 'after', 'within', 'by', 'with', 'without', 'until', 'where'].includes(token.lower)) break
     words = [...words, ...token.words]
     ends.push(hit([verb, ...words], reach(text, index + 1)))
   }

@@ -33,7 +33,7 @@ function readSentence(sentence: Sentence, schema: Schema): Reading {
 
 /** So many words are a rule that a person can still check. */
 const TOKENS_MAX = 120
-const WAYS_MAX = 200
+const WAYS_MAX = 96
 
 function readClause(clause: string, schema: Schema): Read {
   const tokenized = tokenize(clause)
@@ -43,7 +43,7 @@ function readClause(clause: string, schema: Schema): Read {
   const text = textOf(tokens, schema)
   const unknown = unknownWord(text)
   const ways = waysOf(text)
-  if (ways === null || ways.length > WAYS_MAX) return { kind: 'unread', because: 'the sentence can be understood in too many ways: make it shorter' }
+  if (ways === null || ways.length > WAYS_MAX) return { kind: 'unread', because: unknown ?? 'the sentence can be understood in too many ways: make it shorter' }
   if (ways.length === 0) return { kind: 'unread', because: unknown ?? text.effort.hint ?? stopped(text) }
 
   const meanings = new Map<string, readonly Meaning[]>()
