@@ -1,10 +1,26 @@
 import type { Condition, Noun, Operand, Operator, Ref } from '#core/unit/statement.ts'
-import { groups, heads, MARKED, nounPhrases, participles, quantities, refs, relationVerb, sames, states } from './controlled-english-nouns.ts'
-import { contentAt, eat, eatAny, hit, lowerAt, maybe, numberAt, reach, remember, then, type Hit, type Text } from './controlled-english-tokens.ts'
+import { groups, MARKED, participles, quantities, refs, relationVerb, sames, states } from './controlled-english-modifiers.ts'
+import { heads, nounPhrases } from './controlled-english-nouns.ts'
+import {
+  contentAt,
+  eat,
+  eatAny,
+  hit,
+  lowerAt,
+  maybe,
+  numberAt,
+  reach,
+  remember,
+  then,
+  type Hit,
+  type Text,
+} from './controlled-english-tokens.ts'
 import { FUNCTION_WORDS } from './controlled-english-words.ts'
 
 /** Whom or what a predicate is about: as such, and as the left side of a comparison. `of`: an attribute of it, "whose patient …". */
-export type Speaker = { readonly ref: Ref; readonly operand: Operand; readonly of?: readonly string[] } | { readonly ref: Ref; readonly operand: { readonly words: readonly string[]; readonly of: Ref | null }; readonly of?: readonly string[] }
+export type Speaker = { readonly ref: Ref; readonly operand: Operand; readonly of?: readonly string[] } | {
+  readonly ref: Ref; readonly operand: { readonly words: readonly string[]; readonly of: Ref | null }; readonly of?: readonly string[],
+}
 
 /** One or more clauses: "the chart is not sealed or they treat the patient". */
 export function conditions(text: Text, at: number): readonly Hit<Condition>[] {
@@ -35,7 +51,9 @@ function joined(text: Text, at: number): readonly Hit<Condition>[] {
       const comma = eat(text, to, ',')
       if (comma !== null) {
         for (const { value, to: end } of joined(text, comma)) {
-          if (value.kind === 'all' || value.kind === 'any') found.push(hit<Condition>({ kind: value.kind, parts: [first, ...value.parts] }, end))
+          if (value.kind === 'all' || value.kind === 'any') found.push(
+            hit<Condition>({ kind: value.kind, parts: [first, ...value.parts] }, end),
+          )
         }
       }
       return found
@@ -44,13 +62,26 @@ function joined(text: Text, at: number): readonly Hit<Condition>[] {
 }
 
 function simple(text: Text, at: number): readonly Hit<Condition>[] {
-  return remember(text, 'simple', at, () => [...existence(text, at), ...then(speakers(text, at), (speaker, to) => predicates(text, to, speaker))])
+  return remember(
+    text,
+    'simple',
+    at,
+    () => [...existence(text, at), ...then(speakers(text, at), (speaker, to) => predicates(text, to, speaker))],
+  )
 }
 
 /** "there is an emergency", "there is no consent". */
 function existence(text: Text, at: number): readonly Hit<Condition>[] {
-  const no = eatAny(text, at, ['there is no', 'there are no', 'there is not', 'there is not any', 'there has been no', 'there was no', 'there were no'])
-  const yes = no === null ? eatAny(text, at, ['there is', 'there are', 'there has been', 'there have been', 'there was', 'there were']) : null
+  const no = eatAny(
+    text,
+    at,
+    ['there is no', 'there are no', 'there is not', 'there is not any', 'there has been no', 'there was no', 'there were no'],
+  )
+  const yes = no === null ? eatAny(
+    text,
+    at,
+    ['there is', 'there are', 'there has been', 'there have been', 'there was', 'there were'],
+  ) : null
   const to = no ?? yes
   if (to === null) return []
   return [
@@ -71,7 +102,12 @@ function counts(text: Text, at: number): readonly Hit<Speaker>[] {
   const to = eat(text, at, 'the number of')
   if (to === null) return []
   return then(heads(text, maybe(text, to, 'its', 'their', 'the')), (words, end) =>
-    [words, ['number', 'of', ...words]].map((name) => hit<Speaker>({ ref: { kind: 'noun', noun: { words: name, quoted: null, other: false, modifiers: [] } }, operand: { words: name, of: null } }, end)),
+    [words, ['number', 'of', ...words]].map(
+      (name) => hit<Speaker>(
+        { ref: { kind: 'noun', noun: { words: name, quoted: null, other: false, modifiers: [] } }, operand: { words: name, of: null } },
+        end,
+      ),
+    ),
   )
 }
 
@@ -86,7 +122,10 @@ function operandOf({ words, quoted, other, modifiers }: Noun): { words: readonly
   const modifier = modifiers[0]
   if (modifier === undefined) return { words, of: null }
   if (modifier.kind === 'own') return { words, of: { kind: modifier.isSaid ? 'subject' : 'they' } }
-  return modifier.kind === 'of' && ['of', 'for', 'in', 'on'].includes(modifier.preposition) ? { words, of: { kind: 'noun', noun: modifier.noun } } : null
+  return modifier.kind === 'of' && ['of', 'for', 'in', 'on'].includes(modifier.preposition) ? {
+    words,
+    of: { kind: 'noun', noun: modifier.noun },
+  } : null
 }
 
 /** What is said of someone: "is sealed", "has given consent and is not archived", "treat the patient", "exceeds 500". */
@@ -97,7 +136,9 @@ export function predicates(text: Text, at: number, speaker: Speaker): readonly H
       for (const [kind, words] of [['all', ['and', 'but', ', and']], ['any', ['or', ', or']]] as const) {
         const next = eatAny(text, to, words)
         if (next === null) continue
-        for (const { value, to: end } of predicates(text, next, speaker)) found.push(...groups(first, kind, value).map((condition) => hit(condition, end)))
+        for (const { value, to: end } of predicates(text, next, speaker)) found.push(
+          ...groups(first, kind, value).map((condition) => hit(condition, end))
+        )
       }
       return found
     }),
@@ -105,7 +146,18 @@ export function predicates(text: Text, at: number, speaker: Speaker): readonly H
 }
 
 const BE = ['is', 'are', 'was', 'were', 'has been', 'have been', 'had been']
-const BE_NOT = ['is not', 'are not', 'was not', 'were not', 'has not been', 'have not been', 'is never', 'are never', 'has never been', 'have never been']
+const BE_NOT = [
+  'is not',
+  'are not',
+  'was not',
+  'were not',
+  'has not been',
+  'have not been',
+  'is never',
+  'are never',
+  'has never been',
+  'have never been',
+]
 
 function predicate(text: Text, at: number, speaker: Speaker): readonly Hit<Condition>[] {
   const be = eatAny(text, at, [...BE, ...BE_NOT])
@@ -194,7 +246,10 @@ function complements(text: Text, at: number, speaker: Speaker, isNegated: boolea
   if (neither !== null) {
     return then(complement(text, neither, speaker), (first, to) => {
       const nor = eat(text, to, 'nor')
-      return nor === null || isNegated ? [] : then(complement(text, nor, speaker), (second, end) => [hit<Condition>({ kind: 'all', parts: [negation(first), negation(second)] }, end)])
+      return nor === null || isNegated ? [] : then(
+        complement(text, nor, speaker),
+        (second, end) => [hit<Condition>({ kind: 'all', parts: [negation(first), negation(second)] }, end)],
+      )
     })
   }
   const start = maybe(text, at, 'either', 'both')
@@ -215,7 +270,9 @@ function complements(text: Text, at: number, speaker: Speaker, isNegated: boolea
       const comma = eat(text, to, ',')
       if (comma !== null && !isNegated) {
         for (const { value, to: end } of complements(text, comma, speaker, false)) {
-          if (value.kind === 'all' || value.kind === 'any') found.push(hit<Condition>({ kind: value.kind, parts: [first, ...value.parts] }, end))
+          if (value.kind === 'all' || value.kind === 'any') found.push(
+            hit<Condition>({ kind: value.kind, parts: [first, ...value.parts] }, end),
+          )
         }
       }
       return found
@@ -233,13 +290,17 @@ function complement(text: Text, at: number, speaker: Speaker): readonly Hit<Cond
   found.push(...comparisons(text, at).map(({ value, to }) => hit(value(operand), to)))
   found.push(...oneOf(text, at, speaker))
   const token = text.tokens[at]
-  if (token?.kind === 'quoted') found.push(hit(compare(operand, '==', [{ kind: 'text', value: token.text, quoted: true }]), reach(text, at + 1)))
+  if (token?.kind === 'quoted') found.push(
+    hit(compare(operand, '==', [{ kind: 'text', value: token.text, quoted: true }]), reach(text, at + 1)),
+  )
   // "is open", of a status; a name may stand without quotation marks when it is written as one.
   if (of !== undefined) found.push(...then(namedValues(text, at), (value, to) => [hit(compare(operand, '==', [value]), to)]))
   else found.push(...capitals(text, at).map(({ value, to }) => hit(compare(operand, '==', [value]), to)))
   found.push(...then(spoken(text, at), (words, to) => [hit(is(speaker, words), to)]))
   // "on duty", "in production", "under age".
-  if (isPlace || ['under', 'over', 'off'].includes(preposition)) found.push(...then(states(text, at + 1), (words, to) => [hit(is(speaker, [preposition, ...words]), to)]))
+  if (isPlace || ['under', 'over', 'off'].includes(preposition)) found.push(
+    ...then(states(text, at + 1), (words, to) => [hit(is(speaker, [preposition, ...words]), to)])
+  )
   if (of !== undefined) return found
   if (isPlace) {
     const to = reach(text, at + 1)
@@ -247,7 +308,12 @@ function complement(text: Text, at: number, speaker: Speaker): readonly Hit<Cond
     found.push(...then(nounPhrases(text, to, 'condition'), (one, end) => [hit<Condition>({ kind: 'within', of: ref, noun: one }, end)]))
   }
   const outside = eatAny(text, at, ['outside', 'outside of'])
-  if (outside !== null) found.push(...then(nounPhrases(text, outside, 'condition'), (one, end) => [hit<Condition>({ kind: 'not', of: { kind: 'within', of: ref, noun: one } }, end)]))
+  if (outside !== null) found.push(
+    ...then(
+      nounPhrases(text, outside, 'condition'),
+      (one, end) => [hit<Condition>({ kind: 'not', of: { kind: 'within', of: ref, noun: one } }, end)],
+    )
+  )
   const isArticle = ['a', 'an', 'the', 'their', 'his', 'her', 'its', 'any', 'another'].includes(preposition)
   const isMember = ['member', 'members', 'owner', 'owners'].includes(preposition)
   const isOwn = token?.kind === 'word' && token.lower === 'own'
@@ -278,7 +344,10 @@ function valueList(text: Text, at: number): readonly Hit<readonly Operand[]>[] {
 function namedValues(text: Text, at: number): readonly Hit<Operand>[] {
   const token = text.tokens[at]
   if (token?.kind === 'quoted') return [hit<Operand>({ kind: 'text', value: token.text, quoted: true }, reach(text, at + 1))]
-  return [...then(heads(text, at), (words, to) => [hit<Operand>({ kind: 'text', value: words.join(' '), quoted: false }, to)]), ...capitals(text, at)]
+  return [
+    ...then(heads(text, at), (words, to) => [hit<Operand>({ kind: 'text', value: words.join(' '), quoted: false }, to)]),
+    ...capitals(text, at),
+  ]
 }
 
 /** `EU`, `France`: a name that no schema lists is a value as it is written. */
@@ -289,8 +358,42 @@ function capitals(text: Text, at: number): readonly Hit<Operand>[] {
 }
 
 const BEFORE: readonly (readonly [Operator, readonly string[]])[] = [
-  ['<=', ['at most', 'no more than', 'not more than', 'up to', 'a maximum of', 'no greater than', 'not greater than', 'no higher than', 'not higher than', 'no larger than', 'not above', 'not over', 'less than or equal to', 'at or below']],
-  ['>=', ['at least', 'no less than', 'not less than', 'no fewer than', 'not fewer than', 'a minimum of', 'no lower than', 'not below', 'not under', 'greater than or equal to', 'more than or equal to', 'at or above']],
+  [
+    '<=',
+    [
+      'at most',
+      'no more than',
+      'not more than',
+      'up to',
+      'a maximum of',
+      'no greater than',
+      'not greater than',
+      'no higher than',
+      'not higher than',
+      'no larger than',
+      'not above',
+      'not over',
+      'less than or equal to',
+      'at or below',
+    ],
+  ],
+  [
+    '>=',
+    [
+      'at least',
+      'no less than',
+      'not less than',
+      'no fewer than',
+      'not fewer than',
+      'a minimum of',
+      'no lower than',
+      'not below',
+      'not under',
+      'greater than or equal to',
+      'more than or equal to',
+      'at or above',
+    ],
+  ],
   ['<', ['below', 'under', 'less than', 'fewer than', 'lower than', 'smaller than']],
   ['>', ['over', 'above', 'more than', 'greater than', 'higher than', 'larger than', 'exceeding', 'in excess of', 'beyond']],
   ['==', ['equal to', 'exactly', 'the same as']],

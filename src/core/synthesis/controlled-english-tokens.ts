@@ -46,7 +46,9 @@ export function tokenize(clause: string): Tokens {
   const tokens: Token[] = []
   const unread = (because: string): Tokens => ({ kind: 'unread', because })
   const hidden = /[\p{Cf}\p{Co}\p{Cn}]|(?![\t\n\r])\p{Cc}/u.exec(text)
-  if (hidden !== null) return unread(`it has an invisible character (U+${(hidden[0].codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0')}): write it without`)
+  if (hidden !== null) return unread(
+    `it has an invisible character (U+${(hidden[0].codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0')}): write it without`,
+  )
   let at = 0
   while (at < text.length) {
     const rest = text.slice(at)
@@ -83,7 +85,9 @@ export function tokenize(clause: string): Tokens {
     if (number !== null) {
       const after = rest.slice((money?.[0].length ?? 0) + number[0].length)
       const sign = money === null ? (/^\s?([$€£¥])/.exec(after)?.[0] ?? '') : ''
-      if (/^[\p{L}\p{N}%:/'-]/u.test(after.slice(sign.length))) return unread(`\`${/^\S+/.exec(rest)?.[0] ?? ''}\` is no whole number: times, dates, shares and fractions have no place in a rule unless an attribute carries them as a number`)
+      if (/^[\p{L}\p{N}%:/'-]/u.test(after.slice(sign.length))) return unread(
+        `\`${/^\S+/.exec(rest)?.[0] ?? ''}\` is no whole number: times, dates, shares and fractions have no place in a rule unless an attribute carries them as a number`,
+      )
       tokens.push({ kind: 'number', text: number[0], digits: number[0].replaceAll(',', ''), unit: money?.[1] ?? (sign.trim() || null) })
       at += (money?.[0].length ?? 0) + number[0].length + sign.length
       continue
@@ -91,7 +95,11 @@ export function tokenize(clause: string): Tokens {
     const word = WORD.exec(rest)
     if (word === null || word[0].normalize('NFKC') !== word[0] || /^[\p{L}\p{M}]/u.test(rest.slice(word[0].length))) {
       const place = /^[^\s,]+/.exec(rest)?.[0] ?? rest[0] ?? ''
-      return unread(/\p{L}/u.test(place) ? `\`${place}\` has letters that only look like the usual ones, or of another alphabet: write it in Latin letters` : `\`${place}\` is not understood: write whole words and whole numbers`)
+      return unread(
+        /\p{L}/u.test(place)
+          ? `\`${place}\` has letters that only look like the usual ones, or of another alphabet: write it in Latin letters`
+          : `\`${place}\` is not understood: write whole words and whole numbers`
+      )
     }
     const short = contraction(word[0], rest.slice(word[0].length))
     if (short !== null) {
@@ -219,8 +227,13 @@ const listedCache = new WeakMap<Schema, ReadonlySet<string>>()
 function listedOf(schema: Schema): ReadonlySet<string> {
   const known = listedCache.get(schema)
   if (known !== undefined) return known
-  const attributes = [...[...schema.entityTypes.values()].map((type) => type.shape), ...[...schema.actions.values()].map((action) => action.context)].flatMap((record) => Object.values(record.attributes))
-  const found = new Set(attributes.flatMap(({ annotations }) => (annotations['values'] ?? '').toLowerCase().split(/[\s,_-]+/)).filter((word) => word !== ''))
+  const attributes = [
+    ...[...schema.entityTypes.values()].map((type) => type.shape),
+    ...[...schema.actions.values()].map((action) => action.context),
+  ].flatMap((record) => Object.values(record.attributes))
+  const found = new Set(
+    attributes.flatMap(({ annotations }) => (annotations['values'] ?? '').toLowerCase().split(/[\s,_-]+/)).filter((word) => word !== ''),
+  )
   listedCache.set(schema, found)
   return found
 }

@@ -25,7 +25,11 @@ function readSentence(sentence: Sentence, schema: Schema): Reading {
   if (sentence.isExplanation) return { kind: 'silent', sentence: number }
   const clauses = clausesOf(source).map((clause) => readClause(clause, schema))
   const open = clauses.find((clause) => clause.kind === 'unread')
-  if (open?.kind === 'unread') return sentence.mayRule ? { kind: 'unread', sentence: number, because: open.because } : { kind: 'silent', sentence: number }
+  if (open?.kind === 'unread') return sentence.mayRule ? {
+    kind: 'unread',
+    sentence: number,
+    because: open.because,
+  } : { kind: 'silent', sentence: number }
   const norms = clauses.flatMap((clause) => (clause.kind === 'norms' ? clause.norms : []))
   const id = (index: number) => (norms.length === 1 ? `N${number}` : `N${number}.${index + 1}`)
   return { kind: 'norms', sentence: number, norms: norms.map((norm, index) => ({ id: id(index), sentence: number, source, ...norm })) }
@@ -39,11 +43,17 @@ function readClause(clause: string, schema: Schema): Read {
   const tokenized = tokenize(clause)
   if (tokenized.kind === 'unread') return tokenized
   const { tokens } = tokenized
-  if (tokens.length > TOKENS_MAX) return { kind: 'unread', because: `the sentence has ${tokens.length} words: write several of at most ${TOKENS_MAX}` }
+  if (tokens.length > TOKENS_MAX) return {
+    kind: 'unread',
+    because: `the sentence has ${tokens.length} words: write several of at most ${TOKENS_MAX}`,
+  }
   const text = textOf(tokens, schema)
   const unknown = unknownWord(text)
   const ways = waysOf(text)
-  if (ways === null || ways.length > WAYS_MAX) return { kind: 'unread', because: unknown ?? 'the sentence can be understood in too many ways: make it shorter' }
+  if (ways === null || ways.length > WAYS_MAX) return {
+    kind: 'unread',
+    because: unknown ?? 'the sentence can be understood in too many ways: make it shorter',
+  }
   if (ways.length === 0) return { kind: 'unread', because: unknown ?? text.effort.hint ?? stopped(text) }
 
   const meanings = new Map<string, readonly Meaning[]>()
@@ -58,7 +68,10 @@ function readClause(clause: string, schema: Schema): Read {
   }
   const [norms, ...others] = meanings.values()
   if (norms === undefined) return { kind: 'unread', because: unknown ?? reasons[0] ?? stopped(text) }
-  if (others.length > 0) return { kind: 'unread', because: `ambiguous: it can be understood in ${meanings.size} ways that rule differently; write a sentence for each thing that is meant` }
+  if (others.length > 0) return {
+    kind: 'unread',
+    because: `ambiguous: it can be understood in ${meanings.size} ways that rule differently; write a sentence for each thing that is meant`,
+  }
   return { kind: 'norms', norms }
 }
 
@@ -101,7 +114,10 @@ function conjuncts(expression: Expression, isHeld: boolean): string[] {
 
 function alternatives(expression: Expression, isHeld: boolean): string[] {
   if (expression.kind === 'not') return alternatives(expression.of, !isHeld)
-  if (expression.kind === (isHeld ? 'or' : 'and')) return [...alternatives(expression.left, isHeld), ...alternatives(expression.right, isHeld)]
+  if (expression.kind === (isHeld ? 'or' : 'and')) return [
+    ...alternatives(expression.left, isHeld),
+    ...alternatives(expression.right, isHeld),
+  ]
   return [JSON.stringify(conjuncts(expression, isHeld).sort())]
 }
 

@@ -1,0 +1,105 @@
+import { lemmas } from '#core/unit/morphology.ts'
+import type { Condition, Noun, Statement } from '#core/unit/statement.ts'
+import { allOf, anyOf, type Around, type Main } from './controlled-english-around.ts'
+import { IT, SELF } from './controlled-english-nouns.ts'
+import type { Text } from './controlled-english-tokens.ts'
+
+/** The rules with what stands before them, and every noun that "it" can stand for in its place. */
+export function resolved(text: Text, lead: Around, list: readonly Main[]): readonly (readonly Statement[])[] {
+  const isLead = lead.when.length + lead.unless.length > 0
+  const apply = (main: Main): readonly Statement[] =>
+    main.statements.map((one) => ({ ...one, only: lead.isOnly && one.force === 'permit' ? (one.only ?? 'condition') : one.only, when: allOf([...lead.when, ...(one.when === null ? [] : [one.when])]), unless: anyOf([...lead.unless, ...(one.unless === null ? [] : [one.unless])]) }))
+  const whole = list.flatMap(apply)
+  const first = list.flatMap((main, index) => (index === 0 ? apply(main) : main.statements))
+  const ways = isLead && list.length > 1 ? [whole, first] : [whole]
+  return [...ways, ...trailing(list, isLead)].flatMap((statements) => withAntecedents(text, statements, [...lead.when, ...lead.unless]))
+}
+
+/** "…, and managers may freeze accounts if …": what follows the last rule may be about all. */
+function trailing(list: readonly Main[], isLead: boolean): readonly (readonly Statement[])[] {
+  const last = list[list.length - 1]?.statements[0]
+  if (isLead || list.length < 2 || last === undefined || (last.when === null && last.unless === null)) return []
+  const before = list.slice(0, -1).flatMap(({ statements }) => statements)
+  if (before.some((one) => one.when !== null || one.unless !== null)) return []
+  return [[...before.map((one) => ({ ...one, when: last.when, unless: last.unless, only: one.only ?? (last.only === 'condition' && one.force === 'permit' ? ('condition' as const) : null) })), ...(list[list.length - 1] as Main).statements]]
+}
+
+function withAntecedents(text: Text, statements: readonly Statement[], lead: readonly Condition[]): readonly (readonly Statement[])[] {
+  let ways: readonly (readonly Statement[])[] = [[]]
+  for (const one of statements) ways = ways.flatMap(
+    (before) => named(text, one, before, lead).flatMap((whole) => theOnes(text, oneself(whole))).map((whole) => [...before, whole]),
+  )
+  return ways
+}
+
+/** One statement with every noun that its pronouns can stand for. */
+export function named(text: Text, one: Statement, before: readonly Statement[], lead: readonly Condition[]): readonly Statement[] {
+  const isIt = (noun: Noun) => noun.words[0] === IT
+  const isSubject = one.subject.some(isIt)
+  const isObject = one.deeds.some(({ object }) => object.some(isIt))
+  if (!isSubject && !isObject) return [one]
+  const things = antecedents(text, one, before, lead)
+  const people = isSubject ? antecedents(text, one, [], lead) : [null]
+  if (things.length === 0 || people.length === 0) text.effort.hint ??= '`it` or `they` stands for nothing that was named before: name it'
+  return people.flatMap((who) =>
+    (isObject ? things : [null]).filter((thing) => thing === null || thing !== who).map((thing) => ({
+      ...one,
+      subject: who === null ? one.subject : one.subject.map((noun) => (isIt(noun) ? who : noun)),
+      deeds: thing === null ? one.deeds : one.deeds.map(
+        (deed) => ({ ...deed, object: deed.object.map((noun) => (isIt(noun) ? thing : noun)) }),
+      ),
+    })),
+  )
+}
+
+/** "The patient may view the chart": any patient, or the one that the chart names. Both are tried. */
+function theOnes({ lexicon }: Text, one: Statement): readonly Statement[] {
+  const object = one.deeds[0]?.object[0]?.words ?? []
+  const start = object.findIndex((_, index) => lexicon.types(object.slice(index)).length > 0)
+  if (start < 0) return [one]
+  const isTheOne = ({ isDefinite, words, modifiers, quoted }: Noun) =>
+    isDefinite === true && modifiers.length === 0 && quoted === null && lexicon.types(words).length > 0 && lemmas(words[words.length - 1] as string).length === 1
+  const named = (noun: Noun): Noun => (
+    isTheOne(noun)
+      ? {
+        ...noun,
+        modifiers: [{ kind: 'of', preposition: 'of', noun: { words: object.slice(start), quoted: null, other: false, modifiers: [] } }],
+      }
+      : noun
+  )
+  return [...one.subject, ...one.exceptSubject].some(isTheOne) ? [
+    one,
+    { ...one, subject: one.subject.map(named), exceptSubject: one.exceptSubject.map(named) },
+  ] : [one]
+}
+
+/** "themselves" is the subject, as its own object. */
+function oneself(one: Statement): Statement {
+  const own = (noun: Noun): readonly Noun[] => (
+    noun.words[0] === SELF
+      ? one.subject.map(({ words }) => ({ words, quoted: null, other: false, modifiers: [{ kind: 'own', isSaid: true }] }))
+      : [noun]
+  )
+  return { ...one, deeds: one.deeds.map((deed) => ({ ...deed, object: deed.object.flatMap(own) })) }
+}
+
+/** What "it" can stand for: what an earlier rule acts on, what the leading condition speaks about, whose owner the subject is. */
+function antecedents({ lexicon }: Text, one: Statement, before: readonly Statement[], lead: readonly Condition[]): readonly Noun[] {
+  const earlier = before.flatMap(({ deeds }) => deeds.flatMap(({ object }) => object))
+  const inLead = nounsIn(lead)
+  const ofSubject = one.subject.flatMap(({ modifiers }) => modifiers.flatMap((modifier) => (modifier.kind === 'of' ? [modifier.noun] : [])))
+  const plain = [...inLead, ...ofSubject].map((noun) => ({ words: noun.words, quoted: null, other: false, modifiers: [] }))
+  const isThing = (noun: Noun) => noun.words.some((_, start) => lexicon.types(noun.words.slice(start)).length > 0)
+  const seen = new Set<string>()
+  return [...earlier, ...plain].filter((noun) => noun.words[0] !== IT && isThing(noun)).filter((noun) => {
+    const key = JSON.stringify([noun.words.map((word) => lemmas(word).at(-1)), noun.modifiers])
+    return !seen.has(key) && seen.add(key)
+  })
+}
+
+function nounsIn(part: unknown): readonly Noun[] {
+  if (Array.isArray(part)) return part.flatMap(nounsIn)
+  if (typeof part !== 'object' || part === null) return []
+  const own = 'words' in part && 'modifiers' in part ? [part as Noun] : []
+  return [...own, ...Object.values(part).flatMap(nounsIn)]
+}
