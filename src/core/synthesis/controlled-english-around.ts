@@ -1,7 +1,7 @@
 import { statement, type Condition, type Noun, type Statement } from '#core/unit/statement.ts'
 import { bare, conditions } from './controlled-english-conditions.ts'
 import { EXCEPT, type Who } from './controlled-english-deeds.ts'
-import { states } from './controlled-english-modifiers.ts'
+import { quantities, states } from './controlled-english-modifiers.ts'
 import { nounLists } from './controlled-english-nouns.ts'
 import { eat, eatAny, hit, type Hit, lowerAt, maybe, remember, type Text, then } from './controlled-english-tokens.ts'
 
@@ -144,6 +144,8 @@ export function trail(text: Text, at: number): readonly Hit<Around>[] {
   )
   return [
     ...(vacuous === null ? [] : [hit(NOTHING, vacuous)]),
+    // "to at most 5 recipients".
+    ...(lowerAt(text, from) === 'to' ? then(quantities(text, from + 1, null), (one, to) => [hit(when(one), to)]) : []),
     ...(subordinate === null ? [] : then(spoken(text, subordinate), (one, to) => [hit(when(one), to)])),
     ...(unlessAt === null ? [] : then(spoken(text, unlessAt), (one, to) => [hit(unless(one), to)])),
     ...(exceptIn === null ? [] : then(circumstances(text, exceptIn - 1), (one, to) => [hit(unless(one), to)])),

@@ -453,11 +453,9 @@ function numbers(text: Text, at: number): readonly Hit<Operand>[] {
   const unit = start > at ? (before as string) : number.unit
   const plain = hit<Operand>({ kind: 'number', digits: number.digits, unit }, to)
   const after = text.tokens[to]
-  const isUnit = after?.kind === 'word' && unit === null && (CURRENCY.test(after.text) || contentAt(text, to) !== null)
+  const isUnit = after?.kind === 'word' && unit === null && !FUNCTION_WORDS.has(after.lower)
   return isUnit ? [plain, hit<Operand>({ kind: 'number', digits: number.digits, unit: after.text }, reach(text, to + 1))] : [plain]
 }
-
-const CURRENCY = /^(?:[A-Z]{3}|euros?|dollars?|pounds?|francs?|yen|cents?)$/
 
 function compare(left: Operand | { words: readonly string[]; of: Ref | null }, operator: Operator, list: readonly Operand[]): Condition {
   return { kind: 'compare', left: 'kind' in left ? left : { kind: 'attribute', ...left }, operator, values: list }
