@@ -11,23 +11,32 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
  * @see RFC 8785 (JSON Canonicalization Scheme)
  */
 export function canonical(value: unknown): string {
-  if (value === null || typeof value === 'boolean') return String(value)
-  if (typeof value === 'number') {
-    if (!Number.isFinite(value)) throw new TypeError(`not a JSON number: ${value}`)
-    return JSON.stringify(value)
+  switch (typeof value) {
+    case 'string':
+      if (!value.isWellFormed()) throw new TypeError('a string with a lone surrogate has no canonical form')
+      return JSON.stringify(value)
+    case 'number':
+      if (!Number.isFinite(value)) throw new TypeError(`not a JSON number: ${value}`)
+      return JSON.stringify(value)
+    case 'boolean': return value ? 'true' : 'false'
+    case 'object': return value === null ? 'null' : Array.isArray(value) ? canonicalArray(value) : canonicalObject(value as { readonly [key: string]: unknown })
+    default: throw new TypeError(`not a JSON value: ${typeof value}`)
   }
-  if (typeof value === 'string') {
-    if (!value.isWellFormed()) throw new TypeError('a string with a lone surrogate has no canonical form')
-    return JSON.stringify(value)
+}
+
+function canonicalArray(items: readonly unknown[]): string {
+  let text = '['
+  for (let i = 0; i < items.length; i++) text += (i === 0 ? '' : ',') + canonical(items[i])
+  return `${text}]`
+}
+
+function canonicalObject(object: { readonly [key: string]: unknown }): string {
+  let text = '{'
+  for (const key of Object.keys(object).sort()) { // by UTF-16 code unit, as the RFC demands
+    const member = object[key]
+    if (member !== undefined) text += `${text.length === 1 ? '' : ','}${canonical(key)}:${canonical(member)}`
   }
-  if (Array.isArray(value)) return `[${value.map((item) => canonical(item)).join(',')}]`
-  if (typeof value === 'object') {
-    const members = Object.entries(value)
-      .filter(([, member]) => member !== undefined)
-      .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)) // by UTF-16 code unit, as the RFC demands
-    return `{${members.map(([key, member]) => `${canonical(key)}:${canonical(member)}`).join(',')}}`
-  }
-  throw new TypeError(`not a JSON value: ${typeof value}`)
+  return `${text}}`
 }
 
 /** SHA-256 of a text's UTF-8 bytes, lower-case hex, 64 characters. */

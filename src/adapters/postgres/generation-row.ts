@@ -35,7 +35,11 @@ export type GenerationRow = z.infer<typeof GenerationRow>
 
 export const GENERATION_COLUMNS = Object.keys(GenerationRow.shape) as (keyof GenerationRow)[]
 
-/** SHA-256, in hex, of everything in the row: what the ledger remembers. */
-export function digestOfRow(row: GenerationRow): string {
-  return digest({ ...row, created_at: row.created_at.toISOString() })
+/**
+ * SHA-256, in hex, of everything in the row: what the ledger remembers. The evidence, by far the longest, stands in it by its digest.
+ *
+ * @param evidenceDigest That digest, for who has it already.
+ */
+export function digestOfRow(row: GenerationRow, evidenceDigest = digest(row.evidence)): string {
+  return digest({ ...row, evidence: evidenceDigest, created_at: row.created_at.toISOString() })
 }

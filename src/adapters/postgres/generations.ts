@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 
 import { z } from 'zod'
 
-import { canonical, digest, type Json } from '#core/canonical.ts'
+import { canonical, digest, sha256, type Json } from '#core/canonical.ts'
 import { Failure } from '#core/failure.ts'
 import type { Generation } from '#core/generate.ts'
 import type { Queryable } from './connect.ts'
@@ -56,7 +56,10 @@ export function evidenceOf(generation: Generation): Json {
  */
 export async function recordGeneration(tx: Queryable, generation: GenerationRow): Promise<Receipt> {
   const row = GenerationRow.parse(generation)
+  const evidenceText = documentText('evidence', row.evidence)
+  const evidenceDigest = sha256(evidenceText)
   const values = GENERATION_COLUMNS.map((column) => {
+    if (column === 'evidence') return evidenceText
     const value = row[column]
     if (DOCUMENTS.has(column)) return value === null ? null : documentText(column, value as Json)
     return typeof value === 'string' ? plainText(column, value) : value
@@ -69,15 +72,15 @@ export async function recordGeneration(tx: Queryable, generation: GenerationRow)
   )
   if (inserted.rowCount === 0) return receiptOf(tx, row.generation_id)
 
-  const { generation_id, certificate_id, certificate, verdict, request, evidence, created_at } = row
+  const { generation_id, certificate_id, certificate, verdict, request, created_at } = row
   return append(tx, {
     kind: `generation.${verdict}`,
     at: created_at.toISOString(),
     subject: { generation: generation_id, ...(certificate_id === null ? {} : { certificate: certificate_id }) },
     digests: {
-      generation: digestOfRow(row),
+      generation: digestOfRow(row, evidenceDigest),
       request: digest(request),
-      evidence: digest(evidence),
+      evidence: evidenceDigest,
       ...(certificate === null ? {} : { certificate: digest(certificate) }),
     },
   })
