@@ -55,7 +55,7 @@ export function named(text: Text, one: Statement, before: readonly Statement[], 
 /** "by anyone": no subject in particular. */
 function anyone(one: Statement): Statement {
   const isAnyone = ({ words, quoted, other, modifiers }: Noun) => words.length === 0 && quoted === null && !other && modifiers.length === 0
-  return one.subject.some(isAnyone) ? { ...one, subject: [] } : one
+  return one.exceptSubject.length + one.except.length === 0 && one.subject.some(isAnyone) ? { ...one, subject: [] } : one
 }
 
 /** "The patient may view the chart": any patient, or the one that the chart names. Both are tried. */
