@@ -2,8 +2,8 @@ import { readFileSync, writeSync } from 'node:fs'
 import { Command } from 'commander'
 import type { z } from 'zod'
 import { Failure, type FailureCode } from '#core/failure.ts'
-import { parseJson } from '#http/json.ts'
-import { parseInput } from '#http/parse.ts'
+import { parseJson } from '#core/json.ts'
+import { parseInput } from '#core/parse.ts'
 
 /** Exit statuses that scripts rely on. */
 export const EXIT = { yes: 0, failed: 1, usage: 2, no: 3, undetermined: 4 } as const

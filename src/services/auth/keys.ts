@@ -5,8 +5,8 @@ import { z } from 'zod'
 import { Failure } from '#core/failure.ts'
 import { ROLES } from '#http/contract.ts'
 import type { Role } from '#http/contract.ts'
-import { parseJson } from '#http/json.ts'
-import { parseInput } from '#http/parse.ts'
+import { parseJson } from '#core/json.ts'
+import { parseInput } from '#core/parse.ts'
 
 const Point = z.string().regex(/^[A-Za-z0-9_-]{43}$/)
 const PublicJwk = z.object({ kty: z.literal('EC'), crv: z.literal('P-256'), x: Point, y: Point })

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import type { Problem } from '#core/failure.ts'
-import { malformed, step } from './json.ts'
+import { malformed, step } from '#core/json.ts'
 
 /**
  * Reads one part of a request by its schema.
