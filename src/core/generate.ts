@@ -17,7 +17,7 @@ export type Capabilities = Examining & {
   /** Asks every synthesizer for a candidate; may call other processes. */
   readonly propose: (unit: SemanticUnit) => Promise<readonly Candidate[]>
   /** Judges the evidence again and signs what it judged; null when its own verdict is not compliant. */
-  readonly certify: (evidence: Evidence) => Promise<Certificate>
+  readonly certify: (evidence: Evidence) => Promise<Certificate | null>
   /** Stores the whole generation and appends its digests to the ledger, both or neither. */
   readonly append: (generation: Generation) => Promise<LedgerReceipt | null>
 }
@@ -68,8 +68,15 @@ export async function generate(unit: SemanticUnit, can: Capabilities): Promise<{
   const candidates = await can.propose(unit)
   const assessment = await assess({ unit, candidates }, can)
   const certificate = assessment.verdict.kind === 'compliant' ? await can.certify({ unit, candidates }) : null
-  const generation = { unit, candidates, ...assessment, certificate }
+  const isContested = assessment.verdict.kind === 'compliant' && certificate === null
+  const generation = { unit, candidates, ...assessment, verdict: isContested ? CONTESTED : assessment.verdict, certificate }
   return { generation, ledger: await can.append(generation) }
+}
+
+/** Whoever signs has the last word; that two judgements of the same evidence differ is a mistake of ours, and never a yes. */
+const CONTESTED: Verdict = {
+  kind: 'undetermined',
+  doubts: [{ about: 'diagnosis', message: 'the certifier judged the same evidence and does not find it compliant', remedy: 'report it with the generation’s id' }],
 }
 
 /** From candidates to a verdict: what generation does before it asks for a certificate, and the certifier does again before it signs. */
@@ -79,7 +86,9 @@ export async function assess({ unit, candidates }: Evidence, can: Examining): Pr
   const diagnosis = decode(measurements, candidates)
   const corrections = correct(unit, candidates, diagnosis)
   const examinations = await Promise.all(corrections.map(({ policy }) => examine(policy, unit.schema, can)))
-  const verdict = judge(unit, diagnosis, corrections, examinations)
+  // What goes on is measured again: the readers left standing may each have passed by not having read everything.
+  const missed = unit.request.examples.filter((example) => can.decide((corrections[0] as Correction).policy, unit.schema, example).decision !== example.decision).map(({ name }) => name)
+  const verdict = judge(unit, diagnosis, corrections, examinations, missed)
   const [correction, ...others] = corrections
   const [examination] = examinations
   if (correction === undefined || examination === undefined) throw new Error('a unit without readers cannot be assessed')

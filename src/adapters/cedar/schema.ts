@@ -1,4 +1,5 @@
 import { sha256 } from '#core/canonical.ts'
+import { Failure } from '#core/failure.ts'
 import { uidText } from '#core/policy/policy.ts'
 import type { Action, Annotations, EntityType, RecordType, Schema, Type } from '#core/policy/schema.ts'
 
@@ -27,6 +28,9 @@ type JsonNamespace = {
   readonly actions: { readonly [name: string]: JsonAction }
   readonly commonTypes?: { readonly [name: string]: JsonType }
 }
+
+/** Each is a question of its own to the prover, for every article. */
+const ENVIRONMENTS_MAX = 2_000
 
 const EMPTY: RecordType = { kind: 'record', attributes: {} }
 
@@ -73,6 +77,13 @@ export function readSchema(text: string, json: unknown): Schema {
     })
   }
 
+  // Counted before they are made: a short schema can name many.
+  const count = [...actions.values()].reduce((sum, { principals, resources }) => sum + principals.length * resources.length, 0)
+  if (count > ENVIRONMENTS_MAX) {
+    throw new Failure('SCHEMA_INVALID', `the schema has ${count} request environments (principal type × action × resource type), and ${ENVIRONMENTS_MAX} are the most: divide it by application`, {
+      problems: [{ place: 'schema', message: `${count} request environments` }],
+    })
+  }
   const environments = [...actions]
     .flatMap(([action, { principals, resources }]) => principals.flatMap((principal) => resources.map((resource) => ({ principal, action, resource }))))
     .sort((a, b) => compare(a.action, b.action) || compare(a.principal, b.principal) || compare(a.resource, b.resource))

@@ -9,7 +9,7 @@ import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
 export type Violation = { readonly mentions: readonly string[]; readonly article: string; readonly principle: string; readonly text: string; readonly hard: boolean; readonly counterexample: Counterexample }
 
 /** Something that must be known and is not, with what would settle it. */
-export type Doubt = { readonly about: 'unread' | 'ambiguous' | 'diagnosis' | 'proof' | 'principle' | 'empty' | 'consensus' | 'models'; readonly message: string; readonly remedy: string }
+export type Doubt = { readonly about: 'unread' | 'ambiguous' | 'diagnosis' | 'proof' | 'principle' | 'empty' | 'consensus' | 'models' | 'example'; readonly message: string; readonly remedy: string }
 
 export type Verdict =
   | { readonly kind: 'compliant' }
@@ -27,9 +27,10 @@ export type Examination = {
  * Compliant only when every applicable hard article is proved, the score reaches the threshold and nothing is in doubt. A refuted hard
  * article refuses whatever else is open: what is already unconstitutional does not become better by being understood.
  *
+ * @param missed Names of examples that the policy decides otherwise than the author.
  * @param examinations One for each policy that the text may mean; a violation counts only when every one of them has it or another.
  */
-export function judge(unit: SemanticUnit, diagnosis: Diagnosis, corrections: readonly Correction[], examinations: readonly Examination[]): Verdict {
+export function judge(unit: SemanticUnit, diagnosis: Diagnosis, corrections: readonly Correction[], examinations: readonly Examination[], missed: readonly string[] = []): Verdict {
   const broken = examinations.map(violationsOf)
   const threshold = unit.request.complianceThreshold
   const refusals = broken.map((violations, i) => {
@@ -38,8 +39,12 @@ export function judge(unit: SemanticUnit, diagnosis: Diagnosis, corrections: rea
     return hard.length > 0 ? hard : value !== null && value < threshold ? violations : []
   })
   if (refusals.length > 0 && refusals.every((violations) => violations.length > 0)) return { kind: 'violates', violations: refusals[0] as Violation[] }
-  const doubts = doubtsOf(unit, diagnosis, corrections, examinations)
+  const doubts = [...doubtsOf(unit, diagnosis, corrections, examinations), ...missed.map(exampleDoubt)]
   return doubts.length > 0 ? { kind: 'undetermined', doubts } : { kind: 'compliant' }
+}
+
+function exampleDoubt(name: string): Doubt {
+  return { about: 'example', message: `${name} is decided otherwise than the author wants`, remedy: 'correct the example, or the sentences that decide it' }
 }
 
 /** The weighted share of the applicable articles that are proved, 0..1; null when no hard article applies. */

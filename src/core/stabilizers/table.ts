@@ -152,7 +152,14 @@ async function sameMeaning(a: Candidate, b: Candidate, unit: SemanticUnit, use: 
   if (!unit.sentences.some(({ number }) => both(number))) return { value: 0, why: 'idle', because: 'no sentence was read by both' }
   const [left, right] = [policyOf(a, unit.schema, both), policyOf(b, unit.schema, both)]
   if (semanticHash(left.rules, unit.schema) === semanticHash(right.rules, unit.schema)) return { value: 1 }
-  return outcomeOf(await use.sameMeaning(left, right, unit.schema))
+  const outcome = outcomeOf(await use.sameMeaning(left, right, unit.schema))
+  return outcome.value === -1 ? { value: -1, evidence: { sentences: differing(a, b, unit, both), request: outcome.evidence } } : outcome
+}
+
+/** The sentences whose norms are not written alike: the disagreement is about some of them. */
+function differing(a: Candidate, b: Candidate, unit: SemanticUnit, both: (sentence: number) => boolean): readonly number[] {
+  const hash = (candidate: Candidate, number: number) => semanticHash(policyOf(candidate, unit.schema, (sentence) => sentence === number).rules, unit.schema)
+  return unit.sentences.map(({ number }) => number).filter((number) => both(number) && hash(a, number) !== hash(b, number))
 }
 
 async function decides(candidate: Candidate, example: Example, unit: SemanticUnit, use: Instruments): Promise<Outcome> {
@@ -160,7 +167,11 @@ async function decides(candidate: Candidate, example: Example, unit: SemanticUni
   if (policies instanceof Failure) return { value: 0, why: 'idle', because: 'the candidate does not parse' }
   const { decision, verdict } = use.decide(policies, unit.schema, example)
   if (verdict === 'error') return { value: 0, why: 'failed', because: `example ${example.name} could not be evaluated` }
-  return decision === example.decision ? { value: 1 } : { value: -1, evidence: { example: example.name, wanted: example.decision, decided: decision } }
+  if (decision === example.decision) return { value: 1 }
+  // What it has not read it has not contradicted.
+  const missed = candidate.readings.find((reading) => reading.kind === 'unread' && rules(unit, reading.sentence))
+  if (missed !== undefined) return { value: 0, why: 'idle', because: `${candidate.method} has not read sentence ${missed.sentence}, which may decide example ${example.name}` }
+  return { value: -1, evidence: { example: example.name, wanted: example.decision, decided: decision } }
 }
 
 function outcomeOf(proof: Proof): Outcome {

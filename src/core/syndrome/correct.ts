@@ -1,18 +1,18 @@
 import { assemble } from '#core/policy/assemble.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
 import { renderRules } from '#core/policy/render.ts'
-import type { Candidate } from '#core/synthesis/candidate.ts'
+import type { Candidate, Reading } from '#core/synthesis/candidate.ts'
 import type { Norm } from '#core/unit/norm.ts'
-import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
+import type { SemanticUnit, Sentence } from '#core/unit/semantic-unit.ts'
 import type { Diagnosis } from './decode.ts'
 
 /** What the unit means once faulty candidates are set aside. */
 export type Correction = {
   readonly norms: readonly Norm[]
   readonly policy: PolicySet
-  /** Sentences that no reader left standing has read, with what each said. */
+  /** Every sentence that no norm came from, with the reason: not read, taken to rule nothing, or declared as explanation. */
   readonly unread: readonly { readonly sentence: number; readonly text: string; readonly because: string }[]
-  /** How many readers read every sentence that was read: the weakest sentence counts. */
+  /** How many readers read every sentence that was read: the weakest sentence counts. 0 when none was read. */
   readonly independentWitnesses: number
   /** Candidates set aside. */
   readonly setAside: readonly string[]
@@ -35,17 +35,26 @@ export function correct(unit: SemanticUnit, candidates: readonly Candidate[], di
 function merge(unit: SemanticUnit, readers: readonly Candidate[], setAside: readonly string[]): Correction {
   const sentences = unit.sentences.map((sentence) => {
     const readings = readers.flatMap((reader) => reader.readings.filter((reading) => reading.sentence === sentence.number))
-    return { sentence, read: readings.filter((reading) => reading.kind !== 'unread'), unread: readings.filter((reading) => reading.kind === 'unread') }
+    const open = readings.find((reading) => reading.kind === 'unread' && reading.isOpen === true)
+    // Where one reader sees two meanings, the other's choice of one of them is no reading.
+    const read = open === undefined && !sentence.isExplanation ? readings.filter((reading) => reading.kind === 'norms') : []
+    return { sentence, read, because: becauseOf(sentence, open === undefined ? readings : [open]) }
   })
-  const norms = sentences.flatMap(({ read }) => (read[0]?.kind === 'norms' ? read[0].norms : []))
+  const norms = sentences.flatMap(({ read }) => read[0]?.norms ?? [])
+  const witnesses = sentences.filter(({ read }) => read.length > 0).map(({ read }) => read.length)
   const rules = assemble(norms, unit.schema)
   return {
     norms,
     policy: { text: renderRules(rules), rules },
-    unread: sentences
-      .filter(({ read, sentence }) => read.length === 0 && !sentence.isExplanation)
-      .map(({ sentence, unread }) => ({ sentence: sentence.number, text: sentence.text, because: unread[0]?.because ?? 'no reader is left' })),
-    independentWitnesses: Math.min(...sentences.filter(({ read }) => read.some(({ kind }) => kind === 'norms')).map(({ read }) => read.length), readers.length),
+    unread: sentences.filter(({ read }) => read.length === 0).map(({ sentence, because }) => ({ sentence: sentence.number, text: sentence.text, because })),
+    independentWitnesses: witnesses.length === 0 ? 0 : Math.min(...witnesses),
     setAside,
   }
+}
+
+function becauseOf(sentence: Sentence, readings: readonly Reading[]): string {
+  if (sentence.isExplanation) return 'declared as explanation by the author'
+  const unread = readings.find((reading) => reading.kind === 'unread')
+  if (unread?.kind === 'unread') return unread.because
+  return readings.length === 0 ? 'no reader is left' : 'taken to rule nothing'
 }

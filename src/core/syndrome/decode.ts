@@ -19,9 +19,10 @@ export type Diagnosis =
 /**
  * Finds who is to blame for what fired.
  *
- * Only a check that looks at a single candidate can blame it (it does not parse, may fail, contradicts an example). Once those are set
- * aside, two readers that still disagree are a tie: with two witnesses nothing says which one is right. Weights and larger sets of
- * mechanisms are not part of this decoder.
+ * Only a check that looks at a single candidate can blame it (it does not parse, may fail, contradicts an example). Two readers that
+ * disagree without blame are a tie: with two witnesses nothing says which one is right. An example settles a disagreement only when the
+ * readers differ in one sentence; when they differ in several it says nothing about the others. Weights and larger sets of mechanisms are
+ * not part of this decoder.
  */
 export function decode(measurements: readonly Measurement[], candidates: readonly Candidate[]): Diagnosis {
   const fired = measurements.filter(({ outcome }) => outcome.value === -1)
@@ -37,7 +38,12 @@ export function decode(measurements: readonly Measurement[], candidates: readonl
   if (standing.length === 0) {
     return { kind: 'unexplained', because: `no reader is left: ${[...new Set(faults.map(({ method, shownBy }) => `${method} (${shownBy})`))].join(', ')}` }
   }
-  const open = fired.find(({ candidates: pair }) => pair.length > 1 && !pair.some(isBlamed))
+  const isSettled = ({ candidates: pair, outcome }: Measurement) => {
+    const blame = faults.filter(({ candidate }) => pair.includes(candidate))
+    const sentences = outcome.value === -1 ? ((outcome.evidence as { sentences?: readonly number[] } | null)?.sentences ?? []) : []
+    return blame.some(({ shownBy }) => shownBy !== 'decides') || (blame.length > 0 && sentences.length === 1)
+  }
+  const open = fired.find((measurement) => measurement.candidates.length > 1 && !isSettled(measurement))
   if (open !== undefined && open.outcome.value === -1) {
     return { kind: 'ambiguous', between: open.candidates.map((i) => (candidates[i] as Candidate).method), disagreement: open.outcome.evidence }
   }
@@ -47,7 +53,7 @@ export function decode(measurements: readonly Measurement[], candidates: readonl
 /** Whether a known syndrome still gets its known diagnosis: what the decoder's health is probed with. */
 export function locatesKnownFault(): boolean {
   const candidate = (method: Candidate['method']): Candidate => ({ method, readsText: true, lineage: method, cedar: '', readings: [] })
-  const fired = (stabilizer: string, candidates: readonly number[]): Measurement => ({ stabilizer, candidates, outcome: { value: -1, evidence: null } })
+  const fired = (stabilizer: string, candidates: readonly number[]): Measurement => ({ stabilizer, candidates, outcome: { value: -1, evidence: { sentences: [1] } } })
   const diagnosis = decode([fired('same-meaning', [0, 1]), fired('decides', [1])], [candidate('controlled-english'), candidate('shallow-parse')])
   return diagnosis.kind === 'explained' && diagnosis.faults.length === 1 && diagnosis.faults[0]?.candidate === 1
 }

@@ -8,8 +8,11 @@ export type Reading =
   | { readonly kind: 'norms'; readonly sentence: number; readonly norms: readonly Norm[] }
   /** Rules nothing: a heading, an explanation, a definition. */
   | { readonly kind: 'silent'; readonly sentence: number }
-  /** `because` says what was not understood and, when we know, how to say it. */
-  | { readonly kind: 'unread'; readonly sentence: number; readonly because: string }
+  /**
+   * `because` says what was not understood and, when we know, how to say it. `isOpen`: the words were understood, and more than one
+   * meaning is left; then no other reader's choice among them counts.
+   */
+  | { readonly kind: 'unread'; readonly sentence: number; readonly because: string; readonly isOpen?: true }
 
 /** Reads every sentence of a unit: one reading each, in order. Pure and deterministic. */
 export type Reader = (unit: SemanticUnit) => readonly Reading[]

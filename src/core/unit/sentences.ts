@@ -106,6 +106,8 @@ function split(text: string, from: number, to: number): Span[] {
   const found: Span[] = []
   let start = from
   let quote: string | null = null
+  const within = text.slice(from, to)
+  const lastOf = { '"': from + within.lastIndexOf('"'), '”': from + within.lastIndexOf('”') }
   for (let at = from; at < to; at++) {
     const char = text[at] as string
     if (quote !== null) {
@@ -113,8 +115,8 @@ function split(text: string, from: number, to: number): Span[] {
       continue
     }
     // A quotation that never ends is no quotation.
-    if (char === '"' && text.indexOf('"', at + 1) !== -1 && text.indexOf('"', at + 1) < to) quote = '"'
-    if (char === '“' && text.indexOf('”', at) !== -1 && text.indexOf('”', at) < to) quote = '”'
+    if (char === '"' && at < lastOf['"']) quote = '"'
+    if (char === '“' && at < lastOf['”']) quote = '”'
     if (!/[.!?]/.test(char)) continue
     let end = at + 1
     while (end < to && /[.!?)"”’']/.test(text[end] as string)) end++
@@ -154,16 +156,24 @@ const RULING = new Set(
     'may can could must shall should will would ought need needs might cannot only not never no nobody none nor neither without unless except ' +
     'allow permit forbid prohibit deny grant restrict limit reserve entitle authorize authorise enable block ban bar prevent refuse revoke require oblige ' +
     'mandatory compulsory optional right access accessible permission responsible ensure duty bound supposed expected free able unable ' +
-    'exclude exempt disallow reject let stop keep subject available privilege approve approval consent log notify record'
+    'exclude exempt disallow reject let stop keep subject available privilege approve approval consent log notify record ' +
+    'confidential private secret taboo protected classified hands off avoid beware refrain belong stay remain ' +
+    // What speaks about other sentences can take them back.
+    'apply applies rule rules sentence exception above below following previous suspend void waive repeal override instead ignore disregard cease'
   ).split(' '),
 )
 
-/** Generous on purpose: what is left unread and may rule makes the whole request undetermined. */
+/**
+ * Whether a sentence, left unread, could hide a rule. Generous on purpose: what is left unread and may rule makes the whole request
+ * undetermined. A word that is not written in Latin letters alone, or that hides a character, can be any word.
+ */
 function mayRule(text: string, schema: Schema): boolean {
   const lexicon = lexiconOf(schema)
-  const words = text.match(/[\p{L}\p{N}_]+(?:['’][\p{L}]+)?/gu) ?? []
+  if (/[\p{Cf}\p{Cc}\p{Co}\p{Cn}]/u.test(text.replace(/[\n\r\t]/g, ''))) return true
+  const words = text.match(/[\p{L}\p{M}\p{N}_]+(?:['’][\p{L}]+)?/gu) ?? []
   const isHeading = /^#{1,6}\s/.test(text)
   return words.some((word) => {
+    if (/[^\p{Script=Latin}\p{N}_'’]/u.test(word) || word !== word.normalize('NFKC')) return true
     if (/n['’]t$/i.test(word) || lemmas(word.replace(/['’].*$/, '')).some((form) => RULING.has(form))) return true
     return !isHeading && lexicon.isVerb([word.replace(/['’].*$/, '')])
   })

@@ -6,6 +6,9 @@ import type { GenerateBody } from './request.ts'
 import type { SemanticUnit } from './semantic-unit.ts'
 import { sentencesOf } from './sentences.ts'
 
+/** A policy of more rules than this nobody can check, and nothing can prove quickly. */
+const SENTENCES_MAX = 200
+
 /** What a request is understood against. */
 export type Setting = {
   readonly packs: readonly Pack[]
@@ -25,6 +28,11 @@ export function toUnit(id: string, body: GenerateBody, setting: Setting): Semant
   const { context, requirements } = body
   const schema = setting.parseSchema(context.schema ?? choosePack(setting.packs, { domain: context.domain, text: `${body.title}\n${body.description}` }).schema)
   const sentences = sentencesOf(body.description, schema, context.explanations)
+  if (sentences.length > SENTENCES_MAX) {
+    throw new Failure('REQUEST_MALFORMED', `the description has ${sentences.length} sentences, and ${SENTENCES_MAX} are the most: divide it into several requests`, {
+      problems: [{ place: 'description', message: `${sentences.length} sentences` }],
+    })
+  }
   const beyond = context.explanations.filter((number) => number > sentences.length)
   if (beyond.length > 0) {
     throw new Failure('REQUEST_MALFORMED', `there is no sentence ${beyond.join(', ')}: the description has ${sentences.length}`, {

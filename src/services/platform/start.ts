@@ -34,7 +34,7 @@ export type Given = {
   readonly telemetry: Telemetry
   readonly authenticate: Authenticate
   readonly propose: (unit: SemanticUnit, bound: readonly BoundArticle[]) => Promise<readonly Candidate[]>
-  readonly certify: (evidence: Evidence) => Promise<Certificate>
+  readonly certify: (evidence: Evidence) => Promise<Certificate | null>
   readonly readers: readonly string[]
   readonly solver: string
   /** What start-up found when it tested itself. */

@@ -2,13 +2,13 @@ import { setImmediate as pause } from 'node:timers/promises'
 import type { BoundArticle } from '#core/constitution/article.ts'
 import { assemble } from '#core/policy/assemble.ts'
 import { renderRules } from '#core/policy/render.ts'
-import type { Candidate, Method, Reader } from '#core/synthesis/candidate.ts'
+import type { Candidate, Method, Reader, Reading } from '#core/synthesis/candidate.ts'
 import { readControlledEnglish } from '#core/synthesis/controlled-english.ts'
 import { proposePrinciples } from '#core/synthesis/principles.ts'
 import { readShallowParse } from '#core/synthesis/shallow-parse.ts'
 import type { Pack } from '#core/unit/pack.ts'
-import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
-import { sentencesOf } from '#core/unit/sentences.ts'
+import type { SemanticUnit, Sentence } from '#core/unit/semantic-unit.ts'
+import { clausesOf, sentencesOf } from '#core/unit/sentences.ts'
 import type { Schema } from '#core/policy/schema.ts'
 
 /** The methods that read the text, here and offline. A lineage changes with the method's meaning. */
@@ -33,7 +33,19 @@ const BLANK = {
 } as const
 
 /** So many sentences are read without a break: others wait no longer than that. */
-const SENTENCES_AT_ONCE = 8
+const SENTENCES_AT_ONCE = 4
+
+/** What a person can check is short: beyond this no reader is asked, so that no text takes longer than its length suggests. */
+const CHARACTERS_MAX = 2_000
+const CLAUSES_MAX = 40
+
+function tooLong({ number, text }: Sentence): Reading | null {
+  const because =
+    text.length > CHARACTERS_MAX ? `it has ${text.length} characters: write sentences of at most ${CHARACTERS_MAX}`
+    : clausesOf(text).length > CLAUSES_MAX ? `it has ${clausesOf(text).length} parts: write lists of at most ${CLAUSES_MAX}`
+    : null
+  return because === null ? null : { kind: 'unread', sentence: number, because }
+}
 
 /** One candidate from every reader, and the one that the principles demand. Deterministic; no network. Cost: some milliseconds a sentence. */
 export async function propose(unit: SemanticUnit, bound: readonly BoundArticle[]): Promise<readonly Candidate[]> {
@@ -42,7 +54,9 @@ export async function propose(unit: SemanticUnit, bound: readonly BoundArticle[]
     const readings = []
     for (let from = 0; from < unit.sentences.length; from += SENTENCES_AT_ONCE) {
       if (from > 0) await pause()
-      readings.push(...read({ ...unit, sentences: unit.sentences.slice(from, from + SENTENCES_AT_ONCE) }))
+      const some = unit.sentences.slice(from, from + SENTENCES_AT_ONCE)
+      const found = read({ ...unit, sentences: some.filter((sentence) => tooLong(sentence) === null) })
+      readings.push(...some.map((sentence) => tooLong(sentence) ?? (found.find((reading) => reading.sentence === sentence.number) as Reading)))
     }
     const norms = readings.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : []))
     candidates.push({ method, readsText: true, lineage, cedar: renderRules(assemble(norms, unit.schema)), readings })
