@@ -10,7 +10,7 @@ import { verify } from '#core/certificate/verify.ts'
 import { bind } from '#core/constitution/bind.ts'
 import { parseConstitution } from '#core/constitution/constitution.ts'
 import { Failure } from '#core/failure.ts'
-import { EXIT, finish, newCommand, progress, readText } from './terminal.ts'
+import { EXIT, finish, newCommand, progress, readBytes } from './terminal.ts'
 
 type Options = { offline?: boolean; trust?: string; data?: string; config?: string; json?: boolean; quiet?: boolean }
 
@@ -30,7 +30,7 @@ async function run(certificate: string, options: Options) {
   if (options.trust === undefined && !existsSync(trust)) {
     throw new Failure('FILE_UNREADABLE', `there are no keys to trust in ${config.service.dataFolder}: give the issuer’s public keys with --trust KEYS.json, or the data folder with --data`)
   }
-  const file = readText(certificate)
+  const file = readBytes(certificate)
   await using prover = createProver({ rlimit: config.generationEngine.proofRlimit, timeoutMs: config.generationEngine.proofTimeoutMs })
   progress('checking the signature and running the proofs again …', options)
   const { valid, checks, statement } = await verify(file, {

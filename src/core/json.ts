@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { Failure } from '#core/failure.ts'
 import type { Problem } from '#core/failure.ts'
 
-const DEPTH_MAX = 64
+const LEVELS_MAX = 64
 const PROBLEMS_MAX = 20
 
 /**
@@ -10,12 +10,12 @@ const PROBLEMS_MAX = 20
  * is refused with its place instead of being changed silently.
  *
  * Refused: integers beyond 2⁵³ and numbers beyond the range of doubles, a member named twice, `__proto__`, lone surrogates and U+0000 (no
- * signature or database could carry them), more than 64 levels, bytes that are not UTF-8.
+ * signature or database could carry them), more than 64 levels (or `levelsMax`), bytes that are not UTF-8.
  *
  * @param place How the whole is called in messages, e.g. `body`.
  * @throws {Failure} REQUEST_MALFORMED with every problem, or with line and column when it is not JSON at all.
  */
-export function parseJson(bytes: Uint8Array, place = 'body'): unknown {
+export function parseJson(bytes: Uint8Array, place = 'body', levelsMax = LEVELS_MAX): unknown {
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
@@ -27,9 +27,9 @@ export function parseJson(bytes: Uint8Array, place = 'body'): unknown {
   try {
     value = JSON.parse(text)
   } catch (cause) {
-    throw malformed([{ place: `${place}, ${lineAndColumn(text, walk(text, place).breaksAt ?? text.length)}`, message: 'is not JSON' }], cause)
+    throw malformed([{ place: `${place}, ${lineAndColumn(text, walk(text, place, levelsMax).breaksAt ?? text.length)}`, message: 'is not JSON' }], cause)
   }
-  const { breaksAt, problems } = walk(text, place)
+  const { breaksAt, problems } = walk(text, place, levelsMax)
   assert(breaksAt === null || problems.length > 0) // Two readers of one text must agree on whether it is JSON.
   if (problems.length > 0) throw malformed(problems)
   return value
@@ -64,7 +64,7 @@ const BLANK = /[ \t\n\r]*/y
  *
  * Linear, and without recursion, so that depth cannot hurt. Stops at the first break, and where it is nested too deep.
  */
-function walk(text: string, root: string): { breaksAt: number | null; problems: Problem[] } {
+function walk(text: string, root: string, levelsMax: number): { breaksAt: number | null; problems: Problem[] } {
   const problems: Problem[] = []
   const open: Open[] = []
   let expected: Expected = 'value'
@@ -80,7 +80,7 @@ function walk(text: string, root: string): { breaksAt: number | null; problems: 
 
     if (token === '{' || token === '[') {
       if (!takesValue) return { breaksAt: offset, problems }
-      if (open.length >= DEPTH_MAX) return { breaksAt: offset, problems: [...problems, { place: root, message: `is nested more than ${DEPTH_MAX} levels deep` }] }
+      if (open.length >= levelsMax) return { breaksAt: offset, problems: [...problems, { place: root, message: `is nested more than ${levelsMax} levels deep` }] }
       open.push(token === '{' ? { kind: 'object', path: here(), keys: new Set(), key: '' } : { kind: 'array', path: here(), index: 0 })
       expected = token === '{' ? 'key or }' : 'value or ]'
     } else if (token === '}' || token === ']') {

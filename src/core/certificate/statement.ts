@@ -1,7 +1,6 @@
 import { canonical, digest, sha256 } from '#core/canonical.ts'
 import type { Assessment, Evidence } from '#core/generate.ts'
 import { TABLE_VERSION } from '#core/stabilizers/table.ts'
-import type { Method } from '#core/synthesis/candidate.ts'
 
 /** A DSSE envelope around an in-toto statement. @see https://github.com/secure-systems-lab/dsse */
 export type Envelope = {
@@ -15,6 +14,7 @@ export type Envelope = {
 export type Certificate = { readonly id: string; readonly envelope: Envelope }
 
 export const PAYLOAD_TYPE = 'application/vnd.in-toto+json'
+export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1'
 export const PREDICATE_TYPE = 'urn:acgs:policy-certificate:v1'
 
 /** The constitution that was enforced, whole, so that whoever verifies needs no file beside the certificate. */
@@ -27,7 +27,7 @@ export type EnforcedConstitution = {
 }
 
 export type Statement = {
-  readonly _type: 'https://in-toto.io/Statement/v1'
+  readonly _type: typeof STATEMENT_TYPE
   readonly subject: readonly [{ readonly name: 'policy.cedar'; readonly digest: { readonly sha256: string } }]
   readonly predicateType: typeof PREDICATE_TYPE
   readonly predicate: {
@@ -46,7 +46,7 @@ export type Statement = {
     /** SHA-256 of every representation: of the text's bytes for texts, of the canonical form for values. */
     readonly digests: { readonly policy: string; readonly schema: string; readonly constitution: string; readonly request: string; readonly norms: string; readonly candidates: { readonly [method: string]: string } }
     /** The bodies that the digests name, except the request, which may have to be erased. */
-    readonly bodies: { readonly policy: string; readonly schema: string; readonly norms: readonly unknown[]; readonly candidates: { readonly [method in Method]?: string } }
+    readonly bodies: { readonly policy: string; readonly schema: string; readonly norms: readonly unknown[]; readonly candidates: { readonly [method: string]: string } }
   }
 }
 
@@ -57,7 +57,7 @@ export function stateOf({ unit, candidates }: Evidence, assessment: Assessment, 
   const byMethod = <T>(value: (cedar: string) => T) => Object.fromEntries(candidates.map(({ method, cedar }) => [method, value(cedar)]))
   const constitutionDigest = digest(constitution.document)
   return {
-    _type: 'https://in-toto.io/Statement/v1',
+    _type: STATEMENT_TYPE,
     subject: [{ name: 'policy.cedar', digest: { sha256: sha256(policy.text) } }],
     predicateType: PREDICATE_TYPE,
     predicate: {

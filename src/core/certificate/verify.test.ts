@@ -13,8 +13,8 @@ import { semanticHash } from '#core/policy/semantic-hash.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Answer, Proof } from '#core/proof/proof.ts'
 import { score } from '#core/compliance/judge.ts'
-import { certify, stateOf } from './statement.ts'
-import { verify, type VerifyPorts } from './verify.ts'
+import { certificateId, certify, signedBytes, stateOf } from './statement.ts'
+import { verify as verifyBytes, type VerifyPorts } from './verify.ts'
 
 const constitution = parseConstitution(readFileSync(new URL('../../../constitutions/acgs.yaml', import.meta.url), 'utf8'))
 const schema = parseSchema('entity User; entity Doc; action read appliesTo { principal: [User], resource: [Doc] };')
@@ -37,6 +37,8 @@ function ports(change: Partial<VerifyPorts> = {}): VerifyPorts {
     ...change,
   }
 }
+
+const verify = (file: string | Uint8Array, use: VerifyPorts) => verifyBytes(typeof file === 'string' ? Buffer.from(file) : file, use)
 
 async function certificate(key = privateKey, keyid = 'k') {
   const { bound, inapplicable } = bind(constitution, schema)
@@ -71,7 +73,7 @@ test('one flipped bit anywhere in the file makes it invalid', async () => {
     for (const bit of [1, 32]) {
       const flipped = Buffer.from(file)
       flipped[at] = (flipped[at] as number) ^ bit
-      const { valid } = await verify(flipped.toString('latin1'), ports())
+      const { valid } = await verify(flipped, ports())
       assert.equal(valid, false, `byte ${at} ^ ${bit}: ${flipped.subarray(at - 10, at + 10)}`)
     }
   }
@@ -112,6 +114,27 @@ test('whatever can be read but is no certificate is not valid: never an error', 
   for (const file of ['', '{', 'null', '[]', '{"id":1}', '{"__proto__":{}}', '\u0000', canonical({ ...(await certificate()), extra: 1 })]) {
     assert.equal((await verify(file, ports())).valid, false, file.slice(0, 20))
   }
+})
+
+test('a member that is given twice is not valid, in the file and in what was signed: readers could show the other one', async () => {
+  const { id, envelope } = await certificate()
+  const twice = `{"id":"EVIL","envelope":${canonical(envelope)},"id":"${id}"}`
+  assert.equal(JSON.parse(twice).id, id) // what the first half says would go unnoticed
+  const { valid, checks } = await verify(twice, ports())
+  assert.equal(valid, false)
+  assert.match(checks.find(({ ok }) => !ok)?.detail ?? '', /file\.id: is given twice/)
+
+  const statement = Buffer.from(envelope.payload, 'base64').toString()
+  const payload = Buffer.from(statement.replace('"generationId":', '"generationId":"EVIL","generationId":'))
+  const sig = sign(null, signedBytes(payload), privateKey).toString('base64')
+  const signed = await verify(canonical({ id: certificateId(payload), envelope: { ...envelope, payload: payload.toString('base64'), signatures: [{ keyid: 'k', sig }] } }), ports())
+  assert.equal(signed.valid, false)
+  assert.match(signed.checks.find(({ ok }) => !ok)?.detail ?? '', /predicate\.generationId: is given twice/)
+})
+
+test('bytes that are not UTF-8 are not valid', async () => {
+  const file = Buffer.from(canonical({ ...(await certificate()) }))
+  assert.equal((await verify(Buffer.concat([file.subarray(0, 8), Buffer.from([0xff]), file.subarray(8)]), ports())).valid, false)
 })
 
 test('sabotage: a verifier that believes every signature lets a flipped bit pass the signature', async () => {

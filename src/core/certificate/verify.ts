@@ -4,11 +4,13 @@ import { score } from '#core/compliance/judge.ts'
 import type { BoundArticle, Inapplicable } from '#core/constitution/article.ts'
 import { Failure } from '#core/failure.ts'
 import { examine } from '#core/generate.ts'
+import { parseJson } from '#core/json.ts'
+import { parseInput } from '#core/parse.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
 import { semanticHash } from '#core/policy/semantic-hash.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Proof } from '#core/proof/proof.ts'
-import { certificateId, PAYLOAD_TYPE, PREDICATE_TYPE, signedBytes, type Statement } from './statement.ts'
+import { certificateId, PAYLOAD_TYPE, PREDICATE_TYPE, signedBytes, STATEMENT_TYPE, type Statement } from './statement.ts'
 
 /** One thing that was looked at, and whether it is as it must be. */
 export type CertificateCheck = { readonly name: string; readonly ok: boolean; readonly detail: string }
@@ -26,6 +28,9 @@ export type VerifyPorts = {
   readonly at: Date
 }
 
+/** Conditions of norms are trees: a long list nests deeply. */
+const LEVELS_MAX = 1_000
+
 /** The file's shape; a member that is not known is refused, so that nothing in the file stands outside of what was checked. */
 const CertificateFile = z.strictObject({
   id: z.string(),
@@ -33,6 +38,30 @@ const CertificateFile = z.strictObject({
     payloadType: z.literal(PAYLOAD_TYPE),
     payload: z.string(),
     signatures: z.array(z.strictObject({ keyid: z.string(), sig: z.string() })).length(1),
+  }),
+})
+
+const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'is not a SHA-256 in hex')
+
+/** The shape of what was signed; here too a member that is not known is refused. */
+const StatementBody = z.strictObject({
+  _type: z.literal(STATEMENT_TYPE),
+  subject: z.tuple([z.strictObject({ name: z.literal('policy.cedar'), digest: z.strictObject({ sha256: Sha256 }) })]),
+  predicateType: z.literal(PREDICATE_TYPE),
+  predicate: z.strictObject({
+    generationId: z.string(),
+    issuedAt: z.iso.datetime(),
+    expiresAt: z.iso.datetime(),
+    applicable: z.strictObject({ articles: z.number(), of: z.number(), missing: z.array(z.strictObject({ article: z.string(), concepts: z.array(z.string()) })) }),
+    constitution: z.strictObject({ hash: z.string(), digest: Sha256, document: z.unknown() }),
+    score: z.number().nullable(),
+    threshold: z.number(),
+    independentWitnesses: z.number(),
+    semanticHash: z.string(),
+    stabilizers: z.strictObject({ version: z.string(), syndrome: z.array(z.number()), diagnosis: z.string() }),
+    proofs: z.array(z.strictObject({ article: z.string(), hard: z.boolean(), answer: z.string(), inputDigest: Sha256, engines: z.array(z.strictObject({ name: z.string(), version: z.string() })) })),
+    digests: z.strictObject({ policy: Sha256, schema: Sha256, constitution: Sha256, request: Sha256, norms: Sha256, candidates: z.record(z.string(), Sha256) }),
+    bodies: z.strictObject({ policy: z.string(), schema: z.string(), norms: z.array(z.unknown()), candidates: z.record(z.string(), z.string()) }),
   }),
 })
 
@@ -44,7 +73,7 @@ const CertificateFile = z.strictObject({
  *
  * @throws {Failure} only when the solver cannot be run at all.
  */
-export async function verify(file: string, ports: VerifyPorts): Promise<Verification> {
+export async function verify(file: Uint8Array, ports: VerifyPorts): Promise<Verification> {
   const checks: CertificateCheck[] = []
   const check = (name: string, ok: boolean, detail: string) => {
     checks.push({ name, ok, detail })
@@ -52,9 +81,9 @@ export async function verify(file: string, ports: VerifyPorts): Promise<Verifica
   }
   const no = (statement: Statement | null = null): Verification => ({ valid: false, checks, statement })
 
-  const read = CertificateFile.safeParse(parseJson(file))
-  if (!check('file', read.success, read.success ? 'a certificate' : 'not a certificate: not JSON of the form {id, envelope}') || !read.success) return no()
-  const { id, envelope } = read.data
+  const read = readStrictly(CertificateFile, file, 'file')
+  if (!check('file', !(read instanceof Failure), read instanceof Failure ? `not a certificate: ${read.message}` : 'a certificate') || read instanceof Failure) return no()
+  const { id, envelope } = read
   const signature = envelope.signatures[0] as { keyid: string; sig: string }
   const payload = fromBase64(envelope.payload)
   const sig = fromBase64(signature.sig)
@@ -62,9 +91,9 @@ export async function verify(file: string, ports: VerifyPorts): Promise<Verifica
   if (!check('signature', signed === true, signed === null ? `signed by key ${signature.keyid}, which is not trusted here: give the issuer's keys with --trust` : signed ? `key ${signature.keyid}` : 'not valid')) return no()
   if (payload === null || !check('id', id === certificateId(payload), `${id}`)) return no()
 
-  const text = Buffer.from(payload).toString('utf8')
-  const statement = parseJson(text) as Statement | undefined
-  if (statement === undefined || !check('statement', canonical(statement) === text && statement.predicateType === PREDICATE_TYPE, 'canonical bytes of a policy certificate')) return no()
+  const statement: Statement | Failure = readStrictly(StatementBody, payload, 'statement')
+  if (statement instanceof Failure) return check('statement', false, statement.message), no()
+  if (!check('statement', Buffer.from(canonical(statement)).equals(payload), 'canonical bytes of a policy certificate')) return no()
 
   const { bodies, digests, constitution, expiresAt, proofs: stated } = statement.predicate
   const pairs = [
@@ -74,7 +103,7 @@ export async function verify(file: string, ports: VerifyPorts): Promise<Verifica
     ['constitution', digests.constitution, digest(constitution.document)],
     ['constitution shown', constitution.digest, digest(constitution.document)],
     ['norms', digests.norms, digest(bodies.norms)],
-    ...Object.entries(digests.candidates).map(([method, value]) => [`candidate ${method}`, value, sha256(bodies.candidates[method as 'principles'] ?? '')] as const),
+    ...Object.entries(digests.candidates).map(([method, value]) => [`candidate ${method}`, value, sha256(bodies.candidates[method] ?? '')] as const),
   ] as const
   for (const [name, wanted, got] of pairs) check(`digest ${name}`, wanted === got, wanted === got ? got : `states ${wanted}, is ${got}`)
   if (checks.some(({ ok }) => !ok)) return no(statement)
@@ -99,11 +128,16 @@ export async function verify(file: string, ports: VerifyPorts): Promise<Verifica
   return { valid: checks.every(({ ok }) => ok), checks, statement }
 }
 
-function parseJson(text: string): unknown {
+/**
+ * JSON of a shape, or what is wrong with it. What two readers could understand differently (a member given twice) is wrong, so that
+ * nothing else can be shown from a file than what was checked.
+ */
+function readStrictly<S extends z.ZodType>(shape: S, bytes: Uint8Array, place: string): z.output<S> | Failure {
   try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
+    return parseInput(shape, parseJson(bytes, place, LEVELS_MAX), place)
+  } catch (error) {
+    if (error instanceof Failure) return error
+    throw error
   }
 }
 
