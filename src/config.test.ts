@@ -154,3 +154,9 @@ test('the configuration cannot be changed afterwards', () => {
 test('the default file is the one in the repository', () => {
   assert.equal(DEFAULT_FILE, resolve(ROOT, 'config/acgs_pgp_v8_config.yaml'))
 })
+
+test('a URL of a process that is not started apart yet is not silently without effect', () => {
+  const { notices } = readConfig({ env: { GS_SERVICE_URL: 'http://10.1.2.3:1' } })
+  assert.ok(notices.some((notice) => notice.includes('synthesis') && notice.includes('not contacted')))
+  assert.deepEqual(readConfig({ env: {} }).notices, [])
+})

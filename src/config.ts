@@ -197,6 +197,9 @@ function complete(settings: Settings, process: ProcessName, notices: string[], o
   const here = (number: number) => `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${number}`
   const authUrl = services.authUrl ?? here(services.authPort)
   if (redis.url !== null) notices.push('a Redis URL is set, but nothing uses Redis yet: it is not contacted')
+  for (const name of ['platform', 'synthesis', 'compliance'] as const) {
+    if (services[`${name}Url`] !== null) notices.push(`a URL of ${name} is set, but processes are not started apart yet: it is not contacted`)
+  }
   if (service.environment === 'embedded' && !/^(127\.|localhost$|::1$)/.test(service.host)) {
     notices.push(`listening on ${service.host}: the embedded default is meant for loopback; set service.environment to production for a network`)
   }

@@ -39,6 +39,22 @@ export function executionFinished({ log, metrics }: Telemetry, event: { operatio
   log.debug(event, 'execution finished')
 }
 
+/** The same function; each run counts as one operation, with its time. */
+export function timed<A extends readonly unknown[], R>(telemetry: Telemetry, operation: Operation, work: (...args: A) => Promise<R>): (...args: A) => Promise<R> {
+  return async (...args) => {
+    const started = performance.now()
+    const finished = (status: 'success' | 'error') => executionFinished(telemetry, { operation, status, seconds: (performance.now() - started) / 1000 })
+    try {
+      const result = await work(...args)
+      finished('success')
+      return result
+    } catch (error) {
+      finished('error')
+      throw error
+    }
+  }
+}
+
 /** The prover answered one question. `question` is an article's id or the name of a question, never a text. */
 export function proofAnswered({ log, metrics }: Telemetry, event: { question: string; outcome: 'proved' | 'refuted' | 'unknown'; seconds: number }): void {
   metrics.proofs.inc({ outcome: event.outcome })

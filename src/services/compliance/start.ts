@@ -8,7 +8,7 @@ import { choosePack, type Pack } from '#core/unit/pack.ts'
 import type { Authenticate } from '#http/authenticate.ts'
 import { createHealth, type Component } from '#http/health.ts'
 import { createServer, type Server } from '#http/server.ts'
-import { constitutionValidated, executionFinished, type Telemetry } from '#telemetry/events.ts'
+import { constitutionValidated, timed, type Telemetry } from '#telemetry/events.ts'
 import { routes } from './routes.ts'
 
 /** The constitution and its proofs: the only holder of the certificate key; holds no database. */
@@ -37,16 +37,13 @@ export async function startCompliance({ config, version, inForce, packs, examine
       threshold: config.constitutional.complianceThreshold,
       now: () => new Date(),
       validated: (isValid) => constitutionValidated(telemetry, { valid: isValid }),
-      examine: async ({ cedar, schema, domain }) => {
+      examine: timed(telemetry, 'validate', async ({ cedar, schema, domain }) => {
         if (schema === undefined && domain === undefined) {
           throw new Failure('REQUEST_MALFORMED', 'body.schema is missing: give the Cedar schema of the policies, or the domain whose schema it is', { problems: [{ place: 'body.schema', message: 'is missing' }] })
         }
-        const started = performance.now()
         const vocabulary = examiner.parseSchema(schema ?? choosePack(packs, { domain, text: '' }).schema)
-        const examination = await examine(parsePolicies(cedar, vocabulary), vocabulary, examiner.examining(vocabulary))
-        executionFinished(telemetry, { operation: 'validate', status: 'success', seconds: (performance.now() - started) / 1000 })
-        return examination
-      },
+        return examine(parsePolicies(cedar, vocabulary), vocabulary, examiner.examining(vocabulary))
+      }),
     }),
   })
   await health.start()

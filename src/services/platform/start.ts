@@ -17,7 +17,7 @@ import { toUnit } from '#core/unit/to-unit.ts'
 import type { Authenticate } from '#http/authenticate.ts'
 import { createHealth, type Component } from '#http/health.ts'
 import { createServer, type Server } from '#http/server.ts'
-import { executionFinished, generationFailed, generationJudged, ledgerAppended, type Telemetry } from '#telemetry/events.ts'
+import { executionFinished, generationFailed, generationJudged, ledgerAppended, timed, type Telemetry } from '#telemetry/events.ts'
 import { countSeries } from '#telemetry/metrics.ts'
 import { verdictName } from './reply.ts'
 import { rowOf } from './record.ts'
@@ -62,6 +62,7 @@ export async function startPlatform(given: Given): Promise<Server> {
         const examining = given.examiner.examining(unit.schema)
         const { generation, ledger } = await generate(unit, {
           ...examining,
+          proveArticles: timed(telemetry, 'prove', examining.proveArticles),
           propose: timed(telemetry, 'synthesize', (each) => given.propose(each, examining.bound.bound)),
           certify: timed(telemetry, 'certify', given.certify),
           append: timed(telemetry, 'append', async (whole) => {
@@ -119,20 +120,4 @@ export async function startPlatform(given: Given): Promise<Server> {
   })
   await health.start()
   return server
-}
-
-/** The same function, its time and outcome counted as one operation. */
-function timed<A, R>(telemetry: Telemetry, operation: 'synthesize' | 'certify' | 'append', work: (argument: A) => Promise<R>): (argument: A) => Promise<R> {
-  return async (argument) => {
-    const started = performance.now()
-    const finished = (status: 'success' | 'error') => executionFinished(telemetry, { operation, status, seconds: (performance.now() - started) / 1000 })
-    try {
-      const result = await work(argument)
-      finished('success')
-      return result
-    } catch (error) {
-      finished('error')
-      throw error
-    }
-  }
 }
