@@ -3,7 +3,7 @@ import { createProver } from '#adapters/solver/prover.ts'
 import { parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
 import { readConfig } from '#config'
 import { describe } from '#core/compliance/explain.ts'
-import { score } from '#core/compliance/judge.ts'
+import { applicable, score, standingOf } from '#core/compliance/judge.ts'
 import { attributesOf } from '#core/constitution/article.ts'
 import { bind } from '#core/constitution/bind.ts'
 import type { Semantics } from '#core/proof/encode.ts'
@@ -97,9 +97,7 @@ async function constitution(policies: string, options: Options) {
   const proofs = await use.prover.articles(policy, use.schema, bound, use.only)
   const examined = bound.map((article, i) => ({ article: article.article, proof: proofs[i] as Proof, mentions: attributesOf(article) }))
   const value = score({ proofs: examined, inapplicable })
-  const hard = examined.filter(({ article }) => article.hard).map(({ proof }) => proof.answer.kind)
-  const isBelow = value !== null && value < constitutional.complianceThreshold
-  const verdict = hard.includes('refuted') ? 'refuted' : hard.includes('unknown') ? 'unknown' : isBelow ? (examined.some(({ proof }) => proof.answer.kind === 'unknown') ? 'unknown' : 'refuted') : 'proved'
+  const verdict = standingOf({ proofs: examined, inapplicable }, constitutional.complianceThreshold).kind
   const articles = examined.map(({ article, proof: { answer } }) => ({
     id: article.id, hard: article.hard, answer: answer.kind,
     ...(answer.kind === 'refuted' ? { counterexample: answer.counterexample } : {}),
@@ -111,7 +109,7 @@ async function constitution(policies: string, options: Options) {
   })
   return {
     json: {
-      verdict, score: value, applicable: { articles: bound.length, of: bound.length + inapplicable.length, missing: inapplicable.map(({ article, missing }) => ({ article: article.id, concepts: missing })) },
+      verdict, score: value, applicable: applicable({ proofs: examined, inapplicable }),
       articles, constitutional_hash: inForce.shown.hash, constitutional_digest: inForce.shown.digest,
     },
     text: [`${verdict}: ${bound.length} of ${bound.length + inapplicable.length} articles apply, score ${value === null ? 'null' : Number(value.toFixed(3))}`, ...lines].join('\n'),

@@ -31,20 +31,36 @@ export type Examination = {
  * @param examinations One for each policy that the text may mean; a violation counts only when every one of them has it or another.
  */
 export function judge(unit: SemanticUnit, diagnosis: Diagnosis, corrections: readonly Correction[], examinations: readonly Examination[], missed: readonly string[] = []): Verdict {
-  const broken = examinations.map(violationsOf)
-  const threshold = unit.request.complianceThreshold
-  const refusals = broken.map((violations, i) => {
-    const value = score(examinations[i] as Examination)
-    const hard = violations.filter((violation) => violation.hard)
-    return hard.length > 0 ? hard : value !== null && value < threshold ? violations : []
-  })
-  if (refusals.length > 0 && refusals.every((violations) => violations.length > 0)) return { kind: 'violates', violations: refusals[0] as Violation[] }
+  const standings = examinations.map((examination) => standingOf(examination, unit.request.complianceThreshold))
+  const [first] = standings
+  if (first !== undefined && standings.every(({ kind }) => kind === 'refuted')) return { kind: 'violates', violations: first.violations }
   const doubts = [...doubtsOf(unit, diagnosis, corrections, examinations), ...missed.map(exampleDoubt)]
   return doubts.length > 0 ? { kind: 'undetermined', doubts } : { kind: 'compliant' }
 }
 
 function exampleDoubt(name: string): Doubt {
   return { about: 'example', message: `${name} is decided otherwise than the author wants`, remedy: 'correct the example, or the sentences that decide it' }
+}
+
+/**
+ * How a policy stands before the constitution, whatever else is known of it: `refuted` when a hard article is, or when the score stays
+ * below the threshold with nothing open; `unknown` when a hard article is open, or open ones keep the score below; else `proved`.
+ *
+ * The violations are the hard ones, or, where it is the score that refuses, all.
+ */
+export function standingOf(examination: Examination, threshold: number): { readonly kind: 'proved' | 'refuted' | 'unknown'; readonly violations: readonly Violation[] } {
+  const violations = violationsOf(examination)
+  const hard = violations.filter((violation) => violation.hard)
+  if (hard.length > 0) return { kind: 'refuted', violations: hard }
+  const isOpen = (wanted: (article: Article) => boolean) => examination.proofs.some(({ article, proof }) => wanted(article) && proof.answer.kind === 'unknown')
+  const value = score(examination)
+  if (value !== null && value < threshold) return isOpen(() => true) ? { kind: 'unknown', violations } : { kind: 'refuted', violations }
+  return { kind: isOpen((article) => article.hard) ? 'unknown' : 'proved', violations: [] }
+}
+
+/** How many articles of the constitution speak about the schema at all, and what the others miss: what every reply begins with. */
+export function applicable({ proofs, inapplicable }: Examination): { articles: number; of: number; missing: { article: string; concepts: string[] }[] } {
+  return { articles: proofs.length, of: proofs.length + inapplicable.length, missing: inapplicable.map(({ article, missing }) => ({ article: article.id, concepts: [...missing] })) }
 }
 
 /** The weighted share of the applicable articles that are proved, 0..1; null when no hard article applies. */

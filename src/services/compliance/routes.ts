@@ -1,5 +1,5 @@
 import { describe } from '#core/compliance/explain.ts'
-import { score, violationsOf, type Examination } from '#core/compliance/judge.ts'
+import { applicable, score, standingOf, violationsOf, type Examination } from '#core/compliance/judge.ts'
 import type { Constitution } from '#core/constitution/constitution.ts'
 import { Failure } from '#core/failure.ts'
 import { route, type Route } from '#http/contract.ts'
@@ -58,20 +58,16 @@ export function routes(use: Use): Route[] {
   ]
 }
 
+const STATUS = { proved: 'valid', refuted: 'invalid', unknown: 'undetermined' } as const
+
 /** One consistent verdict: valid only when every hard article is proved and the score reaches the threshold. */
 function judged(examination: Examination, use: Use, shown: { constitutional_hash: string; constitutional_digest: string; timestamp: string }): z.input<(typeof postValidate)['reply']> {
   const value = score(examination)
   const violations = violationsOf(examination)
-  const isRefused = violations.some(({ hard }) => hard) || (value !== null && value < use.threshold && violations.length > 0)
-  const isOpen = examination.proofs.some(({ article, proof }) => article.hard && proof.answer.kind === 'unknown') || (value !== null && value < use.threshold)
-  const status = isRefused ? 'invalid' : isOpen ? 'undetermined' : 'valid'
+  const status = STATUS[standingOf(examination, use.threshold).kind]
   use.validated(status === 'valid')
   return {
-    applicable: {
-      articles: examination.proofs.length,
-      of: examination.proofs.length + examination.inapplicable.length,
-      missing: examination.inapplicable.map(({ article, missing }) => ({ article: article.id, concepts: [...missing] })),
-    },
+    applicable: applicable(examination),
     status,
     hash_valid: true,
     compliance_score: value,

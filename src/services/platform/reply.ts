@@ -1,5 +1,5 @@
 import { describe } from '#core/compliance/explain.ts'
-import { violationsOf, type Doubt, type Violation } from '#core/compliance/judge.ts'
+import { applicable, violationsOf, type Doubt, type Violation } from '#core/compliance/judge.ts'
 import type { Generation, LedgerReceipt } from '#core/generate.ts'
 import { renderDocument } from '#core/policy/document.ts'
 import { renderNorm } from '#core/policy/english.ts'
@@ -22,11 +22,7 @@ export function evidence(generation: Generation, shown: Shown, ledger: LedgerRec
   const { unit, candidates, measurements, corrections: [{ norms, policy, unread, independentWitnesses }], examination } = generation
   return {
     generation_id: unit.id,
-    applicable: {
-      articles: examination.proofs.length,
-      of: examination.proofs.length + examination.inapplicable.length,
-      missing: examination.inapplicable.map(({ article, missing }) => ({ article: article.id, concepts: [...missing] })),
-    },
+    applicable: applicable(examination),
     independent_witnesses: independentWitnesses,
     norms: norms.map(renderedNorm),
     unread: unread.map((each) => ({ ...each, may_rule: rules(unit, each.sentence) })),
