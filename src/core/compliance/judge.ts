@@ -2,8 +2,7 @@ import type { Article, Inapplicable } from '#core/constitution/article.ts'
 import type { Counterexample, Proof } from '#core/proof/proof.ts'
 import type { Correction } from '#core/syndrome/correct.ts'
 import type { Diagnosis } from '#core/syndrome/decode.ts'
-import { rules } from '#core/stabilizers/table.ts'
-import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
+import { mayHideRule, type SemanticUnit } from '#core/unit/semantic-unit.ts'
 
 /** An article that the policy breaks, and a request on which it does. */
 export type Violation = { readonly mentions: readonly string[]; readonly article: string; readonly principle: string; readonly text: string; readonly hard: boolean; readonly counterexample: Counterexample }
@@ -85,7 +84,7 @@ function doubtsOf(unit: SemanticUnit, diagnosis: Diagnosis, corrections: readonl
   if (diagnosis.kind === 'unexplained') doubts.push({ about: 'diagnosis', message: diagnosis.because, remedy: 'correct the examples or reword the sentences that contradict them' })
   if (diagnosis.kind === 'incomplete') doubts.push({ about: 'diagnosis', message: `a check gave no answer: ${diagnosis.because}`, remedy: 'simplify what it names, complete the example, or try again when the prover is available' })
   for (const { sentence, because } of first?.unread ?? []) {
-    if (!rules(unit, sentence)) continue
+    if (!mayHideRule(unit, sentence)) continue
     doubts.push({ about: 'unread', message: `sentence ${sentence} was not read: ${because}`, remedy: `reword it, or mark it as explanation: \`"context": {"explanations": [${sentence}]}\`` })
   }
   if (first !== undefined && first.policy.rules.length === 0) {

@@ -1,5 +1,5 @@
 import type { Candidate } from '#core/synthesis/candidate.ts'
-import type { Example, SemanticUnit } from '#core/unit/semantic-unit.ts'
+import { mayHideRule, type Example, type SemanticUnit } from '#core/unit/semantic-unit.ts'
 import type { Decision } from '#core/decision/decide.ts'
 import { Failure } from '#core/failure.ts'
 import { assemble } from '#core/policy/assemble.ts'
@@ -121,7 +121,7 @@ export const STABILIZERS: readonly Stabilizer[] = [
                 stabilizer: 'covers',
                 candidates: [i],
                 run: async () => {
-                  const unread = candidate.readings.filter((reading) => reading.kind === 'unread' && rules(unit, reading.sentence))
+                  const unread = candidate.readings.filter((reading) => reading.kind === 'unread' && mayHideRule(unit, reading.sentence))
                   // Not understanding is an abstention, not a fault: nothing that this reader says is thereby wrong.
                   return unread.length === 0 ? { value: 1 } : { value: 0, why: 'idle', because: `${candidate.method} has not read sentence ${unread.map(({ sentence }) => sentence).join(', ')}` }
                 },
@@ -131,12 +131,6 @@ export const STABILIZERS: readonly Stabilizer[] = [
       ),
   },
 ]
-
-/** Whether a sentence, left unread, could hide a rule. */
-export function rules(unit: SemanticUnit, sentence: number): boolean {
-  const found = unit.sentences[sentence - 1]
-  return found !== undefined && found.mayRule && !found.isExplanation
-}
 
 /** The policy that one reader's norms for some sentences make. */
 export function policyOf(candidate: Candidate, schema: Schema, wanted: (sentence: number) => boolean): PolicySet {
@@ -169,7 +163,7 @@ async function decides(candidate: Candidate, example: Example, unit: SemanticUni
   if (verdict === 'error') return { value: 0, why: 'failed', because: `example ${example.name} could not be evaluated` }
   if (decision === example.decision) return { value: 1 }
   // What it has not read it has not contradicted.
-  const missed = candidate.readings.find((reading) => reading.kind === 'unread' && rules(unit, reading.sentence))
+  const missed = candidate.readings.find((reading) => reading.kind === 'unread' && mayHideRule(unit, reading.sentence))
   if (missed !== undefined) return { value: 0, why: 'idle', because: `${candidate.method} has not read sentence ${missed.sentence}, which may decide example ${example.name}` }
   return { value: -1, evidence: { example: example.name, wanted: example.decision, decided: decision } }
 }

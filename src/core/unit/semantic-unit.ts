@@ -63,3 +63,9 @@ export type Sentence = {
   /** Marked by the author as explanation. */
   readonly isExplanation: boolean
 }
+
+/** Whether a sentence, left unread, could hide a rule: it may rule, and its author has not declared it as explanation. */
+export function mayHideRule(unit: SemanticUnit, sentence: number): boolean {
+  const found = unit.sentences[sentence - 1]
+  return found !== undefined && found.mayRule && !found.isExplanation
+}

@@ -1,7 +1,7 @@
 import { evidenceOf, type GenerationRow } from '#adapters/postgres/generations.ts'
 import type { Json } from '#core/canonical.ts'
 import type { Generation } from '#core/generate.ts'
-import { renderDocument } from '#core/policy/document.ts'
+import { renderDocument } from '#core/document.ts'
 import type { GenerateBody } from '#core/unit/request.ts'
 import { verdictName } from './reply.ts'
 

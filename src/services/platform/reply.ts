@@ -1,12 +1,12 @@
 import { describe } from '#core/compliance/explain.ts'
 import { applicable, violationsOf, type Doubt, type Violation } from '#core/compliance/judge.ts'
 import type { Generation, LedgerReceipt } from '#core/generate.ts'
-import { renderDocument } from '#core/policy/document.ts'
+import { renderDocument } from '#core/document.ts'
 import { renderNorm } from '#core/policy/english.ts'
 import { uidText } from '#core/policy/policy.ts'
 import { renderExpression } from '#core/policy/render.ts'
-import { rules } from '#core/stabilizers/table.ts'
 import type { Norm } from '#core/unit/norm.ts'
+import { mayHideRule } from '#core/unit/semantic-unit.ts'
 import type { GenerateReply } from './contract.ts'
 
 /** The hash and digest of the constitution that was enforced. */
@@ -25,7 +25,7 @@ export function evidence(generation: Generation, shown: Shown, ledger: LedgerRec
     applicable: applicable(examination),
     independent_witnesses: independentWitnesses,
     norms: norms.map(renderedNorm),
-    unread: unread.map((each) => ({ ...each, may_rule: rules(unit, each.sentence) })),
+    unread: unread.map((each) => ({ ...each, may_rule: mayHideRule(unit, each.sentence) })),
     cedar: policy.text,
     schema: unit.schema.text,
     syndrome: measurements.map(({ stabilizer, candidates: looksAt, outcome }) => ({
@@ -118,7 +118,7 @@ function recommendations({ verdict, examination, corrections: [{ unread, indepen
   return [
     ...(verdict.kind === 'undetermined' ? verdict.doubts.map(({ remedy }) => remedy) : []),
     ...violationsOf(examination).map(({ article, text }) => `${article} does not hold: ${text}`),
-    ...unread.filter(({ sentence }) => !rules(unit, sentence)).map(({ sentence }) => `sentence ${sentence} was taken to rule nothing: mark it as explanation, or reword it`),
+    ...unread.filter(({ sentence }) => !mayHideRule(unit, sentence) && unit.sentences[sentence - 1]?.isExplanation !== true).map(({ sentence }) => `sentence ${sentence} was taken to rule nothing: declare it as explanation, or reword it`),
     ...(independentWitnesses < 2 ? ['only one reader has read every sentence: nothing was cross-checked there'] : []),
   ]
 }

@@ -1,6 +1,5 @@
 import type { Candidate } from '#core/synthesis/candidate.ts'
-import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
-import { rules } from '#core/stabilizers/table.ts'
+import { mayHideRule, type SemanticUnit } from '#core/unit/semantic-unit.ts'
 import { route, type Route } from '#http/contract.ts'
 import type { z } from 'zod'
 import { getInfo, postSynthesize } from './contract.ts'
@@ -26,7 +25,7 @@ export function routes(use: Use): Route[] {
           cedar,
           norms: readings.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : [])),
           unread: readings.flatMap((reading) =>
-            reading.kind === 'unread' ? [{ sentence: reading.sentence, text: unit.sentences[reading.sentence - 1]?.text ?? '', because: reading.because, may_rule: rules(unit, reading.sentence) }] : [],
+            reading.kind === 'unread' ? [{ sentence: reading.sentence, text: unit.sentences[reading.sentence - 1]?.text ?? '', because: reading.because, may_rule: mayHideRule(unit, reading.sentence) }] : [],
           ),
         })),
       }

@@ -1,8 +1,8 @@
 import { describe } from '#core/compliance/explain.ts'
 import type { Generation } from '#core/generate.ts'
 import type { Norm } from '#core/unit/norm.ts'
-import { list, renderNorm, spaced } from './english.ts'
-import { uidText } from './policy.ts'
+import { list, renderNorm, spaced } from './policy/english.ts'
+import { uidText } from './policy/policy.ts'
 
 export type Section = { readonly title: string; readonly content: string; readonly constitutionalBasis: readonly string[] }
 
