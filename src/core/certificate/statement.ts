@@ -1,4 +1,5 @@
 import { canonical, digest, sha256 } from '#core/canonical.ts'
+import type { Examination } from '#core/compliance/judge.ts'
 import type { Assessment, Evidence } from '#core/generate.ts'
 import { TABLE_VERSION } from '#core/stabilizers/table.ts'
 
@@ -26,6 +27,8 @@ export type EnforcedConstitution = {
   readonly document: unknown
 }
 
+export type Applicable = { readonly articles: number; readonly of: number; readonly missing: readonly { readonly article: string; readonly concepts: readonly string[] }[] }
+
 export type Statement = {
   readonly _type: typeof STATEMENT_TYPE
   readonly subject: readonly [{ readonly name: 'policy.cedar'; readonly digest: { readonly sha256: string } }]
@@ -35,7 +38,7 @@ export type Statement = {
     readonly issuedAt: string
     readonly expiresAt: string
     /** What a reader must know first: how many articles of the constitution speak about this schema at all. */
-    readonly applicable: { readonly articles: number; readonly of: number; readonly missing: readonly { readonly article: string; readonly concepts: readonly string[] }[] }
+    readonly applicable: Applicable
     readonly constitution: EnforcedConstitution
     readonly score: number | null
     readonly threshold: number
@@ -53,7 +56,7 @@ export type Statement = {
 /** The statement that a compliant assessment supports. Times come in as `at`, so that the same inputs give the same bytes. */
 export function stateOf({ unit, candidates }: Evidence, assessment: Assessment, constitution: EnforcedConstitution, at: Date, validDays: number): Statement {
   const { policy, norms, independentWitnesses } = assessment.corrections[0]
-  const { proofs, inapplicable } = assessment.examination
+  const { proofs } = assessment.examination
   const byMethod = <T>(value: (cedar: string) => T) => Object.fromEntries(candidates.map(({ method, cedar }) => [method, value(cedar)]))
   const constitutionDigest = digest(constitution.document)
   return {
@@ -64,11 +67,7 @@ export function stateOf({ unit, candidates }: Evidence, assessment: Assessment, 
       generationId: unit.id,
       issuedAt: at.toISOString(),
       expiresAt: new Date(at.getTime() + validDays * 86_400_000).toISOString(),
-      applicable: {
-        articles: proofs.length,
-        of: proofs.length + inapplicable.length,
-        missing: inapplicable.map(({ article, missing }) => ({ article: article.id, concepts: missing })),
-      },
+      applicable: applicableOf(assessment.examination),
       constitution: { ...constitution, digest: constitutionDigest },
       score: assessment.score,
       threshold: unit.request.complianceThreshold,
@@ -86,6 +85,14 @@ export function stateOf({ unit, candidates }: Evidence, assessment: Assessment, 
       },
       bodies: { policy: policy.text, schema: unit.schema.text, norms, candidates: byMethod((cedar) => cedar) },
     },
+  }
+}
+
+export function applicableOf({ proofs, inapplicable }: Examination): Applicable {
+  return {
+    articles: proofs.length,
+    of: proofs.length + inapplicable.length,
+    missing: inapplicable.map(({ article, missing }) => ({ article: article.id, concepts: missing })),
   }
 }
 

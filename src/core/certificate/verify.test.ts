@@ -3,24 +3,37 @@ import { generateKeyPairSync, sign, verify as verifySignature } from 'node:crypt
 import { readFileSync } from 'node:fs'
 import test from 'node:test'
 import { parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
-import { canonical } from '#core/canonical.ts'
+import { createProver } from '#adapters/solver/prover.ts'
+import { canonical, digest, sha256 } from '#core/canonical.ts'
+import { score, type Examination } from '#core/compliance/judge.ts'
 import type { BoundArticle } from '#core/constitution/article.ts'
 import { bind } from '#core/constitution/bind.ts'
 import { parseConstitution } from '#core/constitution/constitution.ts'
 import type { Assessment } from '#core/generate.ts'
+import { assemble } from '#core/policy/assemble.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
+import { renderRules } from '#core/policy/render.ts'
 import { semanticHash } from '#core/policy/semantic-hash.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Answer, Proof } from '#core/proof/proof.ts'
-import { score } from '#core/compliance/judge.ts'
-import { certificateId, certify, signedBytes, stateOf } from './statement.ts'
+import { LIMITS } from '#core/proof/questions.ts'
+import type { Norm } from '#core/unit/norm.ts'
+import { certificateId, certify, signedBytes, stateOf, type Statement } from './statement.ts'
 import { verify as verifyBytes, type VerifyPorts } from './verify.ts'
 
 const constitution = parseConstitution(readFileSync(new URL('../../../constitutions/acgs.yaml', import.meta.url), 'utf8'))
 const schema = parseSchema('entity User; entity Doc; action read appliesTo { principal: [User], resource: [Doc] };')
-const policy = parsePolicies('permit(principal, action, resource);', schema)
+const norm: Norm = {
+  id: 'N1', sentence: 1, source: 'Users may read docs.', modality: 'permit', principals: ['User'], actions: [{ type: 'Action', id: 'read' }], resources: ['Doc'],
+  when: null, unless: null, obligation: null,
+}
+const policy = policyOf([norm], schema)
 const { privateKey, publicKey } = generateKeyPairSync('ed25519')
 const other = generateKeyPairSync('ed25519')
+
+function policyOf(norms: readonly Norm[], over: Schema): PolicySet {
+  return parsePolicies(renderRules(assemble(norms, over)), over)
+}
 
 /** A prover that says what it is told: verifying must ask it, whatever the certificate states. */
 const saying = (answer: Answer) => async (_policy: PolicySet, _schema: Schema, articles: readonly BoundArticle[]): Promise<Proof[]> =>
@@ -43,18 +56,25 @@ const verify = (file: string | Uint8Array, use: VerifyPorts) => verifyBytes(type
 async function certificate(key = privateKey, keyid = 'k') {
   const { bound, inapplicable } = bind(constitution, schema)
   const proofs = await saying({ kind: 'proved' })(policy, schema, bound)
-  const examination = { proofs: bound.map(({ article }, i) => ({ article, proof: proofs[i] as Proof, mentions: [] })), inapplicable }
+  return certify(statementOf(schema, [norm], { proofs: bound.map(({ article }, i) => ({ article, proof: proofs[i] as Proof, mentions: [] })), inapplicable }), signer(key, keyid))
+}
+
+function signer(key = privateKey, keyid = 'k') {
+  return { keyid, sign: (bytes: Uint8Array) => sign(null, bytes, key) }
+}
+
+function statementOf(over: Schema, norms: readonly Norm[], examination: Examination, complianceThreshold = 0.8): Statement {
+  const made = policyOf(norms, over)
   const unit = {
-    id: 'gen_1', schema, sentences: [],
-    request: { title: 't', description: 'd', stakeholders: [], principles: [], priority: 'low', examples: [], explanations: [], complianceThreshold: 0.8, consensusRequired: false, multiModelValidation: false },
+    id: 'gen_1', schema: over, sentences: [],
+    request: { title: 't', description: 'd', stakeholders: [], principles: [], priority: 'low', examples: [], explanations: [], complianceThreshold, consensusRequired: false, multiModelValidation: false },
   } as const
   const assessment: Assessment = {
-    measurements: [], syndrome: [], diagnosis: { kind: 'clean' }, corrections: [{ norms: [], policy, unread: [], independentWitnesses: 2, setAside: [] }],
-    semanticHash: semanticHash(policy.rules, schema), examination, score: score(examination), verdict: { kind: 'compliant' },
+    measurements: [], syndrome: [], diagnosis: { kind: 'clean' }, corrections: [{ norms, policy: made, unread: [], independentWitnesses: 2, setAside: [] }],
+    semanticHash: semanticHash(made.rules, over), examination, score: score(examination), verdict: { kind: 'compliant' },
   }
-  const candidates = [{ method: 'controlled-english', readsText: true, lineage: 'x', cedar: policy.text, readings: [] }] as const
-  const statement = stateOf({ unit, candidates }, assessment, { hash: 'cdd01ef066bc6cf2', digest: constitution.digest, document: constitution.document }, new Date('2026-01-01'), 365)
-  return certify(statement, { keyid, sign: (bytes) => sign(null, bytes, key) })
+  const candidates = [{ method: 'controlled-english', readsText: true, lineage: 'x', cedar: made.text, readings: [] }] as const
+  return stateOf({ unit, candidates }, assessment, { hash: 'cdd01ef066bc6cf2', digest: constitution.digest, document: constitution.document }, new Date('2026-01-01'), 365)
 }
 
 test('what was signed and proved verifies, and every check says what it looked at', async () => {
@@ -98,6 +118,71 @@ test('an expired certificate is not valid', async () => {
   const { valid, checks } = await verify(canonical(await certificate()), ports({ at: new Date('2028-01-01') }))
   assert.equal(valid, false)
   assert.deepEqual(checks.filter(({ ok }) => !ok).map(({ name }) => name), ['not expired'])
+})
+
+/** A statement in which anything can be changed. */
+type Draft = { -readonly [k in keyof Statement]: any }
+
+/** What a trusted key could sign although it is not so, and the checks that notice: exactly these. */
+const FALSE_STATEMENTS: readonly (readonly [what: string, falsify: (draft: Draft) => void, checks: readonly string[]])[] = [
+  ['another subject', ({ subject }) => (subject[0].digest.sha256 = sha256('')), ['digest subject']],
+  ['another digest of the policy', ({ predicate }) => (predicate.digests.policy = sha256('')), ['digest policy']],
+  ['another digest of the schema', ({ predicate }) => (predicate.digests.schema = sha256('')), ['digest schema']],
+  ['another digest of the constitution', ({ predicate }) => (predicate.digests.constitution = sha256('')), ['digest constitution']],
+  ['another digest of the constitution, where it is shown', ({ predicate }) => (predicate.constitution.digest = sha256('')), ['digest constitution shown']],
+  ['another digest of the norms', ({ predicate }) => (predicate.digests.norms = sha256('')), ['digest norms']],
+  ['another digest of a candidate', ({ predicate }) => (predicate.digests.candidates['controlled-english'] = sha256('')), ['digest candidate controlled-english']],
+  ['a candidate without a digest', ({ predicate }) => (predicate.bodies.candidates.guess = ''), ['digest candidate guess']],
+  ['a digest without its candidate', ({ predicate }) => (predicate.digests.candidates.guess = sha256('x')), ['digest candidate guess']],
+  ['an id that is neither inherited nor the document’s', ({ predicate }) => (predicate.constitution.hash = '0'.repeat(16)), ['constitution id']],
+  ['an end before its beginning', ({ predicate }) => (predicate.issuedAt = '2027-01-02T00:00:00.000Z'), ['not expired']],
+  ['norms that say something else than the policy', ({ predicate }) => withNorms(predicate, [{ ...norm, source: 'Users may do as they like.' }]), ['norms']],
+  ['no norms', ({ predicate }) => withNorms(predicate, []), ['norms']],
+  ['norms that are none', ({ predicate }) => withNorms(predicate, [null]), ['norms']],
+  ['more articles that apply', ({ predicate }) => predicate.applicable.articles++, ['applicable']],
+  ['fewer articles in all', ({ predicate }) => predicate.applicable.of--, ['applicable']],
+  ['nothing that is missing', ({ predicate }) => (predicate.applicable.missing = []), ['applicable']],
+  ['other concepts that are missing', ({ predicate }) => (predicate.applicable.missing[0].concepts = ['nothing']), ['applicable']],
+  ['an article that is not there', ({ predicate }) => predicate.proofs.push({ ...predicate.proofs[0], article: 'privacy.moon' }), ['articles']],
+  ['a hard article as a soft one', ({ predicate }) => (predicate.proofs[0].hard = !predicate.proofs[0].hard), ['articles']],
+  ['another answer than the proof’s', ({ predicate }) => (predicate.proofs[0].answer = 'unknown'), ['proof security.well-defined']],
+  ['another score', ({ predicate }) => (predicate.score = 0.99), ['score']],
+  ['no score', ({ predicate }) => (predicate.score = null), ['score']],
+  ['a score below its threshold', ({ predicate }) => (predicate.threshold = 1.01), ['threshold']],
+  ['another meaning', ({ predicate }) => (predicate.semanticHash = '0'.repeat(16)), ['semantic hash']],
+  ['a member that is not known', ({ predicate }) => (predicate.approvedBy = 'everyone'), ['statement']],
+  ['another kind of statement', (draft) => (draft._type = 'https://in-toto.io/Statement/v0.1'), ['statement']],
+  ['another kind of predicate', (draft) => (draft.predicateType = 'https://example.org/anything'), ['statement']],
+]
+
+function withNorms(predicate: Draft['predicate'], norms: readonly unknown[]): void {
+  predicate.bodies.norms = norms
+  predicate.digests.norms = digest(norms)
+}
+
+for (const [what, falsify, expected] of FALSE_STATEMENTS) {
+  test(`a trusted key signed ${what}: not valid, because of ${expected.join(' and ')}`, async () => {
+    const draft = JSON.parse(Buffer.from((await certificate()).envelope.payload, 'base64').toString()) as Draft
+    falsify(draft)
+    const { valid, checks } = await verify(canonical(certify(draft as Statement, signer())), ports())
+    assert.deepEqual(checks.filter(({ ok }) => !ok).map(({ name }) => name), expected)
+    assert.equal(valid, false)
+  })
+}
+
+test('a trusted key signed a policy that breaks a hard article, and said so: not valid, though every statement in it is true', async () => {
+  const pack = readFileSync(new URL('../../../packs/data-protection/schema.cedarschema', import.meta.url), 'utf8')
+  const over = parseSchema(pack)
+  const anything: Norm = { ...norm, principals: [], actions: [], resources: [] }
+  const { bound, inapplicable } = bind(constitution, over)
+  await using prover = createProver(LIMITS)
+  const proofs = await prover.proveArticles(policyOf([anything], over), over, bound)
+  const examination = { proofs: bound.map(({ article }, i) => ({ article, proof: proofs[i] as Proof, mentions: [] })), inapplicable }
+  const { valid, checks } = await verify(canonical(certify(statementOf(over, [anything], examination, 0), signer())), ports({ proveArticles: prover.proveArticles }))
+  const broken = examination.proofs.filter(({ article, proof }) => article.hard && proof.answer.kind === 'refuted').map(({ article }) => `proof ${article.id}`)
+  assert.ok(broken.length > 0)
+  assert.deepEqual(checks.filter(({ ok }) => !ok).map(({ name }) => name), broken)
+  assert.equal(valid, false)
 })
 
 test('a correctly signed statement whose bodies do not fit their digests is not valid', async () => {

@@ -2,15 +2,19 @@ import { z } from 'zod'
 import { canonical, digest, sha256 } from '#core/canonical.ts'
 import { score } from '#core/compliance/judge.ts'
 import type { BoundArticle, Inapplicable } from '#core/constitution/article.ts'
+import { INHERITED_ID } from '#core/constitution/inherited.ts'
 import { Failure } from '#core/failure.ts'
 import { examine } from '#core/generate.ts'
 import { parseJson } from '#core/json.ts'
 import { parseInput } from '#core/parse.ts'
+import { assemble } from '#core/policy/assemble.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
+import { renderRules } from '#core/policy/render.ts'
 import { semanticHash } from '#core/policy/semantic-hash.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Proof } from '#core/proof/proof.ts'
-import { certificateId, PAYLOAD_TYPE, PREDICATE_TYPE, signedBytes, STATEMENT_TYPE, type Statement } from './statement.ts'
+import type { Norm } from '#core/unit/norm.ts'
+import { applicableOf, certificateId, PAYLOAD_TYPE, PREDICATE_TYPE, signedBytes, STATEMENT_TYPE, type Statement } from './statement.ts'
 
 /** One thing that was looked at, and whether it is as it must be. */
 export type CertificateCheck = { readonly name: string; readonly ok: boolean; readonly detail: string }
@@ -66,7 +70,8 @@ const StatementBody = z.strictObject({
 })
 
 /**
- * Whether a certificate is what a trusted key signed and whether what it states is true: signature, every digest, every proof run again.
+ * Whether a certificate is what a trusted key signed and whether what it states is true: signature, every digest, the policy made
+ * again from the norms, every proof run again. What cannot be derived again is the signer's word: `docs/what-a-certificate-claims.md`.
  *
  * Later checks are not run once an earlier one has failed: what nobody signed is not worth proving. Whatever is wrong with the file
  * is an answer, not an error.
@@ -95,7 +100,8 @@ export async function verify(file: Uint8Array, ports: VerifyPorts): Promise<Veri
   if (statement instanceof Failure) return check('statement', false, statement.message), no()
   if (!check('statement', Buffer.from(canonical(statement)).equals(payload), 'canonical bytes of a policy certificate')) return no()
 
-  const { bodies, digests, constitution, expiresAt, proofs: stated } = statement.predicate
+  const { bodies, digests, constitution, issuedAt, expiresAt, applicable, proofs: stated, score: value, threshold } = statement.predicate
+  const methods = [...new Set([...Object.keys(digests.candidates), ...Object.keys(bodies.candidates)])]
   const pairs = [
     ['subject', statement.subject[0].digest.sha256, sha256(bodies.policy)],
     ['policy', digests.policy, sha256(bodies.policy)],
@@ -103,29 +109,43 @@ export async function verify(file: Uint8Array, ports: VerifyPorts): Promise<Veri
     ['constitution', digests.constitution, digest(constitution.document)],
     ['constitution shown', constitution.digest, digest(constitution.document)],
     ['norms', digests.norms, digest(bodies.norms)],
-    ...Object.entries(digests.candidates).map(([method, value]) => [`candidate ${method}`, value, sha256(bodies.candidates[method] ?? '')] as const),
+    ...methods.map((method) => [`candidate ${method}`, digests.candidates[method], sha256(bodies.candidates[method] ?? '')] as const),
   ] as const
   for (const [name, wanted, got] of pairs) check(`digest ${name}`, wanted === got, wanted === got ? got : `states ${wanted}, is ${got}`)
   if (checks.some(({ ok }) => !ok)) return no(statement)
-  check('not expired', ports.at.getTime() < Date.parse(expiresAt), `until ${expiresAt}`)
+  check('constitution id', constitution.hash === INHERITED_ID || constitution.hash === constitution.digest.slice(0, 16), `${constitution.hash} for the document with SHA-256 ${constitution.digest}`)
+  check('not expired', ports.at.getTime() < Date.parse(expiresAt) && Date.parse(issuedAt) < Date.parse(expiresAt), `from ${issuedAt} until ${expiresAt}`)
 
   try {
     const schema = ports.parseSchema(bodies.schema)
     const policy = ports.parse(bodies.policy, schema)
+    check('norms', policyOf(bodies.norms, schema) === bodies.policy, 'the policy is what the norms say')
     const examination = await examine(policy, schema, { bound: ports.bind(constitution.document, schema), proveArticles: ports.proveArticles })
-    check('articles', examination.proofs.map(({ article }) => article.id).join() === stated.map(({ article }) => article).join(), `${examination.proofs.length} of ${examination.proofs.length + examination.inapplicable.length} apply`)
-    for (const [i, { article, proof }] of examination.proofs.entries()) {
-      const was = stated[i]?.answer
-      check(`proof ${article.id}`, proof.answer.kind === was && (!article.hard || proof.answer.kind === 'proved'), was === proof.answer.kind ? proof.answer.kind : `states ${was}, run again: ${proof.answer.kind}`)
+    check('applicable', canonical(applicableOf(examination)) === canonical(applicable), `${examination.proofs.length} of ${examination.proofs.length + examination.inapplicable.length} articles apply`)
+    const articles = examination.proofs.map(({ article }) => ({ article: article.id, hard: article.hard }))
+    check('articles', canonical(articles) === canonical(stated.map(({ article, hard }) => ({ article, hard }))), articles.map(({ article }) => article).join(', '))
+    for (const { article, proof: { answer: { kind } } } of examination.proofs) {
+      const was = stated.find((each) => each.article === article.id)?.answer
+      const detail = kind !== was ? `states ${was}, run again: ${kind}` : article.hard && kind !== 'proved' ? `${kind}, and no hard article may be` : kind
+      check(`proof ${article.id}`, kind === was && (!article.hard || kind === 'proved'), detail)
     }
-    check('score', score(examination) === statement.predicate.score, `${score(examination)}`)
-    check('threshold', statement.predicate.score === null || statement.predicate.score >= statement.predicate.threshold, `${statement.predicate.threshold}`)
+    check('score', score(examination) === value, `${score(examination)}`)
+    check('threshold', value === null || value >= threshold, `${threshold}`)
     check('semantic hash', semanticHash(policy.rules, schema) === statement.predicate.semanticHash, statement.predicate.semanticHash)
   } catch (error) {
     if (!(error instanceof Failure) || error.code === 'SOLVER_FAILED') throw error
     check('bodies', false, error.message)
   }
   return { valid: checks.every(({ ok }) => ok), checks, statement }
+}
+
+/** The policy that the norms of a statement make; null when they are no norms. */
+function policyOf(norms: readonly unknown[], schema: Schema): string | null {
+  try {
+    return renderRules(assemble(norms as readonly Norm[], schema))
+  } catch {
+    return null
+  }
 }
 
 /**
