@@ -2,6 +2,7 @@ import { canonical, digest, sha256 } from '#core/canonical.ts'
 import type { Examination } from '#core/compliance/judge.ts'
 import type { Assessment, Evidence } from '#core/generate.ts'
 import { TABLE_VERSION } from '#core/stabilizers/table.ts'
+import { mayHideRule } from '#core/unit/semantic-unit.ts'
 
 /** A DSSE envelope around an in-toto statement. @see https://github.com/secure-systems-lab/dsse */
 export type Envelope = {
@@ -39,6 +40,10 @@ export type Statement = {
     readonly expiresAt: string
     /** What a reader must know first: how many articles of the constitution speak about this schema at all. */
     readonly applicable: Applicable
+    /** Sentences of the request that no norm came from, and why: what a person should look at before believing the policy. */
+    readonly unread: readonly { readonly sentence: number; readonly text: string; readonly because: string; readonly mayRule: boolean }[]
+    /** Sentences that the author declared as explanation: whatever they say, they rule nothing. */
+    readonly explanations: readonly { readonly sentence: number; readonly text: string }[]
     readonly constitution: EnforcedConstitution
     readonly score: number | null
     readonly threshold: number
@@ -55,7 +60,7 @@ export type Statement = {
 
 /** The statement that a compliant assessment supports. Times come in as `at`, so that the same inputs give the same bytes. */
 export function stateOf({ unit, candidates }: Evidence, assessment: Assessment, constitution: EnforcedConstitution, at: Date, validDays: number): Statement {
-  const { policy, norms, independentWitnesses } = assessment.corrections[0]
+  const { policy, norms, unread, independentWitnesses } = assessment.corrections[0]
   const { proofs } = assessment.examination
   const byMethod = <T>(value: (cedar: string) => T) => Object.fromEntries(candidates.map(({ method, cedar }) => [method, value(cedar)]))
   const constitutionDigest = digest(constitution.document)
@@ -68,6 +73,10 @@ export function stateOf({ unit, candidates }: Evidence, assessment: Assessment, 
       issuedAt: at.toISOString(),
       expiresAt: new Date(at.getTime() + validDays * 86_400_000).toISOString(),
       applicable: applicableOf(assessment.examination),
+      unread: unread
+        .filter(({ sentence }) => unit.sentences[sentence - 1]?.isExplanation !== true)
+        .map(({ sentence, text, because }) => ({ sentence, text, because, mayRule: mayHideRule(unit, sentence) })),
+      explanations: unit.sentences.filter(({ isExplanation }) => isExplanation).map(({ number, text }) => ({ sentence: number, text })),
       constitution: { ...constitution, digest: constitutionDigest },
       score: assessment.score,
       threshold: unit.request.complianceThreshold,

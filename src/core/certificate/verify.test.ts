@@ -63,14 +63,17 @@ function signer(key = privateKey, keyid = 'k') {
   return { keyid, sign: (bytes: Uint8Array) => sign(null, bytes, key) }
 }
 
+const sentences = ['Users may read docs.', 'This keeps docs tidy.', 'Nobody may moan.'].map((text, i) => ({ number: i + 1, text, start: 0, end: text.length, mayRule: i !== 1, isExplanation: i === 2 }))
+const unread = [{ sentence: 2, text: 'This keeps docs tidy.', because: 'taken to rule nothing' }, { sentence: 3, text: 'Nobody may moan.', because: 'declared as explanation by the author' }]
+
 function statementOf(over: Schema, norms: readonly Norm[], examination: Examination, complianceThreshold = 0.8): Statement {
   const made = policyOf(norms, over)
   const unit = {
-    id: 'gen_1', schema: over, sentences: [],
+    id: 'gen_1', schema: over, sentences,
     request: { title: 't', description: 'd', stakeholders: [], principles: [], priority: 'low', examples: [], explanations: [], complianceThreshold, consensusRequired: false, multiModelValidation: false },
   } as const
   const assessment: Assessment = {
-    measurements: [], syndrome: [], diagnosis: { kind: 'clean' }, corrections: [{ norms, policy: made, unread: [], independentWitnesses: 2, setAside: [] }],
+    measurements: [], syndrome: [], diagnosis: { kind: 'clean' }, corrections: [{ norms, policy: made, unread, independentWitnesses: 2, setAside: [] }],
     semanticHash: semanticHash(made.rules, over), examination, score: score(examination), verdict: { kind: 'compliant' },
   }
   const candidates = [{ method: 'controlled-english', readsText: true, lineage: 'x', cedar: made.text, readings: [] }] as const
@@ -85,6 +88,12 @@ test('what was signed and proved verifies, and every check says what it looked a
 
 test('the same statement gives the same certificate', async () => {
   assert.deepEqual(await certificate(), await certificate())
+})
+
+test('what no norm came from is signed, and what the author declared as explanation apart from it', async () => {
+  const { predicate } = JSON.parse(Buffer.from((await certificate()).envelope.payload, 'base64').toString()) as Statement
+  assert.deepEqual(predicate.unread, [{ sentence: 2, text: 'This keeps docs tidy.', because: 'taken to rule nothing', mayRule: false }])
+  assert.deepEqual(predicate.explanations, [{ sentence: 3, text: 'Nobody may moan.' }])
 })
 
 test('one flipped bit anywhere in the file makes it invalid', async () => {
@@ -136,6 +145,7 @@ const FALSE_STATEMENTS: readonly (readonly [what: string, falsify: (draft: Draft
   ['a digest without its candidate', ({ predicate }) => (predicate.digests.candidates.guess = sha256('x')), ['digest candidate guess']],
   ['an id that is neither inherited nor the document’s', ({ predicate }) => (predicate.constitution.hash = '0'.repeat(16)), ['constitution id']],
   ['an end before its beginning', ({ predicate }) => (predicate.issuedAt = '2027-01-02T00:00:00.000Z'), ['not expired']],
+  ['an unread sentence that may rule', ({ predicate }) => (predicate.unread = [{ sentence: 2, text: 'Nobody may.', because: 'no verb', mayRule: true }]), ['unread']],
   ['norms that say something else than the policy', ({ predicate }) => withNorms(predicate, [{ ...norm, source: 'Users may do as they like.' }]), ['norms']],
   ['no norms', ({ predicate }) => withNorms(predicate, []), ['norms']],
   ['norms that are none', ({ predicate }) => withNorms(predicate, [null]), ['norms']],

@@ -57,6 +57,8 @@ const StatementBody = z.strictObject({
     issuedAt: z.iso.datetime(),
     expiresAt: z.iso.datetime(),
     applicable: z.strictObject({ articles: z.number(), of: z.number(), missing: z.array(z.strictObject({ article: z.string(), concepts: z.array(z.string()) })) }),
+    unread: z.array(z.strictObject({ sentence: z.number(), text: z.string(), because: z.string(), mayRule: z.boolean() })),
+    explanations: z.array(z.strictObject({ sentence: z.number(), text: z.string() })),
     constitution: z.strictObject({ hash: z.string(), digest: Sha256, document: z.unknown() }),
     score: z.number().nullable(),
     threshold: z.number(),
@@ -100,7 +102,7 @@ export async function verify(file: Uint8Array, ports: VerifyPorts): Promise<Veri
   if (statement instanceof Failure) return check('statement', false, statement.message), no()
   if (!check('statement', Buffer.from(canonical(statement)).equals(payload), 'canonical bytes of a policy certificate')) return no()
 
-  const { bodies, digests, constitution, issuedAt, expiresAt, applicable, proofs: stated, score: value, threshold } = statement.predicate
+  const { bodies, digests, constitution, issuedAt, expiresAt, unread, applicable, proofs: stated, score: value, threshold } = statement.predicate
   const methods = [...new Set([...Object.keys(digests.candidates), ...Object.keys(bodies.candidates)])]
   const pairs = [
     ['subject', statement.subject[0].digest.sha256, sha256(bodies.policy)],
@@ -115,6 +117,9 @@ export async function verify(file: Uint8Array, ports: VerifyPorts): Promise<Veri
   if (checks.some(({ ok }) => !ok)) return no(statement)
   check('constitution id', constitution.hash === INHERITED_ID || constitution.hash === constitution.digest.slice(0, 16), `${constitution.hash} for the document with SHA-256 ${constitution.digest}`)
   check('not expired', ports.at.getTime() < Date.parse(expiresAt) && Date.parse(issuedAt) < Date.parse(expiresAt), `from ${issuedAt} until ${expiresAt}`)
+
+  const hiding = unread.filter(({ mayRule }) => mayRule).map(({ sentence }) => sentence)
+  check('unread', hiding.length === 0, hiding.length === 0 ? `${unread.length} sentences, none of which may rule` : `sentence ${hiding.join(', ')} may rule and was not read`)
 
   try {
     const schema = ports.parseSchema(bodies.schema)

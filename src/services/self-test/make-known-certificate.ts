@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync, copyFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execFileSync } from 'node:child_process'
@@ -14,7 +14,7 @@ const folder = mkdtempSync(join(tmpdir(), 'acgs-known-'))
 try {
   execFileSync(join(root, 'acgs'), ['generate', join(root, 'examples/library.json'), '--data', folder, '--out', folder], { stdio: 'inherit' })
   writeFileSync(new URL('known-certificate.json', import.meta.url), readFileSync(join(folder, 'certificate.json')))
-  copyFileSync(keySetFile(join(folder, 'keys')), new URL('known-keys.json', import.meta.url))
+  writeFileSync(new URL('known-keys.json', import.meta.url), readFileSync(keySetFile(join(folder, 'keys'))))
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
