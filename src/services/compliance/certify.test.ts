@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { generateKeyPairSync, sign } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { after, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { createExaminer, type Prover } from '#adapters/examiner.ts'
+import { loadPacks } from '#adapters/packs.ts'
+import { createProver } from '#adapters/solver/prover.ts'
+import type { Statement } from '#core/certificate/statement.ts'
+import { parseConstitution } from '#core/constitution/constitution.ts'
+import type { Evidence } from '#core/generate.ts'
+import { LIMITS } from '#core/proof/questions.ts'
+import { GenerateBody } from '#core/unit/request.ts'
+import { toUnit } from '#core/unit/to-unit.ts'
+import { propose } from '#services/synthesis/propose.ts'
+import { createLog } from '#telemetry/log.ts'
+import { createMetrics, scrape } from '#telemetry/metrics.ts'
+import { certifier } from './certify.ts'
+
+const file = (name: string) => readFileSync(new URL(`../../../${name}`, import.meta.url), 'utf8')
+const constitution = parseConstitution(file('constitutions/acgs.yaml'))
+const packs = loadPacks(fileURLToPath(new URL('../../../packs', import.meta.url)))
+const prover = createProver(LIMITS)
+after(() => prover[Symbol.asyncDispose]())
+const { privateKey } = generateKeyPairSync('ed25519')
+const key = { keyid: 'k', sign: (bytes: Uint8Array) => sign(null, bytes, privateKey) }
+
+function setUp({ use = prover, threshold = 0.8 }: { use?: Prover; threshold?: number } = {}) {
+  const examiner = createExaminer(constitution, use)
+  const metrics = createMetrics({ service: 'acgs-compliance', version: '8.0.0', constitutionalHash: 'cdd01ef066bc6cf2', description: 'test' })
+  const telemetry = { log: createLog({ service: 'acgs-compliance', level: 'debug', destination: { write: () => {} } }), metrics }
+  return {
+    certify: certifier({ examiner, key, constitutionalHash: 'cdd01ef066bc6cf2', threshold, validDays: 365, telemetry, now: () => new Date('2026-01-01') }),
+    counted: async (outcome: 'issued' | 'refused') => Number(new RegExp(`certificates_total{outcome="${outcome}"} (\\d+)`).exec((await scrape(metrics, undefined)).text)?.[1]),
+    evidence: async (name: string): Promise<Evidence> => {
+      const unit = toUnit('gen_1', GenerateBody.parse(JSON.parse(file(`examples/${name}.json`))), { packs, constitution, parseSchema: examiner.parseSchema, threshold: 0 })
+      return { unit, candidates: await propose(unit, examiner.bind(unit.schema).bound) }
+    },
+  }
+}
+
+test('evidence that is compliant is signed, with what was judged', async () => {
+  const { certify, counted, evidence } = setUp()
+  const certificate = await certify(await evidence('clinic'))
+  assert(certificate !== null)
+  const { predicate } = JSON.parse(Buffer.from(certificate.envelope.payload, 'base64').toString()) as Statement
+  assert.equal(predicate.generationId, 'gen_1')
+  assert.deepEqual([await counted('issued'), await counted('refused')], [1, 0])
+})
+
+test('evidence of which an article is refuted is not signed, and counted, whatever verdict its bearer came to', async () => {
+  const { certify, counted, evidence } = setUp()
+  assert.equal(await certify({ ...(await evidence('export-everything')), verdict: { kind: 'compliant' } } as Evidence), null)
+  assert.deepEqual([await counted('issued'), await counted('refused')], [0, 1])
+})
+
+test('a threshold that was lowered in the evidence is raised again; a higher one stays', async () => {
+  // Every hard article is proved and no soft one: the score is between.
+  const halfway: Prover = {
+    ...prover,
+    proveArticles: async (_policy, _schema, articles) => articles.map(({ article: { hard } }) => ({
+      question: 'q', answer: hard ? { kind: 'proved' } : { kind: 'unknown', reason: 'timeout' }, environments: [], engines: [], inputDigest: '0'.repeat(64), limits: LIMITS,
+    })),
+  }
+  const lowered = async (threshold: number, stated: number) => {
+    const { certify, evidence } = setUp({ use: halfway, threshold })
+    const { unit, candidates } = await evidence('clinic')
+    const certificate = await certify({ unit: { ...unit, request: { ...unit.request, complianceThreshold: stated } }, candidates })
+    return certificate === null ? null : (JSON.parse(Buffer.from(certificate.envelope.payload, 'base64').toString()) as Statement).predicate
+  }
+  const low = await lowered(0.1, 0)
+  assert(low !== null && low.score !== null && low.score < 1, 'the fixture has a soft article that applies')
+  assert.equal(low.threshold, 0.1)
+  assert.equal(await lowered(1, 0), null)
+  assert.equal(await lowered(0.1, 1), null)
+  assert.equal((await lowered(0.1, low.score))?.threshold, low.score)
+})
