@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto'
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { certificateKeyIn } from '#adapters/keys/certificate-key.ts'
+import { certificateKeyFor } from '#adapters/keys/certificate-key.ts'
 import { canonical } from '#core/canonical.ts'
-import { certify, stateOf } from '#core/certificate/statement.ts'
 import { describe } from '#core/compliance/explain.ts'
-import { assess, generate, type Generation } from '#core/generate.ts'
+import { generate, type Generation } from '#core/generate.ts'
 import { renderDocument } from '#core/document.ts'
 import { GenerateBody } from '#core/unit/request.ts'
 import { toUnit } from '#core/unit/to-unit.ts'
+import { certifier } from '#services/compliance/certify.ts'
 import { certifiedReply, notCertified, verdictName } from '#services/platform/reply.ts'
 import { propose } from '#services/synthesis/propose.ts'
 import { openOffline } from './offline.ts'
@@ -33,7 +33,7 @@ async function run(request: string, options: Options) {
   const withSchema = options.schema === undefined ? body : { ...body, context: { ...body.context, schema: readText(options.schema) } }
   await using offline = openOffline(options)
   const { config, inForce, packs, examiner } = offline
-  const key = certificateKeyIn(join(config.service.dataFolder, 'keys'))
+  const key = certificateKeyFor(config)
   const at = new Date()
   const started = performance.now()
   progress('reading, measuring, proving …', options)
@@ -43,10 +43,10 @@ async function run(request: string, options: Options) {
   const { generation } = await generate(unit, {
     ...examining,
     propose: (each) => propose(each, examining.bound.bound),
-    certify: async (evidence) => {
-      const enforced = { hash: inForce.shown.hash, digest: inForce.shown.digest, document: inForce.constitution.document }
-      return certify(stateOf(evidence, await assess(evidence, examining), enforced, at, config.constitutional.certificateDays), key)
-    },
+    certify: certifier({
+      examiner, key, constitutionalHash: inForce.shown.hash, threshold: config.constitutional.complianceThreshold,
+      validDays: config.constitutional.certificateDays, telemetry: null, now: () => at,
+    }),
     append: async () => null, // Without a server there is no ledger.
   })
   if (options.out !== undefined) writeAll(options.out, generation)

@@ -1,7 +1,6 @@
-import { join } from 'node:path'
 import type { Command } from 'commander'
 import { existsSync } from 'node:fs'
-import { keySetFile, trustIn } from '#adapters/keys/certificate-key.ts'
+import { keysIn, keySetFile, trustIn } from '#adapters/keys/certificate-key.ts'
 import { parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
 import { createProver } from '#adapters/solver/prover.ts'
 import { readConfig } from '#config'
@@ -26,7 +25,7 @@ export function command(): Command {
 
 async function run(certificate: string, options: Options) {
   const config = readConfig({ file: options.config ?? null, env: process.env, dataFolder: options.data })
-  const trust = options.trust ?? keySetFile(join(config.service.dataFolder, 'keys'))
+  const trust = options.trust ?? keySetFile(keysIn(config.service.dataFolder))
   if (options.trust === undefined && !existsSync(trust)) {
     throw new Failure('FILE_UNREADABLE', `there are no keys to trust in ${config.service.dataFolder}: give the issuer’s public keys with --trust KEYS.json, or the data folder with --data`)
   }

@@ -4,7 +4,7 @@ import { ROOT, type Config } from '#config'
 import { CEDAR_VERSION } from '#adapters/cedar/cedar.ts'
 import { loadConstitution, type ConstitutionInForce } from '#adapters/constitution.ts'
 import { createExaminer } from '#adapters/examiner.ts'
-import { certificateKeyIn, certificateKeyOf, type CertificateKey } from '#adapters/keys/certificate-key.ts'
+import { certificateKeyFor } from '#adapters/keys/certificate-key.ts'
 import { loadPacks } from '#adapters/packs.ts'
 import { connect } from '#adapters/postgres/connect.ts'
 import { startEmbedded, type EmbeddedPostgres } from '#adapters/postgres/embedded.ts'
@@ -117,7 +117,7 @@ async function start(config: Config, ending: (() => Promise<unknown>)[], end: ()
   const platformServer = await startPlatform({
     ...common, database, telemetry, authenticate, propose, readers: READERS.map(({ method }) => method), solver: `${prover.engine.name} ${prover.engine.version}`, selfTest: tested,
     certify: certifier({
-      examiner, key: keyFor(config), constitutionalHash: inForce.shown.hash, threshold: constitutional.complianceThreshold,
+      examiner, key: certificateKeyFor(config), constitutionalHash: inForce.shown.hash, threshold: constitutional.complianceThreshold,
       validDays: constitutional.certificateDays, telemetry, now: () => new Date(),
     }),
     components: [
@@ -142,10 +142,4 @@ async function start(config: Config, ending: (() => Promise<unknown>)[], end: ()
       return { cutOff }
     },
   }
-}
-
-/** The configured key, else the data folder's own. */
-function keyFor({ service, security }: Config): CertificateKey {
-  const folder = join(service.dataFolder, 'keys')
-  return security.certificateKeyFile === null ? certificateKeyIn(folder) : certificateKeyOf(security.certificateKeyFile, folder)
 }

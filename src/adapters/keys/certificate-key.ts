@@ -14,6 +14,17 @@ export type KeySet = z.infer<typeof KeySet>
 const PRIVATE = 'certificate.pem'
 const PUBLIC = 'certificate.jwks.json'
 
+/** The signing key that is configured, else the data folder's own. @throws {Failure} `KEY_INVALID`, `FILE_UNREADABLE` */
+export function certificateKeyFor({ service, security }: { readonly service: { readonly dataFolder: string }; readonly security: { readonly certificateKeyFile: string | null } }): CertificateKey {
+  const folder = keysIn(service.dataFolder)
+  return security.certificateKeyFile === null ? certificateKeyIn(folder) : certificateKeyOf(security.certificateKeyFile, folder)
+}
+
+/** Where a data folder keeps its keys. */
+export function keysIn(dataFolder: string): string {
+  return join(dataFolder, 'keys')
+}
+
 /**
  * The signing key kept in a folder; made there at the first call (files 0600, folder 0700). Its public half is added to the folder's key set.
  *
