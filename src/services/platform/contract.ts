@@ -133,15 +133,6 @@ export const GenerateReply = z.strictObject({
 })
 export type GenerateReply = z.infer<typeof GenerateReply>
 
-/** What a 422 carries beside the members of every problem document. */
-export const NotCertified = z.looseObject({
-  ...Shared,
-  compliance_score: Score,
-  required_threshold: z.number(),
-  violations: z.array(Violation),
-  doubts: z.array(z.strictObject({ about: z.string(), message: z.string(), remedy: z.string() })).describe('Why it is undetermined, and what would settle it'),
-})
-
 export const postGeneratePolicy = {
   method: 'POST',
   path: '/api/v1/generate-policy',
