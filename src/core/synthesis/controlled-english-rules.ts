@@ -1,4 +1,4 @@
-import type { Condition, Deed, Noun } from '#core/unit/statement.ts'
+import { noun, type Condition, type Deed, type Noun } from '#core/unit/statement.ts'
 import { allOf, type Around, type Main, merged, NOTHING, ruled, trail, trails } from './controlled-english-around.ts'
 import { deedLists, forceOf, type Modal, modals, tails, UNLAWFUL, verbLists, type Who, whos } from './controlled-english-deeds.ts'
 import { acts } from './controlled-english-duties.ts'
@@ -71,7 +71,11 @@ export function passives(text: Text, at: number): readonly Hit<Main>[] {
           return then(agents(text, behind), ({ who, isOnly }, end) => {
             const isSubjectOnly = who !== null && (isOnly || modal.isOnly)
             const isConditionOnly = modal.isOnly && !isOnly
-            const by = who === null ? { subject: [], exceptSubject: [] } : { subject: who.nouns.map(without), exceptSubject: who.except }
+            const theirs = (one: Noun) => ofThing(text, one, what.nouns)
+            const subject = (who?.nouns ?? []).map(theirs)
+            const exceptSubject = (who?.except ?? []).map(theirs)
+            if (!subject.every((one) => one !== null) || !exceptSubject.every((one) => one !== null)) return []
+            const by = { subject, exceptSubject }
             if (force === 'forbid' && (isSubjectOnly || isConditionOnly)) return []
             const found: Hit<Main>[] = []
             const hasTrail = then(trails(text, end), (_, last) => (last > end ? [hit(true, last)] : [])).length > 0
@@ -89,9 +93,17 @@ export function passives(text: Text, at: number): readonly Hit<Main>[] {
   )
 }
 
-/** "by their owner" is by the owner of what is spoken about. */
-export function without(one: Noun): Noun {
-  return { ...one, modifiers: one.modifiers.filter((modifier) => modifier.kind !== 'own') }
+/** "by their owner" is by the owner of what it is done to; null, with a hint, where that is several things or none. */
+function ofThing(text: Text, one: Noun, things: readonly Noun[]): Noun | null {
+  if (!one.modifiers.some(({ kind }) => kind === 'own')) return one
+  const [thing, ...more] = things
+  const start = thing?.words.findIndex((_, index) => text.lexicon.types(thing.words.slice(index)).length > 0) ?? -1
+  if (thing === undefined || more.length > 0 || start < 0) {
+    text.effort.hint ??= `whose \`${one.words.join(' ')}\` is meant is open: say of what`
+    return null
+  }
+  const rest = one.modifiers.filter(({ kind }) => kind !== 'own')
+  return { ...one, modifiers: [{ kind: 'of', preposition: 'of', noun: noun(thing.words.slice(start)) }, ...rest] }
 }
 
 function agents(text: Text, at: number): readonly Hit<{ readonly who: Who | null; readonly isOnly: boolean }>[] {

@@ -389,7 +389,9 @@ function denied(tokens: readonly Token[], scope: Scope): number | null {
 /** "may be read by nurses", "may only be read by nurses", "must not be exported". */
 function passive(marker: Token, left: readonly Token[], right: readonly Token[], it: readonly Noun[], scope: Scope): Clause {
   const isOnlyBefore = right[0]?.code === 'o'
-  const rest = adjuncts(right.slice(isOnlyBefore ? 2 : 1), scope)
+  // "by anyone but its author".
+  const theirs = right.map((token, index) => (token.code === 'y' && token.value === 'it' && right[index - 1]?.code === 'x' ? { ...token, value: 'they' } : token))
+  const rest = adjuncts(theirs.slice(isOnlyBefore ? 2 : 1), scope)
   const isPronoun = codes(left) === 'u' && it.length > 0
   const object: Subject = isPronoun ? { ...ANYONE, nouns: [antecedent(left[0] as Token, it)], isAnyone: false } : patientOf(subjectOf(left, scope), it)
   if (object.isOnly) throw new Unread('say `may be … only by`, or `only … may`')
@@ -405,7 +407,8 @@ function passive(marker: Token, left: readonly Token[], right: readonly Token[],
   const force = object.isNone ? negated(marker) : marker.value
   if (isOnly && agents.isNone) throw new Unread('a double negative: say who may')
   // "Documents except sealed ones may be read": an exception of the object.
-  const except = [...object.except, ...rest.except]
+  const isObject = (one: Noun) => one.words.length === 0 || object.nouns.some(({ words }) => scope.lexicon.types(headOf(words, scope)).some((type) => scope.lexicon.types(headOf(one.words, scope)).includes(type)))
+  const except = [...object.except, ...rest.except.map((one) => (by < 0 || isObject(one) ? one : ofThing(one, object, scope)))]
   if (isOnly && by >= 0) {
     if (force === 'forbid' || rest.only || agents.except.length > 0) throw new Unread('say `only … may`')
     const only = permission({ ...marker, value: 'permit' }, { ...agents, isOnly: true }, deeds, { ...rest, except }, it)
@@ -437,17 +440,21 @@ function negated(marker: Token): string {
 function agentOf(tokens: readonly Token[], object: Subject, scope: Scope): Subject {
   const theirs = tokens.map((token) => (token.code === 'y' && token.value === 'it' ? { ...token, value: 'they' } : token))
   const agent = subjectOf(theirs.filter(({ code, text }, index) => !(code === 'p' && text.toLowerCase() === 'by' && tokens[index - 1]?.code === 'c')), scope)
-  const owned = (one: Noun): Noun => {
-    if (!one.modifiers.some(({ kind }) => kind === 'own')) return one
-    const [thing] = object.nouns
-    if (thing === undefined || object.nouns.length > 1) throw new Unread(`whose ${one.words.join(' ')}?`)
-    const rest = one.modifiers.filter(({ kind }) => kind !== 'own')
-    const head = thing.words.slice(-1)
-    const isType = (words: readonly string[]) => scope.lexicon.types(words).length > 0
-    const named = thing.words.map((_, index) => thing.words.slice(index)).find(isType) ?? head
-    return { ...one, modifiers: [{ kind: 'of', preposition: 'of', noun: noun(named) }, ...rest] }
-  }
+  const owned = (one: Noun) => ofThing(one, object, scope)
   return { ...agent, nouns: agent.nouns.map(owned), except: agent.except.map(owned) }
+}
+
+function ofThing(one: Noun, object: Subject, scope: Scope): Noun {
+  if (!one.modifiers.some(({ kind }) => kind === 'own')) return one
+  const [thing] = object.nouns
+  if (thing === undefined || object.nouns.length > 1) throw new Unread(`whose ${one.words.join(' ')}?`)
+  const rest = one.modifiers.filter(({ kind }) => kind !== 'own')
+  return { ...one, modifiers: [{ kind: 'of', preposition: 'of', noun: noun(headOf(thing.words, scope)) }, ...rest] }
+}
+
+/** The words of a noun that name its type, or its last. */
+function headOf(words: readonly string[], scope: Scope): readonly string[] {
+  return words.map((_, index) => words.slice(index)).find((part) => scope.lexicon.types(part).length > 0) ?? words.slice(-1)
 }
 
 /** "themselves": each subject as its own object. */

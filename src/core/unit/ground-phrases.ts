@@ -131,9 +131,12 @@ function relational(words: Phrase, noun: Noun, thing: Thing, scope: Scope): Head
       return { test: guarded([thing, holder], { kind: 'in', left: thing.at, right: holder.at }), used }
     }
     const links = reach(holder, world).filter(({ thing: link }) => elementType(link.type) === elementType(thing.type))
-    const fitting = links.filter(({ thing: link, owners, depth }) =>
+    const exact = links.filter(({ thing: link, owners, depth }) =>
       link.names.some((name) => (depth === 1 && saysRelation(words, name)) || owners.some((owner) => says(words, [...owner, ...name]))),
     )
+    // "the driver of a vehicle", whose attribute is `assignedDriver`.
+    const isEnd = (name: Phrase) => name.length > words.length && says(words, name.slice(-words.length))
+    const fitting = exact.length > 0 || of === undefined ? exact : links.filter(({ thing: link, depth }) => depth === 1 && link.names.some(isEnd))
     const link = fitting[0]?.thing
     if (fitting.length > 1) throw new Unclear(`\`${words.join(' ')}\` can be ${choices(fitting.map((one) => one.thing))}: say which`)
     const test = link === undefined ? null : meets(link, thing)

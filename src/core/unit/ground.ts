@@ -143,9 +143,15 @@ function isNarrowed(statement: Statement): boolean {
 
 function subjectTest(statement: Statement, scope: Scope): Expression {
   const { principal } = scope.world
+  for (const noun of [...statement.subject, ...statement.exceptSubject]) refuseTheirs(noun)
   const tests = statement.subject.map((noun) => nounTest(noun, principal, scope) ?? FALSE)
   const excepted = statement.exceptSubject.map((noun) => nounTest(noun, principal, scope) ?? FALSE)
   return conjunction([tests.length === 0 ? TRUE : disjunction(tests), negation(disjunction(excepted))])
+}
+
+/** "Their doctor" as the one who acts: whose doctor is said nowhere. */
+function refuseTheirs(noun: Noun): void {
+  if (noun.modifiers.some(({ kind }) => kind === 'own')) throw new Unclear(`\`their ${sayNoun(noun)}\` could be anyone's: say whose`)
 }
 
 /** Nouns behind "except": of the object, or of the subject, whichever they name. */
@@ -154,6 +160,7 @@ function exceptTests(statement: Statement, scope: Scope): Expression[] {
   return statement.except.map((noun) => {
     const ofObject = nounTest(noun, resource, scope)
     const ofSubject = noun.words.length === 0 ? null : nounTest(noun, principal, scope)
+    if (ofSubject !== null && ofObject === null) refuseTheirs(noun)
     const isBoth = ofObject !== null && ofSubject !== null && !isFalse(ofObject) && !isFalse(ofSubject)
     if (isBoth) throw new Unclear(`\`except ${sayNoun(noun)}\` can be about who acts or what is acted on: say which`)
     return ofObject !== null && !isFalse(ofObject) ? ofObject : (ofSubject ?? ofObject ?? FALSE)
