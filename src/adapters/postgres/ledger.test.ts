@@ -93,6 +93,50 @@ test('every column of a generation is covered: a change of any one is found', as
   }
 })
 
+test('a body that says something beside its digest is found, also when the table no longer refuses it', async () => {
+  await using db = await ledgerOf(3)
+  const changes = {
+    status: `status = 'withdrawn'`,
+    created_at: `created_at = created_at + interval '1 microsecond'`,
+  }
+  for (const change of Object.values(changes)) await assert.rejects(db.query(`update policy_generations set ${change}`), /check constraint/, change)
+  await assert.rejects(db.query('update policy_generations set updated_at = now()'), /updated_at/)
+  await db.query('alter table policy_generations alter column updated_at drop expression')
+  for (const { conname } of (await db.query<{ conname: string }>(`select conname from pg_constraint where conrelid = 'policy_generations'::regclass and contype = 'c'`)).rows) await db.query(`alter table policy_generations drop constraint ${conname}`)
+  for (const [column, change] of Object.entries({ ...changes, updated_at: `updated_at = updated_at + interval '1 day'` })) {
+    const before = (await db.query(`select to_jsonb(g) as all from policy_generations g where generation_id = 'gen-000001'`)).rows[0]
+    finds(await tamper(db, `update policy_generations set ${change} where generation_id = 'gen-000001'`), /gen-000001.*status, updated_at or created_at/, 1, 1)
+    await db.query(`update policy_generations g set ${column} = (jsonb_populate_record(g, $1)).${column} where generation_id = 'gen-000001'`, [before?.['all']])
+    assert.equal((await verifyLedger(db)).valid, true, `${column} is as before`)
+  }
+})
+
+test('what no row of ours can hold is a change like any other, and does not stop the rest from being looked at', async () => {
+  const changes = [
+    `evidence = '{"number": 1e400}'`, `request = '[1e999]'`, `context = '{"a": -1e400}'`, `certificate = '{"n": 1e400}'`, `created_at = 'infinity'`,
+    `constitutional_compliance_score = 'NaN'`, `generation_time_ms = 'infinity'`, `violated_articles = '{null}'`, `stakeholders = '{"0": "x"}'`,
+  ]
+  await using db = await ledgerOf(4)
+  for (const change of changes) {
+    const before = (await db.query(`select to_jsonb(g) as all from policy_generations g where generation_id = 'gen-000002'`)).rows[0]
+    const column = change.split(' ')[0]
+    const report = await tamper(db, `update policy_generations set title = 'also changed' where generation_id = 'gen-000003'`, `update policy_generations set ${change} where generation_id = 'gen-000002'`)
+    finds(report, /gen-000002.*cannot be read: it was changed/, 2, 2)
+    finds(report, /gen-000003.*was changed/, 3, 3)
+    await db.query(`update policy_generations g set ${column} = (jsonb_populate_record(g, $1)).${column} where generation_id = 'gen-000002'`, [before?.['all']])
+  }
+})
+
+test('an entry whose columns cannot be read is found, and the rest is looked at', async () => {
+  await using db = await ledgerOf(4)
+  finds(await tamper(db, `update ledger_entries set at = 'infinity' where index = 1`, `update policy_generations set title = 'also changed' where generation_id = 'gen-000003'`), /numbered 1 cannot be read/, null, null)
+  finds(await verifyLedger(db), /gen-000003.*was changed/, 3, 3)
+  finds(await tamper(db, `update ledger_entries set index = 9223372036854775807 where index = 3`), /numbered 9223372036854775807 cannot be read/, null, null)
+  await using other = await ledgerOf(2)
+  await other.query('alter table ledger_entries drop constraint ledger_entries_at_check')
+  finds(await tamper(other, `update ledger_entries set at = at + interval '1 microsecond' where index = 1`), /columns beside/, 1, 1)
+})
+
 test('a removed body is found', async () => {
   await using db = await ledgerOf(5)
   finds(await tamper(db, `delete from policy_generations where generation_id = 'gen-000003'`), /gen-000003.*missing/, 3, 3)

@@ -23,7 +23,7 @@ export type LedgerReport = { readonly entries: number; readonly root: string; re
 const bytes = z.instanceof(Uint8Array)
 const size = z.coerce.number().int().nonnegative()
 const TipRow = z.object({ size, frontier: z.array(bytes), root: bytes })
-const EntryRow = z.object({ index: size, kind: z.string(), at: z.date(), subject: z.string(), entry: z.string(), leaf_hash: bytes, root: bytes })
+const EntryRow = z.object({ index: size, is_exact: z.boolean(), kind: z.string(), at: z.date(), subject: z.string(), entry: z.string(), leaf_hash: bytes, root: bytes })
 
 /**
  * Appends one entry, in the transaction of what it is about: both are kept, or neither.
@@ -82,7 +82,11 @@ export async function verifyLedger(db: Database, known: readonly KnownState[] = 
     let parted: number | null = null // the first entry whose stored root is not the recomputed one
     let last = -1
 
-    for await (const row of pages(tx)) {
+    for await (const { row, index, generation, isWhole } of pages(tx)) {
+      if (row === null) {
+        report(null, null, `the entry that is numbered ${index} cannot be read: it was changed`)
+        continue
+      }
       if (row.index !== last + 1) report(last + 1, row.index - 1, last + 1 === row.index - 1 ? 'the entry is missing' : 'the entries are missing')
       last = row.index
       const leaf = leafHash(row.entry)
@@ -90,7 +94,7 @@ export async function verifyLedger(db: Database, known: readonly KnownState[] = 
       tree = grow(tree, leaf)
       if (parted === null && !same(root(tree), row.root)) parted = row.index
       if (roots.has(tree.size)) roots.set(tree.size, hex(root(tree)))
-      for (const message of inspect(row, row.generation)) report(row.index, row.index, message)
+      for (const message of inspect(row, generation, isWhole)) report(row.index, row.index, message)
     }
 
     if (parted !== null) report(parted, last, 'the entries do not lead to the roots that were stored with them: something was changed, removed, inserted or moved here')
@@ -110,43 +114,60 @@ export async function verifyLedger(db: Database, known: readonly KnownState[] = 
   }, 'snapshot')
 }
 
-type Page = z.infer<typeof EntryRow> & { readonly generation: unknown }
+type Entry = z.infer<typeof EntryRow>
+
+/** An entry, null when it is none, with the body that it digests; `isWhole` is false when the body has something that its digest leaves out. */
+type Page = { readonly row: Entry | null; readonly index: string; readonly generation: unknown; readonly isWhole: boolean }
 
 async function* pages(tx: Queryable): AsyncGenerator<Page> {
-  for (let after = -1; ; ) {
-    const { rows } = await tx.query(
-      `select e.index, e.kind, e.at, e.subject, e.entry, e.leaf_hash, e.root,
+  for (let after = '-1'; ; ) {
+    const { rows } = await tx.query<Record<string, unknown> & { index: string }>(
+      `select e.index, e.kind, e.at, e.subject, e.entry, e.leaf_hash, e.root, e.at = date_trunc('milliseconds', e.at) as is_exact,
+              g.status = 'completed' and g.updated_at = g.created_at and g.created_at = date_trunc('milliseconds', g.created_at) as is_whole,
               ${GENERATION_COLUMNS.map((column) => `g.${column} as "g.${column}"`).join(', ')}
        from ledger_entries e left join policy_generations g on g.generation_id = e.subject
        where e.index > $1 order by e.index limit 200`,
       [after],
     )
-    for (const row of rows as Record<string, unknown>[]) {
+    for (const row of rows) {
       const generation = row['g.generation_id'] === null ? null : Object.fromEntries(GENERATION_COLUMNS.map((column) => [column, row[`g.${column}`]]))
-      yield { ...EntryRow.parse(row), generation }
+      yield { row: EntryRow.safeParse(row).data ?? null, index: row.index, generation, isWhole: row['is_whole'] === true }
     }
     const end = rows.at(-1)
     if (end === undefined) return
-    after = Number(end['index'])
+    after = end.index
   }
 }
 
 /** What is wrong with one entry by itself, and with the body it digests. */
-function* inspect(row: z.infer<typeof EntryRow>, body: unknown): Generator<string> {
+function* inspect(row: Entry, body: unknown, isWhole: boolean): Generator<string> {
   const entry = readEntry(row.entry)
   if (entry === null) return yield 'the entry cannot be read'
-  if (entry.kind !== row.kind || entry.at !== row.at.toISOString() || entry.subject['generation'] !== row.subject) yield 'the columns beside the entry were changed'
+  if (entry.kind !== row.kind || entry.at !== row.at.toISOString() || !row.is_exact || entry.subject['generation'] !== row.subject) yield 'the columns beside the entry were changed'
   if (!row.kind.startsWith('generation.')) return
   const id = entry.subject['generation'] ?? row.subject
   if (body === null) return yield `generation \`${id}\` is missing`
   const parsed = GenerationRow.safeParse(body)
-  if (!parsed.success) return yield `generation \`${id}\` was changed: it cannot be read`
-  const found: Record<string, string> = { generation: digestOfRow(parsed.data), request: digest(parsed.data.request), evidence: digest(parsed.data.evidence) }
-  if (parsed.data.certificate !== null) found['certificate'] = digest(parsed.data.certificate)
+  const found = parsed.success ? digestsOf(parsed.data) : null
+  if (!parsed.success || found === null) return yield `generation \`${id}\` cannot be read: it was changed`
   const names = [...new Set([...Object.keys(found), ...Object.keys(entry.digests)])].filter((name) => found[name] !== entry.digests[name])
   const parts = names.filter((name) => name !== 'generation')
   if (names.length > 0) yield `generation \`${id}\` was changed${parts.length > 0 ? ` (its ${parts.join(', ')})` : ''}`
+  if (!isWhole) yield `generation \`${id}\` was changed (its status, updated_at or created_at)`
   if (`generation.${parsed.data.verdict}` !== entry.kind) yield `generation \`${id}\` has another verdict than its entry`
+}
+
+/** The digests that an entry about this row holds; null when the row has something that no row of ours has, e.g. a number beyond all doubles. */
+function digestsOf(row: GenerationRow): { readonly [body: string]: string } | null {
+  try {
+    return {
+      generation: digestOfRow(row), request: digest(row.request), evidence: digest(row.evidence),
+      ...(row.certificate === null ? {} : { certificate: digest(row.certificate) }),
+    }
+  } catch (error) {
+    if (error instanceof TypeError) return null // It has no canonical form.
+    throw error
+  }
 }
 
 function hex(hash: Uint8Array): string {
