@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { ROOT, readConfig } from '#config'
@@ -5,6 +6,7 @@ import { connect, type Database } from '#adapters/postgres/connect.ts'
 import { borrowEmbedded } from '#adapters/postgres/embedded.ts'
 import { verifyLedger } from '#adapters/postgres/ledger.ts'
 import { migrate, readMigrations } from '#adapters/postgres/migrate.ts'
+import { Failure } from '#core/failure.ts'
 import { EXIT, finish, newCommand, progress } from './terminal.ts'
 
 type Options = { data?: string; config?: string; json?: boolean; quiet?: boolean }
@@ -25,12 +27,22 @@ export function command(): Command {
   return new Command('ledger').description('the audit ledger').exitOverride().addCommand(verify)
 }
 
-/** The configured database, or the embedded one: that of the running product, else started for this command. */
+/**
+ * The configured database, or the embedded one: that of the running product, else started for this command.
+ *
+ * @throws {Failure} `NOT_FOUND` where there is no ledger: one that is made for the question would be valid and say nothing.
+ */
 async function withDatabase<T>(options: Options, work: (db: Database) => Promise<T>): Promise<T> {
   const config = readConfig({ file: options.config ?? null, env: process.env, dataFolder: options.data })
-  const embedded = config.database.url === null ? await borrowEmbedded({ dataDir: config.service.dataFolder }) : null
+  const { dataFolder } = config.service
+  if (config.database.url === null && !existsSync(join(dataFolder, 'postgres'))) {
+    throw new Failure('NOT_FOUND', `there is no database in \`${dataFolder}\`: give the data folder of the product with --data, or its PostgreSQL with DATABASE_URL`)
+  }
+  const embedded = config.database.url === null ? await borrowEmbedded({ dataDir: dataFolder }) : null
   try {
     await using db = connect(embedded?.url ?? (config.database.url as string), { name: 'cli' })
+    const { rows } = await db.query<{ found: boolean }>(`select to_regclass('ledger_tip') is not null as found`)
+    if (rows[0]?.found !== true) throw new Failure('NOT_FOUND', 'there is no ledger in this database: nothing was ever recorded in it')
     await migrate(db, readMigrations(join(ROOT, 'migrations')))
     return await work(db)
   } finally {

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'node:test'
+import { emptyDatabase, testDatabase } from '#test/database.ts'
+import { runAcgs } from '#test/product.ts'
+
+test('where there is no ledger, verifying says so and makes none', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'acgs-ledger-'))
+  try {
+    const typo = join(folder, 'typo')
+    const none = await runAcgs(['ledger', 'verify', '--data', typo])
+    assert.deepEqual([none.status, none.stdout], [2, ''], none.stderr)
+    assert.match(none.stderr, /there is no database in .*typo.*--data/)
+    assert.equal(existsSync(typo), false)
+
+    mkdirSync(join(folder, 'other'))
+    assert.equal((await runAcgs(['ledger', 'verify', '--data', join(folder, 'other')])).status, 2)
+    assert.deepEqual(readdirSync(join(folder, 'other')), [])
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+test('a database in which nothing was ever recorded is not made into one with a ledger', async () => {
+  await using empty = await emptyDatabase()
+  const none = await runAcgs(['ledger', 'verify'], { DATABASE_URL: empty.url })
+  assert.equal(none.status, 2, none.stdout + none.stderr)
+  assert.match(none.stderr, /there is no ledger in this database/)
+  assert.equal((await empty.query(`select from pg_tables where schemaname = 'public'`)).rowCount, 0)
+  await using db = await testDatabase()
+  assert.equal((await runAcgs(['ledger', 'verify'], { DATABASE_URL: db.url })).status, 0)
+})
