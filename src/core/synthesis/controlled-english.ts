@@ -1,7 +1,8 @@
 import { canonical } from '#core/canonical.ts'
 import type { Expression } from '#core/policy/expression.ts'
 import type { Schema } from '#core/policy/schema.ts'
-import { groundStatement, type Meaning } from '#core/unit/ground.ts'
+import { sayDifference } from '#core/unit/ground-differences.ts'
+import { groundStatement, type Grounded, type Meaning } from '#core/unit/ground.ts'
 import type { Sentence } from '#core/unit/semantic-unit.ts'
 import { clausesOf } from '#core/unit/sentences.ts'
 import type { Statement } from '#core/unit/statement.ts'
@@ -10,7 +11,7 @@ import { clausesAs } from './controlled-english-sentences.ts'
 import { isKnown, lowerAt, textOf, TooOpen, tokenize, type Text } from './controlled-english-tokens.ts'
 import { ACCESS, DUTY_VERBS, FUNCTION_WORDS, HINTS, NUMBER_WORDS } from './controlled-english-words.ts'
 
-type Read = { readonly kind: 'norms'; readonly norms: readonly Meaning[] } | { readonly kind: 'unread'; readonly because: string }
+type Read = Grounded
 
 /**
  * Reads sentences by a grammar of English rules whose verbs, nouns and adjectives are the schema's: a sentence is read when the
@@ -24,12 +25,12 @@ function readSentence(sentence: Sentence, schema: Schema): Reading {
   const { number, text: source } = sentence
   if (sentence.isExplanation) return { kind: 'silent', sentence: number }
   const clauses = clausesOf(source).map((clause) => readClause(clause, schema))
-  const open = clauses.find((clause) => clause.kind === 'unread')
-  if (open?.kind === 'unread') return sentence.mayRule ? {
-    kind: 'unread',
-    sentence: number,
-    because: open.because,
-  } : { kind: 'silent', sentence: number }
+  const unread = clauses.filter((clause) => clause.kind === 'unread')
+  const [first] = unread.filter(({ isOpen }) => isOpen === true).concat(unread)
+  if (first !== undefined) {
+    const { because, isOpen } = first
+    return sentence.mayRule ? { kind: 'unread', sentence: number, because, ...(isOpen === undefined ? {} : { isOpen }) } : { kind: 'silent', sentence: number }
+  }
   const norms = clauses.flatMap((clause) => (clause.kind === 'norms' ? clause.norms : []))
   const id = (index: number) => (norms.length === 1 ? `N${number}` : `N${number}.${index + 1}`)
   return { kind: 'norms', sentence: number, norms: norms.map((norm, index) => ({ id: id(index), sentence: number, source, ...norm })) }
@@ -57,21 +58,19 @@ function readClause(clause: string, schema: Schema): Read {
   if (ways.length === 0) return { kind: 'unread', because: unknown ?? text.effort.hint ?? stopped(text) }
 
   const meanings = new Map<string, readonly Meaning[]>()
-  const reasons: string[] = []
+  const reasons: (Grounded & { kind: 'unread' })[] = []
   for (const way of ways) {
     const grounded = ground(way, schema)
-    if (grounded.kind === 'unread') reasons.push(grounded.because)
+    if (grounded.kind === 'unread') reasons.push(grounded)
     else {
       const key = keyOf(grounded.norms)
       if (!meanings.has(key)) meanings.set(key, grounded.norms)
     }
   }
   const [norms, ...others] = meanings.values()
-  if (norms === undefined) return { kind: 'unread', because: unknown ?? reasons[0] ?? stopped(text) }
-  if (others.length > 0) return {
-    kind: 'unread',
-    because: `ambiguous: it can be understood in ${meanings.size} ways that rule differently; write a sentence for each thing that is meant`,
-  }
+  const open = unknown === null ? reasons.find(({ isOpen }) => isOpen === true) : undefined
+  if (norms === undefined) return open ?? { kind: 'unread', because: unknown ?? reasons[0]?.because ?? stopped(text) }
+  if (others.length > 0) return { kind: 'unread', because: sayDifference([...meanings.values()]), isOpen: true }
   return { kind: 'norms', norms }
 }
 

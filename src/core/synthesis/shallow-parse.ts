@@ -1,5 +1,6 @@
 import { canonical } from '#core/canonical.ts'
 import type { Schema } from '#core/policy/schema.ts'
+import { sayDifference } from '#core/unit/ground-differences.ts'
 import { groundStatement, type Grounded, type Meaning } from '#core/unit/ground.ts'
 import { lexiconOf } from '#core/unit/lexicon.ts'
 import type { Sentence } from '#core/unit/semantic-unit.ts'
@@ -29,11 +30,13 @@ function readSentence(sentence: Sentence, schema: Schema): Reading {
     return { kind: 'norms', sentence: number, norms: norms.map((norm, index) => ({ id: id(index), sentence: number, source: sentence.text, ...norm })) }
   }
   if (norms !== undefined) {
-    return { kind: 'unread', sentence: number, because: `ambiguous: the words can be joined in ${meanings.size} ways that mean different things; write a sentence for each` }
+    return { kind: 'unread', sentence: number, because: sayDifference([...meanings.values()]), isOpen: true }
   }
   if (!sentence.mayRule) return { kind: 'silent', sentence: number }
   const failed = grounded.filter((one) => one.kind === 'unread')
   // A structure whose words the schema does not know says more than one that breaks off.
+  const open = grounded.find((one) => one.kind === 'unread' && 'isOpen' in one)
+  if (open?.kind === 'unread') return { kind: 'unread', sentence: number, because: open.because, isOpen: true }
   const best = failed.find((_, index) => attempts[index]?.kind === 'statements') ?? failed[0]
   return { kind: 'unread', sentence: number, because: best?.kind === 'unread' ? best.because : 'no rule is found' }
 }

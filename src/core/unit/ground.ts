@@ -13,8 +13,8 @@ export type Meaning = Omit<Norm, 'id' | 'sentence' | 'source'>
 
 export type Grounded =
   | { readonly kind: 'norms'; readonly norms: readonly Meaning[] }
-  /** `because` says what was not understood and, when we know, how to say it. */
-  | { readonly kind: 'unread'; readonly because: string }
+  /** `because` says what was not understood and, when we know, how to say it. `isOpen`: all of it was, in more than one way. */
+  | { readonly kind: 'unread'; readonly because: string; readonly isOpen?: true }
 
 /**
  * What a statement means over a schema: norms whose conditions type-check in every request environment that they touch.
@@ -26,6 +26,7 @@ export type Grounded =
 export function groundStatement(statement: Statement, schema: Schema): Grounded {
   // Parts are told apart by identity, and a reader may have put one into two places.
   const found = groundOne(copy(statement), schema)
+  if (found instanceof Unclear) return { kind: 'unread', because: found.message, isOpen: true }
   return typeof found === 'string' ? { kind: 'unread', because: found } : { kind: 'norms', norms: found }
 }
 
@@ -38,12 +39,12 @@ function copy<T>(part: T): T {
 /** One norm that a statement makes in one environment; `slot` tells its norms apart. */
 type Piece = { readonly environment: Environment; readonly slot: string; readonly modality: Modality; readonly when: Expression; readonly unless: Expression; readonly obligation: string | null }
 
-function groundOne(statement: Statement, schema: Schema): Meaning[] | string {
+function groundOne(statement: Statement, schema: Schema): Meaning[] | string | Unclear {
   if (statement.deeds.length === 0) return 'it does not say what is done'
   if (statement.only !== null && statement.force !== 'permit') return '`only` beside a prohibition can mean two things: say who may, or who must not'
   if (statement.force === 'require' && statement.requirement !== null) {
     const required = attempt({ ...statement, duty: null }, schema)
-    if (typeof required !== 'string' || statement.duty === null) return required
+    if (Array.isArray(required) || statement.duty === null) return required
     // Both places hold the same words; where they do not, a word of the one would be lost with it.
     const said = statement.requirement.kind === 'is' ? statement.requirement.words : []
     if (bare(said).join(' ') !== bare(statement.duty).join(' ')) return required
@@ -55,7 +56,7 @@ function groundOne(statement: Statement, schema: Schema): Meaning[] | string {
   return attempt(obligations === null ? statement : { ...statement, force: 'oblige', requirement: null, duty: obligations }, schema)
 }
 
-function attempt(statement: Statement, schema: Schema): Meaning[] | string {
+function attempt(statement: Statement, schema: Schema): Meaning[] | string | Unclear {
   const notes: Notes = { open: new Map(), met: new Set() }
   try {
     const pieces = worldsOf(schema).flatMap((world) => piecesOf(statement, { world, statement, here: [], notes }))
@@ -66,7 +67,7 @@ function attempt(statement: Statement, schema: Schema): Meaning[] | string {
     const drafts = gather(pieces, statement, schema)
     return drafts.length > 0 ? drafts : 'no request that the schema allows is concerned'
   } catch (error) {
-    if (error instanceof Unclear) return error.message
+    if (error instanceof Unclear) return error
     throw error
   }
 }
