@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Argument, type Command } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
 import { readConfig, type Config } from '#config'
@@ -22,24 +23,33 @@ export function command(): Command {
 
 async function serve(options: Options): Promise<void> {
   const config = readConfig({ file: options.config ?? null, env: process.env, process: 'all', dataFolder: options.data })
+  const say = (text: string) => {
+    if (!options.json && !options.quiet) process.stdout.write(`${text}\n`)
+  }
+  const asking = new AbortController()
   let asked: NodeJS.Signals | null = null
-  let stop: (() => void) | null = null
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       if (asked !== null) process.exit(1) // Asked twice: whoever asks does not want to wait.
       asked = signal
-      stop?.()
+      asking.abort()
     })
   }
   const started = performance.now()
-  const running = await startAll(config)
-  if (!options.json && !options.quiet) process.stdout.write(`${greeting(config, running, (performance.now() - started) / 1000)}\n`)
-  await new Promise<void>((resolve) => {
-    stop = resolve
-    if (asked !== null) resolve()
-  })
+  let running: Running
+  try {
+    running = await startAll(config, asking.signal)
+  } catch (error) {
+    // What fails because of the signal (a terminal sends it to every child, too) is not worth a report: everything is ended.
+    if (!asking.signal.aborted) throw error
+    say(`stopped on ${asked} before it was ready`)
+    process.exit(0)
+  }
+  say(greeting(config, running, (performance.now() - started) / 1000))
+  running.announce()
+  if (!asking.signal.aborted) await once(asking.signal, 'abort')
   const { cutOff } = await running.close()
-  if (!options.json && !options.quiet) process.stdout.write(`stopped on ${asked}${cutOff > 0 ? `; ${cutOff} requests had to be cut off` : ''}\n`)
+  say(`stopped on ${asked}${cutOff > 0 ? `; ${cutOff} requests had to be cut off` : ''}`)
   process.exit(cutOff > 0 ? 1 : 0)
 }
 

@@ -1,9 +1,37 @@
+import { once } from 'node:events'
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { Failure } from '#core/failure.ts'
+
+/** Where a service is to listen; `setting` is what chooses another port. */
+export type Place = { readonly service: string; readonly host: string; readonly port: number; readonly setting: string | undefined }
+
+/** Passes when nobody listens there, without listening. @throws {Failure} `PORT_IN_USE`, naming who does. */
+export async function refuseTaken(place: Place): Promise<void> {
+  const probe = createServer()
+  try {
+    probe.listen({ host: place.host, port: place.port, exclusive: true })
+    await once(probe, 'listening')
+  } catch (error) {
+    throw explained(error, place)
+  } finally {
+    await new Promise((resolve) => probe.close(resolve))
+  }
+}
+
+/** Why one cannot listen there, in our words; any other error as it is. */
+export function explained(error: unknown, { service, port, setting }: Place): unknown {
+  if (!(error instanceof Error) || !('code' in error)) return error
+  if (error.code !== 'EADDRINUSE' && error.code !== 'EACCES') return error
+  const holder = holderOf(port)
+  const who = error.code === 'EACCES' ? 'may not be used by this user' : `is in use${holder === null ? '' : ` by process ${holder.pid} (${holder.command})`}`
+  return new Failure('PORT_IN_USE', `port ${port} of ${service} ${who}: stop that process${setting === undefined ? '' : `, or choose another port with ${setting}`}`, { cause: error })
+}
 
 /**
  * Which process listens on a TCP port of this machine; null when that cannot be seen (another user's process, another system than Linux).
  */
-export function holderOf(port: number): { pid: number; command: string } | null {
+function holderOf(port: number): { pid: number; command: string } | null {
   try {
     const inode = listeningInode(port)
     if (inode === null) return null

@@ -23,7 +23,7 @@ import { standardHeaders } from './headers.ts'
 import type { InForce } from './headers.ts'
 import type { Health } from './health.ts'
 import { PROBE_PATHS, openApi } from './openapi.ts'
-import { holderOf } from './port-holder.ts'
+import { explained } from './port-holder.ts'
 import { PROBLEM_TYPE, toProblem } from './problem.ts'
 
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/
@@ -286,11 +286,7 @@ export async function createServer({ service, title, version, description, const
       try {
         await app.listen({ host, port })
       } catch (cause) {
-        if (!(cause instanceof Error) || !('code' in cause)) throw cause
-        if (cause.code !== 'EADDRINUSE' && cause.code !== 'EACCES') throw cause
-        const holder = holderOf(port)
-        const who = cause.code === 'EACCES' ? 'may not be used by this user' : `is in use${holder === null ? '' : ` by process ${holder.pid} (${holder.command})`}`
-        throw new Failure('PORT_IN_USE', `port ${port} of ${service} ${who}: stop that process${setting === undefined ? '' : `, or choose another port with ${setting}`}`, { cause })
+        throw explained(cause, { service, host, port, setting })
       }
       const address = app.server.address()
       return { port: typeof address === 'object' && address !== null ? address.port : port }

@@ -7,6 +7,7 @@ import { createExaminer } from '#adapters/examiner.ts'
 import { certificateKeyFor } from '#adapters/keys/certificate-key.ts'
 import { loadPacks } from '#adapters/packs.ts'
 import { connect } from '#adapters/postgres/connect.ts'
+import { refuseInUse } from '#adapters/postgres/data-lock.ts'
 import { startEmbedded, type EmbeddedPostgres } from '#adapters/postgres/embedded.ts'
 import { ledgerTip } from '#adapters/postgres/ledger.ts'
 import { migrate, readMigrations } from '#adapters/postgres/migrate.ts'
@@ -14,6 +15,7 @@ import { locatesKnownFault } from '#core/syndrome/decode.ts'
 import { createProver } from '#adapters/solver/prover.ts'
 import { bearer } from '#http/authenticate.ts'
 import type { Component } from '#http/health.ts'
+import { refuseTaken } from '#http/port-holder.ts'
 import type { Server } from '#http/server.ts'
 import { ledgerAppended, proofAnswered, type Telemetry } from '#telemetry/events.ts'
 import { createLog } from '#telemetry/log.ts'
@@ -32,6 +34,8 @@ export type Running = {
   readonly database: EmbeddedPostgres | null
   readonly selfTest: SelfTest
   readonly ports: { readonly platform: number; readonly auth: number; readonly synthesis: number; readonly compliance: number }
+  /** Says in the log that it is ready. */
+  readonly announce: () => void
   /** Readiness flips first; what is under way is finished; then everything is closed. @returns How many requests had to be cut off. */
   readonly close: () => Promise<{ cutOff: number }>
 }
@@ -41,24 +45,30 @@ export type Running = {
  * contracts; the division by trust is off, since one process holds every secret.
  *
  * @throws {Failure} whatever keeps it from starting: `CONSTITUTION_MISMATCH`, `ALREADY_RUNNING`, `PORT_IN_USE`, `DATABASE_UNAVAILABLE`,
- *   `KEY_INVALID`, or `SOLVER_FAILED` when the self-test does not come out as it must. What was started by then is ended again.
+ *   `KEY_INVALID`, `SOLVER_FAILED` when the self-test does not come out as it must, or the signal's reason. What was started by then is
+ *   ended again; nothing has been created on disk when the data folder or a port is in use.
+ * @param signal Asks to give up starting.
  */
-export async function startAll(config: Config): Promise<Running> {
+export async function startAll(config: Config, signal: AbortSignal): Promise<Running> {
   const ending: (() => Promise<unknown>)[] = []
   const end = async () => {
     for (const step of ending.toReversed()) await step()
   }
   try {
-    return await start(config, ending, end)
+    return await start(config, signal, ending, end)
   } catch (error) {
     await end()
     throw error
   }
 }
 
-async function start(config: Config, ending: (() => Promise<unknown>)[], end: () => Promise<void>): Promise<Running> {
+async function start(config: Config, signal: AbortSignal, ending: (() => Promise<unknown>)[], end: () => Promise<void>): Promise<Running> {
   const { constitutional, generationEngine, service, services } = config
   const { version } = packageJson
+  if (config.database.url === null) refuseInUse(service.dataFolder)
+  for (const [name, port] of [['auth', services.authPort], ['synthesis', services.synthesisPort], ['compliance', services.compliancePort], ['platform', services.platformPort]] as const) {
+    await refuseTaken({ service: name, host: service.host, port, setting: settingOf(name) })
+  }
   const inForce = loadConstitution(constitutional, constitutional.hash)
   const packs = loadPacks(join(ROOT, 'packs'))
   const telemetryOf = (name: string): Telemetry => ({
@@ -79,6 +89,7 @@ async function start(config: Config, ending: (() => Promise<unknown>)[], end: ()
 
   const embedded = config.database.url === null ? await startEmbedded({ dataDir: service.dataFolder }) : null
   if (embedded !== null) ending.push(() => embedded.stop())
+  signal.throwIfAborted()
   const databaseOf = (name: string) => {
     const database = connect(embedded?.url ?? (config.database.url as string), { name, connectionsMax: config.database.connectionsMax, connectTimeoutMs: config.database.connectTimeoutMs })
     ending.push(async () => database[Symbol.asyncDispose]())
@@ -91,21 +102,22 @@ async function start(config: Config, ending: (() => Promise<unknown>)[], end: ()
 
   const common = { config, version, inForce, packs, examiner }
   const servers: Server[] = []
-  const open = async (server: Server, port: number, setting: string) => {
+  const open = async (server: Server, port: number, name: Service) => {
     servers.push(server)
     ending.push(() => server.close({ drainMs: 0, deadlineMs: 0 }))
-    return (await server.listen({ host: service.host, port, setting })).port
+    signal.throwIfAborted()
+    return (await server.listen({ host: service.host, port, setting: settingOf(name) })).port
   }
   const { server: authServer, verify } = await startAuth({ config, version, constitution: inForce.shown, database: databaseOf('auth'), telemetry: telemetryOf('acgs-auth') })
   const authenticate = bearer(verify)
-  const auth = await open(authServer, services.authPort, 'ACGS_SERVICES_AUTH_PORT')
-  const synthesis = await open(await startSynthesis({ ...common, telemetry: telemetryOf('acgs-synthesis'), authenticate }), services.synthesisPort, 'ACGS_SERVICES_SYNTHESIS_PORT')
+  const auth = await open(authServer, services.authPort, 'auth')
+  const synthesis = await open(await startSynthesis({ ...common, telemetry: telemetryOf('acgs-synthesis'), authenticate }), services.synthesisPort, 'synthesis')
 
   const solver: Component = { name: 'solver', isCritical: false, probe: () => prover.probe() }
   const complianceTelemetry = telemetryOf('acgs-compliance')
   const compliance = await open(
     await startCompliance({ ...common, telemetry: complianceTelemetry, authenticate, components: [{ ...solver, isCritical: true }] }),
-    services.compliancePort, 'ACGS_SERVICES_COMPLIANCE_PORT',
+    services.compliancePort, 'compliance',
   )
 
   const tested = await testing
@@ -129,11 +141,13 @@ async function start(config: Config, ending: (() => Promise<unknown>)[], end: ()
       solver, peer('auth', here(auth)), peer('gs', here(synthesis)), peer('pgc', here(compliance)),
     ],
   })
-  const platform = await open(platformServer, services.platformPort, 'ACGS_SERVICES_PLATFORM_PORT')
-  telemetry.log.info({ pid: process.pid, cedar: CEDAR_VERSION, ports: { platform, auth, synthesis, compliance } }, 'ready')
+  const platform = await open(platformServer, services.platformPort, 'platform')
+  signal.throwIfAborted()
+  const ports = { platform, auth, synthesis, compliance }
 
   return {
-    inForce, database: embedded, selfTest: tested, ports: { platform, auth, synthesis, compliance },
+    inForce, database: embedded, selfTest: tested, ports,
+    announce: () => telemetry.log.info({ pid: process.pid, cedar: CEDAR_VERSION, ports }, 'ready'),
     close: async () => {
       // The platform first: it needs the others until its last request is answered.
       let cutOff = 0
@@ -142,4 +156,11 @@ async function start(config: Config, ending: (() => Promise<unknown>)[], end: ()
       return { cutOff }
     },
   }
+}
+
+type Service = keyof Running['ports']
+
+/** What chooses another port for a service. */
+function settingOf(name: Service): string {
+  return `ACGS_SERVICES_${name.toUpperCase()}_PORT`
 }

@@ -58,6 +58,12 @@ export function lockDataFolder(folder: string): DataLock {
   }
 }
 
+/** Passes when no live process works on a data folder, without touching it. @throws {Failure} `ALREADY_RUNNING`, naming the process. */
+export function refuseInUse(folder: string): void {
+  const { holder } = held(folder)
+  if (holder !== null) throw inUse(folder, holder)
+}
+
 /** The pid of the live process that works on a data folder; null when there is none. */
 export function holderOf(folder: string): number | null {
   return held(folder).holder
