@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
-import { EXIT, report } from './cli/terminal.ts'
+import { EXIT, refuseUnknown, report } from './cli/terminal.ts'
 
 /** Every command is loaded only when it is asked for: an answer on the command line should not wait for a web server to load. */
 const COMMANDS: { readonly [name: string]: () => Promise<{ command: () => Command }> } = {
@@ -20,6 +20,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<{ command: () => Comman
 const program = new Command('acgs')
   .description('From a governance request in plain language to an enforceable policy that is proven to obey a constitution.')
   .version(packageJson.version, '--version')
+  .addHelpText('after', '\nExample:\n  ./acgs generate examples/clinic.json --out out/clinic\n\nEvery command has a help of its own, with an example: ./acgs COMMAND --help')
   .showHelpAfterError('(run with --help for what there is)')
   .exitOverride()
 
@@ -28,6 +29,7 @@ const asked = args[0] === 'help' ? args[1] : args[0]
 const wanted = asked !== undefined && Object.hasOwn(COMMANDS, asked) ? [asked] : Object.keys(COMMANDS)
 try {
   for (const name of wanted) program.addCommand((await (COMMANDS[name] as () => Promise<{ command: () => Command }>)()).command())
+  refuseUnknown(program, args)
   await program.parseAsync(args, { from: 'user' })
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.yes : EXIT.usage

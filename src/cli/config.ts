@@ -1,7 +1,7 @@
-import { Command } from 'commander'
+import type { Command } from 'commander'
 import { stringify } from 'yaml'
 import { readConfig, redact } from '#config'
-import { EXIT, finish, newCommand } from './terminal.ts'
+import { EXIT, finish, newCommand, newGroup } from './terminal.ts'
 
 export function command(): Command {
   const show = newCommand('show', 'the effective configuration, secrets redacted: defaults, then the file, then the environment', './acgs config show')
@@ -14,5 +14,5 @@ export function command(): Command {
       const text = [stringify(shown).trimEnd(), ...overridden, ...config.notices.map((notice) => `# note: ${notice}`)].join('\n')
       finish({ json: { config: shown, origins: Object.fromEntries(config.origins), notices: config.notices }, text, exit: EXIT.yes }, options)
     })
-  return new Command('config').description('the configuration').exitOverride().addCommand(show)
+  return newGroup('config', 'the configuration that is in effect', './acgs config show').addCommand(show)
 }

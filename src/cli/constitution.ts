@@ -1,18 +1,18 @@
 import { createPrivateKey } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
-import { Command } from 'commander'
+import type { Command } from 'commander'
 import { stringify } from 'yaml'
 import { readConfig } from '#config'
 import { loadConstitution, loadDraft, type ConstitutionInForce } from '#adapters/constitution.ts'
 import { INHERITED_ID } from '#core/constitution/inherited.ts'
 import { importCheck, ratify } from '#core/constitution/ratification.ts'
 import { Failure } from '#core/failure.ts'
-import { EXIT, finish, newCommand, readBytes, readText } from './terminal.ts'
+import { EXIT, finish, newCommand, newGroup, readBytes, readText } from './terminal.ts'
 
 type Options = { constitution?: string; config?: string; json?: boolean; quiet?: boolean }
 
 export function command(): Command {
-  const group = new Command('constitution').description('the constitution').exitOverride()
+  const group = newGroup('constitution', 'the constitution: what it says, whether it may be enforced, how another is put into force', './acgs constitution show')
   const sub = (name: string, description: string, example: string) =>
     newCommand(name, description, example).option('--constitution <file>', 'another document than the one in force').option('--config <file>', 'another configuration file')
 

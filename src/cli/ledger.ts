@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { Command } from 'commander'
+import type { Command } from 'commander'
 import { ROOT, readConfig } from '#config'
 import { connect, type Database } from '#adapters/postgres/connect.ts'
 import { borrowEmbedded } from '#adapters/postgres/embedded.ts'
 import { verifyLedger } from '#adapters/postgres/ledger.ts'
 import { migrate, readMigrations } from '#adapters/postgres/migrate.ts'
 import { Failure } from '#core/failure.ts'
-import { EXIT, finish, newCommand, progress } from './terminal.ts'
+import { EXIT, finish, newCommand, newGroup, progress } from './terminal.ts'
 
 type Options = { data?: string; config?: string; json?: boolean; quiet?: boolean }
 
@@ -24,7 +24,7 @@ export function command(): Command {
         : [`not valid: ${report.entries} entries`, ...report.problems.map((problem) => `  ${range(problem)}${problem.message}`)].join('\n')
       finish({ json: report, text, exit: report.valid ? EXIT.yes : EXIT.no }, options)
     })
-  return new Command('ledger').description('the audit ledger').exitOverride().addCommand(verify)
+  return newGroup('ledger', 'the audit ledger, in which every generation leaves an entry', './acgs ledger verify').addCommand(verify)
 }
 
 /**

@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander'
+import { Option, type Command } from 'commander'
 import { createProver } from '#adapters/solver/prover.ts'
 import { parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
 import { readConfig } from '#config'
@@ -9,7 +9,7 @@ import { bind } from '#core/constitution/bind.ts'
 import type { Semantics } from '#core/proof/encode.ts'
 import type { Proof } from '#core/proof/proof.ts'
 import { loadConstitution, loadDraft } from '#adapters/constitution.ts'
-import { EXIT, finish, newCommand, progress, readText } from './terminal.ts'
+import { EXIT, finish, newCommand, newGroup, progress, readText } from './terminal.ts'
 
 type Options = {
   schema: string; constitution?: string; config?: string; semantics: Semantics
@@ -28,7 +28,7 @@ const ABOUT = {
 } as const
 
 export function command(): Command {
-  const group = new Command('prove').description('questions about every request that a schema allows: proved, refuted with a request, or unknown').exitOverride()
+  const group = newGroup('prove', 'questions about every request that a schema allows: proved, refuted with a request, or unknown', './acgs prove constitution out/clinic/policy.cedar --schema out/clinic/schema.cedarschema')
   const add = (name: string, description: string, example: string) =>
     newCommand(name, description, example)
       .requiredOption('--schema <file>', 'Cedar schema')

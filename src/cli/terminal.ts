@@ -28,6 +28,32 @@ export function newCommand(name: string, description: string, example: string): 
     .exitOverride()
 }
 
+/** A command that only has others under it, with an example in its help. */
+export function newGroup(name: string, description: string, example: string): Command {
+  return new Command(name)
+    .description(description)
+    .addHelpText('after', `\nExample:\n  ${example}\n\nEvery command under it has a help of its own: ./acgs ${name} COMMAND --help`)
+    .showHelpAfterError(`(run ./acgs ${name} --help for what there is)`)
+    .exitOverride()
+}
+
+/**
+ * Passes when every word that must name a command does; the help, too, is only of what exists.
+ *
+ * @throws {Failure} `NOT_FOUND` naming the word, and what there is in its place.
+ */
+export function refuseUnknown(root: Command, args: readonly string[]): void {
+  let group = root
+  for (const word of args) {
+    if (/^(-h|--help|--json|--quiet|help)$/.test(word)) continue
+    if (group.commands.length === 0 || word.startsWith('-')) return
+    const found = group.commands.find((each) => each.name() === word)
+    const path = group === root ? 'acgs' : `acgs ${group.name()}`
+    if (found === undefined) throw new Failure('NOT_FOUND', `there is no command \`${word}\` under \`${path}\`: there are ${group.commands.map((each) => each.name()).join(', ')}`)
+    group = found
+  }
+}
+
 /** Prints an answer and leaves with its status. */
 export function finish(answer: Answer, options: { json?: boolean; quiet?: boolean }): void {
   if (options.json) write(1, `${JSON.stringify(answer.json, null, 2)}\n`)
