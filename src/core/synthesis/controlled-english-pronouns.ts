@@ -27,7 +27,7 @@ function trailing(list: readonly Main[], isLead: boolean): readonly (readonly St
 function withAntecedents(text: Text, statements: readonly Statement[], lead: readonly Condition[]): readonly (readonly Statement[])[] {
   let ways: readonly (readonly Statement[])[] = [[]]
   for (const one of statements) ways = ways.flatMap(
-    (before) => named(text, one, before, lead).flatMap((whole) => theOnes(text, anyone(oneself(whole)))).map((whole) => [...before, whole]),
+    (before) => named(text, one, before, lead).map((whole) => [...before, anyone(oneself(whole))]),
   )
   return ways
 }
@@ -56,29 +56,6 @@ export function named(text: Text, one: Statement, before: readonly Statement[], 
 function anyone(one: Statement): Statement {
   const isAnyone = ({ words, quoted, other, modifiers }: Noun) => words.length === 0 && quoted === null && !other && modifiers.length === 0
   return one.exceptSubject.length + one.except.length === 0 && one.subject.some(isAnyone) ? { ...one, subject: [] } : one
-}
-
-/** "The patient may view the chart": any patient, or the one that the chart names. Both are tried. */
-function theOnes({ lexicon }: Text, one: Statement): readonly Statement[] {
-  const object = one.deeds[0]?.object[0]?.words ?? []
-  const start = object.findIndex((_, index) => lexicon.types(object.slice(index)).length > 0)
-  if (start < 0) return [one]
-  const known = nounsIn([one.when, one.unless]).map(({ words }) => words.join(' ').toLowerCase())
-  const isTheOne = ({ isDefinite, words, modifiers, quoted }: Noun) =>
-    isDefinite === true && modifiers.length === 0 && quoted === null && !known.includes(words.join(' ').toLowerCase()) &&
-    lexicon.types(words).length > 0 && lemmas(words[words.length - 1] as string).length === 1
-  const named = (noun: Noun): Noun => (
-    isTheOne(noun)
-      ? {
-        ...noun,
-        modifiers: [{ kind: 'of', preposition: 'of', noun: { words: object.slice(start), quoted: null, other: false, modifiers: [] } }],
-      }
-      : noun
-  )
-  return [...one.subject, ...one.exceptSubject].some(isTheOne) ? [
-    one,
-    { ...one, subject: one.subject.map(named), exceptSubject: one.exceptSubject.map(named) },
-  ] : [one]
 }
 
 /** "themselves" is the subject, as its own object. */

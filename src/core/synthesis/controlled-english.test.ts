@@ -98,7 +98,7 @@ const TRAPS: readonly (readonly [string, RegExp])[] = [
   ['Nurses and doctors who are on duty may view charts.', /ambiguous/],
   ['Doctors may view charts that are sealed or archived and final.', /ambiguous/],
   ['Doctors may view charts if the chart is sealed or it is archived and they are on duty.', /ambiguous/],
-  ['The patient may view the chart.', /ambiguous/],
+  ['The doctor may view the chart.', /the doctor.*say which/],
   ['Tests: nurses may view charts.', /Tests|not understood/],
   ['All nurses may not view charts.', /say `no …`/],
   ['No nurse may not view charts.', /denies twice/],

@@ -68,8 +68,9 @@ function readClause(clause: string, schema: Schema): Read {
     }
   }
   const [norms, ...others] = meanings.values()
-  const open = unknown === null ? reasons.find(({ isOpen }) => isOpen === true) : undefined
-  if (norms === undefined) return open ?? { kind: 'unread', because: unknown ?? reasons[0]?.because ?? stopped(text) }
+  const open = reasons.find(({ isOpen }) => isOpen === true)
+  if (open !== undefined && (norms !== undefined || unknown === null)) return open
+  if (norms === undefined) return { kind: 'unread', because: unknown ?? reasons[0]?.because ?? stopped(text) }
   if (others.length > 0) return { kind: 'unread', because: sayDifference([...meanings.values()]), isOpen: true }
   return { kind: 'norms', norms }
 }

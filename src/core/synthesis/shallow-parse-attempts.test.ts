@@ -48,13 +48,13 @@ test('and beside or is grouped both ways', () => {
 
 test('a later it is the thing named before, and nothing when several are', () => {
   const [[one] = []] = structures('If a ticket is sealed, nobody may close it.')
-  assert.deepEqual(one?.deeds, [deed('close', noun(['ticket']))])
+  assert.deepEqual(one?.deeds, [deed('close', noun(['ticket'], { isDefinite: false }))])
   assert.deepEqual(structures('Agents may close it.'), [])
 })
 
 test('two-word verbs are found together and around a pronoun', () => {
   assert.deepEqual(structures('Agents may turn on tickets.')[0]?.[0]?.deeds, [{ verb: ['turn', 'on'], object: [noun(['tickets'])], tails: [] }])
-  assert.deepEqual(structures('If a ticket is sealed, agents may turn it on.')[0]?.[0]?.deeds, [{ verb: ['turn', 'on'], object: [noun(['ticket'])], tails: [] }])
+  assert.deepEqual(structures('If a ticket is sealed, agents may turn it on.')[0]?.[0]?.deeds, [{ verb: ['turn', 'on'], object: [noun(['ticket'], { isDefinite: false })], tails: [] }])
 })
 
 test('words that leave open what is meant are never passed over', () => {

@@ -171,7 +171,7 @@ function whoever(tokens: readonly Token[], it: readonly Noun[], scope: Scope): C
 function oblige(subject: Subject, deeds: readonly Deed[], rest: readonly Token[], scope: Scope): Clause {
   const { body, when, unless, only } = adjuncts(rest, scope)
   if (only) throw new Unread('`only` is not understood in a duty')
-  const made = dutiesOf(body).map((words) => statement({ force: 'oblige', subject: subject.nouns, exceptSubject: subject.except, deeds, when, unless, duty: dutyOf(words) }))
+  const made = dutiesOf(body).map((words) => statement({ force: 'oblige', subject: subject.nouns, exceptSubject: subject.except, deeds, when, unless, duty: dutyOf(words, scope) }))
   return { statements: made, subject, deeds, mentioned: mentionedIn(deeds) }
 }
 
@@ -182,9 +182,13 @@ function dutiesOf(tokens: readonly Token[]): (readonly Token[])[] {
 }
 
 /** The words of a duty, passive or active. */
-function dutyOf(tokens: readonly Token[]): string[] {
+function dutyOf(tokens: readonly Token[], scope: Scope): string[] {
   const text = codes(tokens)
   if (!/^b?[wdp1yu]+$/.test(text) || !/w/.test(text)) throw new Unread(`\`${say(tokens)}\` is not understood as a duty`)
+  // Whom to notify is the author's to name; how something is logged is the schema's.
+  const [verb, ...more] = tokens.filter(({ code }) => code === 'w')
+  const strange = /^(?:notif|inform|report)/i.test(verb?.text ?? '') ? undefined : more.find(({ text: word }) => !scope.lexicon.knows(word))
+  if (text.startsWith('b') && strange !== undefined) throw new Unread(`\`${strange.text}\` is no word of the schema`)
   return tokens.filter(({ code }) => code !== 'b').flatMap(({ text: word }) => word.split(' '))
 }
 
@@ -520,7 +524,7 @@ function duty(left: readonly Token[], right: readonly Token[], it: readonly Noun
   const made = dutiesOf(body).map((part) => {
     const isState = /^b?p?[wd]+(?:p[wd]+)?$/.test(codes(part))
     const requirement: Condition | null = isState ? { kind: 'is', of: null, words: part.filter(({ code }) => /[wp]/.test(code)).map(({ text: word }) => word) } : null
-    return statement({ force: requirement === null ? 'oblige' : 'require', deeds, requirement, when, unless, duty: dutyOf(part) })
+    return statement({ force: requirement === null ? 'oblige' : 'require', deeds, requirement, when, unless, duty: dutyOf(part, scope) })
   })
   return { statements: made, subject: ANYONE, deeds, mentioned: mentionedIn(deeds) }
 }

@@ -30,10 +30,16 @@ export function nounAt(tokens: readonly Token[], from: number, scope: Scope, isN
   let words: string[] = []
   let quoted: string | null = null
   let other = false
+  let definite: { isDefinite?: boolean } = {}
   // "that patient": the one spoken of.
-  if (tokens[at]?.code === 'r' && /^that$/i.test((tokens[at] as Token).text) && tokens[at + 1]?.code === 'w') at++
+  if (tokens[at]?.code === 'r' && /^that$/i.test((tokens[at] as Token).text) && tokens[at + 1]?.code === 'w') {
+    definite = { isDefinite: true }
+    at++
+  }
   while (/[dBe]/.test(tokens[at]?.code ?? '')) {
-    if (tokens[at]?.code === 'e') other = true
+    const { code, text } = tokens[at] as Token
+    if (code === 'd') definite = { isDefinite: /^the$/i.test(text) }
+    if (code === 'e') other = true
     at++
   }
   if (tokens[at]?.code === 'y') {
@@ -50,9 +56,10 @@ export function nounAt(tokens: readonly Token[], from: number, scope: Scope, isN
       const token = tokens[at] as Token
       if (token.code === '*' || (token.code === 'Q' && words.length > 0)) break
       if (token.code === '\'') {
-        modifiers = [{ kind: 'of', preposition: 'of', noun: noun(words, { modifiers, other }) }]
+        modifiers = [{ kind: 'of', preposition: 'of', noun: noun(words, { modifiers, other, ...definite }) }]
         words = []
         other = false
+        definite = { isDefinite: true }
       } else if (words.length > 0 && opensParticiple(tokens, at)) break
       else words.push(known(token, scope))
       at++
@@ -72,7 +79,7 @@ export function nounAt(tokens: readonly Token[], from: number, scope: Scope, isN
     }
   }
   const after = modifiersAt(tokens, at, scope, isNested)
-  return { value: noun(words, { quoted, other, modifiers: [...modifiers, ...after.value] }), next: after.next }
+  return { value: noun(words, { quoted, other, ...definite, modifiers: [...modifiers, ...after.value] }), next: after.next }
 }
 
 /** "tickets assigned to them": a participle behind its noun, before a preposition. */

@@ -25,17 +25,17 @@ function readSentence(sentence: Sentence, schema: Schema): Reading {
   const grounded = attempts.map((attempt) => (attempt.kind === 'unread' ? attempt : groundAll(attempt.statements, schema)))
   const meanings = new Map(grounded.flatMap((one) => (one.kind === 'norms' ? [[canonical(one.norms), one.norms] as const] : [])))
   const [norms, ...others] = meanings.values()
-  if (norms !== undefined && others.length === 0) {
+  const open = grounded.find((one) => one.kind === 'unread' && 'isOpen' in one)
+  if (norms !== undefined && others.length === 0 && open === undefined) {
     const id = (index: number) => (norms.length === 1 ? `N${number}` : `N${number}.${index + 1}`)
     return { kind: 'norms', sentence: number, norms: norms.map((norm, index) => ({ id: id(index), sentence: number, source: sentence.text, ...norm })) }
   }
-  if (norms !== undefined) {
+  if (norms !== undefined && others.length > 0) {
     return { kind: 'unread', sentence: number, because: sayDifference([...meanings.values()]), isOpen: true }
   }
   if (!sentence.mayRule) return { kind: 'silent', sentence: number }
   const failed = grounded.filter((one) => one.kind === 'unread')
   // A structure whose words the schema does not know says more than one that breaks off.
-  const open = grounded.find((one) => one.kind === 'unread' && 'isOpen' in one)
   if (open?.kind === 'unread') return { kind: 'unread', sentence: number, because: open.because, isOpen: true }
   const best = failed.find((_, index) => attempts[index]?.kind === 'statements') ?? failed[0]
   return { kind: 'unread', sentence: number, because: best?.kind === 'unread' ? best.because : 'no rule is found' }

@@ -75,6 +75,8 @@ function headTest(noun: Noun, thing: Thing, scope: Scope): Head | null {
     const related = relational(words, noun, thing, scope)
     if (related !== null && related.used.size > 0) return related
   }
+  const one = thing === scope.world.principal ? theOne(noun, thing, scope) : null
+  if (one !== null) return one
   for (let start = 0; start < words.length; start++) {
     const types = lexicon.types(words.slice(start))
     if (types.includes(type)) return { test: adjectives(noun, words.slice(0, start), thing, scope), used: NONE }
@@ -94,6 +96,47 @@ function headTest(noun: Noun, thing: Thing, scope: Scope): Head | null {
   return isOther ? relational(words, noun, thing, scope) : null
 }
 
+/**
+ * "The patient" as the one who acts is the patient whom the resource names, not any patient; null where nothing that is acted on
+ * has to do with one.
+ *
+ * @throws {Unclear} where someone of that type is named, and it is not said that it is this one.
+ */
+function theOne(noun: Noun, principal: Thing, scope: Scope): Head | null {
+  const { world } = scope
+  const { words } = noun
+  const type = elementType(principal.type)
+  const start = words.findIndex((_, index) => world.lexicon.types(words.slice(index)).includes(type ?? ''))
+  if (noun.isDefinite !== true || noun.other || noun.quoted !== null || start < 0 || !isSingular(words, world)) return null
+  // The one of whom a condition speaks.
+  if (mentions(scope.statement, words) > 1) return null
+  const people = reach(world.resource, world).filter(({ thing: link }) => elementType(link.type) === type)
+  const near = people.filter(({ depth }) => depth === 1).map(({ thing: link }) => link)
+  const named = near.filter((link) => link.names.some((name) => says(words, name)))
+  const [one, ...more] = named
+  const isBare = start === 0 && noun.modifiers.length === 0
+  const test = one !== undefined && more.length === 0 && isBare ? meets(one, principal) : null
+  if (test !== null) return { test, used: NONE }
+  const others = named.length > 0 ? named : near.length > 0 ? near : [...people.map(({ thing: link }) => link), ...relatives(principal, world)]
+  if (others.length === 0 || (start > 0 && booleans(words.slice(0, start), [principal], world, false).things.length === 0)) return null
+  throw new Unclear(`\`the ${sayNoun(noun)}\` can be any, or whom ${choices(others)} says: say which`)
+}
+
+/** What a principal has to do with what is acted on, or with someone whom that names: "the doctor" can be the one who treats the patient. */
+function relatives(principal: Thing, world: World): readonly Thing[] {
+  const isPerson = (type: string | null) => type !== null && world.schema.environments.some((one) => one.principal === type)
+  const targets = [world.resource, ...reach(world.resource, world).filter(({ depth }) => depth === 1).map(({ thing }) => thing)].map(({ type }) => elementType(type))
+  return attributesOf(principal, world).filter(({ type }) => {
+    const name = elementType(type)
+    return name === elementType(world.resource.type) || (isPerson(name) && targets.includes(name))
+  })
+}
+
+function isSingular(words: Phrase, world: World): boolean {
+  const last = (words[words.length - 1] as string).toLowerCase()
+  return lemmas(last).every((form) => form === last) || world.lexicon.entries.some(({ kind, phrase }) => kind === 'type' && phrase[phrase.length - 1] === last)
+}
+
 /** "of the grade", which can say whose teacher it is; "on leave" and "in the finance department" cannot. */
 function isGenitive(modifier: Modifier): boolean {
   return modifier.kind === 'of' && ['of', 'for', 'to'].includes(modifier.preposition)
@@ -109,6 +152,12 @@ function roleTest(words: Phrase, noun: Noun, thing: Thing, scope: Scope): Head |
   const { things, isNegated } = booleans(words, [thing], scope.world, false)
   if (things.length > 1) throw new Unclear(`\`${words.join(' ')}\` can be ${choices(things)}: say which`)
   const only = things[0]
+  if (thing === scope.world.principal && noun.isDefinite === true && isSingular(words, scope.world)) {
+    // "The manager", where managers are a role, and what is acted on names its manager too.
+    const related = relational(words, noun, thing, scope)
+    const isRole = only !== undefined || enumerated(words, [thing], scope.world, false).length > 0
+    if (related !== null && isRole) throw new Unclear(`\`the ${words.join(' ')}\` can be anyone in that role, or whom the resource names: say which`)
+  }
   if (only !== undefined) {
     const test = guarded([only], only.at)
     return { test: isNegated ? negation(test) : test, used: NONE }
