@@ -1,5 +1,6 @@
 import { FALSE, type BinaryKind, type Expression } from '#core/policy/expression.ts'
-import { choices, find, meet, nounTest, ofTest, refThings, relation, sameTest, sayNoun, Unclear, want, type Scope } from './ground-phrases.ts'
+import { isElliptic } from './ground-ellipses.ts'
+import { choices, find, meet, nounTest, ofTest, ownPlace, refThings, relation, sameTest, sayNoun, Unclear, want, type Scope } from './ground-phrases.ts'
 import { booleans, conjunction, disjunction, enumerated, guarded, isEnumerated, isFalse, listed, meets, named, negation, reach, sameType, type Thing } from './ground-things.ts'
 import type { Phrase } from './lexicon.ts'
 import { isForm, lemmas } from './morphology.ts'
@@ -137,6 +138,8 @@ function predicate(words: Phrase, thing: Thing, scope: Scope): Expression | null
 
 /** "is a manager", "is the owner of the document"; "is the purpose of the record" is that very thing. */
 function isaTest(thing: Thing, what: Noun, scope: Scope): Expression | null {
+  // "a depot that is their own".
+  if (isElliptic(what) && thing !== scope.world.resource && thing !== scope.world.principal) return ownPlace(thing, scope)
   const kind = trial(scope, (inner) => nounTest(what, thing, inner))
   if (kind !== null && !isFalse(kind)) return kind
   if (what.modifiers.length === 0 && what.isDefinite !== true) return kind

@@ -505,6 +505,16 @@ function share(words: Phrase, a: Thing, b: Thing, scope: Scope): Expression | nu
   return null
 }
 
+/** Something that the resource names is the one who acts' own: the place of both, or what they own. */
+export function ownPlace(thing: Thing, scope: Scope): Expression | null {
+  const { principal, lexicon } = scope.world
+  const words = lexicon.typePhrases(elementType(thing.type) ?? '')[0] ?? []
+  const shared = share(words, principal, thing, scope)
+  const owned = ownership(principal, thing, { words: [], isSaid: true }, scope)
+  if (shared !== null && owned !== null) throw new Unclear(`\`their own ${words.join(' ')}\` can be where they are or what they own: say which`)
+  return shared ?? owned
+}
+
 function only(things: readonly Thing[], words: Phrase): Thing | null {
   if (things.length > 1) throw new Unclear(`\`${words.join(' ')}\` can be ${choices(things)}: say which`)
   return things[0] ?? null

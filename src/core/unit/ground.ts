@@ -3,7 +3,8 @@ import type { Action, Environment, Schema } from '#core/policy/schema.ts'
 import { conditionTest } from './ground-conditions.ts'
 import { meet, NEUTRAL, nounTest, ofTest, sayNoun, Unclear, want, type Notes, type Scope } from './ground-phrases.ts'
 import { booleans, conjunction, disjunction, enumerated, guarded, isFalse, isTrue, negation, worldsOf } from './ground-things.ts'
-import { says, type Phrase } from './lexicon.ts'
+import { isFarFetched, spelledOut } from './ground-ellipses.ts'
+import { lexiconOf, says, type Phrase } from './lexicon.ts'
 import { isAkin, isForm } from './morphology.ts'
 import type { Modality, Norm } from './norm.ts'
 import type { Deed, Modifier, Noun, Statement, Tail } from './statement.ts'
@@ -56,9 +57,11 @@ function groundOne(statement: Statement, schema: Schema): Meaning[] | string | U
   return attempt(obligations === null ? statement : { ...statement, force: 'oblige', requirement: null, duty: obligations }, schema)
 }
 
-function attempt(statement: Statement, schema: Schema): Meaning[] | string | Unclear {
+function attempt(said: Statement, schema: Schema): Meaning[] | string | Unclear {
   const notes: Notes = { open: new Map(), met: new Set() }
+  if (isFarFetched(said)) return '`their own` is of the noun before it'
   try {
+    const statement = copy(spelledOut(said, lexiconOf(schema), (type) => schema.environments.some(({ principal }) => principal === type)))
     const pieces = worldsOf(schema).flatMap((world) => piecesOf(statement, { world, statement, here: [], notes }))
     // A noun is unmet as well when something said of it is: the innermost is the reason.
     const unmet = [...notes.open].filter(([part]) => !notes.met.has(part)).map(([, reason]) => reason)
