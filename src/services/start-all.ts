@@ -77,10 +77,11 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   })
   const telemetry = telemetryOf('acgs-pgp-v8')
 
+  let isServing = false // What the self-test asks is not counted as work.
   const prover = createProver({
     rlimit: generationEngine.proofRlimit, timeoutMs: generationEngine.proofTimeoutMs,
     disagreed: (report) => telemetry.log.error({ report }, 'solver and Cedar disagree: a bug, please report it'),
-    answered: ({ question, answer }, seconds) => proofAnswered(telemetry, { question, outcome: answer.kind, seconds }),
+    answered: ({ question, answer }, seconds) => isServing && proofAnswered(telemetry, { question, outcome: answer.kind, seconds }),
   })
   ending.push(async () => prover[Symbol.asyncDispose]())
   const examiner = createExaminer(inForce.constitution, prover)
@@ -121,6 +122,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   )
 
   const tested = await testing
+  isServing = true
   const here = (port: number) => `http://${service.host.includes(':') ? `[${service.host}]` : service.host === '0.0.0.0' ? '127.0.0.1' : service.host}:${port}`
   const peer = (name: string, url: string): Component => ({
     name, isCritical: false,
@@ -130,7 +132,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
     ...common, database, telemetry, authenticate, propose, readers: READERS.map(({ method }) => method), solver: `${prover.engine.name} ${prover.engine.version}`, selfTest: tested,
     certify: certifier({
       examiner, key: certificateKeyFor(config), constitutionalHash: inForce.shown.hash, threshold: constitutional.complianceThreshold,
-      validDays: constitutional.certificateDays, telemetry, now: () => new Date(),
+      validDays: constitutional.certificateDays, telemetry: complianceTelemetry, now: () => new Date(),
     }),
     components: [
       { name: 'database', isCritical: true, probe: async () => (await database.query('select 1'), { status: 'healthy' }) },
