@@ -1,6 +1,6 @@
 import { FALSE, type BinaryKind, type Expression } from '#core/policy/expression.ts'
 import { isElliptic } from './ground-ellipses.ts'
-import { choices, find, meet, nounTest, ofTest, ownPlace, refThings, relation, sameTest, sayNoun, Unclear, want, type Scope } from './ground-phrases.ts'
+import { choices, everywhere, find, meet, nounTest, ofTest, ownPlace, refThings, relation, sameTest, sayNoun, Unclear, want, type Scope } from './ground-phrases.ts'
 import { booleans, conjunction, disjunction, enumerated, guarded, isEnumerated, isFalse, listed, meets, named, negation, reach, sameType, type Thing } from './ground-things.ts'
 import type { Phrase } from './lexicon.ts'
 import { isForm, lemmas } from './morphology.ts'
@@ -59,25 +59,32 @@ function unique(things: readonly Thing[], test: (thing: Thing) => Expression | n
 /** "with consent", "in an emergency", "unless approved": one boolean or enumerated value of the whole request. */
 function bareTest(words: Phrase, scope: Scope): Expression | null {
   const { world } = scope
-  const everywhere = [world.context, world.resource, world.principal]
   const isNot = words.length > 1 && (words[0] as string).toLowerCase() === 'not'
   const said = isNot ? words.slice(1) : words
-  const flags = booleans(said, everywhere, world, true)
-  const values = flags.things.length > 0 ? [] : enumerated(said, everywhere, world, false)
+  const from = everywhere(words, scope, (one) => {
+    const found = [...booleans(said, one, world, true).things, ...enumerated(said, one, world, false).map(({ thing }) => thing)]
+    return found.length > 0 ? found : optional(said, one, scope)
+  })
+  const flags = booleans(said, from, world, true)
+  const values = flags.things.length > 0 ? [] : enumerated(said, from, world, false)
   const found = flags.things.length > 0 ? flags.things : values.map(({ thing }) => thing)
   if (found.length > 1) throw new Unclear(`\`${words.join(' ')}\` can be ${choices(found)}: say which`)
   const flag = flags.things[0]
   const test = flag !== undefined ? guarded([flag], flag.at) : values[0]?.test
   if (test !== undefined) return flags.isNegated !== isNot ? negation(test) : test
-  const given = presence(said, everywhere, scope)
+  const given = presence(said, from, scope)
   return given !== null && isNot ? negation(given) : given
 }
 
 /** "without a reason", "a reason is given": whether an optional attribute is there. */
-function presence(words: Phrase, from: readonly Thing[], { world }: Scope): Expression | null {
-  const found = named(words, from, world, (type) => type.kind !== 'bool').filter((thing) => thing.at.kind === 'get' && thing.guards.some((guard) => guard.kind === 'has' && JSON.stringify(guard.of) === JSON.stringify((thing.at as { of: Expression }).of) && guard.attribute === (thing.at as { attribute: string }).attribute))
+function presence(words: Phrase, from: readonly Thing[], scope: Scope): Expression | null {
+  const found = optional(words, from, scope)
   if (found.length > 1) throw new Unclear(`\`${words.join(' ')}\` can be ${choices(found)}: say which`)
   return found[0] === undefined ? null : conjunction(found[0].guards)
+}
+
+function optional(words: Phrase, from: readonly Thing[], { world }: Scope): readonly Thing[] {
+  return named(words, from, world, (type) => type.kind !== 'bool').filter((thing) => thing.at.kind === 'get' && thing.guards.some((guard) => guard.kind === 'has' && JSON.stringify(guard.of) === JSON.stringify((thing.at as { of: Expression }).of) && guard.attribute === (thing.at as { attribute: string }).attribute))
 }
 
 const GIVEN = new Set('given provided present specified stated set supplied recorded'.split(' '))
@@ -94,9 +101,12 @@ function isTest(ref: Ref, words: Phrase, scope: Scope): Expression | null {
   if (more.length > 0) return null
   const owner = modifier === undefined ? null : modifier.kind === 'own' ? [world.principal] : modifier.kind === 'of' ? find(modifier.noun, scope) : null
   if (modifier !== undefined && owner === null) return null
-  const from = owner ?? [world.context, world.resource, world.principal]
   const isNot = (words[0] ?? '').toLowerCase() === 'not'
   const said = [...noun.words, ...(isNot ? words.slice(1) : words)]
+  const from = owner ?? everywhere(noun, scope, (one) => {
+    const flags = booleans(said, one, world, true).things
+    return flags.length > 0 ? flags : optional(noun.words, one, scope)
+  })
   const { things: flags, isNegated } = booleans(said, from, world, true)
   if (flags.length > 1) throw new Unclear(`\`${said.join(' ')}\` can be ${choices(flags)}: say which`)
   const flag = flags[0]
@@ -152,7 +162,7 @@ function isaTest(thing: Thing, what: Noun, scope: Scope): Expression | null {
 
 /** Tries a meaning that the text does not spell out as a part of its own: what it leaves open makes it null, not the statement unread. */
 function trial(scope: Scope, test: (scope: Scope) => Expression | null): Expression | null {
-  const notes = { open: new Map<object, { because: string; depth: number }>(), met: new Set<object>() }
+  const notes = { ...scope.notes, open: new Map<object, { because: string; depth: number }>(), met: new Set<object>() }
   const found = test({ ...scope, notes })
   return [...notes.open.keys()].every((part) => notes.met.has(part)) ? found : null
 }
@@ -189,7 +199,7 @@ function compareTest(left: Operand, operator: Operator, values: readonly Operand
   const base: Operator = operator === '!=' ? '==' : operator
   const [only, ...more] = values
   if (base === '==' && more.length === 0 && only?.kind === 'text' && !only.quoted && GIVEN.has(only.value.toLowerCase())) {
-    const owners = left.of === null ? [scope.world.context, scope.world.resource, scope.world.principal] : (refThings(left.of, scope) ?? [])
+    const owners = left.of === null ? everywhere(left, scope, (from) => optional(left.words, from, scope)) : (refThings(left.of, scope) ?? [])
     const given = presence(left.words, owners, scope)
     return given !== null && operator === '!=' ? negation(given) : given
   }
@@ -207,10 +217,11 @@ function compareTest(left: Operand, operator: Operator, values: readonly Operand
 /** What the left side of a comparison can be; without words, the one quantity of what is spoken about. */
 function operandThings(operand: Operand & { kind: 'attribute' }, value: Operand, scope: Scope): readonly Thing[] {
   const { world } = scope
-  const owners = operand.of === null ? [world.context, world.resource, world.principal] : refThings(operand.of, scope)
+  const isValue = (type: Thing['type']) => type.kind !== 'record' && type.kind !== 'bool'
+  const owners = operand.of !== null ? refThings(operand.of, scope) : everywhere(operand, scope, (from) => named(operand.words, from, world, isValue))
   if (operand.words.length === 0) return owners === null ? [] : quantities(owners, value, scope)
   const fits = (thing: Thing) => thing.type.kind !== 'record'
-  const found = owners === null ? [] : named(operand.words, owners, world, (type) => type.kind !== 'record' && type.kind !== 'bool').filter(fits)
+  const found = owners === null ? [] : named(operand.words, owners, world, isValue).filter(fits)
   if (found.length === 0 && owners !== null && value.kind === 'number' && value.unit !== null) {
     // "a size over 100 MB", where the attribute is `size_mb`.
     const measured = named([...operand.words, value.unit], owners, world, (type) => type.kind === 'long')
@@ -220,7 +231,8 @@ function operandThings(operand: Operand & { kind: 'attribute' }, value: Operand,
   // "the payment amount" said apart: "the amount of the payment", where the payment is nothing but what is done.
   const { noun } = operand.of
   if (noun.modifiers.length > 0 || noun.quoted !== null || noun.other) return []
-  const whole = named([...noun.words, ...operand.words], [world.context, world.resource, world.principal], world, (type) => type.kind !== 'record' && type.kind !== 'bool')
+  const search = (from: readonly Thing[]) => named([...noun.words, ...operand.words], from, world, isValue)
+  const whole = search(everywhere(noun, scope, search))
   if (whole.length > 0) meet(noun, scope)
   return whole
 }
@@ -258,7 +270,7 @@ function valueTest(left: Thing, operator: Operator, value: Operand, scope: Scope
       return guarded([left], left.type.kind === 'set' ? { kind: 'contains', left: left.at, right } : { kind: 'eq', left: left.at, right })
     }
     case 'attribute': {
-      const owners = value.of === null ? [world.context, world.resource, world.principal] : refThings(value.of, scope)
+      const owners = value.of !== null ? refThings(value.of, scope) : everywhere(value, scope, (from) => named(value.words, from, world, (type) => type.kind !== 'record'))
       const things = owners === null ? [] : value.words.length === 0 ? owners : named(value.words, owners, world, (type) => type.kind !== 'record')
       const fitting = things.filter((thing) => JSON.stringify(thing.at) !== JSON.stringify(left.at) && (operator === '==' ? meets(left, thing) !== null : left.type.kind === 'long' && sameType(left.type, thing.type)))
       if (fitting.length > 1) throw new Unclear(`\`${value.words.join(' ') || 'how much'}\` can be ${choices(fitting)}: say which`)

@@ -19,7 +19,56 @@ export type Scope = {
 }
 
 /** What every part of a statement must have come to in at least one environment. Shared by all environments of a statement. */
-export type Notes = { readonly open: Map<object, { readonly because: string; readonly depth: number }>; readonly met: Set<object> }
+export type Notes = {
+  readonly open: Map<object, { readonly because: string; readonly depth: number }>
+  readonly met: Set<object>
+  /** Where a name was found that does not say whose it is, for each request environment that has it. */
+  readonly found: Map<object, { readonly nearest: Side; readonly sides: readonly Side[] }[]>
+  /** Where such a name is looked for, once that is settled for the whole statement. */
+  readonly settled: ReadonlyMap<object, Side>
+}
+
+export type Side = 'context' | 'resource' | 'principal'
+
+/**
+ * Where to look for a name that does not say whose it is: everywhere, unless it would be one thing for some requests and another
+ * for others ("without consent": the patient's whose chart it is, not of whoever exports it when that is a patient).
+ */
+export function everywhere(part: object, scope: Scope, seek: (from: readonly Thing[]) => readonly Thing[]): readonly Thing[] {
+  const { world, notes } = scope
+  const all: { readonly [side in Side]: Thing } = { context: world.context, resource: world.resource, principal: world.principal }
+  const settled = notes.settled.get(part)
+  if (settled !== undefined) return [all[settled]]
+  const sides = (Object.keys(all) as Side[]).filter((side) => seek([all[side]]).length > 0)
+  const [thing] = seek(Object.values(all))
+  if (thing !== undefined) notes.found.set(part, [...(notes.found.get(part) ?? []), { nearest: rootOf(thing), sides }])
+  return Object.values(all)
+}
+
+function rootOf({ at }: Thing): Side {
+  let inner = at
+  while ('of' in inner) inner = inner.of
+  return inner.kind === 'var' ? (inner.name as Side) : 'context'
+}
+
+/** Which side each name is on that was found on several; null for one that no side has for every request, or both sides have. */
+export function settle({ found }: Notes): ReadonlyMap<object, Side | null> {
+  const settled = new Map<object, Side | null>()
+  for (const [part, places] of found) {
+    const isEverywhere = (side: Side) => places.every(({ sides }) => sides.includes(side))
+    const nearest = new Set(places.map((place) => place.nearest))
+    if (nearest.size > 1) settled.set(part, (['resource', 'context', 'principal'] as const).find(isEverywhere) ?? null)
+    // "if consent is given", of a patient who acts or of the patient whose chart it is; "unless suspended" is of whoever acts.
+    else if (nearest.has('principal') && isEverywhere('resource') && !isState(part)) settled.set(part, null)
+  }
+  return settled
+}
+
+/** Words that are said of someone, whom the sentence has named: "suspended", "on duty". A noun, such as "consent", is anybody's. */
+function isState(part: object): boolean {
+  const words = Array.isArray(part) ? (part as Phrase) : ((part as { words?: Phrase }).words ?? [])
+  return /(?:ed|en|able|ible|ive|al|ic)$/i.test(words[words.length - 1] ?? '') || ['on', 'off', 'in', 'under'].includes((words[0] ?? '').toLowerCase())
+}
 
 /** Ends the reading of a statement: `because` is for the author. */
 export class Unclear extends Error {}
@@ -682,7 +731,8 @@ export function find(noun: Noun, scope: Scope): readonly Thing[] | null {
   // "the record", where customer records are acted on.
   const isShort = (thing: Thing) => types.length === 0 && thing.names.some((name) => name.length > words.length && says(words, name.slice(-words.length)))
   if (isShort(resource) && !isShort(principal)) return done([resource])
-  const attributes = named(words, [resource, context, principal], world, (type) => type.kind !== 'bool')
+  const search = (from: readonly Thing[]) => named(words, from, world, (type) => type.kind !== 'bool')
+  const attributes = search(everywhere(noun, scope, search))
   if (attributes.length > 0) return done([only(attributes, words) as Thing])
   if (lower.length === 1 && types.length === 0) {
     const word = lower[0] as string

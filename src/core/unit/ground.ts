@@ -1,7 +1,7 @@
 import { FALSE, TRUE, type Expression } from '#core/policy/expression.ts'
 import type { Action, Environment, Schema } from '#core/policy/schema.ts'
 import { conditionTest } from './ground-conditions.ts'
-import { meet, NEUTRAL, nounTest, ofTest, sayNoun, Unclear, want, type Notes, type Scope } from './ground-phrases.ts'
+import { meet, NEUTRAL, nounTest, ofTest, sayNoun, settle, Unclear, want, type Notes, type Scope, type Side } from './ground-phrases.ts'
 import { booleans, conjunction, disjunction, enumerated, guarded, isFalse, isTrue, negation, worldsOf } from './ground-things.ts'
 import { isFarFetched, spelledOut } from './ground-ellipses.ts'
 import { lexiconOf, says, type Phrase } from './lexicon.ts'
@@ -58,11 +58,16 @@ function groundOne(statement: Statement, schema: Schema): Meaning[] | string | U
 }
 
 function attempt(said: Statement, schema: Schema): Meaning[] | string | Unclear {
-  const notes: Notes = { open: new Map(), met: new Set() }
   if (isFarFetched(said)) return '`their own` is of the noun before it'
   try {
     const statement = copy(spelledOut(said, lexiconOf(schema), (type) => schema.environments.some(({ principal }) => principal === type)))
-    const pieces = worldsOf(schema).flatMap((world) => piecesOf(statement, { world, statement, here: [], notes }))
+    const round = (settled: Notes['settled']) => {
+      const notes: Notes = { open: new Map(), met: new Set(), found: new Map(), settled }
+      return { notes, pieces: worldsOf(schema).flatMap((world) => piecesOf(statement, { world, statement, here: [], notes })) }
+    }
+    const first = round(new Map())
+    const settled = settle(first.notes)
+    const { notes, pieces } = settled.size === 0 ? first : round(sides(settled))
     // A noun is unmet as well when something said of it is: the innermost is the reason.
     const unmet = [...notes.open].filter(([part]) => !notes.met.has(part)).map(([, reason]) => reason)
     const reason = unmet.sort((a, b) => b.depth - a.depth)[0]
@@ -73,6 +78,15 @@ function attempt(said: Statement, schema: Schema): Meaning[] | string | Unclear 
     if (error instanceof Unclear) return error
     throw error
   }
+}
+
+/** @throws {Unclear} for a name that is one thing for some requests and another for others. */
+function sides(settled: ReadonlyMap<object, Side | null>): Notes['settled'] {
+  return new Map([...settled].map(([part, side]) => {
+    const words = Array.isArray(part) ? (part as Phrase) : ((part as { words?: Phrase }).words ?? [])
+    if (side === null) throw new Unclear(`\`${words.join(' ')}\` can be of who acts or of what is acted on: say whose`)
+    return [part, side]
+  }))
 }
 
 function piecesOf(statement: Statement, scope: Scope): Piece[] {
