@@ -724,7 +724,13 @@ export function find(noun: Noun, scope: Scope): readonly Thing[] | null {
     if (namesakes.length > 0) throw new Unclear(`\`${words.join(' ')}\` can be who acts or ${choices(namesakes)}: say which`)
     return done([principal])
   }
-  if (links.length > 0) return done([only(links, words) as Thing])
+  if (links.length > 0) {
+    // "if the driver is suspended": whoever drives, or whom the vehicle names. "The patient" of a chart is hardly one of its many readers.
+    const isByName = named(words, [resource, context], world, (type) => elementType(type) !== null).length > 0
+    const isDoer = statement.deeds.some(({ verb }) => verb !== null && isAkin(words[words.length - 1] as string, verb[0] as string))
+    if (actor && (!isByName || isDoer || world.action.principals.length === 1)) throw new Unclear(`\`${words.join(' ')}\` can be who acts or ${choices(links)}: say which`)
+    return done([only(links, words) as Thing])
+  }
   if (target && actor) throw new Unclear(`\`${words.join(' ')}\` can be who acts or what is acted on: say which`)
   if (target) return done([resource])
   if (actor) return done([principal])
