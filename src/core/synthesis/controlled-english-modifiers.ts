@@ -1,5 +1,5 @@
 import { lemmas } from '#core/unit/morphology.ts'
-import { noun, type Condition, type Modifier, type Operand, type Ref } from '#core/unit/statement.ts'
+import { noun, type Condition, type Modifier, type Noun, type Operand, type Ref } from '#core/unit/statement.ts'
 import { comparisons, predicates, type Speaker } from './controlled-english-conditions.ts'
 import { heads, nounPhrases, type Role } from './controlled-english-nouns.ts'
 import { contentAt, eat, eatAny, hit, lowerAt, maybe, numberAt, reach, remember, then, type Hit, type Text } from './controlled-english-tokens.ts'
@@ -36,6 +36,14 @@ function placed(text: Text, at: number, role: Role): readonly Hit<Modifier>[] {
       nounPhrases(text, to, role === 'condition' ? 'condition' : 'subject'),
       (one, end) => [hit<Modifier>({ kind: 'of', preposition, noun: one }, end)],
     ),
+    // "in the EU or UK", "in room "A" and "B"": any of these places.
+    ...then(
+      nounPhrases(text, to, 'condition'),
+      (one, end) => (one.modifiers.length > 0 ? [] : furtherPlaces(text, end, one)).map(({ value, to: last }) => hit<Modifier>(
+        { kind: 'such', condition: { kind: 'any', parts: [one, ...value].map((place) => ({ kind: 'within', of: THIS, noun: place })) } },
+        last,
+      )),
+    ),
     // "on duty", "in production": a state.
     ...then(heads(text, to), (words, end) => [hit<Modifier>({ kind: 'of', preposition, noun: noun(words) }, end)]),
     // "of grade 3 or above": a quantity by its name.
@@ -51,6 +59,24 @@ function placed(text: Text, at: number, role: Role): readonly Hit<Modifier>[] {
       ),
     ),
   ]
+}
+
+/** What goes on behind a value or an id, and is one of the same kind. */
+function furtherPlaces(text: Text, at: number, first: Noun): readonly Hit<readonly Noun[]>[] {
+  const next = eatAny(text, at, ['or', 'and', ', or', ', and', ','])
+  if (next === null) return []
+  const types = text.lexicon.values(first.words).map(({ type }) => type)
+  const start = maybe(text, next, 'the')
+  const token = text.tokens[start]
+  const isId = first.quoted !== null && token?.kind === 'quoted'
+  const places = isId ? [hit<Noun>({ ...first, quoted: token.text }, reach(text, start + 1))] : first.quoted === null && types.length > 0 ? heads(text, start)
+    .filter(({ value }) => text.lexicon.types(value).length === 0 && text.lexicon.values(value).some(({ type }) => types.includes(type)))
+    .map(({ value, to }) => hit(noun(value), to)) : []
+  return then(places, (one, end) => {
+    const more = furtherPlaces(text, end, first).map(({ value, to }) => hit<readonly Noun[]>([one, ...value], to))
+    // "the EU, UK": a list ends with its conjunction.
+    return [...(text.tokens[at]?.kind === 'comma' && text.tokens[at + 1] === text.tokens[next] ? [] : [hit<readonly Noun[]>([one], end)]), ...more]
+  })
 }
 
 type Same = { readonly words: readonly string[]; readonly as: Ref | null }

@@ -204,7 +204,10 @@ export function lowerAt(text: Text, at: number): string {
 /** The words that a token of content carries; null for a function word and for one that the schema does not know. */
 export function contentAt(text: Text, at: number): readonly string[] | null {
   const token = text.tokens[at]
-  if (token?.kind !== 'word' || FUNCTION_WORDS.has(token.lower)) return null
+  if (token?.kind !== 'word') return null
+  // "US" is a region where the schema writes it so, and no pronoun.
+  const isValue = /^\p{Lu}+$/u.test(token.text) && text.lexicon.values([token.text]).some(({ id }) => id === token.text)
+  if (FUNCTION_WORDS.has(token.lower) && !isValue) return null
   return isKnown(text, token) ? token.words : null
 }
 

@@ -2,7 +2,7 @@ import { canonical } from '#core/canonical.ts'
 import type { Expression } from '#core/policy/expression.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { sayDifference } from '#core/unit/ground-differences.ts'
-import { groundStatement, type Grounded, type Meaning } from '#core/unit/ground.ts'
+import { groundStatement, unplaced, type Grounded, type Meaning } from '#core/unit/ground.ts'
 import type { Sentence } from '#core/unit/semantic-unit.ts'
 import { clausesOf } from '#core/unit/sentences.ts'
 import type { Statement } from '#core/unit/statement.ts'
@@ -72,7 +72,8 @@ function readClause(clause: string, schema: Schema): Read {
   if (open !== undefined && (norms !== undefined || unknown === null)) return open
   if (norms === undefined) return { kind: 'unread', because: unknown ?? reasons[0]?.because ?? stopped(text) }
   if (others.length > 0) return { kind: 'unread', because: sayDifference([...meanings.values()]), isOpen: true }
-  return { kind: 'norms', norms }
+  const lost = unplaced(tokens.flatMap((token) => (token.kind === 'quoted' ? [token.text] : [])), norms)
+  return lost === null ? { kind: 'norms', norms } : { kind: 'unread', because: `\`"${lost}"\` is neither an id nor a value here: say what it is, or write it without quotation marks` }
 }
 
 /** Every structure of the clause, each once; null when there are too many to try. */

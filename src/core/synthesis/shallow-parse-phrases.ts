@@ -70,6 +70,8 @@ export function nounAt(tokens: readonly Token[], from: number, scope: Scope, isN
       at++
       if (words.length === 0 && tokens[at]?.code === 'w') {
         while (tokens[at]?.code === 'w') words.push(known(tokens[at++] as Token, scope))
+        // "the "sealed" charts" are of a kind, and not the one with that id.
+        if (/[^s]s$/i.test(words[words.length - 1] ?? '')) throw new Unread(`\`"${quoted}" ${words.join(' ')}\` could be one or several: say what "${quoted}" is`)
       }
     }
     if (words.length > 0 && /^ones$/i.test(tokens[at]?.text ?? '')) at++

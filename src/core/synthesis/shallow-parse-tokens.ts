@@ -56,6 +56,11 @@ export function tokenize(clause: string): Token[] {
   return fold(pieces, tags)
 }
 
+/** The quoted texts of a clause that can be read. */
+export function quotedIn(clause: string): readonly string[] {
+  return split(clause).filter(({ kind }) => kind === 'quoted').map(({ text }) => text)
+}
+
 type Piece = { readonly kind: 'word' | 'number' | 'quoted' | 'mark'; readonly text: string; readonly unit: string }
 
 const PIECE = /\s+|["“„]([^"“”„]*)["”“]|(?<![\p{L}\p{N}])['‘]([^'‘’]*)['’](?![\p{L}])|([$€£¥])?(\d+(?:[.,:/-]\d+)*)(?:\s?([€£¥%]))?(?![\p{L}])|(\p{L}[\p{L}\p{M}\p{N}_]*(?:-\p{L}[\p{L}\p{M}\p{N}_]*)*)|(n?['’](?:s|t)?)|(.)/guy

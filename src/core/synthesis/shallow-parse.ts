@@ -1,13 +1,14 @@
 import { canonical } from '#core/canonical.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { sayDifference } from '#core/unit/ground-differences.ts'
-import { groundStatement, type Grounded, type Meaning } from '#core/unit/ground.ts'
+import { groundStatement, unplaced, type Grounded, type Meaning } from '#core/unit/ground.ts'
 import { lexiconOf } from '#core/unit/lexicon.ts'
 import type { Sentence } from '#core/unit/semantic-unit.ts'
 import { clausesOf } from '#core/unit/sentences.ts'
 import type { Statement } from '#core/unit/statement.ts'
 import type { Reader, Reading } from './candidate.ts'
 import { attemptsAt } from './shallow-parse-attempts.ts'
+import { quotedIn } from './shallow-parse-tokens.ts'
 
 /**
  * Reads sentences by part-of-speech tags and the frames of clauses; the other method beside the grammar of controlled English.
@@ -26,6 +27,8 @@ function readSentence(sentence: Sentence, schema: Schema): Reading {
   const meanings = new Map(grounded.flatMap((one) => (one.kind === 'norms' ? [[canonical(one.norms), one.norms] as const] : [])))
   const [norms, ...others] = meanings.values()
   const open = grounded.find((one) => one.kind === 'unread' && 'isOpen' in one)
+  const lost = norms === undefined ? null : unplaced(clausesOf(sentence.text).flatMap(quotedIn), norms)
+  if (lost !== null) return { kind: 'unread', sentence: number, because: `\`"${lost}"\` is neither an id nor a value here: say what it is, or write it without quotation marks` }
   if (norms !== undefined && others.length === 0 && open === undefined) {
     const id = (index: number) => (norms.length === 1 ? `N${number}` : `N${number}.${index + 1}`)
     return { kind: 'norms', sentence: number, norms: norms.map((norm, index) => ({ id: id(index), sentence: number, source: sentence.text, ...norm })) }

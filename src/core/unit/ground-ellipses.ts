@@ -1,16 +1,19 @@
 import { Unclear } from './ground-phrases.ts'
-import type { Lexicon } from './lexicon.ts'
+import { says, type Lexicon, type Phrase } from './lexicon.ts'
+import { identifierWords } from './morphology.ts'
 import type { Deed, Modifier, Noun, Statement } from './statement.ts'
 
 /**
- * A statement with "their own" spelled out where a noun is left out behind it: it is the nearest that was named. "Vehicles in depots
+ * A statement with every noun that is left out spelled out. Behind "their own" it is the nearest that was named: "vehicles in depots
  * other than their own" are vehicles, except those in their own depots.
  *
  * @throws {Unclear} where two nouns can be meant.
  */
 export function spelledOut(statement: Statement, lexicon: Lexicon, isPerson: (type: string) => boolean): Statement {
   const except = statement.except.flatMap((one) => (isElliptic(one) ? owned(one, statement.deeds) : [one]))
-  return { ...statement, except }
+  const spelled = (nouns: readonly Noun[]) => continued(nouns, lexicon)
+  const deeds = statement.deeds.map((deed) => ({ ...deed, object: spelled(deed.object) }))
+  return { ...statement, deeds, except: spelled(except), subject: spelled(statement.subject), exceptSubject: spelled(statement.exceptSubject) }
 
   function owned(one: Noun, deeds: readonly Deed[]): readonly Noun[] {
     const objects = deeds.flatMap(({ object, tails }) => {
@@ -31,6 +34,55 @@ export function spelledOut(statement: Statement, lexicon: Lexicon, isPerson: (ty
     })
   }
 }
+
+/**
+ * "Employees in the EU or UK", which a reader can take for employees in the EU, or whoever is of the UK: what goes on with a value,
+ * or an id, of the kind that stands before it, goes on with that.
+ */
+function continued(nouns: readonly Noun[], lexicon: Lexicon): readonly Noun[] {
+  const found: Noun[] = []
+  for (const one of nouns) {
+    const before = found.at(-1)
+    found.push((before === undefined || one.other || one.modifiers.length > 0 ? null : continuation(before, one, lexicon)) ?? one)
+  }
+  return found
+}
+
+function continuation(before: Noun, one: Noun, lexicon: Lexicon): Noun | null {
+  const last = before.modifiers.at(-1)
+  if (one.words.length === 0 && one.quoted !== null) {
+    if (last?.kind === 'of' && last.noun.quoted !== null) return { ...before, modifiers: [...before.modifiers.slice(0, -1), { ...last, noun: { ...last.noun, quoted: one.quoted } }] }
+    return before.quoted === null ? null : { ...before, quoted: one.quoted }
+  }
+  if (one.quoted !== null || last?.kind !== 'of' || lexicon.types(one.words).length > 0) return null
+  const words = replaced(last.noun.words, one.words, enumerationsOf(lexicon))
+  return words === null ? null : { ...before, modifiers: [...before.modifiers.slice(0, -1), { ...last, noun: { ...last.noun, words } }] }
+}
+
+/** Words with the value among them replaced by another of the same enumeration; null when there is none. */
+function replaced(words: Phrase, value: Phrase, enumerations: readonly (readonly Phrase[])[]): Phrase | null {
+  const has = (list: readonly Phrase[], part: Phrase) => part.length > 0 && list.some((one) => says(part, one))
+  for (const list of enumerations.filter((one) => has(one, value))) {
+    for (let start = 0; start < words.length; start++) {
+      for (let end = words.length; end > start; end--) {
+        if (has(list, words.slice(start, end))) return [...words.slice(0, start), ...value, ...words.slice(end)]
+      }
+    }
+  }
+  return null
+}
+
+/** The values of every enumerated type, and of every text of which the schema lists them. */
+function enumerationsOf({ schema }: Lexicon): readonly (readonly Phrase[])[] {
+  const known = enumerations.get(schema)
+  if (known !== undefined) return known
+  const records = [...[...schema.entityTypes.values()].map(({ shape }) => shape), ...[...schema.actions.values()].map(({ context }) => context)]
+  const listed = records.flatMap(({ attributes }) => Object.values(attributes)).map(({ annotations }) => (annotations['values'] ?? '').split(','))
+  const made = [...[...schema.entityTypes.values()].map(({ ids }) => ids ?? []), ...listed].map((list) => list.map(identifierWords).filter((words) => words.length > 0))
+  enumerations.set(schema, made)
+  return made
+}
+const enumerations = new WeakMap<object, readonly (readonly Phrase[])[]>()
 
 const OPEN = '`their own` what is open: say of which it is'
 

@@ -361,6 +361,7 @@ export function ofTest(preposition: string, noun: Noun, thing: Thing, scope: Sco
   if (!NEUTRAL.has(preposition.toLowerCase())) return done(placed(preposition, noun, thing, world))
   if (words.length === 0 && noun.quoted === null && noun.modifiers.length === 0) return done(noun.other ? null : TRUE)
   const own = noun.modifiers.find((modifier) => modifier.kind === 'own')
+  if (own !== undefined && noun.quoted !== null) return null
   // "Other" goes with a plain noun: not with one that is the subject's, nor with one that is named.
   if (noun.other && (own !== undefined || noun.quoted !== null)) return null
   if (own !== undefined && own.kind === 'own') {
@@ -473,7 +474,7 @@ export function groupTest(noun: Noun, thing: Thing, scope: Scope, isMember = fal
   const types = noun.words.length === 0 ? null : world.lexicon.types(noun.words)
   const groups = (world.schema.entityTypes.get(thing.type.name)?.ancestors ?? []).filter((group) => types === null || types.includes(group))
   const ends = types === null ? groups.filter((group) => group !== (thing.type as { name: string }).name || groups.length === 1) : groups
-  const links = isMember && ends.length > 0 ? [] : linkedByName(noun.words, thing, world)
+  const links = isMember && ends.length > 0 ? [] : types === null ? places(id, thing, world) : linkedByName(noun.words, thing, world)
   if (ends.length + links.length > 1) throw new Unclear(`\`"${id}"\` can be ${[...ends, ...links.map((link) => link.label)].join(' or ')}: say which`)
   const group = ends[0]
   if (group !== undefined) {
@@ -487,6 +488,15 @@ export function groupTest(noun: Noun, thing: Thing, scope: Scope, isMember = fal
   const right: Expression = element.kind === 'entity' ? { kind: 'entity', uid: { type: element.name, id } } : { kind: 'string', value: id }
   meet(noun, scope)
   return guarded([link], link.type.kind === 'set' ? { kind: 'contains', left: link.at, right } : { kind: 'eq', left: link.at, right })
+}
+
+/** Where something can be said to be, when only the id of that is said: what it names that is nobody, of which there is such an id. */
+function places(id: string, thing: Thing, world: World): readonly Thing[] {
+  return attributesOf(thing, world).filter(({ type }) => {
+    const element = elementType(type)
+    const ids = element === null ? null : (world.schema.entityTypes.get(element)?.ids ?? null)
+    return element !== null && (ids === null || ids.includes(id)) && !world.schema.environments.some(({ principal }) => principal === element)
+  })
 }
 
 function linkedByName(words: Phrase, thing: Thing, world: World): readonly Thing[] {

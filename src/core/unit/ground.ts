@@ -1,11 +1,11 @@
-import { FALSE, TRUE, type Expression } from '#core/policy/expression.ts'
+import { FALSE, TRUE, type Expression, type Uid } from '#core/policy/expression.ts'
 import type { Action, Environment, Schema } from '#core/policy/schema.ts'
 import { conditionTest } from './ground-conditions.ts'
 import { meet, NEUTRAL, nounTest, ofTest, sayNoun, settle, Unclear, want, type Notes, type Scope, type Side } from './ground-phrases.ts'
 import { booleans, conjunction, disjunction, enumerated, guarded, isFalse, isTrue, negation, worldsOf } from './ground-things.ts'
 import { isFarFetched, spelledOut } from './ground-ellipses.ts'
 import { lexiconOf, says, type Phrase } from './lexicon.ts'
-import { isAkin, isForm } from './morphology.ts'
+import { identifierWords, isAkin, isForm } from './morphology.ts'
 import type { Modality, Norm } from './norm.ts'
 import type { Deed, Modifier, Noun, Statement, Tail } from './statement.ts'
 
@@ -29,6 +29,25 @@ export function groundStatement(statement: Statement, schema: Schema): Grounded 
   const found = groundOne(copy(statement), schema)
   if (found instanceof Unclear) return { kind: 'unread', because: found.message, isOpen: true }
   return typeof found === 'string' ? { kind: 'unread', because: found } : { kind: 'norms', norms: found }
+}
+
+/**
+ * The first of some quoted texts that no norm carries as an id, a value or part of a duty; null when each is somewhere. What a text
+ * quotes is there to be meant.
+ */
+export function unplaced(quotes: readonly string[], norms: readonly Meaning[]): string | null {
+  const said = (text: string) => identifierWords(text).join(' ') || text.trim()
+  const placed = new Set(norms.flatMap((norm) => [...literals(norm.when), ...literals(norm.unless)]).map(said))
+  const duties = norms.map(({ obligation }) => ` ${said(obligation ?? '')} `)
+  return quotes.find((quote) => !placed.has(said(quote)) && !duties.some((duty) => duty.includes(` ${said(quote)} `))) ?? null
+}
+
+/** Every id and text in an expression. */
+function literals(part: unknown): string[] {
+  if (typeof part !== 'object' || part === null) return []
+  const { kind, value, uid } = part as { kind?: unknown; value?: unknown; uid?: Uid }
+  const own = kind === 'string' ? [String(value)] : kind === 'entity' && uid !== undefined ? [uid.id] : []
+  return [...own, ...Object.values(part).flatMap(literals)]
 }
 
 function copy<T>(part: T): T {
@@ -212,7 +231,7 @@ function deedTest(deed: Deed, rests: readonly Phrase[], scope: Scope): Expressio
   // Several ways to name the same action; the one that asks the least of the object has found it named whole.
   const test = candidates.reduce((best, one) => (isFalse(best) ? one : best))
   if (deed.verb !== null) meet(deed.verb, scope)
-  const tails = deed.tails.map((tail) => tailTest(tail, scope))
+  const tails = deed.tails.map((tail) => tailTest(tail, scope, deed))
   return conjunction([test, ...tails])
 }
 
@@ -307,9 +326,12 @@ function eventModifier(modifier: Modifier, noun: Noun, scope: Scope): Expression
 }
 
 /** "to anyone", "to external mailboxes", "from outside the hospital", "in production". */
-function tailTest(tail: Tail | (Modifier & { kind: 'of' }), scope: Scope): Expression {
+function tailTest(tail: Tail | (Modifier & { kind: 'of' }), scope: Scope, deed?: Deed): Expression {
   const { world } = scope
   const { noun } = tail
+  // "payments to "acme"" are to that account; "vehicles in "North"" and "services to "production"" are not the vehicle, the service itself.
+  const isNamed = deed?.object.some(({ words }) => words.some((_, start) => world.lexicon.types(words.slice(start)).includes(world.environment.resource))) === true
+  const isPlace = noun.words.length === 0 && noun.quoted !== null && (isNamed || !['to', 'into', 'onto'].includes(tail.preposition.toLowerCase()))
   want(tail, `\`${tail.preposition} ${sayNoun(noun)}\` is nothing that the schema can carry here`, scope, 2)
   const done = (test: Expression | null) => {
     if (test === null) return FALSE
@@ -319,7 +341,7 @@ function tailTest(tail: Tail | (Modifier & { kind: 'of' }), scope: Scope): Expre
   const isBare = noun.quoted === null && noun.modifiers.length === 0 && !noun.other
   // "to anyone", "at any time", "for any reason" narrow nothing.
   if (isBare && NEUTRAL.has(tail.preposition.toLowerCase()) && (noun.words.length === 0 || (noun.words.length === 1 && VACUOUS.has((noun.words[0] as string).toLowerCase())))) return done(TRUE)
-  const object = NEUTRAL.has(tail.preposition.toLowerCase()) ? nounTest(noun, world.resource, scope) : null
+  const object = NEUTRAL.has(tail.preposition.toLowerCase()) && !isPlace ? nounTest(noun, world.resource, scope) : null
   if (object !== null) return done(object)
   const everywhere = [world.context, world.resource]
   if (isBare) {
