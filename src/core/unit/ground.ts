@@ -7,7 +7,7 @@ import { isFarFetched, spelledOut } from './ground-ellipses.ts'
 import { lexiconOf, says, type Phrase } from './lexicon.ts'
 import { identifierWords, isAkin, isForm } from './morphology.ts'
 import type { Modality, Norm } from './norm.ts'
-import type { Deed, Modifier, Noun, Statement, Tail } from './statement.ts'
+import type { Condition, Deed, Modifier, Noun, Statement, Tail } from './statement.ts'
 
 /** A norm without its number and source. */
 export type Meaning = Omit<Norm, 'id' | 'sentence' | 'source'>
@@ -82,21 +82,73 @@ function attempt(said: Statement, schema: Schema): Meaning[] | string | Unclear 
     const statement = copy(spelledOut(said, lexiconOf(schema), (type) => schema.environments.some(({ principal }) => principal === type)))
     const round = (settled: Notes['settled']) => {
       const notes: Notes = { open: new Map(), met: new Set(), found: new Map(), settled }
-      return { notes, pieces: worldsOf(schema).flatMap((world) => piecesOf(statement, { world, statement, here: [], notes })) }
+      const heard: Heard[] = []
+      const pieces = worldsOf(schema).flatMap((world) => {
+        const own: Notes = { ...notes, open: new Map(), met: new Set() }
+        const made = piecesOf(statement, { world, statement, here: [], notes: own })
+        for (const [part, reason] of own.open) if (!notes.open.has(part)) notes.open.set(part, reason)
+        for (const part of own.met) notes.met.add(part)
+        if (made.length > 0) heard.push({ asked: new Set(own.open.keys()), met: own.met })
+        return made
+      })
+      return { notes, pieces, heard }
     }
     const first = round(new Map())
     const settled = settle(first.notes)
-    const { notes, pieces } = settled.size === 0 ? first : round(sides(settled))
+    const { notes, pieces, heard } = settled.size === 0 ? first : round(sides(settled))
     // A noun is unmet as well when something said of it is: the innermost is the reason.
     const unmet = [...notes.open].filter(([part]) => !notes.met.has(part)).map(([, reason]) => reason)
     const reason = unmet.sort((a, b) => b.depth - a.depth)[0]
     if (reason !== undefined) return reason.because
+    refuseUneven(statement, heard, notes)
     const drafts = gather(pieces, statement, schema)
     return drafts.length > 0 ? drafts : 'no request that the schema allows is concerned'
   } catch (error) {
     if (error instanceof Unclear) return error
     throw error
   }
+}
+
+/** What one request environment was asked, and what of it it can carry. */
+type Heard = { readonly asked: ReadonlySet<object>; readonly met: ReadonlySet<object> }
+
+/**
+ * "Customer records and access logs … unless archived", where a log is never archived: the sentence says one thing of both, and means
+ * something else by each. Of a single noun ("anyone who is on duty") those who cannot be are simply not meant.
+ *
+ * @throws {Unclear} when something is said of a list that not each of it can carry.
+ */
+function refuseUneven(statement: Statement, heard: readonly Heard[], notes: Notes): void {
+  const { subject, deeds } = statement
+  const lists: readonly (readonly { part: object; words: string }[])[] = [
+    ...[subject, ...deeds.map(({ object }) => object)].map((nouns) => nouns.map((noun) => ({ part: noun, words: sayNoun(noun) }))),
+    deeds.flatMap(({ verb }) => (verb === null ? [] : [{ part: verb, words: verb.join(' ') }])),
+  ]
+  const alternatives = anyOf(statement)
+  for (const { part, words } of lists.filter((list) => list.length > 1).flat()) {
+    const own = heard.filter(({ met }) => met.has(part))
+    const isCarried = (one: object) => own.some(({ met }) => met.has(one))
+    // "unless archived or expired": either will do.
+    const spared = new Set(alternatives.filter(({ parts }) => parts.some((one) => atomsOf(one).every(isCarried))).flatMap(atomsOf))
+    const missed = [...new Set(own.flatMap(({ asked }) => [...asked]))].find((one) => !isNounOrVerb(one, deeds) && notes.met.has(one) && !isCarried(one) && !spared.has(one as Condition))
+    if (missed !== undefined) throw new Unclear(`of \`${words}\`, ${notes.open.get(missed)?.because ?? 'not all of it can be said'}: write a sentence for each`)
+  }
+}
+
+function isNounOrVerb(part: object, deeds: readonly Deed[]): boolean {
+  return ('words' in part && 'modifiers' in part) || deeds.some(({ verb }) => verb === part)
+}
+
+/** Every "or" of conditions, wherever it stands. */
+function anyOf(part: unknown): (Condition & { kind: 'any' })[] {
+  if (typeof part !== 'object' || part === null) return []
+  const own = 'kind' in part && part.kind === 'any' ? [part as Condition & { kind: 'any' }] : []
+  return [...own, ...Object.values(part).flatMap(anyOf)]
+}
+
+function atomsOf(condition: Condition): readonly Condition[] {
+  if (condition.kind === 'all' || condition.kind === 'any') return condition.parts.flatMap(atomsOf)
+  return condition.kind === 'not' ? atomsOf(condition.of) : [condition]
 }
 
 /** @throws {Unclear} for a name that is one thing for some requests and another for others. */
