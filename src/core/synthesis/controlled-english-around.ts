@@ -12,8 +12,11 @@ export type Around = {
 
 export const NOTHING: Around = { when: [], unless: [], except: [], isOnly: false }
 
-/** One rule, its statements each under everything around it; `who` is ruled, when a next rule may be about them too. */
-export type Main = { readonly statements: readonly Statement[]; readonly who?: Who }
+/**
+ * One rule, its statements each under everything around it; `who` is ruled, when a next rule may be about them too. `isApart`: a comma
+ * or "but" sets it apart from the one before; `isShared`: its object stands behind a later verb.
+ */
+export type Main = { readonly statements: readonly Statement[]; readonly who?: Who; readonly isApart?: true; readonly isShared?: true }
 
 const IF = [
   'if',

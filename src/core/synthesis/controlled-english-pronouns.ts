@@ -5,23 +5,43 @@ import { IT, SELF } from './controlled-english-nouns.ts'
 import type { Text } from './controlled-english-tokens.ts'
 
 /** The rules with what stands before them, and every noun that "it" can stand for in its place. */
-export function resolved(text: Text, lead: Around, list: readonly Main[]): readonly (readonly Statement[])[] {
+export function resolved(text: Text, lead: Around, said: readonly Main[]): readonly (readonly Statement[])[] {
+  const list = shared(said)
   const isLead = lead.when.length + lead.unless.length > 0
   const apply = (main: Main): readonly Statement[] =>
     main.statements.map((one) => ({ ...one, only: lead.isOnly && one.force === 'permit' ? (one.only ?? 'condition') : one.only, when: allOf([...lead.when, ...(one.when === null ? [] : [one.when])]), unless: anyOf([...lead.unless, ...(one.unless === null ? [] : [one.unless])]) }))
   const whole = list.flatMap(apply)
   const first = list.flatMap((main, index) => (index === 0 ? apply(main) : main.statements))
   const ways = isLead && list.length > 1 ? [whole, first] : [whole]
-  return [...ways, ...trailing(list, isLead)].flatMap((statements) => withAntecedents(text, statements, [...lead.when, ...lead.unless]))
+  return [...ways, ...trailing(text, list, isLead)].flatMap((statements) => withAntecedents(text, statements, [...lead.when, ...lead.unless]))
+}
+
+/** "Nurses may view but must not edit sealed charts": what stands behind the last verb alone is the object of those before it. */
+function shared(list: readonly Main[]): readonly Main[] {
+  return list.reduceRight<readonly Main[]>((rest, main) => {
+    const object = rest[0]?.statements[0]?.deeds[0]?.object ?? []
+    const isBare = main.statements.every(({ deeds }) => deeds.every((deed) => deed.object.length === 0 && deed.tails.length === 0 && deed.verb?.length === 1))
+    const whole: Main = !isBare || object.length === 0 ? main : { ...main, isShared: true, statements: main.statements.map((one) => ({ ...one, deeds: one.deeds.map((deed) => ({ ...deed, object })) })) }
+    return [whole, ...rest]
+  }, [])
 }
 
 /** "…, and managers may freeze accounts if …": what follows the last rule may be about all. */
-function trailing(list: readonly Main[], isLead: boolean): readonly (readonly Statement[])[] {
+function trailing(text: Text, list: readonly Main[], isLead: boolean): readonly (readonly Statement[])[] {
   const last = list[list.length - 1]?.statements[0]
-  if (isLead || list.length < 2 || last === undefined || (last.when === null && last.unless === null)) return []
+  if (isLead || list.length < 2 || last === undefined || isPlain(last)) return []
+  // A comma or "but" sets the last apart, unless its object is that of the others too.
+  if (list.some(({ isApart }) => isApart) && !list.some(({ isShared }) => isShared)) return []
   const before = list.slice(0, -1).flatMap(({ statements }) => statements)
-  if (before.some((one) => one.when !== null || one.unless !== null)) return []
-  return [[...before.map((one) => ({ ...one, when: last.when, unless: last.unless, only: one.only ?? (last.only === 'condition' && one.force === 'permit' ? ('condition' as const) : null) })), ...(list[list.length - 1] as Main).statements]]
+  if (!before.every(isPlain)) return []
+  // "may view charts and must not export them without consent": no permission is without something.
+  const marks = text.tokens.map((token) => (token.kind === 'word' ? token.lower : ''))
+  if (marks.lastIndexOf('without') > Math.max(marks.lastIndexOf('unless'), marks.lastIndexOf('if')) && before.some(({ force }) => force === 'permit')) return []
+  return [[...before.map((one) => ({ ...one, when: last.when, unless: last.unless, except: last.except, only: one.only ?? (last.only === 'condition' && one.force === 'permit' ? ('condition' as const) : null) })), ...(list[list.length - 1] as Main).statements]]
+}
+
+function isPlain({ when, unless, except }: Statement): boolean {
+  return when === null && unless === null && except.length === 0
 }
 
 function withAntecedents(text: Text, statements: readonly Statement[], lead: readonly Condition[]): readonly (readonly Statement[])[] {

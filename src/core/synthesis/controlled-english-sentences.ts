@@ -4,7 +4,7 @@ import { modals, type Modal } from './controlled-english-deeds.ts'
 import { approvals, duties, occasions, requirements, whoevers } from './controlled-english-duties.ts'
 import { resolved } from './controlled-english-pronouns.ts'
 import { accesses, actives, gerunds, impersonals, passives, underModal } from './controlled-english-rules.ts'
-import { eat, eatAny, hit, type Hit, remember, type Text, then } from './controlled-english-tokens.ts'
+import { eat, eatAny, hit, type Hit, lowerAt, remember, type Text, then } from './controlled-english-tokens.ts'
 
 /** Every list of statements that a clause can be, with all its tokens used. */
 export function clausesAs(text: Text): readonly (readonly Statement[])[] {
@@ -23,7 +23,9 @@ function continued(text: Text, at: number, first: Main): readonly Hit<readonly M
   const found: Hit<readonly Main[]>[] = [hit([first], at)]
   const next = eatAny(text, at, ['and', ', and', 'but', ', but', ', whereas', 'whereas', ', while'])
   if (next === null) return found
-  found.push(...then(compound(text, next), (rest, end) => [hit([first, ...rest], end)]))
+  const isApart = !(lowerAt(text, at) === 'and')
+  const apart = (rest: readonly Main[]): readonly Main[] => (isApart ? [{ ...(rest[0] as Main), isApart }, ...rest.slice(1)] : rest)
+  found.push(...then(compound(text, next), (rest, end) => [hit([first, ...apart(rest)], end)]))
   const { who } = first
   if (who === undefined) return found
   const not = eat(text, next, 'not')
@@ -33,7 +35,7 @@ function continued(text: Text, at: number, first: Main): readonly Hit<readonly M
       elided,
       (modal, verb) => then(
         underModal(text, who, modal, verb),
-        (main, to) => then(continued(text, to, main), (rest, end) => [hit([first, ...rest], end)]),
+        (main, to) => then(continued(text, to, main), (rest, end) => [hit([first, ...apart(rest)], end)]),
       ),
     )
   )

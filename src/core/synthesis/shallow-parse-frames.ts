@@ -32,7 +32,20 @@ function clausesAt(tokens: readonly Token[], before: Clause | null, scope: Scope
 function frames(clauses: readonly (readonly Token[])[], first: Clause | null, mentioned: readonly Noun[], scope: Scope): Clause[] {
   const found: Clause[] = []
   for (const clause of clauses) found.push(frame(clause, found[found.length - 1] ?? first, mentioned, scope))
-  return found
+  return shared(found)
+}
+
+/** "Employees may update and customers may view records of their region": the object at the end is both verbs'. */
+function shared(clauses: readonly Clause[]): Clause[] {
+  return clauses.reduceRight<Clause[]>((rest, clause) => {
+    const object = rest[0]?.deeds[0]?.object ?? []
+    const isBare = ({ deeds }: { deeds: readonly Deed[] }) => deeds.every((deed) => deed.object.length === 0 && deed.tails.length === 0 && deed.verb?.length === 1)
+    if (object.length === 0 || !clause.statements.every(isBare)) return [clause, ...rest]
+    const isUnder = ({ when, unless, except }: Statement) => when !== null || unless !== null || except.length > 0
+    if (rest[0]?.statements.some(isUnder) === true) throw new Unread('what stands at the end can be about one or both: write a sentence for each')
+    const withObject = <T extends { readonly deeds: readonly Deed[] }>(one: T): T => ({ ...one, deeds: one.deeds.map((deed) => ({ ...deed, object })) })
+    return [{ ...withObject(clause), statements: clause.statements.map(withObject) }, ...rest]
+  }, [])
 }
 
 /** "To export a chart, a nurse must be on duty": the purpose goes where it stands otherwise. */
@@ -109,7 +122,7 @@ function mainClauses(tokens: readonly Token[], scope: Scope): (readonly Token[])
   const parts = [...cuts, tokens.length].map((end, index) => tokens.slice(index === 0 ? 0 : (cuts[index - 1] as number) + 1, end))
   // "X may A and Y may B if C": whether C holds for A too is open, unless a comma or "but" sets the second apart.
   const last = parts[parts.length - 1] as readonly Token[]
-  const condition = last.findIndex(({ code }) => code === 's')
+  const condition = last.findIndex(({ code, text }) => code === 's' || (code === 'x' && !/^but/i.test(text)))
   const cut = cuts[cuts.length - 1]
   if (parts.length > 1 && condition > 0 && cut !== undefined && tokens[cut]?.code === 'c' && tokens[cut - 1]?.code !== ',' && scope.choose(2) === 1) {
     return parts.map((part, index) => (index === parts.length - 1 ? part : [...withoutLead(part), ...last.slice(condition)]))
