@@ -272,7 +272,7 @@ function objectRelative(text: Text, at: number): readonly Hit<Condition>[] {
           : then(
             relationVerbs(text, passive),
             (verbs, end) => (
-              verbs.length === 1 && (verbs[0] as readonly string[]).length > 1
+              verbs.length === 1 && (verbs[0] as readonly string[]).length > 1 && (verbs[0] as readonly string[])[1] !== 'by'
                 ? [hit(relates(verbs[0] as readonly string[]), end)]
                 : []
             ),

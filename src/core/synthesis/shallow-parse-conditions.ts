@@ -214,6 +214,10 @@ function being(subject: readonly Token[], rest: readonly Token[], self: Ref | nu
   }
   // "projects they are a member of", "of which they are the author"
   if (self !== null && subject[0]?.code !== 'T' && /^d?w+pT?$/.test(text)) {
+    // "patients they are treated by": those treat them.
+    if (/^by$/i.test(rest.find(({ code }) => code === 'p')?.text ?? '')) {
+      return { kind: 'relates', subject: self, verb: wordsOf(rest.filter(({ code }) => code === 'w')), object: refOf(subject, null, scope) }
+    }
     return { kind: 'relates', subject: refOf(subject, null, scope), verb: wordsOf(rest.filter(({ code }) => code !== 'T')), object: self }
   }
   if (/^[dye]/.test(text) || (/^w+p/.test(text) && /^of$/i.test(rest.find(({ code }) => code === 'p')?.text ?? ''))) {

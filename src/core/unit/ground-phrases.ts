@@ -649,11 +649,42 @@ export function relation(subject: Thing, verb: Phrase, object: Thing, scope: Sco
   const onSubject = reach(subject, world).filter(({ thing, depth }) => depth === 1 && elementType(thing.type) === elementType(object.type) && thing.names.some(says))
   const isAlike = elementType(subject.type) === elementType(object.type)
   // Between two of one type the form of the name tells who does it: `supervisor` is on the supervised, `supervises` on who does it.
-  const held = onObject.filter(({ thing }) => !isActive(thing) || !isAlike)
-  const done = onSubject.filter(({ thing }) => isActive(thing) || !isAlike)
+  const held = onObject.filter(({ thing }) => (!isActive(thing) || !isAlike) && mayBe(thing, 'done to'))
+  const done = onSubject.filter(({ thing }) => (isActive(thing) || !isAlike) && mayBe(thing, 'doing'))
   const found = [...held.map(({ thing }) => meets(thing, subject)), ...done.map(({ thing }) => meets(thing, object))].filter((test) => test !== null)
   if (found.length > 1) throw new Unclear(`\`${verb.join(' ')}\` can be ${choices([...held, ...done].map((one) => one.thing))}: say which`)
   return found[0] ?? null
+
+  /** "Patients who treat them", where doctors have `treats`, is the wrong way round: whose attribute it is does it, or has it done to. */
+  function mayBe(thing: Thing, role: Role): boolean {
+    // "By" has been turned around by whoever read it.
+    const isPassive = words.length < verb.length && verb[verb.length - 1]?.toLowerCase() !== 'by' && isParticiple(first as string)
+    const said = isPassive ? null : roleOf(thing.names.filter((name) => name.length > 0), first as string)
+    return said === null || said === role
+  }
+}
+
+type Role = 'doing' | 'done to'
+
+/** Verbs that are also what the one is called who does it: a project's `lead`. */
+const NAMES_OF_DOERS = new Set('lead host guide coach sponsor guard mentor tutor chair author partner pilot nurse'.split(' '))
+
+/** What an attribute's owner has to do with a verb, by the form of the attribute's names; null when the form does not tell. */
+function roleOf(names: readonly Phrase[], verb: string): Role | null {
+  const firsts = names.map((name) => name[0] as string)
+  const bases = lemmas(verb)
+  const isOfVerb = (word: string) => isForm(word, verb)
+  if (firsts.some((word) => NAMES_OF_DOERS.has(lemmas(word)[lemmas(word).length - 1] ?? word) && isOfVerb(word))) return 'done to'
+  if (firsts.some((word) => isOfVerb(word) && !isParticiple(word) && (bases.includes(word) || /[^s]s$/.test(word)))) return 'doing'
+  const isBy = names.some((name) => name[name.length - 1] === 'by')
+  const akin = names.map((name) => name[name.length - 1] as string).filter((word) => isAkin(word, verb))
+  if (isBy || akin.some((word) => /(?:er|or)s?$/i.test(word))) return 'done to'
+  // An assignee is whom someone assigned, and so is who is `assigned`.
+  return akin.length > 0 && akin.every((word) => /ees?$/i.test(word) || isParticiple(word)) ? 'doing' : null
+}
+
+function isParticiple(word: string): boolean {
+  return !/(?:s|ing)$/i.test(word) && (/(?:ed|en|wn)$/i.test(word) || lemmas(word).length > 1)
 }
 
 /** `treats`, `manages`: the holder does it. `manager`, `assignedTo`, `created_by`: it is done to the holder. */
