@@ -405,6 +405,9 @@ export function ofTest(preposition: string, noun: Noun, thing: Thing, scope: Sco
     }
     // The one of which the sentence speaks elsewhere is the same: both are found from what is acted on.
     if (isBare && isKnownOne(noun) && mentions(scope.statement, words) < 2) break
+    // "Charts of patients" are charts; "records for customers" and "to customers" say something that no record's customer carries.
+    const isJoined = JOINING.has(preposition.toLowerCase()) || link.names.some((name) => name.length === 1 && name[0] === preposition.toLowerCase())
+    if (isBare && !isJoined) return done(null)
     const parts = [adjectives(noun, words.slice(0, start), link, scope), ...noun.modifiers.map((modifier) => modifierTest(modifier, noun, link, scope))]
     return done(conjunction([...link.guards, ...parts]))
   }
@@ -419,6 +422,9 @@ export function ofTest(preposition: string, noun: Noun, thing: Thing, scope: Sco
   const place = found === null ? null : only(found, words)
   return done(place === null ? null : inside(thing, place, world))
 }
+
+/** Prepositions with which a thing's own patient, place or project can be said of it without narrowing it. */
+const JOINING: ReadonlySet<string> = new Set('of in within inside from at on'.split(' '))
 
 /** Prepositions that only join. "Outside their ward" and "without a role" say the opposite of their nouns. */
 export const NEUTRAL: ReadonlySet<string> = new Set('of in on at for from to with within inside into by under as via through during'.split(' '))
