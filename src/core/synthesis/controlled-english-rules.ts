@@ -38,6 +38,7 @@ export function underModal(text: Text, who: Who, modal: Modal, at: number): read
   const force = forceOf(text, who, modal)
   if (force === null || force === 'must') return []
   return then(deedLists(text, at, modal.form), ({ deeds, isOnly, isApart }, end) => {
+    if (modal.isOnly && isOnly) return []
     const isCondition = modal.isOnly || isOnly
     if (isCondition && (force !== 'permit' || who.kind === 'only')) return []
     const only = who.kind === 'only' ? 'subject' : isCondition ? 'condition' : null

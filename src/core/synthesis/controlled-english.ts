@@ -24,7 +24,8 @@ export const readControlledEnglish: Reader = (unit) => unit.sentences.map((sente
 function readSentence(sentence: Sentence, schema: Schema): Reading {
   const { number, text: source } = sentence
   if (sentence.isExplanation) return { kind: 'silent', sentence: number }
-  const clauses = clausesOf(source).map((clause) => readClause(clause, schema))
+  const parts = clausesOf(source)
+  const clauses = parts.length > CLAUSES_MAX ? [tooMany(parts.length)] : parts.map((clause) => readClause(clause, schema))
   const unread = clauses.filter((clause) => clause.kind === 'unread')
   const [first] = unread.filter(({ isOpen }) => isOpen === true).concat(unread)
   if (first !== undefined) {
@@ -34,6 +35,13 @@ function readSentence(sentence: Sentence, schema: Schema): Reading {
   const norms = clauses.flatMap((clause) => (clause.kind === 'norms' ? clause.norms : []))
   const id = (index: number) => (norms.length === 1 ? `N${number}` : `N${number}.${index + 1}`)
   return { kind: 'norms', sentence: number, norms: norms.map((norm, index) => ({ id: id(index), sentence: number, source, ...norm })) }
+}
+
+/** So many parts between semicolons, or items of a list, are a sentence that a person can still check. */
+const CLAUSES_MAX = 100
+
+function tooMany(count: number): Read {
+  return { kind: 'unread', because: `the sentence has ${count} parts: write several of at most ${CLAUSES_MAX}` }
 }
 
 /** So many words are a rule that a person can still check. */
@@ -48,6 +56,11 @@ function readClause(clause: string, schema: Schema): Read {
     kind: 'unread',
     because: `the sentence has ${tokens.length} words: write several of at most ${TOKENS_MAX}`,
   }
+  const isNot = (index: number) => {
+    const token = tokens[index]
+    return token?.kind === 'word' && ['not', 'never'].includes(token.lower)
+  }
+  if (tokens.some((_, index) => isNot(index) && isNot(index + 1))) return { kind: 'unread', because: 'it denies twice: say it once, or not at all' }
   const text = textOf(tokens, schema)
   const unknown = unknownWord(text)
   const ways = waysOf(text)

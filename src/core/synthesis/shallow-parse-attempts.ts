@@ -1,7 +1,7 @@
 import type { Lexicon } from '#core/unit/lexicon.ts'
 import type { Statement } from '#core/unit/statement.ts'
 import { statementsOf } from './shallow-parse-frames.ts'
-import { tokenize, Unread } from './shallow-parse-tokens.ts'
+import { tokenize, Unread, type Token } from './shallow-parse-tokens.ts'
 
 /** One structure of a clause, or why one attempt found none. */
 export type Attempt = { readonly kind: 'statements'; readonly statements: readonly Statement[] } | { readonly kind: 'unread'; readonly because: string }
@@ -9,8 +9,19 @@ export type Attempt = { readonly kind: 'statements'; readonly statements: readon
 /** So many structures are tried; a clause that has more is too open to be read. */
 const ATTEMPTS_MAX = 48
 
+/** So many parts between semicolons, or items of a list, are a sentence that a person can still check. */
+const CLAUSES_MAX = 100
+
 /** Every structure that the clauses of a sentence can have, and why each attempt that failed did; the likeliest first. */
 export function attemptsAt(clauses: readonly string[], lexicon: Lexicon): readonly Attempt[] {
+  let tokens: readonly (readonly Token[])[]
+  try {
+    if (clauses.length > CLAUSES_MAX) throw new Unread(`the sentence has ${clauses.length} parts: write several of at most ${CLAUSES_MAX}`)
+    tokens = clauses.map(tokenize)
+  } catch (error) {
+    if (error instanceof Unread) return [{ kind: 'unread', because: error.because }]
+    throw error
+  }
   const attempts: Attempt[] = []
   let path: number[] | null = []
   while (path !== null) {
@@ -24,16 +35,16 @@ export function attemptsAt(clauses: readonly string[], lexicon: Lexicon): readon
       choices.push({ taken, count })
       return taken
     }
-    attempts.push(attempt(clauses, lexicon, choose))
+    attempts.push(attempt(tokens, lexicon, choose))
     const open = choices.findLastIndex(({ taken, count }) => taken + 1 < count)
     path = open < 0 ? null : [...choices.slice(0, open).map(({ taken }) => taken), (choices[open] as { taken: number }).taken + 1]
   }
   return attempts
 }
 
-function attempt(clauses: readonly string[], lexicon: Lexicon, choose: (count: number) => number): Attempt {
+function attempt(clauses: readonly (readonly Token[])[], lexicon: Lexicon, choose: (count: number) => number): Attempt {
   try {
-    return { kind: 'statements', statements: statementsOf(clauses.map(tokenize), { lexicon, choose }) }
+    return { kind: 'statements', statements: statementsOf(clauses, { lexicon, choose }) }
   } catch (error) {
     if (error instanceof Unread) return { kind: 'unread', because: error.because }
     throw error

@@ -490,6 +490,7 @@ function permission(marker: Token, subject: Subject, deeds: readonly Deed[], res
   if (isPermit && rest.hasWithout) {
     throw new Unread('a permission `without` something: say that it is not needed by leaving it out, or `unless` it is there')
   }
+  if (force === 'only' && rest.only) throw new Unread('`only` twice: write a sentence for each')
   if (subject.isOnly && isNarrow) throw new Unread('`only` twice: write a sentence for each')
   if (subject.isOnly && subject.except.length > 0) throw new Unread('`only` with an exception: write a sentence for each')
   const made = statement({

@@ -16,6 +16,9 @@ export type Scope = {
 
 type Chunk<T> = { readonly value: T; readonly next: number }
 
+/** Adjectives and a name. */
+const WORDS_MAX = 10
+
 /** Prepositions whose phrase belongs to the noun before it. */
 const BELONGING = new Set(['of', 'in', 'within', 'from', 'at', 'inside', 'for', 'against'])
 
@@ -80,6 +83,7 @@ export function nounAt(tokens: readonly Token[], from: number, scope: Scope, isN
       throw new Unread(at < tokens.length ? `a noun is expected before \`${(tokens[at] as Token).text}\`` : 'the sentence breaks off where a noun is expected')
     }
   }
+  if (words.length > WORDS_MAX) throw new Unread(`\`${words.slice(0, 3).join(' ')} …\` are too many words for one thing`)
   const after = modifiersAt(tokens, at, scope, isNested)
   return { value: noun(words, { quoted, other, ...definite, modifiers: [...modifiers, ...after.value] }), next: after.next }
 }

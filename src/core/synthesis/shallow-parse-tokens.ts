@@ -49,9 +49,15 @@ export function ended(tokens: readonly Token[], at: number): void {
 export const THIS: Token = { code: 'T', text: '', value: '', tags: new Set() }
 export const NOT: Token = { code: '~', text: 'not', value: '', tags: new Set() }
 
+/** So many words are a rule that a person can still check. */
+const PIECES_MAX = 120
+
 /** The tokens of a clause. @throws {Unread} for characters, words and numbers that no reading may pass over. */
 export function tokenize(clause: string): Token[] {
   const pieces = split(clause)
+  if (pieces.length > PIECES_MAX) throw new Unread(`the sentence has ${pieces.length} words: write several of at most ${PIECES_MAX}`)
+  const isNot = (index: number) => pieces[index]?.kind === 'word' && /^(?:not|never)$/i.test((pieces[index] as Piece).text)
+  if (pieces.some((_, index) => isNot(index) && isNot(index + 1))) throw new Unread('it denies twice: say it once, or not at all')
   const tags = tag(pieces)
   return fold(pieces, tags)
 }

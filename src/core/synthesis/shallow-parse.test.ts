@@ -76,6 +76,25 @@ test('whatever words come, nothing is thrown and what is read passes strict vali
   fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 60 }), (text) => void read(text, schema)), { numRuns: 200, seed: 8 })
 })
 
+test('however long and tangled a sentence is, it ends quickly and throws nothing', () => {
+  const { schema } = CORPUS[0] as { schema: Schema }
+  const tangled = [
+    `Agents may query databases ${'of teams that own databases '.repeat(5000)}.`,
+    `Agents ${'who run queries '.repeat(5000)} may run queries.`,
+    `Agents${', agents'.repeat(5000)} and agents may run queries.`,
+    `Agents may ${'not '.repeat(5000)} run queries.`,
+    `Agents may run ${'trusted '.repeat(100)} queries.`,
+    'Agents may run queries; '.repeat(5000),
+    `${'Agents may run queries if they are trusted and the agent is trusted or they are trusted; '.repeat(99)}`,
+  ]
+  for (const text of tangled) {
+    const started = performance.now()
+    const reading = read(text, schema)
+    assert.ok(performance.now() - started < 2_000, `${text.slice(0, 50)}: ${performance.now() - started} ms`)
+    assert.equal(reading.kind, 'unread', text.slice(0, 50))
+  }
+})
+
 test('an explanation is silent, and so is an unread sentence that cannot rule', () => {
   const { schema } = CORPUS[0] as { schema: Schema }
   const unit = unitOf(['Agents may run queries.', 'Purpose and scope.'], schema)
