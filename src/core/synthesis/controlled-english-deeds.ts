@@ -96,7 +96,8 @@ export function modals(text: Text, at: number): readonly Hit<Modal>[] {
     const found: Hit<Modal>[] = []
     const add = (force: Modal['force'], to: number, form: Modal['form'] = 'base', isOnly = false) => {
       const only = eat(text, to, 'only')
-      found.push(hit({ force, form, isOnly: isOnly || only !== null }, maybe(text, only ?? to, 'also')))
+      // "May always" is may; "may not always" is another thing.
+      found.push(hit({ force, form, isOnly: isOnly || only !== null }, maybe(text, only ?? to, 'also', ...(force === 'permit' ? ['always'] : []))))
     }
     const never = eatAny(text, at, ['never', 'not'])
     const start = never ?? at
@@ -106,7 +107,10 @@ export function modals(text: Text, at: number): readonly Hit<Modal>[] {
       const to = reach(text, start + 1)
       const only = eat(text, to, 'only')
       const not = eatAny(text, to, ['not', 'never', 'not ever'])
-      if (not !== null) {
+      const allowed = only !== null ? null : eatAny(text, not ?? to, ['be allowed to', 'be permitted to', 'be able to'])
+      if (allowed !== null && never === null && ((not === null && word !== 'may' && word !== 'can') || not !== null)) {
+        found.push(hit({ force: not === null ? 'permit' : 'forbid', form: 'base', isOnly: false }, allowed))
+      } else if (not !== null) {
         if (never === null && lowerAt(text, not) !== 'only') add('forbid', not)
       } else if (never !== null) add('forbid', to)
       else if (word === 'may' || word === 'can') add('permit', only ?? to, 'base', only !== null)
@@ -296,7 +300,7 @@ export function tails(text: Text, at: number): readonly Hit<readonly Tail[]>[] {
       ...then(
         nounPhrases(text, reach(text, at + 1), 'object'),
         (one, to) => (
-          one.words[0] === IT || one.words[0] === SELF
+          (one.words[0] === IT && lowerAt(text, to - 1) !== 'it') || one.words[0] === SELF
             ? []
             : then(tails(text, to), (rest, end) => [hit([{ preposition, noun: one }, ...rest], end)])
         ),

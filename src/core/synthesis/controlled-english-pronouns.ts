@@ -56,7 +56,7 @@ function withAntecedents(text: Text, statements: readonly Statement[], lead: rea
 export function named(text: Text, one: Statement, before: readonly Statement[], lead: readonly Condition[]): readonly Statement[] {
   const isIt = (noun: Noun) => noun.words[0] === IT
   const isSubject = one.subject.some(isIt)
-  const isObject = one.deeds.some(({ object }) => object.some(isIt))
+  const isObject = one.deeds.some(({ object, tails }) => object.some(isIt) || tails.some((tail) => isIt(tail.noun)))
   if (!isSubject && !isObject) return [one]
   const things = antecedents(text, one, before, lead)
   const people = isSubject ? antecedents(text, one, [], lead) : [null]
@@ -66,7 +66,11 @@ export function named(text: Text, one: Statement, before: readonly Statement[], 
       ...one,
       subject: who === null ? one.subject : one.subject.map((noun) => (isIt(noun) ? who : noun)),
       deeds: thing === null ? one.deeds : one.deeds.map(
-        (deed) => ({ ...deed, object: deed.object.map((noun) => (isIt(noun) ? thing : noun)) }),
+        (deed) => ({
+          ...deed,
+          object: deed.object.map((noun) => (isIt(noun) ? thing : noun)),
+          tails: deed.tails.map((tail) => (isIt(tail.noun) ? { ...tail, noun: thing } : tail)),
+        }),
       ),
     })),
   )

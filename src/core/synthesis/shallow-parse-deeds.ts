@@ -224,7 +224,7 @@ export function objects(tokens: readonly Token[], it: readonly Noun[], scope: Sc
   const first = tokens[0] as Token
   const cut = tokens.findIndex((token, index) => isTail(token) && (index === 0 || nounEndsBefore(tokens, index, scope)))
   const body = tokens.slice(0, cut < 0 ? tokens.length : cut)
-  const tails = cut < 0 ? [] : tailsOf(tokens.slice(cut), scope)
+  const tails = cut < 0 ? [] : tailsOf(tokens.slice(cut), scope, it)
   if (first.code === 'u') {
     ended(body, 1)
     if (first.value === 'self') return { object: [SELF], tails }
@@ -249,13 +249,16 @@ function nounEndsBefore(tokens: readonly Token[], at: number, scope: Scope): boo
   return !isState && !(at > 1 && isParticiple(before) && ['to', 'by'].includes((tokens[at] as Token).text.toLowerCase()))
 }
 
-function tailsOf(tokens: readonly Token[], scope: Scope): Tail[] {
+function tailsOf(tokens: readonly Token[], scope: Scope, it: readonly Noun[] = []): Tail[] {
   const tails: Tail[] = []
   let at = 0
   while (at < tokens.length) {
     const preposition = tokens[at] as Token
     if (preposition.code !== 'p') throw new Unread(`\`${say(tokens.slice(at))}\` is not understood here`)
-    const { value, next } = nounAt(tokens, at + 1, scope)
+    // "push to it".
+    const pronoun = tokens[at + 1]
+    const isIt = pronoun?.code === 'u' && pronoun.value === 'it'
+    const { value, next } = isIt ? { value: antecedent(pronoun, it), next: at + 2 } : nounAt(tokens, at + 1, scope)
     tails.push({ preposition: preposition.text.toLowerCase(), noun: value })
     at = next
   }

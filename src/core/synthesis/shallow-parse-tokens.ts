@@ -136,10 +136,10 @@ function tag(pieces: readonly Piece[]): readonly ReadonlySet<string>[] {
 
 /** Phrases that act as one word, longest first: code, value, and the words, with alternatives in braces. */
 const PHRASES: readonly (readonly [Code, string, string])[] = [
-  ['M', 'permit', 'may|can|may also|can also|{should,must} be able to|{should,must} be {allowed,permitted} to|{is,are} {allowed,permitted,authorized,authorised,entitled,free} to|{has,have} {the,a} right to|{has,have} permission to|{has,have} the permission to'],
+  ['M', 'permit', 'may|can|may also|can also|may always|can always|{should,must,shall} be able to|{should,must,shall} be {allowed,permitted} to|{is,are} {allowed,permitted,authorized,authorised,entitled,free} to|{has,have} {the,a} right to|{has,have} permission to|{has,have} the permission to'],
   ['M', 'only', '{may,can} only|{is,are} only {allowed,permitted,authorized,authorised,entitled} to'],
   ['M', 'forbid', '{may,can,must,shall,should} {not,never}|{may,can,must,shall,should} {not,never} ever|{is,are} {not,never} {allowed,permitted,authorized,authorised,entitled} to|{is,are} {forbidden,prohibited,barred,banned,disallowed} {to,from}'],
-  ['M', 'forbid', '{is,are} {not,never} to|{may,must} {not,never} be {allowed,permitted} to|{should,must} not be able to|{do,does} not have {the,a} right to|{do,does} not have permission to|{has,have} no {right,permission} to|{may,must} under no circumstances|{may,must} in no case'],
+  ['M', 'forbid', '{is,are} {not,never} to|{may,must,shall,should,can} {not,never} be {allowed,permitted} to|{should,must,shall} not be able to|{do,does} not have {the,a} right to|{do,does} not have permission to|{has,have} no {right,permission} to|{may,must} under no circumstances|{may,must} in no case'],
   ['M', 'must', 'must|shall|should|{has,have} to|{need,needs} to|{is,are} required to|{is,are} obliged to|must always|must first'],
   ['z', '', '{may,can,must,should,shall} not only|{must,should,shall} only|{need,needs} not|{do,does} not {have,need} to|{is,are} not {required,obliged} to|not all|not every|not both|not necessarily'],
   ['z', '', 'could|might|would|will|ought|some|most|many|few|several|certain|almost|nearly|about|approximately|someone|somebody|something|anyone else|everyone else|everybody else|nobody else|no one else|and or'],

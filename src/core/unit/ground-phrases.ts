@@ -602,7 +602,7 @@ export function ownership(owner: Thing, thing: Thing, said: { words: Phrase; isS
   const links = reach(thing, world).filter((one) => elementType(one.thing.type) === type)
   const near = links.filter(({ depth }) => depth === 1)
   // An account manager does not own the account.
-  const isNone = (link: Thing) => link.names.some((name) => NOT_OWNER.has(name.join('_')) || NOT_OWNER.has(name[name.length - 1] as string))
+  const isNone = (link: Thing) => link.names.some((name) => [name.join('_'), ...lemmas(name[name.length - 1] as string)].some((word) => NOT_OWNER.has(word)))
   const isOwner = ({ thing: link }: { thing: Thing }) => link.names.some((name) => name.join('_') === 'owner' || name.join('_') === 'owned_by')
   const byOwner = near.filter(isOwner)
   const mine = said.words.length === 0 ? [] : named(said.words, [owner], world, (one) => elementType(one) !== null && elementType(one) === elementType(thing.type))
@@ -651,8 +651,10 @@ export function relation(subject: Thing, verb: Phrase, object: Thing, scope: Sco
     return canBeIn(subject.type, object.type, world.schema) ? inside(subject, object, world) : (ownership(object, subject, { words: [], isSaid: true }, scope) ?? ownership(subject, object, { words: [], isSaid: true }, scope))
   }
   const says = (name: Phrase) => saysBoolean(words, name) || (words.length === name.length && words.every((word, index) => isAkin(word, name[index] as string))) || saysRelation(words, name)
+  // "Assigned to them", where the attribute is `assignedDriver`.
+  const isWhole = ({ type, names }: Thing) => words.length < verb.length && isParticiple(first) && names.some((name) => name.length > 1 && isForm(first, name[0] as string) && world.lexicon.types(name.slice(1)).includes(elementType(type) ?? ''))
   const onObject = reach(object, world).filter(({ thing, depth }) => depth === 1 && elementType(thing.type) === elementType(subject.type) && thing.names.some(says))
-  const onSubject = reach(subject, world).filter(({ thing, depth }) => depth === 1 && elementType(thing.type) === elementType(object.type) && thing.names.some(says))
+  const onSubject = reach(subject, world).filter(({ thing, depth }) => depth === 1 && elementType(thing.type) === elementType(object.type) && (thing.names.some(says) || isWhole(thing)))
   const isAlike = elementType(subject.type) === elementType(object.type)
   // Between two of one type the form of the name tells who does it: `supervisor` is on the supervised, `supervises` on who does it.
   const held = onObject.filter(({ thing }) => (!isActive(thing) || !isAlike) && mayBe(thing, 'done to'))
