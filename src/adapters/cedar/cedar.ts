@@ -39,7 +39,7 @@ export function parseSchema(text: string): Schema {
  */
 export function parsePolicies(text: string, schema: Schema): PolicySet {
   const rules = parseUnvalidated(text)
-  const answer = wasm.validate({ schema: schema.text, policies: { staticPolicies: text }, validationSettings: { mode: 'strict' } })
+  const answer = wasm.validate({ schema: bareSchema(schema), policies: { staticPolicies: text }, validationSettings: { mode: 'strict' } })
   if (answer.type === 'failure') refuse('POLICY_INVALID', 'the policy set cannot be validated', text, answer.errors)
   if (answer.validationErrors.length > 0) {
     const nameOf = names(rules)
@@ -48,6 +48,30 @@ export function parsePolicies(text: string, schema: Schema): PolicySet {
   }
   return { text, rules }
 }
+
+/**
+ * A schema as JSON without its annotations, which say nothing about types. Cedar parses the schema anew for every validation, and this
+ * form three times as fast as the text.
+ */
+function bareSchema(schema: Schema): wasm.SchemaJson<string> {
+  const known = bareSchemas.get(schema)
+  if (known !== undefined) return known
+  const answer = wasm.schemaToJson(schema.text)
+  if (answer.type === 'failure') refuse('SCHEMA_INVALID', 'the schema does not parse', schema.text, answer.errors)
+  const made = withoutAnnotations(answer.json, true) as wasm.SchemaJson<string>
+  bareSchemas.set(schema, made)
+  return made
+}
+const bareSchemas = new WeakMap<Schema, wasm.SchemaJson<string>>()
+
+/** @param areNames The members' names are the author's: one that is called `annotations` stays. */
+function withoutAnnotations(part: unknown, areNames: boolean): unknown {
+  if (typeof part !== 'object' || part === null) return part
+  if (Array.isArray(part)) return part.map((item) => withoutAnnotations(item, false))
+  const kept = Object.entries(part).filter(([name]) => areNames || name !== 'annotations')
+  return Object.fromEntries(kept.map(([name, value]) => [name, withoutAnnotations(value, !areNames && MAPS.has(name))]))
+}
+const MAPS = new Set(['attributes', 'entityTypes', 'actions', 'commonTypes'])
 
 export type AuthorizeQuestion = {
   readonly policies: PolicySet

@@ -49,6 +49,8 @@ export function says(words: Phrase, phrase: Phrase, isSame: (a: string, b: strin
   const head = words.slice(0, -1).join('').toLowerCase().replaceAll('-', '')
   const together = phrase.join('')
   const last = (words[words.length - 1] as string).replaceAll('-', '')
+  // No inflection changes the first letter of what is written together; most comparisons end here.
+  if (head !== '' && head[0] !== together[0]) return false
   return lemmas(last).some((form) => head + form === together || lemmas(together).includes(head + form))
 }
 
