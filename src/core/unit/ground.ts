@@ -1,3 +1,4 @@
+import { canonical } from '#core/canonical.ts'
 import { FALSE, TRUE, type Expression, type Uid } from '#core/policy/expression.ts'
 import type { Action, Environment, Schema } from '#core/policy/schema.ts'
 import { conditionTest } from './ground-conditions.ts'
@@ -25,11 +26,24 @@ export type Grounded =
  * A statement is asked about every environment; a part of it that says nothing in any makes it unread, with the reason.
  */
 export function groundStatement(statement: Statement, schema: Schema): Grounded {
+  const known = grounded.get(schema) ?? new Map<string, Grounded>()
+  grounded.set(schema, known)
+  const key = canonical(statement)
+  const before = known.get(key)
+  if (before !== undefined) return before
   // Parts are told apart by identity, and a reader may have put one into two places.
   const found = groundOne(copy(statement), schema)
-  if (found instanceof Unclear) return { kind: 'unread', because: found.message, isOpen: true }
-  return typeof found === 'string' ? { kind: 'unread', because: found } : { kind: 'norms', norms: found }
+  const made: Grounded = found instanceof Unclear ? { kind: 'unread', because: found.message, isOpen: true }
+    : typeof found === 'string' ? { kind: 'unread', because: found }
+    : { kind: 'norms', norms: found }
+  if (known.size >= REMEMBERED_MAX) known.clear()
+  known.set(key, made)
+  return made
 }
+
+/** What the readers say alike is grounded once; a readers' structures of one sentence are at most some dozens. */
+const REMEMBERED_MAX = 200
+const grounded = new WeakMap<Schema, Map<string, Grounded>>()
 
 /**
  * The first of some quoted texts that no norm carries as an id, a value or part of a duty; null when each is somewhere. What a text
