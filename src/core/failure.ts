@@ -21,6 +21,10 @@ export type FailureCode =
   | 'POLICY_INVALID' // Cedar text that does not parse, or does not pass strict validation
   | 'ENTITIES_INVALID'
   | 'UNSUPPORTED_CONSTRUCT' // a Cedar construct the prover does not encode; named, never approximated
+  | 'CONFLICT' // what is there now does not allow it; `reason` says what
+  | 'CERTIFICATE_UNUSABLE' // a certificate that cannot become part of a revision: unknown, revoked, expired, of another application
+  | 'APPROVAL_INVALID' // an approval that does not count: another digest, not a member of the council, the author's own
+  | 'BUNDLE_REFUSED' // what the decision point will not load, and why
   | 'POLICY_REFUSED' // refuted: the policy would break the constitution
   | 'POLICY_UNDETERMINED' // nothing was refuted, but something that must be known is not
   | 'CONFIG_INVALID'

@@ -7,6 +7,17 @@ export const MAY = {
   synthesize: ['author', 'service'],
   examinePolicy: ['author', 'council', 'operator', 'service'],
   readGenerations: ['author', 'operator'],
+  putApplications: ['author'],
+  readApplications: ['author', 'council', 'operator', 'service'],
+  propose: ['author', 'council'],
+  readRevisions: ['author', 'council', 'operator'],
+  approve: ['council'],
+  activate: ['council'],
+  revoke: ['council', 'operator'],
+  fetchBundles: ['service', 'operator'],
+  certify: ['service'],
+  decide: ['service'],
+  readLedger: ['operator', 'council'],
 } as const satisfies Readonly<Record<string, readonly Role[]>>
 
 /** What each role is for, as Auth tells whoever asks. */

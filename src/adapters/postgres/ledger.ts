@@ -4,7 +4,7 @@ import { z } from 'zod'
 
 import { digest } from '#core/canonical.ts'
 import { Failure } from '#core/failure.ts'
-import { entryText, readEntry, type LedgerEntry } from '#core/ledger/entry.ts'
+import { entryText, readEntry, subjectOf, type LedgerEntry } from '#core/ledger/entry.ts'
 import { append as grow, EMPTY, isFrontier, leafHash, root, type Frontier } from '#core/ledger/merkle.ts'
 import type { Database, Queryable } from './connect.ts'
 import { digestOfRow, GenerationRow, GENERATION_COLUMNS } from './generation-row.ts'
@@ -42,8 +42,8 @@ export async function append(tx: Queryable, entry: LedgerEntry): Promise<Receipt
   const leaf = leafHash(text)
   const after = grow(before, leaf)
   const now = root(after)
-  const subject = entry.subject['generation']
-  assert(subject !== undefined)
+  const subject = subjectOf(entry)
+  assert(subject !== null)
   await tx.query(
     `with grown as (update ledger_tip set size = $1 + 1, frontier = $8, root = $7)
      insert into ledger_entries (index, kind, at, subject, entry, leaf_hash, root) values ($1::bigint, $2, $3, $4, $5, $6, $7)`,
@@ -143,7 +143,7 @@ async function* pages(tx: Queryable): AsyncGenerator<Page> {
 function* inspect(row: Entry, body: unknown, isWhole: boolean): Generator<string> {
   const entry = readEntry(row.entry)
   if (entry === null) return yield 'the entry cannot be read'
-  if (entry.kind !== row.kind || entry.at !== row.at.toISOString() || !row.is_exact || entry.subject['generation'] !== row.subject) yield 'the columns beside the entry were changed'
+  if (entry.kind !== row.kind || entry.at !== row.at.toISOString() || !row.is_exact || subjectOf(entry) !== row.subject) yield 'the columns beside the entry were changed'
   if (!row.kind.startsWith('generation.')) return
   const id = entry.subject['generation'] ?? row.subject
   if (body === null) return yield `generation \`${id}\` is missing`

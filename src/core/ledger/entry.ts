@@ -15,7 +15,17 @@ export type LedgerEntry = {
   readonly digests: { readonly [body: string]: string }
 }
 
-export type LedgerKind = 'generation.certified' | 'generation.refused' | 'generation.undetermined'
+export type LedgerKind =
+  | 'generation.certified' | 'generation.refused' | 'generation.undetermined'
+  | 'application.put' | 'entities.changed'
+  | 'revision.proposed' | 'revision.approved' | 'revision.activated' | 'revision.reproved'
+  | 'certificate.revoked'
+
+/** What an entry is found by: the id of what its kind is about, e.g. a generation's, or `clinic` for all acts on that application. */
+export function subjectOf({ kind, subject }: { readonly kind: string; readonly subject: LedgerEntry['subject'] }): string | null {
+  const noun = kind.startsWith('generation.') ? 'generation' : kind.startsWith('certificate.') ? 'certificate' : 'application'
+  return subject[noun] ?? null
+}
 
 /** The bytes that the ledger hashes. */
 export function entryText(entry: LedgerEntry): string {
