@@ -43,10 +43,10 @@ async function run(request: string, options: Options) {
   const { generation } = await generate(unit, {
     ...examining,
     propose: (each) => propose(each, examining.bound.bound),
-    certify: certifier({
+    certify: (evidence) => certifier({
       examiner, key, constitutionalHash: inForce.shown.hash, threshold: config.constitutional.complianceThreshold,
       validDays: config.constitutional.certificateDays, telemetry: null, now: () => at,
-    }),
+    })(evidence, COMMAND_LINE),
     append: async () => null, // Without a server there is no ledger.
   })
   if (options.out !== undefined) writeAll(options.out, generation)
@@ -57,6 +57,9 @@ async function run(request: string, options: Options) {
   const exit = { compliant: EXIT.yes, violates: EXIT.no, undetermined: EXIT.undetermined }[generation.verdict.kind]
   return { json, text: [summary(generation, ms), ...(options.out === undefined ? [] : [`files in ${options.out}`])].join('\n'), exit }
 }
+
+/** The author of what is made without a server: nobody whom Auth knows. */
+const COMMAND_LINE = 'command line'
 
 function summary(generation: Generation, ms: number): string {
   const { examination, verdict, corrections: [{ norms, unread, independentWitnesses }], certificate, score, semanticHash } = generation

@@ -36,6 +36,8 @@ export type Statement = {
   readonly predicateType: typeof PREDICATE_TYPE
   readonly predicate: {
     readonly generationId: string
+    /** Who asked for the policy, as the platform names them: they may never approve it. */
+    readonly author: string
     readonly issuedAt: string
     readonly expiresAt: string
     /** What a reader must know first: how many articles of the constitution speak about this schema at all. */
@@ -59,7 +61,12 @@ export type Statement = {
 }
 
 /** The statement that a compliant assessment supports. Times come in as `at`, so that the same inputs give the same bytes. */
-export function stateOf({ unit, candidates }: Evidence, assessment: Assessment, constitution: EnforcedConstitution, at: Date, validDays: number): Statement {
+export function stateOf({ unit, candidates }: Evidence, assessment: Assessment, { constitution, author, at, validDays }: {
+  constitution: EnforcedConstitution
+  author: string
+  at: Date
+  validDays: number
+}): Statement {
   const { policy, norms, unread, independentWitnesses } = assessment.corrections[0]
   const { proofs } = assessment.examination
   const byMethod = <T>(value: (cedar: string) => T) => Object.fromEntries(candidates.map(({ method, cedar }) => [method, value(cedar)]))
@@ -70,6 +77,7 @@ export function stateOf({ unit, candidates }: Evidence, assessment: Assessment, 
     predicateType: PREDICATE_TYPE,
     predicate: {
       generationId: unit.id,
+      author,
       issuedAt: at.toISOString(),
       expiresAt: new Date(at.getTime() + validDays * 86_400_000).toISOString(),
       applicable: applicableOf(assessment.examination),

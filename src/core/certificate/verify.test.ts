@@ -77,7 +77,9 @@ function statementOf(over: Schema, norms: readonly Norm[], examination: Examinat
     semanticHash: semanticHash(made.rules, over), examination, score: score(examination), verdict: { kind: 'compliant' },
   }
   const candidates = [{ method: 'controlled-english', readsText: true, lineage: 'x', cedar: made.text, readings: [] }] as const
-  return stateOf({ unit, candidates }, assessment, { hash: 'cdd01ef066bc6cf2', digest: constitution.digest, document: constitution.document }, new Date('2026-01-01'), 365)
+  return stateOf({ unit, candidates }, assessment, {
+    constitution: { hash: 'cdd01ef066bc6cf2', digest: constitution.digest, document: constitution.document }, author: 'ann', at: new Date('2026-01-01'), validDays: 365,
+  })
 }
 
 test('what was signed and proved verifies, and every check says what it looked at', async () => {

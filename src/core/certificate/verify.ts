@@ -54,6 +54,7 @@ const StatementBody = z.strictObject({
   predicateType: z.literal(PREDICATE_TYPE),
   predicate: z.strictObject({
     generationId: z.string(),
+    author: z.string().min(1),
     issuedAt: z.iso.datetime(),
     expiresAt: z.iso.datetime(),
     applicable: z.strictObject({ articles: z.number(), of: z.number(), missing: z.array(z.strictObject({ article: z.string(), concepts: z.array(z.string()) })) }),

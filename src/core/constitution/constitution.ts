@@ -74,6 +74,8 @@ const ConstitutionText = z.strictObject({
   title: z.string().trim().min(1),
   version: z.string().regex(/^\d+\.\d+\.\d+$/, 'a version is three numbers, e.g. `1.0.0`'),
   preamble: z.string().trim().min(1).optional(),
+  /** So many members of the council must approve a revision before it may decide. */
+  approvals: z.int().min(1).max(100).default(1),
   principles: z.array(PrincipleText).min(1),
 })
 
@@ -95,6 +97,8 @@ export type Constitution = {
   readonly title: string
   readonly version: string
   readonly preamble: string
+  /** So many members of the council must approve a revision before it may decide; at least 1. */
+  readonly approvals: number
   readonly principles: readonly Principle[]
   /** In the order of the document. */
   readonly clauses: readonly Clause[]
@@ -117,13 +121,14 @@ export function parseConstitution(yamlText: string): Constitution {
   const document = readYaml(yamlText)
   const parsed = ConstitutionText.safeParse(document)
   if (!parsed.success) refuse(problemsOf(parsed.error))
-  const { title, version, preamble, principles } = parsed.data
+  const { title, version, preamble, approvals, principles } = parsed.data
   const problems = misnamed(principles)
   if (problems.length > 0) refuse(problems)
   return {
     title,
     version,
     preamble: preamble ?? '',
+    approvals,
     principles: principles.map(({ articles: _, ...principle }) => principle),
     clauses: principles.flatMap((principle) => principle.articles.map((article) => clauseOf(principle, article))),
     digest: digestOf(document),

@@ -11,4 +11,4 @@ export const INHERITED_BYTES = 1_890
  * The Ed25519 public key (base64 of its 32 bytes) whose record alone may claim the inherited id. `constitutions/ratify.ts` made
  * it for one signature, writes it here, and did not keep the private half.
  */
-export const INHERITED_RATIFIER = 'CR7uHYpdn6zZbMF9TWDUxkOZCBTi8jridb7aPRPDFp0='
+export const INHERITED_RATIFIER = 'n/Ljfre6hKFzvAXMxOlTMalIzonjypeiiXKTYHtHU90='

@@ -41,16 +41,16 @@ function setUp({ use = prover, threshold = 0.8 }: { use?: Prover; threshold?: nu
 
 test('evidence that is compliant is signed, with what was judged', async () => {
   const { certify, counted, evidence } = setUp()
-  const certificate = await certify(await evidence('clinic'))
+  const certificate = await certify(await evidence('clinic'), 'ann')
   assert(certificate !== null)
   const { predicate } = JSON.parse(Buffer.from(certificate.envelope.payload, 'base64').toString()) as Statement
-  assert.equal(predicate.generationId, 'gen_1')
+  assert.deepEqual([predicate.generationId, predicate.author], ['gen_1', 'ann'])
   assert.deepEqual([await counted('issued'), await counted('refused')], [1, 0])
 })
 
 test('evidence of which an article is refuted is not signed, and counted, whatever verdict its bearer came to', async () => {
   const { certify, counted, evidence } = setUp()
-  assert.equal(await certify({ ...(await evidence('export-everything')), verdict: { kind: 'compliant' } } as Evidence), null)
+  assert.equal(await certify({ ...(await evidence('export-everything')), verdict: { kind: 'compliant' } } as Evidence, 'ann'), null)
   assert.deepEqual([await counted('issued'), await counted('refused')], [0, 1])
 })
 
@@ -65,7 +65,7 @@ test('a threshold that was lowered in the evidence is raised again; a higher one
   const lowered = async (threshold: number, stated: number) => {
     const { certify, evidence } = setUp({ use: halfway, threshold })
     const { unit, candidates } = await evidence('clinic')
-    const certificate = await certify({ unit: { ...unit, request: { ...unit.request, complianceThreshold: stated } }, candidates })
+    const certificate = await certify({ unit: { ...unit, request: { ...unit.request, complianceThreshold: stated } }, candidates }, 'ann')
     return certificate === null ? null : (JSON.parse(Buffer.from(certificate.envelope.payload, 'base64').toString()) as Statement).predicate
   }
   const low = await lowered(0.1, 0)

@@ -4,6 +4,9 @@ import { certify, stateOf, type Certificate } from '#core/certificate/statement.
 import { assess, type Evidence } from '#core/generate.ts'
 import { certificateIssued, certificateRefused, type Telemetry } from '#telemetry/events.ts'
 
+/** A certificate for evidence, or null when it is not compliant. @param author Who asked for the policy. */
+export type Certify = (evidence: Evidence, author: string) => Promise<Certificate | null>
+
 /**
  * Judges the evidence again and signs what it judged. Whoever asks is not believed: only unit and candidates count, the verdict is
  * derived anew.
@@ -20,9 +23,9 @@ export function certifier({ examiner, key, constitutionalHash, threshold, validD
   /** Null where nobody counts: on the command line. */
   telemetry: Telemetry | null
   now: () => Date
-}): (evidence: Evidence) => Promise<Certificate | null> {
+}): Certify {
   const { constitution } = examiner
-  return async (evidence) => {
+  return async (evidence, author) => {
     const schema = examiner.parseSchema(evidence.unit.schema.text)
     const request = { ...evidence.unit.request, complianceThreshold: Math.max(threshold, evidence.unit.request.complianceThreshold) }
     const judged = { ...evidence, unit: { ...evidence.unit, schema, request } }
@@ -32,7 +35,7 @@ export function certifier({ examiner, key, constitutionalHash, threshold, validD
       return null
     }
     const enforced = { hash: constitutionalHash, digest: constitution.digest, document: constitution.document }
-    const certificate = certify(stateOf(judged, assessment, enforced, now(), validDays), key)
+    const certificate = certify(stateOf(judged, assessment, { constitution: enforced, author, at: now(), validDays }), key)
     if (telemetry !== null) certificateIssued(telemetry, { id: certificate.id })
     return certificate
   }

@@ -34,7 +34,7 @@ export type Given = {
   readonly telemetry: Telemetry
   readonly authenticate: Authenticate
   readonly propose: (unit: SemanticUnit, bound: readonly BoundArticle[]) => Promise<readonly Candidate[]>
-  readonly certify: (evidence: Evidence) => Promise<Certificate | null>
+  readonly certify: (evidence: Evidence, author: string) => Promise<Certificate | null>
   readonly readers: readonly string[]
   readonly solver: string
   /** What start-up found when it tested itself. */
@@ -64,7 +64,7 @@ export async function startPlatform(given: Given): Promise<Server> {
           ...examining,
           proveArticles: timed(telemetry, 'prove', examining.proveArticles),
           propose: timed(telemetry, 'synthesize', (each) => given.propose(each, examining.bound.bound)),
-          certify: timed(telemetry, 'certify', given.certify),
+          certify: timed(telemetry, 'certify', (evidence: Evidence) => given.certify(evidence, caller.subject)),
           append: timed(telemetry, 'append', async (whole) => {
             const row = rowOf(whole, body, { subject: caller.subject, at, elapsedMs: Math.round(seconds() * 1000), constitutionalHash: inForce.shown.hash })
             const receipt = await database.transaction((tx) => recordGeneration(tx, row))
