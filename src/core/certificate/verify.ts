@@ -14,7 +14,7 @@ import { semanticHash } from '#core/policy/semantic-hash.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Proof } from '#core/proof/proof.ts'
 import type { Norm } from '#core/unit/norm.ts'
-import { applicableOf, certificateId, PAYLOAD_TYPE, PREDICATE_TYPE, signedBytes, STATEMENT_TYPE, type Statement } from './statement.ts'
+import { applicableOf, certificateId, PAYLOAD_TYPE, PREDICATE_TYPE, signedBytes, STATEMENT_TYPE, type Envelope, type Statement } from './statement.ts'
 
 /** One thing that was looked at, and whether it is as it must be. */
 export type CertificateCheck = { readonly name: string; readonly ok: boolean; readonly detail: string }
@@ -22,8 +22,7 @@ export type CertificateCheck = { readonly name: string; readonly ok: boolean; re
 export type Verification = { readonly valid: boolean; readonly checks: readonly CertificateCheck[]; readonly statement: Statement | null }
 
 export type VerifyPorts = {
-  /** Whether the key of that id signed these bytes; null when no such key is trusted. Trust never comes from the file. */
-  readonly isSignedBy: (keyid: string, bytes: Uint8Array, signature: Uint8Array) => boolean | null
+  readonly isSignedBy: IsSignedBy
   readonly parseSchema: (text: string) => Schema
   readonly parse: (text: string, schema: Schema) => PolicySet
   /** Reads a constitution's document and binds it to a schema. @throws {Failure} when it is none. */
@@ -35,14 +34,16 @@ export type VerifyPorts = {
 /** Conditions of norms are trees: a long list nests deeply. */
 const LEVELS_MAX = 1_000
 
+export const EnvelopeFile = z.strictObject({
+  payloadType: z.literal(PAYLOAD_TYPE),
+  payload: z.string(),
+  signatures: z.array(z.strictObject({ keyid: z.string(), sig: z.string() })).length(1),
+})
+
 /** The file's shape; a member that is not known is refused, so that nothing in the file stands outside of what was checked. */
-const CertificateFile = z.strictObject({
+export const CertificateFile = z.strictObject({
   id: z.string(),
-  envelope: z.strictObject({
-    payloadType: z.literal(PAYLOAD_TYPE),
-    payload: z.string(),
-    signatures: z.array(z.strictObject({ keyid: z.string(), sig: z.string() })).length(1),
-  }),
+  envelope: EnvelopeFile,
 })
 
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'is not a SHA-256 in hex')
@@ -72,38 +73,29 @@ const StatementBody = z.strictObject({
   }),
 })
 
-/**
- * Whether a certificate is what a trusted key signed and whether what it states is true: signature, every digest, the policy made
- * again from the norms, every proof run again. What cannot be derived again is the signer's word: `docs/what-a-certificate-claims.md`.
- *
- * Later checks are not run once an earlier one has failed: what nobody signed is not worth proving. Whatever is wrong with the file
- * is an answer, not an error.
- *
- * @throws {Failure} only when the solver cannot be run at all.
- */
-export async function verify(file: Uint8Array, ports: VerifyPorts): Promise<Verification> {
+/** Whose signatures count: whether the key of that id signed these bytes; null when no such key is trusted. Trust never comes from the file. */
+export type IsSignedBy = (keyid: string, bytes: Uint8Array, signature: Uint8Array) => boolean | null
+
+/** What can be said of a certificate without proving anything again: form, signature, id, and every digest of what it carries. */
+export function open(file: Uint8Array, isSignedBy: IsSignedBy): { readonly checks: readonly CertificateCheck[]; readonly statement: Statement | null } {
   const checks: CertificateCheck[] = []
   const check = (name: string, ok: boolean, detail: string) => {
     checks.push({ name, ok, detail })
     return ok
   }
-  const no = (statement: Statement | null = null): Verification => ({ valid: false, checks, statement })
+  const no = { checks, statement: null }
 
   const read = readStrictly(CertificateFile, file, 'file')
-  if (!check('file', !(read instanceof Failure), read instanceof Failure ? `not a certificate: ${read.message}` : 'a certificate') || read instanceof Failure) return no()
+  if (!check('file', !(read instanceof Failure), read instanceof Failure ? `not a certificate: ${read.message}` : 'a certificate') || read instanceof Failure) return no
   const { id, envelope } = read
-  const signature = envelope.signatures[0] as { keyid: string; sig: string }
-  const payload = fromBase64(envelope.payload)
-  const sig = fromBase64(signature.sig)
-  const signed = payload === null || sig === null ? false : ports.isSignedBy(signature.keyid, signedBytes(payload), sig)
-  if (!check('signature', signed === true, signed === null ? `signed by key ${signature.keyid}, which is not trusted here: give the issuer's keys with --trust` : signed ? `key ${signature.keyid}` : 'not valid')) return no()
-  if (payload === null || !check('id', id === certificateId(payload), `${id}`)) return no()
+  const payload = openEnvelope(envelope, isSignedBy, check)
+  if (payload === null || !check('id', id === certificateId(payload), `${id}`)) return no
 
   const statement: Statement | Failure = readStrictly(StatementBody, payload, 'statement')
-  if (statement instanceof Failure) return check('statement', false, statement.message), no()
-  if (!check('statement', Buffer.from(canonical(statement)).equals(payload), 'canonical bytes of a policy certificate')) return no()
+  if (statement instanceof Failure) return check('statement', false, statement.message), no
+  if (!check('statement', Buffer.from(canonical(statement)).equals(payload), 'canonical bytes of a policy certificate')) return no
 
-  const { bodies, digests, constitution, issuedAt, expiresAt, unread, applicable, proofs: stated, score: value, threshold } = statement.predicate
+  const { bodies, digests, constitution } = statement.predicate
   const methods = [...new Set([...Object.keys(digests.candidates), ...Object.keys(bodies.candidates)])]
   const pairs = [
     ['subject', statement.subject[0].digest.sha256, sha256(bodies.policy)],
@@ -115,7 +107,38 @@ export async function verify(file: Uint8Array, ports: VerifyPorts): Promise<Veri
     ...methods.map((method) => [`candidate ${method}`, digests.candidates[method], sha256(bodies.candidates[method] ?? '')] as const),
   ] as const
   for (const [name, wanted, got] of pairs) check(`digest ${name}`, wanted === got, wanted === got ? got : `states ${wanted}, is ${got}`)
-  if (checks.some(({ ok }) => !ok)) return no(statement)
+  return { checks, statement }
+}
+
+/** The bytes that an envelope's one signature covers, when a trusted key made it; null, with the check that failed, else. */
+export function openEnvelope(envelope: Envelope, isSignedBy: IsSignedBy, check: (name: string, ok: boolean, detail: string) => boolean): Uint8Array | null {
+  const [signature] = envelope.signatures
+  const payload = fromBase64(envelope.payload)
+  const sig = signature === undefined ? null : fromBase64(signature.sig)
+  const signed = payload === null || sig === null || signature === undefined ? false : isSignedBy(signature.keyid, signedBytes(payload), sig)
+  const detail = signed === null ? `signed by key ${signature?.keyid}, which is not trusted here: give the issuer's keys with --trust` : signed ? `key ${signature?.keyid}` : 'not valid'
+  return check('signature', signed === true, detail) ? payload : null
+}
+
+/**
+ * Whether a certificate is what a trusted key signed and whether what it states is true: signature, every digest, the policy made
+ * again from the norms, every proof run again. What cannot be derived again is the signer's word: `docs/what-a-certificate-claims.md`.
+ *
+ * Later checks are not run once an earlier one has failed: what nobody signed is not worth proving. Whatever is wrong with the file
+ * is an answer, not an error.
+ *
+ * @throws {Failure} only when the solver cannot be run at all.
+ */
+export async function verify(file: Uint8Array, ports: VerifyPorts): Promise<Verification> {
+  const opened = open(file, ports.isSignedBy)
+  const { statement } = opened
+  const checks = [...opened.checks]
+  const check = (name: string, ok: boolean, detail: string) => {
+    checks.push({ name, ok, detail })
+    return ok
+  }
+  if (statement === null || checks.some(({ ok }) => !ok)) return { valid: false, checks, statement }
+  const { bodies, constitution, issuedAt, expiresAt, unread, applicable, proofs: stated, score: value, threshold } = statement.predicate
   check('constitution id', constitution.hash === INHERITED_ID || constitution.hash === constitution.digest.slice(0, 16), `${constitution.hash} for the document with SHA-256 ${constitution.digest}`)
   check('not expired', ports.at.getTime() < Date.parse(expiresAt) && Date.parse(issuedAt) < Date.parse(expiresAt), `from ${issuedAt} until ${expiresAt}`)
 
@@ -158,7 +181,7 @@ function policyOf(norms: readonly unknown[], schema: Schema): string | null {
  * JSON of a shape, or what is wrong with it. What two readers could understand differently (a member given twice) is wrong, so that
  * nothing else can be shown from a file than what was checked.
  */
-function readStrictly<S extends z.ZodType>(shape: S, bytes: Uint8Array, place: string): z.output<S> | Failure {
+export function readStrictly<S extends z.ZodType>(shape: S, bytes: Uint8Array, place: string): z.output<S> | Failure {
   try {
     return parseInput(shape, parseJson(bytes, place, LEVELS_MAX), place)
   } catch (error) {
