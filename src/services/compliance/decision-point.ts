@@ -1,0 +1,48 @@
+import { EntityStore } from '#core/decision/entity-store.ts'
+import type { ActiveRevision } from '#core/revision/active.ts'
+import type { EntityChanges } from '#core/revision/application.ts'
+
+/** What decides, by application: its active revision and its entities. Whoever loads bundles and entities fills it. */
+export type DecisionPoint = {
+  /** The names of the applications that something is known of, sorted. */
+  readonly applications: () => readonly string[]
+  /** Null when nothing decides: everything is denied then. */
+  readonly activeOf: (application: string) => ActiveRevision | null
+  /** Empty when nothing is known. */
+  readonly entitiesOf: (application: string) => EntityStore
+  /** Makes an application known, though nothing decides for it yet. */
+  readonly know: (application: string) => void
+  /** Replaces what decides for the revision's application, as a whole. Every check has been passed by then. */
+  readonly load: (active: ActiveRevision) => void
+  /** Nothing decides for the application any more; its entities stay. */
+  readonly unload: (application: string) => void
+  readonly apply: (application: string, changes: EntityChanges) => void
+  /** The application is gone. */
+  readonly forget: (application: string) => void
+}
+
+/** A decision point with nothing in it, so that there is no application to ask about. */
+export function createDecisionPoint(): DecisionPoint {
+  type Known = { active: ActiveRevision | null; readonly entities: EntityStore }
+  const known = new Map<string, Known>()
+  const of = (application: string): Known => {
+    const found = known.get(application)
+    if (found !== undefined) return found
+    const made = { active: null, entities: new EntityStore() }
+    known.set(application, made)
+    return made
+  }
+  return {
+    applications: () => [...known.keys()].sort(),
+    activeOf: (application) => known.get(application)?.active ?? null,
+    entitiesOf: (application) => known.get(application)?.entities ?? new EntityStore(),
+    know: (application) => { of(application) },
+    load: (active) => { of(active.application).active = active },
+    unload: (application) => {
+      const found = known.get(application)
+      if (found !== undefined) found.active = null
+    },
+    apply: (application, changes) => of(application).entities.apply(changes),
+    forget: (application) => { known.delete(application) },
+  }
+}
