@@ -8,8 +8,8 @@ import { parseInput } from '#core/parse.ts'
 /** Exit statuses that scripts rely on. */
 export const EXIT = { yes: 0, failed: 1, usage: 2, no: 3, undetermined: 4 } as const
 
-/** What a command found: one JSON document, the same for people, and the exit status that says it. */
-export type Answer = { readonly json: unknown; readonly text: string; readonly exit: number }
+/** What a command found: one JSON document, the same for people, and the exit status that says it; `error` is why a service refused. */
+export type Answer = { readonly json: unknown; readonly text: string; readonly exit: number; readonly error?: string }
 
 /** Bad input exits 2; everything else that is a Failure exits 1. */
 const USAGE: ReadonlySet<FailureCode> = new Set([
@@ -58,6 +58,7 @@ export function refuseUnknown(root: Command, args: readonly string[]): void {
 export function finish(answer: Answer, options: { json?: boolean; quiet?: boolean }): void {
   if (options.json) write(1, `${JSON.stringify(answer.json, null, 2)}\n`)
   else if (!options.quiet && answer.text !== '') write(1, `${answer.text}\n`)
+  if (answer.error !== undefined) write(2, `acgs: ${answer.error}\n`)
   process.exitCode = answer.exit
 }
 
