@@ -1,5 +1,8 @@
+import { z } from 'zod'
 import { digest } from '#core/canonical.ts'
-import type { Applicable } from '#core/certificate/statement.ts'
+import { ApplicationName } from './application.ts'
+
+const Sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 
 /**
  * What is proved, approved and signed as one: the whole set of certified policies that is to decide for an application.
@@ -7,19 +10,22 @@ import type { Applicable } from '#core/certificate/statement.ts'
  * It holds neither a number nor approvals: an approval is for the digest of exactly this, and counts again when a later number brings
  * the same content back.
  */
-export type RevisionContent = {
-  readonly application: string
-  readonly schema: { readonly text: string; readonly digest: string }
-  readonly constitution: { readonly hash: string; readonly digest: string }
-  readonly applicable: Applicable
+export const RevisionContent = z.strictObject({
+  application: ApplicationName,
+  schema: z.strictObject({ text: z.string(), digest: Sha256 }),
+  /** The one in force when it was proposed. */
+  constitution: z.strictObject({ hash: z.string(), digest: Sha256 }),
+  /** What whoever approves must know first: how many articles speak about this schema at all. */
+  applicable: z.strictObject({ articles: z.int(), of: z.int(), missing: z.array(z.strictObject({ article: z.string(), concepts: z.array(z.string()) })) }),
   /** In the order in which their rules stand in the policy. */
-  readonly certificates: readonly { readonly id: string; readonly policyDigest: string; readonly author: string }[]
-  /** Cedar: the rules of all certificates, each id prefixed by its certificate. */
-  readonly policy: string
-  readonly proposedBy: string
+  certificates: z.array(z.strictObject({ id: z.string(), policyDigest: Sha256, author: z.string() })),
+  /** Cedar: the rules of all certificates. */
+  policy: z.string(),
+  proposedBy: z.string(),
   /** UTC, ISO 8601, milliseconds. */
-  readonly proposedAt: string
-}
+  proposedAt: z.iso.datetime(),
+})
+export type RevisionContent = z.infer<typeof RevisionContent>
 
 /** What an approval names: SHA-256 of the content's canonical form, 64 hex digits. */
 export function revisionDigest(content: RevisionContent): string {
