@@ -71,6 +71,7 @@ export const SECTIONS = {
     service_accounts_file: key(path.nullable(), null, 'the path of a list of service accounts, or null for generated ones'),
     certificate_key_file: key(path.nullable(), null, 'the path of a private Ed25519 key, or null for a generated one'),
     body_bytes_max: key(z.int().min(1_024).max(67_108_864), 1_048_576, 'a number of bytes from 1024 to 67108864'),
+    entities_bytes_max: key(z.int().min(1_024).max(268_435_456), 67_108_864, 'a number of bytes from 1024 to 268435456'),
   },
   monitoring: {
     log_level: key(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']), 'info', 'trace, debug, info, warn, error, fatal or silent'),

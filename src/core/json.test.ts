@@ -89,3 +89,12 @@ test('a very long text, plain or all escapes, is read whole and fast', () => {
 test('names that are not plain words are quoted in places', () => {
   assert.match(problemsOf('{"a b":{"a":1,"a":2}}'), /body\["a b"\]\.a: is given twice/)
 })
+
+test('where bigint is wanted, integers beyond 2^53 come back exactly and everything else as before', () => {
+  const bytes = (text: string) => new TextEncoder().encode(text)
+  assert.deepEqual(parseJson(bytes('{"a":9007199254740993,"b":[1,-9223372036854775808],"c":"9007199254740993"}'), 'body', undefined, 'bigint'), {
+    a: 9007199254740993n, b: [1, -9223372036854775808n], c: '9007199254740993',
+  })
+  assert.throws(() => parseJson(bytes('{"a":9007199254740993}')), /body\.a: is an integer beyond/)
+  assert.throws(() => parseJson(bytes('{"a":[1e30]}'), 'body', undefined, 'bigint'), /body\.a\[0\]: is an integer beyond/)
+})

@@ -9,13 +9,14 @@ const PROBLEMS_MAX = 20
  * Reads a JSON text without losing anything: what JavaScript cannot hold exactly, or what two readers could understand differently,
  * is refused with its place instead of being changed silently.
  *
- * Refused: integers beyond 2⁵³ and numbers beyond the range of doubles, a member named twice, `__proto__`, lone surrogates and U+0000 (no
+ * Refused: integers beyond 2⁵³ (unless they are wanted as bigint) and numbers beyond the range of doubles, a member named twice, `__proto__`, lone surrogates and U+0000 (no
  * signature or database could carry them), more than 64 levels (or `levelsMax`), bytes that are not UTF-8.
  *
  * @param place How the whole is called in messages, e.g. `body`.
+ * @param integers `bigint`: an integer beyond 2⁵³ becomes a bigint, every other number stays a number.
  * @throws {Failure} REQUEST_MALFORMED with every problem, or with line and column when it is not JSON at all.
  */
-export function parseJson(bytes: Uint8Array, place = 'body', levelsMax = LEVELS_MAX): unknown {
+export function parseJson(bytes: Uint8Array, place = 'body', levelsMax = LEVELS_MAX, integers: 'refused' | 'bigint' = 'refused'): unknown {
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
@@ -27,12 +28,21 @@ export function parseJson(bytes: Uint8Array, place = 'body', levelsMax = LEVELS_
   try {
     value = JSON.parse(text)
   } catch (cause) {
-    throw malformed([{ place: `${place}, ${lineAndColumn(text, walk(text, place, levelsMax).breaksAt ?? text.length)}`, message: 'is not JSON' }], cause)
+    throw malformed([{ place: `${place}, ${lineAndColumn(text, walk(text, place, levelsMax, integers).breaksAt ?? text.length)}`, message: 'is not JSON' }], cause)
   }
-  const { breaksAt, problems } = walk(text, place, levelsMax)
+  const { breaksAt, problems, hasBig } = walk(text, place, levelsMax, integers)
   assert(breaksAt === null || problems.length > 0) // Two readers of one text must agree on whether it is JSON.
   if (problems.length > 0) throw malformed(problems)
-  return value
+  return hasBig ? JSON.parse(text, exactInteger) : value
+}
+
+/** @see the proposal “JSON.parse source text access” */
+function exactInteger(_key: string, value: unknown, context?: { source?: string }): unknown {
+  return typeof value === 'number' && isBig(context?.source ?? '') ? BigInt(context?.source as string) : value
+}
+
+function isBig(token: string): boolean {
+  return /^-?\d+$/.test(token) && !Number.isSafeInteger(Number(token))
 }
 
 export function malformed(problems: readonly Problem[], cause?: unknown): Failure {
@@ -53,7 +63,7 @@ function lineAndColumn(text: string, offset: number): string {
   return `line ${before.split('\n').length}, column ${offset - before.lastIndexOf('\n')}`
 }
 
-type Open = { kind: 'object'; path: string; keys: Set<string>; key: string } | { kind: 'array'; path: string; index: number }
+type Open = { kind: 'object'; keys: Set<string>; key: string } | { kind: 'array'; index: number }
 type Expected = 'value' | 'value or ]' | 'key' | 'key or }' | ':' | ', or end' | 'nothing'
 
 const TOKEN = /[[\]{},:]|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y
@@ -64,57 +74,59 @@ const BLANK = /[ \t\n\r]*/y
  *
  * Linear, and without recursion, so that depth cannot hurt. Stops at the first break, and where it is nested too deep.
  */
-function walk(text: string, root: string, levelsMax: number): { breaksAt: number | null; problems: Problem[] } {
+function walk(text: string, root: string, levelsMax: number, integers: 'refused' | 'bigint'): { breaksAt: number | null; problems: Problem[]; hasBig: boolean } {
   const problems: Problem[] = []
+  let hasBig = false
   const open: Open[] = []
   let expected: Expected = 'value'
   let offset = skip(BLANK, text, 0)
+  // Only what is wrong needs its path: making it for every value would take longer than all the rest.
+  const here = () => open.reduce((path, each) => step(path, each.kind === 'array' ? each.index : each.key), root)
 
   while (offset < text.length) {
     const end = text[offset] === '"' ? endOfString(text, offset) : skip(TOKEN, text, offset)
-    if (end === offset) return { breaksAt: offset, problems }
+    if (end === offset) return { breaksAt: offset, problems, hasBig }
     const token = text.slice(offset, end)
     const top = open.at(-1)
-    const here = () => (top === undefined ? root : step(top.path, top.kind === 'array' ? top.index : top.key))
     const takesValue = expected === 'value' || expected === 'value or ]'
 
     if (token === '{' || token === '[') {
-      if (!takesValue) return { breaksAt: offset, problems }
-      if (open.length >= levelsMax) return { breaksAt: offset, problems: [...problems, { place: root, message: `is nested more than ${levelsMax} levels deep` }] }
-      open.push(token === '{' ? { kind: 'object', path: here(), keys: new Set(), key: '' } : { kind: 'array', path: here(), index: 0 })
+      if (!takesValue) return { breaksAt: offset, problems, hasBig }
+      if (open.length >= levelsMax) return { breaksAt: offset, problems: [...problems, { place: root, message: `is nested more than ${levelsMax} levels deep` }], hasBig }
+      open.push(token === '{' ? { kind: 'object', keys: new Set(), key: '' } : { kind: 'array', index: 0 })
       expected = token === '{' ? 'key or }' : 'value or ]'
     } else if (token === '}' || token === ']') {
       const closes = token === '}' ? 'object' : 'array'
       const mayClose = expected === ', or end' || expected === (closes === 'object' ? 'key or }' : 'value or ]')
-      if (top?.kind !== closes || !mayClose) return { breaksAt: offset, problems }
+      if (top?.kind !== closes || !mayClose) return { breaksAt: offset, problems, hasBig }
       open.pop()
       expected = open.length === 0 ? 'nothing' : ', or end'
     } else if (token === ',') {
-      if (expected !== ', or end' || top === undefined) return { breaksAt: offset, problems }
+      if (expected !== ', or end' || top === undefined) return { breaksAt: offset, problems, hasBig }
       if (top.kind === 'array') top.index++
       expected = top.kind === 'array' ? 'value' : 'key'
     } else if (token === ':') {
-      if (expected !== ':') return { breaksAt: offset, problems }
+      if (expected !== ':') return { breaksAt: offset, problems, hasBig }
       expected = 'value'
     } else if (top?.kind === 'object' && token[0] === '"' && (expected === 'key' || expected === 'key or }')) {
       const key = unquote(token)
-      const place = step(top.path, key)
-      if (top.keys.has(key)) problems.push({ place, message: 'is given twice' })
-      if (key === '__proto__') problems.push({ place, message: 'is not a name that is accepted' })
-      top.keys.add(key)
       top.key = key
-      problems.push(...flawsOf(key, place))
+      if (top.keys.has(key)) problems.push({ place: here(), message: 'is given twice' })
+      if (key === '__proto__') problems.push({ place: here(), message: 'is not a name that is accepted' })
+      top.keys.add(key)
+      addFlaws(problems, key, here)
       expected = ':'
     } else {
-      if (!takesValue) return { breaksAt: offset, problems }
-      if (token[0] === '"') problems.push(...flawsOf(unquote(token), here()))
-      else if (!/^[tfn]/.test(token)) problems.push(...lossOf(token, here()))
+      if (!takesValue) return { breaksAt: offset, problems, hasBig }
+      if (token[0] === '"') addFlaws(problems, unquote(token), here)
+      else if (integers === 'bigint' && isBig(token)) hasBig = true
+      else if (!/^[tfn]/.test(token)) addLoss(problems, token, here)
       expected = open.length === 0 ? 'nothing' : ', or end'
     }
-    if (problems.length > PROBLEMS_MAX) return { breaksAt: offset, problems }
+    if (problems.length > PROBLEMS_MAX) return { breaksAt: offset, problems, hasBig }
     offset = skip(BLANK, text, end)
   }
-  return { breaksAt: expected === 'nothing' ? null : text.length, problems }
+  return { breaksAt: expected === 'nothing' ? null : text.length, problems, hasBig }
 }
 
 function skip(pattern: RegExp, text: string, from: number): number {
@@ -140,14 +152,15 @@ function unquote(token: string): string {
   return token.includes('\\') ? (JSON.parse(token) as string) : token.slice(1, -1)
 }
 
-function flawsOf(content: string, place: string): Problem[] {
-  if (!content.isWellFormed()) return [{ place, message: 'holds half a character (a lone surrogate)' }]
-  return content.includes('\0') ? [{ place, message: 'holds the character U+0000' }] : []
+function addFlaws(problems: Problem[], content: string, here: () => string): void {
+  if (!content.isWellFormed()) problems.push({ place: here(), message: 'holds half a character (a lone surrogate)' })
+  else if (content.includes('\0')) problems.push({ place: here(), message: 'holds the character U+0000' })
 }
 
-function lossOf(token: string, place: string): Problem[] {
+function addLoss(problems: Problem[], token: string, here: () => string): void {
   const number = Number(token)
-  if (!Number.isFinite(number)) return [{ place, message: 'is a number that is too large' }]
-  if (!Number.isInteger(number) || Number.isSafeInteger(number)) return []
-  return [{ place, message: 'is an integer beyond ±(2^53 − 1), which would not survive exactly; write it as a string' }]
+  if (!Number.isFinite(number)) problems.push({ place: here(), message: 'is a number that is too large' })
+  else if (Number.isInteger(number) && !Number.isSafeInteger(number)) {
+    problems.push({ place: here(), message: 'is an integer beyond ±(2^53 − 1), which would not survive exactly; write it as a string' })
+  }
 }

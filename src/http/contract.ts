@@ -30,6 +30,8 @@ export type Endpoint = {
   readonly failures: readonly FailureCode[]
   /** The media type of the body where it is not JSON. */
   readonly consumes?: string
+  /** Integers beyond 2⁵³ are read as bigint instead of being refused. */
+  readonly exactIntegers?: true
   /** The media type of a reply that is text, not JSON. */
   readonly produces?: string
   /** Shown in the documentation; a test parses them with the schemas. */
@@ -61,18 +63,28 @@ export class Answer<T> {
     this.status = options.status
     this.headers = options.headers ?? {}
   }
+
+  /** The caller has it already: 304, without a body. */
+  static notModified(headers: Readonly<Record<string, string>>): Answer<never> {
+    return new Answer(null as never, { status: 304, headers })
+  }
 }
 
 type Reply<E extends Endpoint> = z.input<E['reply']>
 export type Handler<E extends Endpoint> = (input: Input<E>) => Promise<Reply<E> | Answer<Reply<E>>> | Reply<E> | Answer<Reply<E>>
 
 /** An endpoint and what it does. */
-export type Route = { readonly endpoint: Endpoint; readonly handler: (input: Input<Endpoint>) => unknown }
+export type Route = {
+  readonly endpoint: Endpoint
+  readonly handler: (input: Input<Endpoint>) => unknown
+  /** How large its body may be, where it is not as for every other. */
+  readonly bodyBytesMax?: number
+}
 
 /**
  * Ties an operation to its promise: input that does not have the promised shape never reaches the handler, and a reply that does not is a
  * bug of ours and answered with 500.
  */
-export function route<const E extends Endpoint>(endpoint: E, handler: Handler<E>): Route {
-  return { endpoint, handler: handler as unknown as Route['handler'] }
+export function route<const E extends Endpoint>(endpoint: E, handler: Handler<E>, options: Pick<Route, 'bodyBytesMax'> = {}): Route {
+  return { ...options, endpoint, handler: handler as unknown as Route['handler'] }
 }

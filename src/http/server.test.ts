@@ -29,6 +29,11 @@ const broken = { method: 'GET', path: '/api/v1/broken', summary: 'A bug', access
 const lying = { method: 'GET', path: '/api/v1/lying', summary: 'Breaks its promise', access: 'public', reply: z.strictObject({ n: z.number() }), failures: [] } as const
 const refusing = { method: 'GET', path: '/api/v1/refusing', summary: 'Refuses', access: 'public', reply: z.strictObject({}), failures: ['POLICY_REFUSED'] } as const
 const slow = { method: 'GET', path: '/api/v1/slow', summary: 'Slow', access: 'public', query: z.strictObject({ ms: z.coerce.number() }), reply: z.strictObject({ aborted: z.boolean() }), failures: [] } as const
+const large = {
+  method: 'POST', path: '/api/v1/large', summary: 'Large', access: 'public', body: z.strictObject({ n: z.unknown(), text: z.string() }),
+  reply: z.strictObject({ kind: z.string() }), failures: [], exactIntegers: true,
+} as const
+const unchanged = { method: 'GET', path: '/api/v1/unchanged', summary: 'Unchanged', access: 'public', reply: z.strictObject({ n: z.number() }), failures: [] } as const
 const made = { method: 'POST', path: '/api/v1/made', summary: 'Made', access: 'public', reply: z.strictObject({}), failures: [] } as const
 
 const routes: Route[] = [
@@ -44,6 +49,8 @@ const routes: Route[] = [
     await sleep(query.ms, undefined, { signal }).catch(() => undefined)
     return { aborted: signal.aborted }
   }),
+  route(large, ({ body }) => ({ kind: typeof body.n }), { bodyBytesMax: 2_000_000 }),
+  route(unchanged, () => Answer.notModified({ etag: '"7"' })),
   route(made, () => new Answer({}, { status: 201, headers: { location: '/api/v1/made/1' } })),
 ]
 
@@ -149,6 +156,23 @@ test('every bad request gets a problem document that names the place, with all s
       assertStandard(reply.headers, name)
     })
   }
+})
+
+test('an endpoint may take a larger body than the others, and integers beyond 2^53', async () => {
+  await using at = await start()
+  const post = (url: string, n: string, length: number) => at.inject({ method: 'POST', url, headers: json, payload: `{"n":${n},"text":"${'x'.repeat(length)}"}` })
+  assert.deepEqual((await post('/api/v1/large', '9007199254740993', 1_000_000)).json(), { kind: 'bigint' })
+  assert.deepEqual((await post('/api/v1/large', '1', 10)).json(), { kind: 'number' })
+  const tooLarge = await post('/api/v1/large', '1', 2_000_000)
+  assert.equal(tooLarge.statusCode, 413)
+  assert.match(tooLarge.json().detail, /2000000/)
+  assert.match((await post('/api/v1/echo/abc', '1', 10_000)).json().detail, /2048/)
+})
+
+test('what the caller has already is answered with 304 and no body', async () => {
+  await using at = await start()
+  const { statusCode, headers, body } = await at.inject('/api/v1/unchanged')
+  assert.deepEqual([statusCode, headers['etag'], body, headers['content-type']], [304, '"7"', '', undefined])
 })
 
 test('a request without token and with a huge body is refused before the body is read', async () => {

@@ -153,7 +153,7 @@ export async function createServer({ service, title, version, description, const
 
   function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const { traceId } = traceOf(request.raw)
-    const failure = translate(error, bodyBytesMax)
+    const failure = translate(error, request.routeOptions.bodyLimit ?? bodyBytesMax)
     const { status, headers: extra, body } = toProblem(failure, traceId)
     if (failure instanceof Failure && (failure.code === 'UNAUTHENTICATED' || failure.code === 'FORBIDDEN' || failure.code === 'AUTH_UNAVAILABLE')) {
       authenticationFailed(telemetry, { reason: reasonOf(failure) })
@@ -220,10 +220,11 @@ export async function createServer({ service, title, version, description, const
 
   for (const { path, method } of endpoints) telemetry.metrics.responseTime.zero({ endpoint: path, method })
 
-  for (const { endpoint, handler } of all) {
+  for (const { endpoint, handler, bodyBytesMax: own } of all) {
     app.route({
       method: endpoint.method,
       url: fastifyPath(endpoint.path),
+      ...(own === undefined ? {} : { bodyLimit: own }),
       ...(endpoint.access === 'public' ? {} : {
         onRequest: async (request: FastifyRequest) => {
           const caller = await authenticate(request.headers.authorization)
@@ -251,6 +252,7 @@ export async function createServer({ service, title, version, description, const
           const produced = await handler(input as Input<Endpoint>)
           const answer = produced instanceof Answer ? produced : new Answer(produced)
           reply.code(answer.status ?? endpoint.status ?? 200).headers(answer.headers)
+          if (answer.status === 304) return await reply.send()
           if (endpoint.produces !== undefined) return await reply.send(answer.value as string)
           const body = JSON.stringify(endpoint.reply.parse(answer.value)) // A reply that does not parse is our bug and rises as it is.
           return await reply.header('content-type', 'application/json; charset=utf-8').serializer((text: unknown) => text as string).send(body)
@@ -318,7 +320,7 @@ function parseQuery(endpoint: Endpoint, query: unknown): unknown {
 
 function readBody(request: FastifyRequest, endpoint: Endpoint): unknown {
   const bytes = request.body
-  if (Buffer.isBuffer(bytes) && bytes.length > 0) return parseJson(bytes)
+  if (Buffer.isBuffer(bytes) && bytes.length > 0) return parseJson(bytes, 'body', undefined, endpoint.exactIntegers === true ? 'bigint' : 'refused')
   if (endpoint.body?.safeParse(undefined).success === true) return undefined
   throw new Failure('REQUEST_MALFORMED', 'body: is empty; a JSON document was expected', { problems: [{ place: 'body', message: 'is empty' }] })
 }
