@@ -94,6 +94,11 @@ export function authenticationFailed({ log, metrics }: Telemetry, event: { reaso
   log.warn(event, 'authentication failed')
 }
 
+/** Auth signed a council member's approval; it counts once it is handed in. */
+export function approvalSigned({ log }: Telemetry, { application, revision, digest, member, jti }: { application: string; revision: number; digest: string; member: string; jti: string }): void {
+  log.info({ application, revision, digest, member, jti }, 'approval signed')
+}
+
 /** A component was probed; only a change is worth a log line. */
 export function componentProbed({ log, metrics }: Telemetry, event: { component: string; isHealthy: boolean; hasChanged: boolean; detail: string | null }): void {
   metrics.componentHealth.set({ component: event.component }, event.isHealthy ? 1 : 0)
@@ -110,4 +115,14 @@ export function requestAnswered({ log, metrics }: Telemetry, event: { endpoint: 
   const facts = { endpoint, method, status, seconds: Math.round(seconds * 1e6) / 1e6 }
   if (event.isProbe) log.debug(facts, 'request answered')
   else log.info(facts, 'request answered')
+}
+
+/** The decision point has taken over another revision. */
+export function bundleLoaded({ log }: Telemetry, event: { application: string; revision: number }): void {
+  log.info(event, 'revision decides')
+}
+
+/** A bundle did not pass every check: what decided before goes on deciding. */
+export function bundleRefused({ log }: Telemetry, event: { application: string; because: string }): void {
+  log.error(event, 'bundle refused')
 }

@@ -97,15 +97,15 @@ export async function activateRevision(tx: Queryable, { application, number, by,
   return append(tx, { kind: 'revision.activated', at: at.toISOString(), subject: { application, revision: String(number), by }, digests: { bundle: digest(bundle) } })
 }
 
-/** Keeps what a new proof of the active revision found, and the bundle that says so. */
+/** Keeps what a new proof of the active revision found, and the bundle that says so; null keeps the one that is there. */
 export async function reproveRevision(tx: Queryable, { application, number, verdict, examination, at, bundle }: {
-  application: string; number: number; verdict: RevisionRow['verdict']; examination: unknown; at: Date; bundle: Bundle
+  application: string; number: number; verdict: RevisionRow['verdict']; examination: unknown; at: Date; bundle: Bundle | null
 }): Promise<Receipt> {
   await tx.query(
-    'update revisions set bundle = $3, verdict = $4, examination = $5, proved_at = $6 where application = $1 and number = $2',
-    [application, number, JSON.stringify(bundle), verdict, JSON.stringify(examination), at],
+    'update revisions set bundle = coalesce($3, bundle), verdict = $4, examination = $5, proved_at = $6 where application = $1 and number = $2',
+    [application, number, bundle === null ? null : JSON.stringify(bundle), verdict, JSON.stringify(examination), at],
   )
-  return append(tx, { kind: 'revision.reproved', at: at.toISOString(), subject: { application, revision: String(number), verdict }, digests: { bundle: digest(bundle) } })
+  return append(tx, { kind: 'revision.reproved', at: at.toISOString(), subject: { application, revision: String(number), verdict }, digests: bundle === null ? {} : { bundle: digest(bundle) } })
 }
 
 /** Revokes a certificate. @returns False when it was revoked already: nothing changes. */

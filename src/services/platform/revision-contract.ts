@@ -1,0 +1,127 @@
+import { z } from 'zod'
+import { ApplicationName } from '#core/revision/application.ts'
+import { Bundle } from '#core/revision/bundle.ts'
+import type { Endpoint } from '#http/contract.ts'
+import { MAY } from '#http/roles.ts'
+import { Applicable, Counterexample } from './contract.ts'
+
+const Params = z.strictObject({ app: ApplicationName })
+const OneParams = z.strictObject({ app: ApplicationName, n: z.coerce.number().int().min(1).max(2_147_483_647) })
+const CertificateId = z.string().regex(/^[0-9a-f]{32}$/, 'is not the id of a certificate: 32 hex digits')
+const Ids = z.array(CertificateId).max(1_000).default([])
+
+const Revision = z.strictObject({
+  applicable: Applicable,
+  application: z.string(),
+  revision: z.int(),
+  digest: z.string().describe('What an approval is for'),
+  verdict: z.enum(['proved', 'refuted', 'undetermined']).describe('How the whole set stands before the constitution, at the last proof'),
+  is_active: z.boolean(),
+  missing: z.array(z.string()).describe('What must be there before it can decide; empty when nothing is'),
+  approvals: z.array(z.strictObject({ member: z.string(), at: z.iso.datetime() })),
+  approvals_required: z.int(),
+  certificates: z.array(z.strictObject({ id: z.string(), author: z.string() })),
+  articles: z.array(z.looseObject({ id: z.string(), hard: z.boolean(), answer: z.enum(['proved', 'refuted', 'unknown']), counterexample: Counterexample.optional() })),
+  policy: z.string(),
+  base: z.int().nullable().describe('The revision that was active when this one was proposed'),
+  rollback_of: z.int().nullable(),
+  proposed_by: z.string(),
+  proposed_at: z.iso.datetime(),
+  proved_at: z.iso.datetime(),
+  activated_by: z.string().nullable(),
+  activated_at: z.iso.datetime().nullable(),
+})
+export type RevisionReply = z.input<typeof Revision>
+
+export const postRevision = {
+  method: 'POST',
+  path: '/api/v1/applications/{app}/revisions',
+  summary: 'Proposes a revision: the set of certified policies that is to decide',
+  description: 'The whole set is proved against the constitution: permits that are harmless alone can break an article together. 422 when it is refuted or undetermined; it is stored all the same, and cannot be activated.',
+  access: MAY.propose,
+  params: Params,
+  body: z.strictObject({
+    add: Ids.describe('Certificates to add'),
+    replace: z.array(z.strictObject({ certificate: CertificateId, by: CertificateId })).max(1_000).default([]),
+    remove: Ids,
+    rollback_to: z.int().positive().optional().describe('An earlier revision whose content shall decide again, under a new number; then nothing else may be given'),
+  }),
+  reply: Revision,
+  status: 201,
+  failures: ['NOT_FOUND', 'CERTIFICATE_UNUSABLE', 'CONFLICT', 'POLICY_REFUSED', 'POLICY_UNDETERMINED', 'POLICY_INVALID', 'SOLVER_FAILED'],
+} as const satisfies Endpoint
+
+export const getRevisions = {
+  method: 'GET',
+  path: '/api/v1/applications/{app}/revisions',
+  summary: 'The revisions of an application, the newest first',
+  access: MAY.readRevisions,
+  params: Params,
+  reply: z.strictObject({ revisions: z.array(Revision) }),
+  failures: ['NOT_FOUND'],
+} as const satisfies Endpoint
+
+export const getRevision = {
+  method: 'GET',
+  path: '/api/v1/applications/{app}/revisions/{n}',
+  summary: 'One revision: what it is, how it stands, what is missing',
+  access: MAY.readRevisions,
+  params: OneParams,
+  reply: Revision,
+  failures: ['NOT_FOUND'],
+} as const satisfies Endpoint
+
+export const postApproval = {
+  method: 'POST',
+  path: '/api/v1/applications/{app}/revisions/{n}/approvals',
+  summary: 'Approves a revision',
+  description: 'With a token that Auth signed for this member and this revision’s digest (`POST /api/v1/auth/approvals`). Never by whoever proposed it or wrote a part of it.',
+  access: MAY.approve,
+  params: OneParams,
+  body: z.strictObject({ approval_token: z.string().min(1).max(8_192) }),
+  reply: Revision,
+  failures: ['NOT_FOUND', 'APPROVAL_INVALID', 'CONFLICT', 'AUTH_UNAVAILABLE'],
+} as const satisfies Endpoint
+
+export const postActivation = {
+  method: 'POST',
+  path: '/api/v1/applications/{app}/revisions/{n}/activate',
+  summary: 'Makes a proved and approved revision the one that decides',
+  access: MAY.activate,
+  params: OneParams,
+  reply: Revision,
+  failures: ['NOT_FOUND', 'CONFLICT', 'BUNDLE_REFUSED', 'CERTIFICATE_UNUSABLE', 'POLICY_REFUSED', 'POLICY_UNDETERMINED', 'PEER_UNAVAILABLE', 'SOLVER_FAILED'],
+} as const satisfies Endpoint
+
+export const postRevocation = {
+  method: 'POST',
+  path: '/api/v1/certificates/{id}/revoke',
+  summary: 'Revokes a certificate',
+  description: 'Within a second no permit that rests on it decides any more; its prohibitions stay until the council activates a revision without it.',
+  access: MAY.revoke,
+  params: z.strictObject({ id: CertificateId }),
+  body: z.strictObject({ reason: z.string().trim().min(3).max(2_000) }),
+  reply: z.strictObject({ certificate: z.string(), revoked: z.literal(true), was_revoked_already: z.boolean() }),
+  failures: ['NOT_FOUND'],
+} as const satisfies Endpoint
+
+export const getBundle = {
+  method: 'GET',
+  path: '/api/v1/applications/{app}/bundle',
+  summary: 'The signed bundle of the active revision: what the decision point loads',
+  description: 'With an ETag; `If-None-Match` is answered with 304. 404 while nothing is active.',
+  access: MAY.fetchBundles,
+  params: Params,
+  reply: z.strictObject({ revision: z.int(), bundle: Bundle }),
+  alsoStatus: { 304: 'Not changed' },
+  failures: ['NOT_FOUND'],
+} as const satisfies Endpoint
+
+export const getRevocations = {
+  method: 'GET',
+  path: '/api/v1/certificates/revoked',
+  summary: 'The ids of every revoked certificate',
+  access: MAY.fetchBundles,
+  reply: z.strictObject({ revoked: z.array(z.string()) }),
+  failures: [],
+} as const satisfies Endpoint

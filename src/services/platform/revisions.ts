@@ -1,0 +1,295 @@
+import type { ConstitutionInForce } from '#adapters/constitution.ts'
+import type { Examiner } from '#adapters/examiner.ts'
+import type { Database, Queryable } from '#adapters/postgres/connect.ts'
+import {
+  activateRevision, activeRevisions, approvalsOf, insertApproval, insertRevision, insertRevocation, listRevisions, lockApplication, readCertificates,
+  readRevision, readRevocations, reproveRevision, type ApprovalRow, type RevisionRow,
+} from '#adapters/postgres/revisions.ts'
+import { canonical, digest } from '#core/canonical.ts'
+import { applicableOf, type Certificate } from '#core/certificate/statement.ts'
+import { open } from '#core/certificate/verify.ts'
+import { score, standingOf, type Examination } from '#core/compliance/judge.ts'
+import { Failure, type Problem } from '#core/failure.ts'
+import { examine } from '#core/generate.ts'
+import type { Approval, Bundle } from '#core/revision/bundle.ts'
+import { changed, cite, compose, concerned, unusable, type Change, type OpenCertificate } from '#core/revision/compose.ts'
+import type { RevisionContent } from '#core/revision/revision.ts'
+import type { Caller } from '#http/contract.ts'
+import type { BundleRequest } from '#services/compliance/bundles.ts'
+
+/** A revision as whoever reads it sees it: what it is, how it stands, and what is still missing before it can decide. */
+export type RevisionView = {
+  readonly row: RevisionRow
+  readonly isActive: boolean
+  readonly approvals: readonly ApprovalRow[]
+  readonly required: number
+  /** Empty: it can be activated, or decides already. */
+  readonly missing: readonly string[]
+}
+
+/** What the acts on revisions are given. */
+export type Given = {
+  readonly database: Database
+  readonly examiner: Examiner
+  readonly inForce: ConstitutionInForce
+  readonly threshold: number
+  /** Compliance: judges again, then signs. */
+  readonly bundle: (request: BundleRequest) => Promise<Bundle>
+  readonly approvalOf: (token: string, of: { readonly application: string; readonly digest: string }) => Promise<Approval>
+  /** Told when the decision point has something to fetch. */
+  readonly changed: () => void
+  /** Told of an active revision whose bundle compliance will not sign anew. */
+  readonly reported: (application: string, revision: number, because: string) => void
+  readonly now: () => Date
+}
+
+/** The acts on revisions. Each is one transaction: done and in the ledger, or not done. */
+export type Revisions = {
+  /**
+   * Proves the whole set that the change would make, and stores it under the next number, whatever the proof says.
+   *
+   * @throws {Failure} `NOT_FOUND`, `CERTIFICATE_UNUSABLE`, `POLICY_INVALID`; `CONFLICT` when the active revision changed meanwhile.
+   */
+  readonly propose: (application: string, change: Change, caller: Caller) => Promise<RevisionView>
+  /** The same for the content of an earlier revision, whose approvals count again while constitution and schema are those of then. */
+  readonly rollBack: (application: string, to: number, caller: Caller) => Promise<RevisionView>
+  readonly read: (application: string, number: number) => Promise<RevisionView>
+  readonly list: (application: string) => Promise<readonly RevisionView[]>
+  /** @throws {Failure} `APPROVAL_INVALID`, `CONFLICT` when it is not proved. An approval that is there already changes nothing. */
+  readonly approve: (application: string, number: number, token: string, caller: Caller) => Promise<RevisionView>
+  /** @throws {Failure} `CONFLICT` with `reason` not_proved, not_approved or stale; whatever compliance refuses. Activating what is active changes nothing. */
+  readonly activate: (application: string, number: number, caller: Caller) => Promise<RevisionView>
+  /** @throws {Failure} `NOT_FOUND` when no such certificate is here. Revoking again changes nothing. */
+  readonly revoke: (certificate: string, reason: string, caller: Caller) => Promise<{ readonly isNew: boolean }>
+  /** Proves every active revision again, and has its bundle signed anew. @returns What was found, by application. */
+  readonly reprove: () => Promise<readonly { readonly application: string; readonly number: number; readonly verdict: RevisionRow['verdict']; readonly score: number | null }[]>
+}
+
+export function createRevisions({ database, examiner, inForce, threshold, bundle, approvalOf, changed: tell, reported, now }: Given): Revisions {
+  const parse: Parameters<typeof compose>[2] = (text, schema) => examiner.examining(schema).parse(text, schema)
+  const required = inForce.constitution.approvals
+
+  const found = async (db: Queryable, application: string, number: number): Promise<RevisionRow> => {
+    const row = await readRevision(db, application, number)
+    if (row === null) throw new Failure('NOT_FOUND', `application \`${application}\` has no revision ${number}`)
+    return row
+  }
+  const view = async (db: Queryable, row: RevisionRow, activeRevision: number | null): Promise<RevisionView> => {
+    const approvals = await approvalsOf(db, row.application, row.digest)
+    const isActive = row.number === activeRevision
+    const counting = approvals.filter(({ member }) => !mayNotApprove(row).has(member))
+    const missing = [
+      ...(row.verdict === 'proved' ? [] : [`the set as a whole is ${row.verdict}`]),
+      ...(counting.length >= required ? [] : [`${required - counting.length} approval${required - counting.length === 1 ? '' : 's'} by the council`]),
+      ...(row.base === activeRevision || row.activated_at !== null ? [] : [`another revision decides since: propose it again`]),
+    ]
+    return { row, isActive, approvals, required, missing: isActive ? [] : missing }
+  }
+  const activeOf = async (db: Queryable, application: string): Promise<number | null> => {
+    const { rows } = await db.query<{ active_revision: number | null }>('select active_revision from applications where name = $1', [application])
+    if (rows[0] === undefined) throw new Failure('NOT_FOUND', `there is no application \`${application}\`: put its schema first`)
+    return rows[0].active_revision
+  }
+  const locked = async (tx: Queryable, application: string) => {
+    const lock = await lockApplication(tx, application)
+    if (lock === null) throw new Failure('NOT_FOUND', `there is no application \`${application}\`: put its schema first`)
+    return lock
+  }
+
+  /** Reads what decides now, makes a content of it without holding a lock, and stores it when nothing has changed meanwhile. */
+  const store = async (application: string, caller: Caller, make: (present: RevisionRow | null, schema: { text: string; digest: string }) => Promise<Proposal>): Promise<RevisionView> => {
+    const before = await database.transaction(async (tx) => {
+      const lock = await locked(tx, application)
+      return { lock, present: lock.activeRevision === null ? null : await found(tx, application, lock.activeRevision) }
+    })
+    const { content, examination, rollbackOf } = await make(before.present, before.lock.schema)
+    const at = now()
+    return database.transaction(async (tx) => {
+      const lock = await locked(tx, application)
+      if (lock.activeRevision !== before.lock.activeRevision || lock.schema.digest !== before.lock.schema.digest) {
+        throw conflict('stale', `what decides for \`${application}\` changed while this was proved: propose it again`)
+      }
+      const { number } = await insertRevision(tx, {
+        application, base: lock.activeRevision, rollback_of: rollbackOf, content, digest: digest(content), ...standing(examination, threshold),
+        proved_at: at, proposed_by: caller.subject, proposed_at: at,
+      })
+      return view(tx, await found(tx, application, number), lock.activeRevision)
+    })
+  }
+  const provedWhole = async (content: Omit<RevisionContent, 'applicable'>): Promise<{ content: RevisionContent; examination: Examination }> => {
+    const schema = examiner.parseSchema(content.schema.text)
+    const examination = await examine(parse(content.policy, schema), schema, examiner.examining(schema))
+    return { content: { ...content, applicable: plain(applicableOf(examination)) }, examination }
+  }
+
+  return {
+    propose: (application, change, caller) => store(application, caller, async (present, schema) => {
+      const ids = changed(present?.content.certificates.map(({ id }) => id) ?? [], change)
+      const certificates = opened(await readCertificates(database, ids))
+      const stays = new Set(present?.content.certificates.map(({ id }) => id))
+      refuseUnusable(certificates, { application, schemaDigest: schema.digest, stays, revoked: new Set(await readRevocations(database)), at: now() })
+      return {
+        rollbackOf: null,
+        ...(await provedWhole({
+          application, schema, constitution: { hash: inForce.shown.hash, digest: inForce.shown.digest }, certificates: certificates.map(cite),
+          policy: compose(certificates, examiner.parseSchema(schema.text), parse), proposedBy: caller.subject, proposedAt: now().toISOString(),
+        })),
+      }
+    }),
+
+    rollBack: (application, to, caller) => store(application, caller, async (_, schema) => {
+      const earlier = await found(database, application, to)
+      if (earlier.activated_at === null) throw conflict('never_active', `revision ${to} of \`${application}\` never decided: there is nothing to go back to`)
+      const certificates = opened(await readCertificates(database, earlier.content.certificates.map(({ id }) => id)))
+      const stays = new Set(certificates.map(({ id }) => id))
+      refuseUnusable(certificates, { application, schemaDigest: schema.digest, stays, revoked: new Set(await readRevocations(database)), at: now() })
+      const isSame = earlier.content.constitution.digest === inForce.shown.digest && earlier.content.schema.digest === schema.digest
+      // Under another constitution or schema it is another content: proved again, and to be approved again.
+      const base = isSame ? earlier.content : {
+        ...earlier.content, schema, constitution: { hash: inForce.shown.hash, digest: inForce.shown.digest },
+        policy: compose(certificates, examiner.parseSchema(schema.text), parse), proposedBy: caller.subject, proposedAt: now().toISOString(),
+      }
+      const { content, examination } = await provedWhole(base)
+      return { rollbackOf: to, content, examination }
+    }),
+
+    read: async (application, number) => view(database, await found(database, application, number), await activeOf(database, application)),
+
+    list: async (application) => {
+      const active = await activeOf(database, application)
+      return Promise.all((await listRevisions(database, application)).map((row) => view(database, row, active)))
+    },
+
+    approve: async (application, number, token, caller) => {
+      const row = await found(database, application, number)
+      if (row.verdict !== 'proved') throw conflict('not_proved', `revision ${number} of \`${application}\` is ${row.verdict}: there is nothing to approve`)
+      const { member } = await approvalOf(token, { application, digest: row.digest })
+      if (member !== caller.subject) throw new Failure('APPROVAL_INVALID', `the approval is \`${member}\`'s, and \`${caller.subject}\` brings it: bring your own`)
+      if (mayNotApprove(row).has(member)) throw new Failure('APPROVAL_INVALID', `\`${member}\` proposed revision ${number} or wrote a part of it: another member of the council must approve it`)
+      return database.transaction(async (tx) => {
+        const lock = await locked(tx, application)
+        await insertApproval(tx, { application, revision: number, digest: row.digest, member, token, at: now() })
+        return view(tx, row, lock.activeRevision)
+      })
+    },
+
+    activate: async (application, number, caller) => {
+      const result = await database.transaction(async (tx) => {
+        const lock = await locked(tx, application)
+        const row = await found(tx, application, number)
+        if (lock.activeRevision === number) return view(tx, row, number)
+        const { missing, approvals } = await view(tx, row, lock.activeRevision)
+        if (row.verdict !== 'proved') throw conflict('not_proved', `revision ${number} of \`${application}\` is ${row.verdict}, and only what is proved may decide`, { missing })
+        if (row.activated_at !== null) throw conflict('superseded', `revision ${number} of \`${application}\` was superseded: bring its content back with rollback_to ${number}`)
+        if (row.base !== lock.activeRevision) throw conflict('stale', `revision ${number} of \`${application}\` was proposed on ${named(row.base)}, and ${named(lock.activeRevision)} decides now: propose it again`)
+        if (row.content.schema.digest !== lock.schema.digest) throw conflict('stale', `the schema of \`${application}\` changed since revision ${number} was proved: propose it again`)
+        if (missing.length > 0) throw conflict('not_approved', `revision ${number} of \`${application}\` cannot decide yet: ${missing.join('; ')} missing`, { missing })
+        const certificates = (await readCertificates(tx, row.content.certificates.map(({ id }) => id))) as Certificate[]
+        const barred = mayNotApprove(row)
+        const signed = await bundle({ revision: number, content: row.content, certificates, approvals: approvals.filter(({ member }) => !barred.has(member)).map(({ token }) => token) })
+        await activateRevision(tx, { application, number, by: caller.subject, at: now(), bundle: signed })
+        return view(tx, await found(tx, application, number), number)
+      })
+      tell()
+      return result
+    },
+
+    revoke: async (certificate, reason, caller) => {
+      const { rowCount } = await database.query('select from policy_generations where certificate_id = $1', [certificate])
+      if (rowCount === 0) throw new Failure('NOT_FOUND', `there is no certificate \`${certificate}\``)
+      const isNew = await database.transaction((tx) => insertRevocation(tx, { certificate, reason, by: caller.subject, at: now() }))
+      tell()
+      return { isNew }
+    },
+
+    reprove: async () => {
+      const results = []
+      for (const { application, number, content } of await activeRevisions(database)) {
+        const { schema, certificates, approvals } = await database.transaction(async (tx) => ({
+          schema: (await locked(tx, application)).schema,
+          certificates: (await readCertificates(tx, content.certificates.map(({ id }) => id))) as Certificate[],
+          approvals: await approvalsOf(tx, application, digest(content)),
+        }))
+        const again = await examineUnder(schema.text, content.policy)
+        const asked = { revision: number, content, certificates, approvals: approvals.filter(({ member }) => !concerned(content).has(member)).map(({ token }) => token) }
+        const signed = await bundle(asked).catch((error: unknown) => refusedBundle(error, (because) => reported(application, number, because)))
+        const at = now()
+        const isStill = await database.transaction(async (tx) => {
+          if ((await locked(tx, application)).activeRevision !== number) return false
+          await reproveRevision(tx, { application, number, verdict: again.verdict, examination: again.examination, at, bundle: signed })
+          return true
+        })
+        if (isStill) results.push({ application, number, verdict: again.verdict, score: again.score })
+      }
+      if (results.length > 0) tell()
+      return results
+    },
+  }
+
+  /** How a policy stands over the schema of today; a policy that no longer fits it is undetermined, and says why. */
+  async function examineUnder(schemaText: string, policy: string): Promise<{ verdict: RevisionRow['verdict']; examination: unknown; score: number | null }> {
+    try {
+      const schema = examiner.parseSchema(schemaText)
+      const examination = await examine(parse(policy, schema), schema, examiner.examining(schema))
+      return { ...standing(examination, threshold), score: score(examination) }
+    } catch (error) {
+      if (!(error instanceof Failure) || !['POLICY_INVALID', 'SCHEMA_INVALID', 'SOLVER_FAILED'].includes(error.code)) throw error
+      return { verdict: 'undetermined', examination: { articles: [], because: error.message }, score: null }
+    }
+  }
+}
+
+/** What compliance will not sign anew goes on with the bundle that it has. */
+function refusedBundle(error: unknown, report: (because: string) => void): null {
+  if (!(error instanceof Failure)) throw error
+  report(error.message)
+  return null
+}
+
+type Proposal = { readonly content: RevisionContent; readonly examination: Examination; readonly rollbackOf: number | null }
+
+const VERDICTS = { proved: 'proved', refuted: 'refuted', unknown: 'undetermined' } as const
+
+/** The verdict on a set, and the articles with their answers, as they are stored. */
+function standing(examination: Examination, threshold: number): { verdict: RevisionRow['verdict']; examination: unknown } {
+  const { kind } = standingOf(examination, threshold)
+  const articles = examination.proofs.map(({ article: { id, hard, principle, text }, proof: { answer }, mentions }) => ({ id, principle, hard, text, answer: answer.kind, mentions, ...answer }))
+  return { verdict: VERDICTS[kind], examination: { articles: articles.map(({ kind: _, ...article }) => article) } }
+}
+
+function mayNotApprove(row: RevisionRow): ReadonlySet<string> {
+  return new Set([...concerned(row.content), row.proposed_by])
+}
+
+/** The platform holds no key: it reads what it stored, and compliance checks the signatures before it signs. */
+function opened(certificates: readonly { id: string; envelope: unknown }[]): readonly OpenCertificate[] {
+  return certificates.map((certificate) => {
+    const { statement } = open(Buffer.from(canonical(certificate)), () => true)
+    if (statement === null) throw unusable([{ place: certificate.id, message: 'has a form that this version does not read: generate its policy again' }])
+    return { id: certificate.id, statement }
+  })
+}
+
+function refuseUnusable(certificates: readonly OpenCertificate[], { application, schemaDigest, stays, revoked, at }: {
+  application: string; schemaDigest: string; stays: ReadonlySet<string>; revoked: ReadonlySet<string>; at: Date
+}): void {
+  const problems = certificates.flatMap(({ id, statement: { predicate } }): Problem[] => {
+    if (revoked.has(id)) return [{ place: id, message: 'was revoked: leave it out' }]
+    if (!stays.has(id) && predicate.digests.schema !== schemaDigest) return [{ place: id, message: `is for another schema than that of \`${application}\`: generate the policy with this application's schema` }]
+    if (Date.parse(predicate.expiresAt) <= at.getTime()) return [{ place: id, message: `expired at ${predicate.expiresAt}: generate the policy again` }]
+    return []
+  })
+  if (problems.length > 0) throw unusable(problems)
+}
+
+function conflict(reason: string, message: string, details: Record<string, unknown> = {}): Failure {
+  return new Failure('CONFLICT', message, { details: { reason, ...details } })
+}
+
+function named(revision: number | null): string {
+  return revision === null ? 'no revision' : `revision ${revision}`
+}
+
+function plain<T>(value: unknown): T {
+  return JSON.parse(JSON.stringify(value)) as T
+}
