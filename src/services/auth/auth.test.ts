@@ -5,8 +5,9 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, statSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { SignJWT, exportJWK, generateKeyPair, importJWK, jwtVerify } from 'jose'
+import { SignJWT, createLocalJWKSet, exportJWK, generateKeyPair, importJWK, jwtVerify } from 'jose'
 import { ROOT, readConfig } from '#config'
+import { createApprovalVerifier } from '#adapters/keys/approval.ts'
 import { Failure } from '#core/failure.ts'
 import { ROLES } from '#http/contract.ts'
 import { createLog } from '#telemetry/log.ts'
@@ -427,4 +428,32 @@ test('asking for a token says what to do when there is no key, no server, or ano
   await assert.rejects(obtainToken({ dataDir, role: 'author', authUrl: 'http://127.0.0.1:1' }), /does not answer.*acgs serve/)
   embeddedKeys(keysFolder(empty))
   await assert.rejects(obtainToken({ dataDir: empty, role: 'author', authUrl, issuer: ISSUER }), /does the data folder .* belong to the server/)
+})
+
+test('a member of the council gets an approval of one content, which verifies against the published keys and is logged', async () => {
+  const approve = (token: string, body: object) => auth.server.app.inject({
+    method: 'POST', url: '/api/v1/auth/approvals', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, payload: JSON.stringify(body),
+  })
+  const { accessToken } = await obtainToken({ dataDir, role: 'council', authUrl, issuer: ISSUER })
+  const of = { application: 'clinic', digest: 'ab'.repeat(32) }
+  const reply = await approve(accessToken, { ...of, revision: 3 })
+  assert.equal(reply.statusCode, 200, reply.body)
+  const { approval_token, expires_at } = reply.json() as { approval_token: string; expires_at: string }
+  assert.ok(Math.abs(Date.parse(expires_at) - Date.now() - 3_600_000) < 10_000)
+
+  const verify = createApprovalVerifier({ issuer: ISSUER, keys: createLocalJWKSet(await auth.jwks()) })
+  const { member, jti } = await verify(approval_token, of)
+  assert.equal(member, 'acgs-council')
+  const logged = lines.map((line) => JSON.parse(line)).find(({ msg }) => msg === 'approval signed')
+  assert.deepEqual([logged.member, logged.jti, logged.application, logged.revision, logged.digest], [member, jti, of.application, 3, of.digest])
+  assert.equal(lines.some((line) => line.includes(approval_token)), false)
+
+  assert.equal((await judge(approval_token)).status, 401, 'it opens no door')
+  assert.equal((await approve(approval_token, { ...of, revision: 3 })).statusCode, 401, 'and begets no other')
+  for (const role of ROLES.filter((each) => each !== 'council')) {
+    assert.equal((await approve((await obtainToken({ dataDir, role, authUrl, issuer: ISSUER })).accessToken, { ...of, revision: 3 })).statusCode, 403, role)
+  }
+  for (const bad of [{ ...of, revision: 3, digest: 'AB'.repeat(32) }, { ...of, revision: 3, digest: 'ab' }, { ...of, revision: 0 }, { ...of, revision: 3, application: '../x' }, of, { ...of, revision: 3, roles: ['council'] }]) {
+    assert.equal((await approve(accessToken, bad)).statusCode, 400, JSON.stringify(bad))
+  }
 })

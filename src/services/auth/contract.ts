@@ -1,6 +1,8 @@
 import { z } from 'zod'
+import { ApplicationName } from '#core/revision/application.ts'
 import { ROLES } from '#http/contract.ts'
 import type { Endpoint } from '#http/contract.ts'
+import { MAY } from '#http/roles.ts'
 
 const Role = z.enum(ROLES)
 
@@ -45,6 +47,23 @@ export const postToken = {
     scope: z.string().optional(),
   }),
   reply: z.object({ access_token: z.string(), token_type: z.literal('Bearer'), expires_in: z.int().positive(), scope: z.string().optional() }),
+  failures: [],
+} as const satisfies Endpoint
+
+export const postApproval = {
+  method: 'POST',
+  path: '/api/v1/auth/approvals',
+  summary: 'A council member’s approval of one revision, signed',
+  description:
+    'The token says that this member approves exactly the content with this digest, and nothing else (RFC 9396); it is handed in at the platform ' +
+    'within the hour. Whether the member proposed or wrote a part of it is judged where it is handed in, and again by whoever loads the bundle.',
+  access: MAY.approve,
+  body: z.strictObject({
+    application: ApplicationName,
+    revision: z.int().positive().describe('The number it was proposed under; the approval is for the content, and counts again when a later number brings it back'),
+    digest: z.string().regex(/^[0-9a-f]{64}$/).describe('Of the content, as the proposal names it'),
+  }),
+  reply: z.strictObject({ approval_token: z.string(), expires_at: z.iso.datetime() }),
   failures: [],
 } as const satisfies Endpoint
 

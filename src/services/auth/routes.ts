@@ -2,10 +2,11 @@ import type { InForce } from '#http/headers.ts'
 import { tokenFrom, unauthenticated } from '#http/authenticate.ts'
 import type { VerifyToken } from '#http/authenticate.ts'
 import { ROLES, route } from '#http/contract.ts'
-import type { Input, Route } from '#http/contract.ts'
+import type { Caller, Input, Route } from '#http/contract.ts'
 import { ROLE_MEANINGS, scopeOf } from '#http/roles.ts'
 import { Failure } from '#core/failure.ts'
-import { getAuthorizationServer, getInfo, getJwks, getOpenIdConfiguration, postToken, postValidate, postVerify } from './contract.ts'
+import { APPROVAL_SECONDS, type Approved } from '#core/revision/approval.ts'
+import { getAuthorizationServer, getInfo, getJwks, getOpenIdConfiguration, postApproval, postToken, postValidate, postVerify } from './contract.ts'
 import type { PublicKey } from './keys.ts'
 
 /** What the operations of Auth need; `refused` is told of every token that is not valid. */
@@ -17,6 +18,8 @@ export type Use = {
   readonly ttlSeconds: number
   readonly published: readonly PublicKey[]
   readonly verify: VerifyToken
+  /** Signs that a member approves, at a time. */
+  readonly approve: (approved: Approved & { readonly revision: number }, member: Caller, at: Date) => Promise<string>
   readonly constitution: InForce
   readonly now: () => Date
 }
@@ -52,6 +55,11 @@ export function routes(use: Use): readonly Route[] {
   return [
     route(postVerify, judge),
     route(postValidate, judge),
+    route(postApproval, async ({ body, caller }) => {
+      const at = use.now()
+      const token = await use.approve(body, caller, at)
+      return { approval_token: token, expires_at: new Date((Math.floor(at.getTime() / 1000) + APPROVAL_SECONDS) * 1000).toISOString() }
+    }),
     route(getJwks, () => ({ keys: use.published.map((key) => ({ ...key })) })),
     route(getAuthorizationServer, discovery),
     route(getOpenIdConfiguration, discovery),

@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import { createLocalJWKSet } from 'jose'
 import type { JSONWebKeySet } from 'jose'
 import type { Config } from '#config'
+import { signApproval } from '#adapters/keys/approval.ts'
 import type { Database } from '#adapters/postgres/connect.ts'
 import { Failure } from '#core/failure.ts'
 import { bearer, createVerifier } from '#http/authenticate.ts'
@@ -9,7 +11,7 @@ import type { InForce } from '#http/headers.ts'
 import { createHealth } from '#http/health.ts'
 import { createServer } from '#http/server.ts'
 import type { Server } from '#http/server.ts'
-import type { Telemetry } from '#telemetry/events.ts'
+import { approvalSigned, type Telemetry } from '#telemetry/events.ts'
 import { postToken } from './contract.ts'
 import { embeddedKeys, keysFolder, readServiceAccounts, readSigningKeys } from './keys.ts'
 import type { ServiceAccount, SigningKeys } from './keys.ts'
@@ -51,6 +53,12 @@ export async function startAuth({ config, version, constitution, database, telem
     routes: routes({
       service: SERVICE, version, issuer: security.tokenIssuer, audience: security.tokenAudience, ttlSeconds: security.tokenTtlSeconds,
       published: signing.published, verify, constitution, now: () => new Date(),
+      approve: async (approved, { subject, roles }, at) => {
+        const jti = randomUUID()
+        const token = await signApproval(approved, { member: subject, roles, issuer: security.tokenIssuer, jti, at }, signing.current)
+        approvalSigned(telemetry, { ...approved, member: subject, jti })
+        return token
+      },
     }),
     raw: [{
       endpoint: postToken,
