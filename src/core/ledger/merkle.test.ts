@@ -4,7 +4,9 @@ import { test } from 'node:test'
 
 import fc from 'fast-check'
 
-import { append, consistencyProof, EMPTY, inclusionProof, isFrontier, leafHash, root, verifyConsistency, verifyInclusion, type Hash } from './merkle.ts'
+import {
+  append, consistencyProof, consistencyRanges, EMPTY, inclusionProof, inclusionRanges, isFrontier, leafHash, root, rootOver, verifyConsistency, verifyInclusion, type Hash,
+} from './merkle.ts'
 
 /** The definition of RFC 6962 section 2.1, as it stands there. */
 function definition(entries: readonly string[]): Buffer {
@@ -66,6 +68,22 @@ test('every tree up to 40 leaves is proved to begin with every smaller one', () 
       const claim = { before: { size: before, root: rootOf(all.slice(0, before)) }, after: { size, root: rootOf(all) }, proof: consistencyProof(all, before) }
       assert.ok(verifyConsistency(claim), `${before} of ${size}`)
     }
+  }
+})
+
+test('proofs told as ranges are the proofs themselves, and ranges put together from subtrees have their roots', () => {
+  const all = leaves(70)
+  for (let size = 1; size <= 70; size++) {
+    const rooted = ({ from, to }: { from: number; to: number }) => {
+      const full = Math.floor((to - from) / 4)
+      const subtrees = Array.from({ length: full }, (_, at) => rootOf(all.slice(from + 4 * at, from + 4 * at + 4)))
+      const whole = rootOver(subtrees, all.slice(from + 4 * full, to))
+      assert.equal(hex(whole), hex(rootOf(all.slice(from, to))))
+      if (to - from >= 4) assert.equal(from % 4, 0)
+      return hex(whole)
+    }
+    for (let at = 0; at < size; at++) assert.deepEqual(inclusionRanges(at, size).map(rooted), inclusionProof(all.slice(0, size), at).map(hex), `${at} of ${size}`)
+    for (let before = 0; before <= size; before++) assert.deepEqual(consistencyRanges(before, size).map(rooted), consistencyProof(all.slice(0, size), before).map(hex), `${before} of ${size}`)
   }
 })
 

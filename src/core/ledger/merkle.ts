@@ -49,6 +49,35 @@ export function consistencyProof(leaves: readonly Hash[], size: number): readonl
   return size === 0 || size === leaves.length ? [] : subproof(leaves, size, true)
 }
 
+/** Leaves `from` up to and without `to`, whose root is one hash of a proof; it begins at a multiple of a power of two that is not below its length. */
+export type Range = { readonly from: number; readonly to: number }
+
+/** The same as `inclusionProof`, but only of which subtrees it is made: for who does not want to read every leaf. O(log n). */
+export function inclusionRanges(index: number, size: number, from = 0): readonly Range[] {
+  if (size <= 1) return []
+  const split = splitOf(size)
+  return index < split
+    ? [...inclusionRanges(index, split, from), { from: from + split, to: from + size }]
+    : [...inclusionRanges(index - split, size - split, from + split), { from, to: from + split }]
+}
+
+/** The same as `consistencyProof`, but only of which subtrees it is made. O(log n). */
+export function consistencyRanges(before: number, size: number): readonly Range[] {
+  const within = (older: number, newer: number, from: number, isWhole: boolean): readonly Range[] => {
+    if (older === newer) return isWhole ? [] : [{ from, to: from + newer }]
+    const split = splitOf(newer)
+    return older <= split
+      ? [...within(older, split, from, isWhole), { from: from + split, to: from + newer }]
+      : [...within(older - split, newer - split, from + split, false), { from, to: from + split }]
+  }
+  return before === 0 || before === size ? [] : within(before, size, 0, true)
+}
+
+/** The root over full subtrees of 2ᵏ leaves each, followed by fewer leaves than that. */
+export function rootOver(subtrees: readonly Hash[], leaves: readonly Hash[]): Hash {
+  return root({ size: -1, nodes: [...subtrees.reduce(append, EMPTY).nodes, ...leaves.reduce(append, EMPTY).nodes] })
+}
+
 /** Whether `proof` shows that `leaf` is at `index` in the tree of `size` leaves with that root. */
 export function verifyInclusion(claim: { leaf: Hash; index: number; size: number; root: Hash; proof: readonly Hash[] }): boolean {
   if (claim.index < 0 || claim.index >= claim.size) return false
