@@ -184,24 +184,30 @@ function having(text: Text, at: number, speaker: Speaker): readonly Hit<Conditio
 
 /** Words that say a state: "given consent", "approved". */
 function stateOf(text: Text, at: number, speaker: Speaker): readonly Hit<Condition>[] {
-  return then(spoken(text, at), (words, to) => [is(speaker, words)].map((condition) => hit(condition, to)))
+  return then(spoken(text, at, POSSESSIVES), (words, to) => [is(speaker, words)].map((condition) => hit(condition, to)))
 }
 
 function is({ ref, of }: Speaker, words: readonly string[]): Condition {
   return { kind: 'is', of: ref, words: of === undefined ? words : [...of, ...words] }
 }
 
-/** Content words with prepositions and articles among them: "approved by a human", "given their consent", "in production". */
-function spoken(text: Text, at: number): readonly Hit<readonly string[]>[] {
-  return remember(text, 'spoken', at, () =>
-    then(heads(text, maybe(text, at, 'a', 'an', 'the', 'their', 'its', 'his', 'her')), (words, to) => {
+const POSSESSIVES = ['their', 'its', 'his', 'her']
+
+/**
+ * Content words with prepositions and articles among them: "approved by a human", "given their consent", "in production".
+ *
+ * @param before What may stand before them beside an article: "is its driver" is no state of anyone.
+ */
+function spoken(text: Text, at: number, before: readonly string[] = []): readonly Hit<readonly string[]>[] {
+  return remember(text, `spoken:${before.length}`, at, () =>
+    then(heads(text, maybe(text, at, 'a', 'an', 'the', ...before)), (words, to) => {
       const preposition = lowerAt(text, to)
       const isJoined = ['by', 'in', 'on', 'of', 'for', 'to', 'from', 'with', 'at', 'as', 'under'].includes(preposition)
       const article = ['a', 'an', 'the', 'their', 'its'].includes(preposition) && /(?:ed|en)$/i.test(words[words.length - 1] as string)
       return [
         hit(words, to),
-        ...(isJoined ? then(spoken(text, reach(text, to + 1)), (others, end) => [hit([...words, preposition, ...others], end)]) : []),
-        ...(article ? then(spoken(text, to), (others, end) => [hit([...words, ...others], end)]) : []),
+        ...(isJoined ? then(spoken(text, reach(text, to + 1), POSSESSIVES), (others, end) => [hit([...words, preposition, ...others], end)]) : []),
+        ...(article ? then(spoken(text, to, POSSESSIVES), (others, end) => [hit([...words, ...others], end)]) : []),
       ]
     }),
   )
@@ -300,6 +306,10 @@ function complement(text: Text, at: number, speaker: Speaker): readonly Hit<Cond
   // "on duty", "in production", "under age".
   if (isPlace || ['under', 'over', 'off'].includes(preposition)) found.push(
     ...then(states(text, at + 1), (words, to) => [hit(is(speaker, [preposition, ...words]), to)])
+  )
+  // "whose location is their site", "whose supervisor is the handler": two values.
+  if (of !== undefined && ['their', 'his', 'her', 'the'].includes(preposition)) found.push(
+    ...values(text, at).map(({ value, to }) => hit(compare(operand, '==', [value]), to))
   )
   if (of !== undefined) return found
   if (isPlace) {

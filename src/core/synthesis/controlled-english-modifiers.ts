@@ -249,7 +249,7 @@ function positions(text: Text, at: number, of: Ref): readonly Hit<Condition>[] {
   const is = not ?? eatAny(text, at, ['is', 'are'])
   if (is === null) return []
   return then(heads(text, maybe(text, is, 'the', 'a', 'an')), (words, to) => {
-    const isa: Condition = { kind: 'isa', of, noun: noun(words) }
+    const isa: Condition = { kind: 'isa', of, noun: noun(words), whose: THIS }
     return [hit<Condition>(not === null ? isa : { kind: 'not', of: isa }, to)]
   })
 }

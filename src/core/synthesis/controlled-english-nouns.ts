@@ -52,7 +52,7 @@ function adjectiveLists(text: Text, at: number, role: Role): readonly Hit<readon
       const next = rest[0] as Noun
       if (next.words.length < 2 || next.modifiers.some((modifier) => modifier.kind === 'own') || next.isDefinite !== undefined || isNounHead(text, next.words.slice(0, 1))) return []
       const determined = determiners(text, at).find((one) => one.to === to)
-      const own: readonly Modifier[] = determined?.own === undefined ? [] : [{ kind: 'own', isSaid: determined.own.isSaid }]
+      const own: readonly Modifier[] = determined?.own === undefined ? [] : [{ kind: 'own', ...determined.own }]
       const of = (one: Noun, words: readonly string[]): Noun => ({ ...one, words, other: determined?.other === true, modifiers: [...own, ...one.modifiers], ...(determined?.isDefinite === undefined ? {} : { isDefinite: determined.isDefinite }) })
       const kinds = [of(next, [...first, ...next.words.slice(1)]), ...rest.map((one) => of(one, one.words))]
       const types = lexicon.values(first).map(({ type }) => type)
@@ -141,8 +141,10 @@ function quantified(text: Text, at: number, role: Role): readonly Hit<Noun>[] {
   return furnished(text, anyone, role, noun([])).filter(({ to }) => !['those', 'the', 'ones'].includes(lowerAt(text, at)) || to > anyone)
 }
 
+type Own = { readonly isSaid: boolean; readonly isIts?: true }
+
 type Determiner = {
-  readonly to: number; readonly isDefinite?: boolean; readonly own?: { readonly isSaid: boolean }; readonly other: boolean; readonly isIndefinite: boolean,
+  readonly to: number; readonly isDefinite?: boolean; readonly own?: Own; readonly other: boolean; readonly isIndefinite: boolean,
 }
 
 const OWN = ['their own', 'his own', 'her own', 'its own', 'his or her own']
@@ -162,7 +164,7 @@ function determiners(text: Text, at: number): readonly Determiner[] {
   const all = maybe(text, at, 'all', 'any of', 'all of', 'each of', 'any')
   const own = eatAny(text, all, OWN)
   add(own, { own: { isSaid: true } })
-  if (own === null) add(eatAny(text, all, THEIR), { own: { isSaid: false } })
+  if (own === null) add(eatAny(text, all, THEIR), { own: { isSaid: false, ...(lowerAt(text, all) === 'its' ? { isIts: true } : {}) } })
   return found
 }
 
@@ -174,7 +176,7 @@ function described(text: Text, at: number, role: Role): readonly Hit<Noun>[] {
       [],
       {
         other,
-        modifiers: own === undefined ? [] : [{ kind: 'own', isSaid: own.isSaid }],
+        modifiers: own === undefined ? [] : [{ kind: 'own', ...own }],
         ...(isDefinite === undefined ? {} : { isDefinite }),
       },
     )

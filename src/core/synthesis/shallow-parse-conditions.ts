@@ -1,4 +1,4 @@
-import type { Condition, Operand, Operator, Ref } from '#core/unit/statement.ts'
+import { noun, type Condition, type Operand, type Operator, type Ref } from '#core/unit/statement.ts'
 import { comparisonAt, known, nounAt, operandAt, pronoun, relative, sameWords, type Scope } from './shallow-parse-phrases.ts'
 import { codes, ended, NOT, say, Unread, type Token } from './shallow-parse-tokens.ts'
 
@@ -218,13 +218,15 @@ function being(subject: readonly Token[], rest: readonly Token[], self: Ref | nu
     if (/^by$/i.test(rest.find(({ code }) => code === 'p')?.text ?? '')) {
       return { kind: 'relates', subject: self, verb: wordsOf(rest.filter(({ code }) => code === 'w')), object: refOf(subject, null, scope) }
     }
-    return { kind: 'relates', subject: refOf(subject, null, scope), verb: wordsOf(rest.filter(({ code }) => code !== 'T')), object: self }
+    const of = refOf(subject, null, scope)
+    if (/^of$/i.test(rest.find(({ code }) => code === 'p')?.text ?? '')) return { kind: 'isa', of, noun: noun(wordsOf(rest.filter(({ code }) => code === 'w'))), whose: self }
+    return { kind: 'relates', subject: of, verb: wordsOf(rest.filter(({ code }) => code !== 'T')), object: self }
   }
   if (/^[dye]/.test(text) || (/^w+p/.test(text) && /^of$/i.test(rest.find(({ code }) => code === 'p')?.text ?? ''))) {
     // "the declared purpose is the purpose of the record" compares two values.
     const left = valueOwner(subject, scope)
     if (left !== null && scope.choose(2) === 0) return compared(left, rest, scope)
-    const what = nounAt(rest, 0, scope)
+    const what = nounAt(rest, 0, scope, false, true)
     ended(rest, what.next)
     return { kind: 'isa', of: refOf(subject, self, scope), noun: what.value }
   }

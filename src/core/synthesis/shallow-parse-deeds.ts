@@ -42,7 +42,7 @@ export function subjectOf(tokens: readonly Token[], scope: Scope): Subject {
   if (rest.some(({ code }) => code === 'u')) {
     if (rest[0]?.code === 'u') throw new Unread(`\`${(rest[0] as Token).text}\` could be anyone: name them`)
   }
-  const { nouns } = nounList(rest, scope)
+  const { nouns } = nounList(rest, scope, true)
   const isAnyone = nouns.every(isBlank)
   return { nouns: isAnyone ? [] : nouns, except, isOnly, isNone, isAnyone }
 }
@@ -52,7 +52,7 @@ function isBlank(one: Noun): boolean {
 }
 
 /** "nurses, doctors and patients"; all tokens. What hangs on the first or on the last may belong to all: both are tried. */
-export function nounList(tokens: readonly Token[], scope: Scope): { nouns: Noun[] } {
+export function nounList(tokens: readonly Token[], scope: Scope, isSubject = false): { nouns: Noun[] } {
   const nouns: Noun[] = []
   const isDetermined: boolean[] = []
   let joint: Token | null = null
@@ -60,7 +60,7 @@ export function nounList(tokens: readonly Token[], scope: Scope): { nouns: Noun[
   let at = 0
   for (;;) {
     isDetermined.push(/[dyeq]/.test(tokens[at]?.code ?? ''))
-    const { value, next } = nounAt(tokens, at, scope)
+    const { value, next } = nounAt(tokens, at, scope, false, isSubject)
     nouns.push(value)
     at = next
     if (at >= tokens.length) break

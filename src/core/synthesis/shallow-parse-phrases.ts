@@ -26,8 +26,9 @@ const BELONGING = new Set(['of', 'in', 'within', 'from', 'at', 'inside', 'for', 
  * The noun phrase that begins at `from`: determiners, possessives, words, an id in quotes, and whatever hangs on it.
  *
  * @param isNested It stands in another noun's modifier: what follows may hang on that one instead.
+ * @param mayBeIts "Its driver" can stand here, as someone whom the sentence's thing names.
  */
-export function nounAt(tokens: readonly Token[], from: number, scope: Scope, isNested = false): Chunk<Noun> {
+export function nounAt(tokens: readonly Token[], from: number, scope: Scope, isNested = false, mayBeIts = false): Chunk<Noun> {
   let at = from
   let modifiers: Modifier[] = []
   let words: string[] = []
@@ -50,8 +51,9 @@ export function nounAt(tokens: readonly Token[], from: number, scope: Scope, isN
     at++
     const isSaid = tokens[at]?.code === '*'
     if (isSaid) at++
-    modifiers.push({ kind: 'own', isSaid })
-    if (whose.value === 'it' && !isSaid) throw new Unread(`\`${whose.text}\` could be anyone's: name the owner`)
+    const isIts = whose.value === 'it' && !isSaid
+    modifiers.push({ kind: 'own', isSaid, ...(isIts ? { isIts } : {}) })
+    if (isIts && !mayBeIts) throw new Unread(`\`${whose.text}\` could be anyone's: name the owner`)
   }
   if (tokens[at]?.code === '1') at++
   else {

@@ -1,10 +1,10 @@
 import { FALSE, type BinaryKind, type Expression } from '#core/policy/expression.ts'
 import { isElliptic } from './ground-ellipses.ts'
-import { choices, everywhere, find, meet, nounTest, ofTest, ownPlace, refThings, relation, sameTest, sayNoun, Unclear, want, type Scope } from './ground-phrases.ts'
-import { booleans, conjunction, disjunction, enumerated, guarded, isEnumerated, isFalse, listed, meets, named, negation, reach, sameType, type Thing } from './ground-things.ts'
+import { choices, everywhere, find, meet, nounTest, ofTest, ownPlace, refThings, relation, sameTest, sayNoun, Unclear, want, whoseTest, type Scope } from './ground-phrases.ts'
+import { booleans, conjunction, disjunction, enumerated, guarded, isEnumerated, isFalse, isTrue, listed, meets, named, negation, reach, sameType, type Thing } from './ground-things.ts'
 import type { Phrase } from './lexicon.ts'
 import { isForm, lemmas } from './morphology.ts'
-import { noun, type Condition, type Noun, type Operand, type Operator, type Ref } from './statement.ts'
+import { noun, type Atom, type Condition, type Noun, type Operand, type Operator, type Ref } from './statement.ts'
 
 /**
  * A condition as a test in one environment. What the environment cannot carry is false there, as an absent attribute would
@@ -23,6 +23,7 @@ export function conditionTest(condition: Condition, scope: Scope): Expression {
     case 'within': {
       want(condition, `${sayAtom(condition)} is nothing that the schema can carry here`, scope, 2)
       const test = atomTest(condition, scope)
+      hear(condition, test !== null && isTrue(test), scope)
       if (test === null) return FALSE
       meet(condition, scope)
       return test
@@ -30,14 +31,17 @@ export function conditionTest(condition: Condition, scope: Scope): Expression {
   }
 }
 
-type Atom = Exclude<Condition, { kind: 'all' | 'any' | 'not' }>
+/** Whether an atom holds of everything it is asked of: what is always true narrows nothing, and nobody says it for that. */
+function hear(atom: Atom, isAlways: boolean, { notes }: Scope): void {
+  notes.vain.set(atom, isAlways && notes.vain.get(atom) !== false)
+}
 
 function atomTest(atom: Atom, scope: Scope): Expression | null {
   switch (atom.kind) {
     case 'is': return atom.of === null ? bareTest(atom.words, scope) : isTest(atom.of, atom.words, scope)
     case 'compare': return compareTest(atom.left, atom.operator, atom.values, scope)
     case 'relates': return relatesTest(atom.subject, atom.verb, atom.object, scope)
-    case 'isa': return onEach(atom.of, scope, (thing) => isaTest(thing, atom.noun, scope))
+    case 'isa': return onEach(atom.of, scope, (thing) => isaTest(thing, atom, scope))
     case 'same': return onEach(atom.of, scope, (thing) => sameTest(thing, atom.words, atom.as, scope))
     case 'within': return onEach(atom.of, scope, (thing) => ofTest('in', atom.noun, thing, scope))
   }
@@ -147,7 +151,14 @@ function predicate(words: Phrase, thing: Thing, scope: Scope): Expression | null
 }
 
 /** "is a manager", "is the owner of the document"; "is the purpose of the record" is that very thing. */
-function isaTest(thing: Thing, what: Noun, scope: Scope): Expression | null {
+function isaTest(thing: Thing, { noun: what, whose }: Atom & { kind: 'isa' }, scope: Scope): Expression | null {
+  const { principal, resource } = scope.world
+  const theirs = what.modifiers.find((modifier) => modifier.kind === 'own')
+  // "Vans of which they are the driver", "if they are its driver": whom the van names, and not any driver.
+  if (whose !== undefined) return whoseTest(what, thing, refThings(whose, scope) ?? [], scope)
+  if (theirs !== undefined && (theirs.isIts === true || (thing === principal && !theirs.isSaid))) {
+    return thing === principal && what.modifiers.length === 1 ? whoseTest({ ...what, modifiers: [] }, thing, [resource], scope) : null
+  }
   // "a depot that is their own".
   if (isElliptic(what) && thing !== scope.world.resource && thing !== scope.world.principal) return ownPlace(thing, scope)
   const kind = trial(scope, (inner) => nounTest(what, thing, inner))
@@ -329,26 +340,29 @@ function binary(operator: Operator, left: Expression, right: Expression): Expres
   return { kind: KIND[operator], left, right }
 }
 
-function sayAtom(atom: Atom): string {
+/** An atom as the text has it, without what stands for something else: `below 18`, `driver`, `author assigned to`. */
+export function sayAtom(atom: Atom): string {
+  const words = (...parts: readonly string[]) => `\`${parts.filter((part) => part !== '').join(' ')}\``
   switch (atom.kind) {
-    case 'is': return `\`${[atom.of === null ? '' : sayRef(atom.of), ...atom.words].join(' ').trim()}\``
-    case 'compare': return `\`${sayOperand(atom.left)} ${atom.operator} ${atom.values.map(sayOperand).join(', ')}\``
-    case 'relates': return `\`${sayRef(atom.subject)} ${atom.verb.join(' ')} ${sayRef(atom.object)}\``
-    case 'isa': return `\`${sayRef(atom.of)} … ${sayNoun(atom.noun)}\``
-    case 'same': return `\`the same ${atom.words.join(' ')}\``
-    case 'within': return `\`${sayRef(atom.of)} … in ${sayNoun(atom.noun)}\``
+    case 'is': return words(sayRef(atom.of), ...atom.words)
+    case 'compare': return words(sayOperand(atom.left), SAID[atom.operator], atom.values.map(sayOperand).join(' or '))
+    case 'relates': return words(sayRef(atom.subject), ...atom.verb, sayRef(atom.object))
+    case 'isa': return words(sayRef(atom.of), sayNoun(atom.noun))
+    case 'same': return words('the same', ...atom.words)
+    case 'within': return words(sayRef(atom.of), 'in', sayNoun(atom.noun))
   }
 }
 
-function sayRef(ref: Ref): string {
-  return ref.kind === 'noun' ? sayNoun(ref.noun) : ref.kind === 'this' ? 'it' : ref.kind === 'subject' ? 'they' : ref.kind
+const SAID: { readonly [operator in Operator]: string } = { '<': 'below', '<=': 'at most', '>': 'over', '>=': 'at least', '==': 'is', '!=': 'is not' }
+
+function sayRef(ref: Ref | null): string {
+  return ref?.kind === 'noun' ? sayNoun(ref.noun) : ''
 }
 
 function sayOperand(operand: Operand): string {
   switch (operand.kind) {
-    case 'attribute': return operand.words.join(' ') || (operand.of === null ? 'it' : sayRef(operand.of))
+    case 'attribute': return operand.words.join(' ') || sayRef(operand.of)
     case 'number': return `${operand.digits}${operand.unit === null ? '' : ` ${operand.unit}`}`
     case 'text': return operand.value
   }
 }
-

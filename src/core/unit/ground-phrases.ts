@@ -7,7 +7,7 @@ import {
 } from './ground-things.ts'
 import { says, type Phrase } from './lexicon.ts'
 import { isAkin, isForm, lemmas } from './morphology.ts'
-import type { Modifier, Noun, Ref, Statement } from './statement.ts'
+import type { Atom, Modifier, Noun, Ref, Statement } from './statement.ts'
 
 /** What is known while one statement is asked about one request environment. */
 export type Scope = {
@@ -22,6 +22,8 @@ export type Scope = {
 export type Notes = {
   readonly open: Map<object, { readonly because: string; readonly depth: number }>
   readonly met: Set<object>
+  /** Conditions that were asked, and whether each was true of all that it was asked of. */
+  readonly vain: Map<Atom, boolean>
   /** Where a name was found that does not say whose it is, for each request environment that has it. */
   readonly found: Map<object, { readonly nearest: Side; readonly sides: readonly Side[] }[]>
   /** Where such a name is looked for, once that is settled for the whole statement. */
@@ -118,6 +120,12 @@ function headTest(noun: Noun, thing: Thing, scope: Scope): Head | null {
   if (words.length === 0) return { test: TRUE, used: NONE }
   if (thing.type.kind !== 'entity') return null
   const type = thing.type.name
+  // "Only its author may edit a post".
+  const its = noun.modifiers.find((modifier) => modifier.kind === 'own' && modifier.isIts === true)
+  if (its !== undefined && thing === scope.world.principal) {
+    const test = whoseTest({ ...noun, modifiers: noun.modifiers.filter((modifier) => modifier !== its) }, thing, [scope.world.resource], scope)
+    return test === null ? null : { test, used: new Set([its]) }
+  }
   let isOther = false
   // "the teacher of the grade" is one teacher, where a grade names its teacher.
   if (thing === scope.world.principal && noun.modifiers.some(isGenitive)) {
@@ -249,6 +257,36 @@ function relational(words: Phrase, noun: Noun, thing: Thing, scope: Scope): Head
     if (group !== null) return { test: group, used }
     const shared = of.noun.modifiers.some((modifier) => modifier.kind === 'own') ? null : enumeratedGroup(of.noun, thing, scope)
     if (shared !== null) return { test: shared, used }
+  }
+  return null
+}
+
+/**
+ * "They are its driver", "vans of which they are the driver": whether a thing is whom one of the holders names so. A type's name is
+ * enough where the holder names one of that type alone; null where nothing is named so.
+ */
+export function whoseTest(noun: Noun, thing: Thing, holders: readonly Thing[], scope: Scope): Expression | null {
+  const { world } = scope
+  const { words } = noun
+  if (noun.quoted !== null || noun.other || noun.modifiers.length > 0) return null
+  const type = elementType(thing.type)
+  for (let start = 0; start < words.length; start++) {
+    const said = words.slice(start)
+    const isEnd = (name: Phrase) => name.length > said.length && says(said, name.slice(-said.length))
+    const tests = holders.filter((holder) => holder !== thing).flatMap((holder): readonly Expression[] => {
+      const links = attributesOf(holder, world).filter((link) => type !== null && elementType(link.type) === type)
+      const isMember = said.length === 1 && isForm(said[0] as string, 'member') && canBeIn(thing.type, holder.type, world.schema)
+      const whole = links.filter(({ names }) => names.some((name) => saysRelation(said, name)))
+      // "The driver of a vehicle", whose attribute is `assignedDriver`.
+      const ending = links.filter(({ names }) => names.some(isEnd))
+      const typed = world.lexicon.types(said).includes(type ?? '') ? links : []
+      const link = only([whole, ending, typed].find((group) => group.length > 0) ?? [], said)
+      const test = link === null ? null : meets(link, thing)
+      return test !== null ? [test] : isMember ? [guarded([thing, holder], { kind: 'in', left: thing.at, right: holder.at })] : []
+    })
+    if (tests.length > 1) throw new Unclear(`\`${said.join(' ')}\` can be of several things: say of which`)
+    const test = tests[0]
+    if (test !== undefined) return conjunction([adjectives(noun, words.slice(0, start), thing, scope), test])
   }
   return null
 }

@@ -131,7 +131,7 @@ test('a unit that the attribute does not name is refused, money where money can 
     return { force: 'forbid', deeds: [view([noun([attribute === 'amount' ? 'bills' : 'charts'])])], when: condition }
   }
   assert.match(rules(over('EUR'))[0] ?? '', /resource\.amount > 500/)
-  assert.match(because(over('days')), /amount > 500 days/)
+  assert.match(because(over('days')), /amount over 500 days/)
   assert.match(because(over('EUR', 'pages')), /pages > 500 EUR/)
 })
 

@@ -1,14 +1,14 @@
 import { canonical } from '#core/canonical.ts'
 import { FALSE, TRUE, type Expression, type Uid } from '#core/policy/expression.ts'
 import type { Action, Environment, Schema } from '#core/policy/schema.ts'
-import { conditionTest } from './ground-conditions.ts'
+import { conditionTest, sayAtom } from './ground-conditions.ts'
 import { meet, NEUTRAL, nounTest, ofTest, sayNoun, settle, Unclear, want, type Notes, type Scope, type Side } from './ground-phrases.ts'
 import { booleans, conjunction, disjunction, enumerated, guarded, isFalse, isTrue, negation, worldsOf } from './ground-things.ts'
 import { isFarFetched, spelledOut } from './ground-ellipses.ts'
 import { lexiconOf, says, type Phrase } from './lexicon.ts'
 import { identifierWords, isAkin, isForm } from './morphology.ts'
 import type { Modality, Norm } from './norm.ts'
-import type { Condition, Deed, Modifier, Noun, Statement, Tail } from './statement.ts'
+import type { Atom, Condition, Deed, Modifier, Noun, Statement, Tail } from './statement.ts'
 
 /** A norm without its number and source. */
 export type Meaning = Omit<Norm, 'id' | 'sentence' | 'source'>
@@ -95,7 +95,7 @@ function attempt(said: Statement, schema: Schema): Meaning[] | string | Unclear 
   try {
     const statement = copy(spelledOut(said, lexiconOf(schema), (type) => schema.environments.some(({ principal }) => principal === type)))
     const round = (settled: Notes['settled']) => {
-      const notes: Notes = { open: new Map(), met: new Set(), found: new Map(), settled }
+      const notes: Notes = { open: new Map(), met: new Set(), vain: new Map(), found: new Map(), settled }
       const heard: Heard[] = []
       const pieces = worldsOf(schema).flatMap((world) => {
         const own: Notes = { ...notes, open: new Map(), met: new Set() }
@@ -115,6 +115,8 @@ function attempt(said: Statement, schema: Schema): Meaning[] | string | Unclear 
     const reason = unmet.sort((a, b) => b.depth - a.depth)[0]
     if (reason !== undefined) return reason.because
     refuseUneven(statement, heard, notes)
+    const vain = vainOf(statement, notes)
+    if (vain !== null) return `${sayAtom(vain)} holds of every request that is meant: leave it out, or say what else is meant`
     const drafts = gather(pieces, statement, schema)
     return drafts.length > 0 ? drafts : 'no request that the schema allows is concerned'
   } catch (error) {
@@ -158,6 +160,22 @@ function anyOf(part: unknown): (Condition & { kind: 'any' })[] {
   if (typeof part !== 'object' || part === null) return []
   const own = 'kind' in part && part.kind === 'any' ? [part as Condition & { kind: 'any' }] : []
   return [...own, ...Object.values(part).flatMap(anyOf)]
+}
+
+/**
+ * A condition that is true of all that it was asked of; null when there is none. What only says who acts at all, as in "anyone who is a
+ * nurse", is no such condition.
+ */
+function vainOf({ subject, when, unless }: Statement, { vain }: Notes): Atom | null {
+  const isAnyone = subject.every(({ words, quoted }) => words.length === 0 && quoted === null)
+  const whoActs = isAnyone ? partsOf([subject, when, unless]) : new Set<object>()
+  const found = [...vain].find(([atom, isAlways]) => isAlways && !(whoActs.has(atom) && ['is', 'isa'].includes(atom.kind)))
+  return found?.[0] ?? null
+}
+
+function partsOf(part: unknown): Set<object> {
+  if (typeof part !== 'object' || part === null) return new Set()
+  return new Set([part, ...Object.values(part).flatMap((inner) => [...partsOf(inner)])])
 }
 
 function atomsOf(condition: Condition): readonly Condition[] {
@@ -246,15 +264,24 @@ function isNarrowed(statement: Statement): boolean {
 
 function subjectTest(statement: Statement, scope: Scope): Expression {
   const { principal } = scope.world
-  for (const noun of [...statement.subject, ...statement.exceptSubject]) refuseTheirs(noun)
+  for (const noun of [...statement.subject, ...statement.exceptSubject]) refuseTheirs(noun, statement, scope)
   const tests = statement.subject.map((noun) => nounTest(noun, principal, scope) ?? FALSE)
   const excepted = statement.exceptSubject.map((noun) => nounTest(noun, principal, scope) ?? FALSE)
   return conjunction([tests.length === 0 ? TRUE : disjunction(tests), negation(disjunction(excepted))])
 }
 
-/** "Their doctor" as the one who acts: whose doctor is said nowhere. */
-function refuseTheirs(noun: Noun): void {
-  if (noun.modifiers.some(({ kind }) => kind === 'own')) throw new Unclear(`\`their ${sayNoun(noun)}\` could be anyone's: say whose`)
+/** "Their doctor" as the one who acts: whose doctor is said nowhere. "Its author" is of what is acted on, unless a condition speaks of something else. */
+function refuseTheirs(noun: Noun, { when, unless }: Statement, { world }: Scope): void {
+  const own = noun.modifiers.find((modifier) => modifier.kind === 'own')
+  const isTarget = ({ words }: Noun) => words.some((_, start) => world.lexicon.types(words.slice(start)).includes(world.environment.resource))
+  if (own?.isIts === true && nounsIn([when, unless]).every(isTarget)) return
+  if (own !== undefined) throw new Unclear(`\`their ${sayNoun(noun)}\` could be anyone's: say whose`)
+}
+
+function nounsIn(part: unknown): Noun[] {
+  if (typeof part !== 'object' || part === null) return []
+  const own = 'words' in part && 'modifiers' in part ? [part as Noun] : []
+  return [...own, ...Object.values(part).flatMap(nounsIn)]
 }
 
 /** Nouns behind "except": of the object, or of the subject, whichever they name. */
@@ -263,7 +290,7 @@ function exceptTests(statement: Statement, scope: Scope): Expression[] {
   return statement.except.map((noun) => {
     const ofObject = nounTest(noun, resource, scope)
     const ofSubject = noun.words.length === 0 ? null : nounTest(noun, principal, scope)
-    if (ofSubject !== null && ofObject === null) refuseTheirs(noun)
+    if (ofSubject !== null && ofObject === null) refuseTheirs(noun, statement, scope)
     const isBoth = ofObject !== null && ofSubject !== null && !isFalse(ofObject) && !isFalse(ofSubject)
     if (isBoth) throw new Unclear(`\`except ${sayNoun(noun)}\` can be about who acts or what is acted on: say which`)
     return ofObject !== null && !isFalse(ofObject) ? ofObject : (ofSubject ?? ofObject ?? FALSE)

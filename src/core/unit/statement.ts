@@ -52,8 +52,8 @@ export type Noun = {
 }
 
 export type Modifier =
-  /** "their own chart" (`isSaid`), "their chart": it is the subject's. */
-  | { readonly kind: 'own'; readonly isSaid: boolean }
+  /** "their own chart" (`isSaid`), "their chart": it is the subject's. `isIts`: "its driver", who is never the subject's. */
+  | { readonly kind: 'own'; readonly isSaid: boolean; readonly isIts?: true }
   /** "of patients", "of their own ward" (the noun is `own`), "the patient's", "in the same department" (`same`). */
   | { readonly kind: 'of'; readonly preposition: string; readonly noun: Noun }
   | { readonly kind: 'same'; readonly words: readonly string[]; readonly as: Ref | null }
@@ -84,12 +84,15 @@ export type Condition =
   | { readonly kind: 'compare'; readonly left: Operand; readonly operator: Operator; readonly values: readonly Operand[] }
   /** "they treat the patient", "the document belongs to them", "the ticket is assigned to them" (verb `['assigned', 'to']`). */
   | { readonly kind: 'relates'; readonly subject: Ref; readonly verb: readonly string[]; readonly object: Ref }
-  /** "is the owner of the document", "is a member of the project", "is a doctor", "is their own chart". */
-  | { readonly kind: 'isa'; readonly of: Ref; readonly noun: Noun }
+  /** "is the owner of the document", "is a member of the project", "is a doctor", "is their own chart"; "of which they are the driver" (`whose`). */
+  | { readonly kind: 'isa'; readonly of: Ref; readonly noun: Noun; readonly whose?: Ref }
   /** "are in the same department [as the owner]". */
   | { readonly kind: 'same'; readonly of: Ref; readonly words: readonly string[]; readonly as: Ref | null }
   /** "are in the project", "are in group "finance"", "is outside of …" is not one. */
   | { readonly kind: 'within'; readonly of: Ref; readonly noun: Noun }
+
+/** A condition that joins no others. */
+export type Atom = Exclude<Condition, { kind: 'all' | 'any' | 'not' }>
 
 export type Operator = '<' | '<=' | '>' | '>=' | '==' | '!='
 
