@@ -30,6 +30,8 @@ export type Endpoint = {
   readonly failures: readonly FailureCode[]
   /** The media type of the body where it is not JSON. */
   readonly consumes?: string
+  /** Where a standard wants another status than 415 for a body that is not JSON. */
+  readonly refusesMediaWith?: 400
   /** Integers beyond 2⁵³ are read as bigint instead of being refused. */
   readonly exactIntegers?: true
   /** The media type of a reply that is text, not JSON. */

@@ -10,7 +10,7 @@ export function failuresOf(endpoint: Endpoint): ProblemCode[] {
   const codes = new Set<ProblemCode>([...endpoint.failures, 'INTERNAL'])
   if (!isProbe(endpoint)) codes.add('CONSTITUTION_MISMATCH')
   if (endpoint.params !== undefined || endpoint.query !== undefined || endpoint.body !== undefined) codes.add('REQUEST_MALFORMED')
-  if (endpoint.body !== undefined) for (const code of ['REQUEST_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] as const) codes.add(code)
+  if (endpoint.body !== undefined) for (const code of ['REQUEST_TOO_LARGE', endpoint.refusesMediaWith === 400 ? 'REQUEST_MALFORMED' : 'UNSUPPORTED_MEDIA_TYPE'] as const) codes.add(code)
   if (endpoint.access !== 'public') for (const code of ['UNAUTHENTICATED', 'FORBIDDEN', 'AUTH_UNAVAILABLE'] as const) codes.add(code)
   return [...codes]
 }

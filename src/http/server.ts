@@ -225,6 +225,7 @@ export async function createServer({ service, title, version, description, const
       method: endpoint.method,
       url: fastifyPath(endpoint.path),
       ...(own === undefined ? {} : { bodyLimit: own }),
+      ...(endpoint.refusesMediaWith === undefined ? {} : { errorHandler: (error, request, reply) => sendProblem(asMalformed(translate(error, own ?? bodyBytesMax)), request, reply) }),
       ...(endpoint.access === 'public' ? {} : {
         onRequest: async (request: FastifyRequest) => {
           const caller = await authenticate(request.headers.authorization)
@@ -350,6 +351,12 @@ function translate(error: unknown, bodyBytesMax: number): unknown {
         ? new Failure('REQUEST_MALFORMED', 'the request cannot be read', { cause: error })
         : error
   }
+}
+
+/** A media type that is not read as any other flaw of the request. */
+function asMalformed(error: unknown): unknown {
+  if (!(error instanceof Failure) || error.code !== 'UNSUPPORTED_MEDIA_TYPE') return error
+  return new Failure('REQUEST_MALFORMED', error.message, { cause: error, problems: [{ place: 'headers.content-type', message: 'is not application/json' }] })
 }
 
 /** What is not even a request gets a reply of the same shape, written by hand. */

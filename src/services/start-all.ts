@@ -22,6 +22,7 @@ import { createLog } from '#telemetry/log.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
 import { startAuth } from './auth/start.ts'
 import { certifier } from './compliance/certify.ts'
+import { createDecisionPoint } from './compliance/decision-point.ts'
 import { startCompliance } from './compliance/start.ts'
 import { startPlatform } from './platform/start.ts'
 import { selfTest, type SelfTest } from './self-test/self-test.ts'
@@ -115,9 +116,10 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   const synthesis = await open(await startSynthesis({ ...common, telemetry: telemetryOf('acgs-synthesis'), authenticate }), services.synthesisPort, 'synthesis')
 
   const solver: Component = { name: 'solver', isCritical: false, probe: () => prover.probe() }
+  const point = createDecisionPoint()
   const complianceTelemetry = telemetryOf('acgs-compliance')
   const compliance = await open(
-    await startCompliance({ ...common, telemetry: complianceTelemetry, authenticate, components: [{ ...solver, isCritical: true }] }),
+    await startCompliance({ ...common, point, telemetry: complianceTelemetry, authenticate, components: [{ ...solver, isCritical: true }] }),
     services.compliancePort, 'compliance',
   )
 

@@ -62,6 +62,13 @@ export function proofAnswered({ log, metrics }: Telemetry, event: { question: st
   log.debug(event, 'proof answered')
 }
 
+/** The decision point answered one question. `verdict` is `error` where it could not be evaluated. */
+export function decisionMade({ log, metrics }: Telemetry, event: { verdict: 'permitted' | 'forbidden' | 'not_permitted' | 'error'; seconds: number }): void {
+  metrics.decisions.inc({ verdict: event.verdict })
+  metrics.decisionDuration.observe({ verdict: event.verdict }, event.seconds)
+  log.debug(event, 'decision made')
+}
+
 export function certificateIssued({ log, metrics }: Telemetry, event: { id: string }): void {
   metrics.certificates.inc({ outcome: 'issued' })
   log.info({ certificate_id: event.id }, 'certificate issued')

@@ -11,6 +11,7 @@ export const AUTHENTICATION_FAILURES = [
   'missing', 'malformed', 'oversize', 'algorithm', 'type', 'unknown_key', 'signature', 'issuer', 'audience', 'expired', 'not_yet_valid', 'claims',
   'role', 'unavailable', 'client',
 ] as const
+export const DECISION_VERDICTS = ['permitted', 'forbidden', 'not_permitted', 'error'] as const
 export const PROOF_OUTCOMES = ['proved', 'refuted', 'unknown'] as const
 
 export type Priority = (typeof PRIORITIES)[number]
@@ -21,6 +22,7 @@ export type ConnectionType = 'http' | 'database'
 const GENERATION_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const EXECUTION_SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 const PROOF_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
+const DECISION_SECONDS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05]
 const SCORES = [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1]
 
 export type Metrics = ReturnType<typeof createMetrics>
@@ -74,6 +76,8 @@ export function createMetrics({ service, version, constitutionalHash, descriptio
     certificates: counter('certificates_total', 'Certificates issued, and requests for one that were refused.', ['outcome']),
     proofs: counter('proofs_total', 'Questions put to the prover, by answer.', ['outcome']),
     proofDuration: histogram('proof_duration_seconds', 'Duration of one question to the prover.', PROOF_SECONDS, ['outcome']),
+    decisions: counter('decisions_total', 'Decisions by the yes or the kind of no.', ['verdict']),
+    decisionDuration: histogram('decision_duration_seconds', 'Duration of a decision, without HTTP.', DECISION_SECONDS, ['verdict']),
     ledgerEntries: gauge('ledger_entries', 'Entries in the ledger: the position of its tip.'),
   }
 
@@ -89,6 +93,10 @@ export function createMetrics({ service, version, constitutionalHash, descriptio
   for (const result of ['valid', 'invalid']) families.constitutionalValidations.inc({ result }, 0)
   for (const reason of AUTHENTICATION_FAILURES) families.authenticationFailures.inc({ reason }, 0)
   for (const outcome of ['issued', 'refused']) families.certificates.inc({ outcome }, 0)
+  for (const verdict of DECISION_VERDICTS) {
+    families.decisions.inc({ verdict }, 0)
+    families.decisionDuration.zero({ verdict })
+  }
   for (const outcome of PROOF_OUTCOMES) {
     families.proofs.inc({ outcome }, 0)
     families.proofDuration.zero({ outcome })

@@ -52,5 +52,6 @@ export class EntityStore {
 
 /** What the keys of the maps do not say already. */
 function textOf({ attrs, parents }: CedarEntity): string {
-  return JSON.stringify([attrs, parents.map(({ type, id }) => [type, id])])
+  // An integer beyond 2⁵³ is kept as its digits, which are that integer where the schema has a Long.
+  return JSON.stringify([attrs, parents.map(({ type, id }) => [type, id])], (_name, value: unknown) => (typeof value === 'bigint' ? String(value) : value))
 }

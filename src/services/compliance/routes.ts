@@ -5,6 +5,7 @@ import { Failure } from '#core/failure.ts'
 import { route, type Route } from '#http/contract.ts'
 import type { z } from 'zod'
 import { getState, getValidate, postValidate } from './contract.ts'
+import { routes as decisionRoutes, type Use as Decisions } from './decision-routes.ts'
 
 export type Use = {
   readonly constitution: Constitution
@@ -14,12 +15,15 @@ export type Use = {
   /** Proves every article for a policy over a schema, or over a domain's. */
   readonly examine: (policy: { readonly cedar: string; readonly schema: string | undefined; readonly domain: string | undefined }) => Promise<Examination>
   readonly validated: (isValid: boolean) => void
+  readonly decisions: Omit<Decisions, 'now'>
   readonly now: () => Date
 }
 
 export function routes(use: Use): Route[] {
   const shown = () => ({ constitutional_hash: use.shown.hash, constitutional_digest: use.shown.digest, timestamp: use.now().toISOString() })
   return [
+    ...decisionRoutes({ ...use.decisions, now: use.now }),
+
     route(getValidate, ({ query: { hash_value } }) => {
       const isRight = hash_value === undefined || hash_value === use.shown.hash || hash_value === use.shown.digest
       use.validated(isRight)

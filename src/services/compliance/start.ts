@@ -1,5 +1,5 @@
 import type { Config } from '#config'
-import { parsePolicies } from '#adapters/cedar/cedar.ts'
+import { authorize, parsePolicies } from '#adapters/cedar/cedar.ts'
 import type { ConstitutionInForce } from '#adapters/constitution.ts'
 import type { Examiner } from '#adapters/examiner.ts'
 import { Failure } from '#core/failure.ts'
@@ -8,16 +8,18 @@ import { choosePack, type Pack } from '#core/unit/pack.ts'
 import type { Authenticate } from '#http/authenticate.ts'
 import { createHealth, type Component } from '#http/health.ts'
 import { createServer, type Server } from '#http/server.ts'
-import { constitutionValidated, timed, type Telemetry } from '#telemetry/events.ts'
+import { constitutionValidated, decisionMade, timed, type Telemetry } from '#telemetry/events.ts'
+import type { DecisionPoint } from './decision-point.ts'
 import { routes } from './routes.ts'
 
 /** The constitution and its proofs: the only holder of the certificate key; holds no database. */
-export async function startCompliance({ config, version, inForce, packs, examiner, telemetry, authenticate, components }: {
+export async function startCompliance({ config, version, inForce, packs, examiner, point, telemetry, authenticate, components }: {
   config: Config
   version: string
   inForce: ConstitutionInForce
   packs: readonly Pack[]
   examiner: Examiner
+  point: DecisionPoint
   telemetry: Telemetry
   authenticate: Authenticate
   components: readonly Component[]
@@ -28,7 +30,7 @@ export async function startCompliance({ config, version, inForce, packs, examine
   })
   const server = await createServer({
     service: 'acgs-compliance', title: 'ACGS-PGP v8: Policy Governance and Compliance', version,
-    description: 'The constitution in force, and whether a policy obeys it: every article proved, or refuted by a request.',
+    description: 'The constitution in force, whether a policy obeys it (every article proved, or refuted by a request), and the decisions of what is active.',
     constitution: inForce.shown, health, telemetry, authenticate, bodyBytesMax: config.security.bodyBytesMax,
     routes: routes({
       constitution: inForce.constitution,
@@ -36,6 +38,10 @@ export async function startCompliance({ config, version, inForce, packs, examine
       ratification: inForce.ratification,
       threshold: config.constitutional.complianceThreshold,
       now: () => new Date(),
+      decisions: {
+        point, authorize, url: config.services.complianceUrl,
+        decided: (verdict, seconds) => decisionMade(telemetry, { verdict, seconds }),
+      },
       validated: (isValid) => constitutionValidated(telemetry, { valid: isValid }),
       examine: timed(telemetry, 'validate', async ({ cedar, schema, domain }) => {
         if (schema === undefined && domain === undefined) {

@@ -1,0 +1,40 @@
+import type { Reply } from './answer.ts'
+
+export const SEMANTICS = ['execute_all', 'deny_on_first_deny', 'permit_on_first_permit'] as const
+export type Semantic = (typeof SEMANTICS)[number]
+
+const NEEDED = { subject: ['type', 'id'], action: ['name'], resource: ['type', 'id'] } as const
+
+/**
+ * One question of a batch with the defaults of the whole: what it has itself replaces the default, entity by entity; what names the entity
+ * (type, id, an action's name) is taken from the default where it is left out.
+ */
+export function withDefaults(item: unknown, defaults: { readonly [name: string]: unknown }): unknown {
+  if (!isRecord(item)) return item
+  const merged: { [name: string]: unknown } = {}
+  for (const name of ['subject', 'action', 'resource', 'context']) {
+    const [own, general] = [item[name], defaults[name]]
+    if (own === undefined) merged[name] = general
+    else if (isRecord(own) && isRecord(general) && Object.hasOwn(NEEDED, name)) {
+      const named = NEEDED[name as keyof typeof NEEDED].filter((part) => general[part] !== undefined).map((part) => [part, general[part]])
+      merged[name] = { ...Object.fromEntries(named), ...own }
+    } else merged[name] = own
+  }
+  return merged
+}
+
+/** The replies in the order of the questions, up to the one after which no more are asked. */
+export function answerInTurn<T>(items: readonly T[], semantic: Semantic, answerOne: (item: T, index: number) => Reply): readonly Reply[] {
+  const replies: Reply[] = []
+  for (const [index, item] of items.entries()) {
+    const reply = answerOne(item, index)
+    replies.push(reply)
+    if (semantic === 'deny_on_first_deny' && !reply.decision) break
+    if (semantic === 'permit_on_first_permit' && reply.decision) break
+  }
+  return replies
+}
+
+function isRecord(value: unknown): value is { readonly [name: string]: unknown } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

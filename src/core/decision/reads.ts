@@ -1,0 +1,166 @@
+import type { Expression, Uid } from '#core/policy/expression.ts'
+import { uidText, type PolicySet, type Rule, type Scope } from '#core/policy/policy.ts'
+import type { EntityType, RecordType, Schema, Type } from '#core/policy/schema.ts'
+import type { CedarEntity, CedarRequest } from '#core/unit/semantic-unit.ts'
+
+/** Where a value comes from: a root, and attributes one after another. `resource.owner.quota` is read at `resource.owner`. */
+type Path = { readonly root: 'principal' | 'resource' | 'context' | Uid; readonly steps: readonly string[] }
+
+/** One thing that a rule may ask: an attribute of what is at a path, or (null) what it is in. */
+export type Read = { readonly at: Path; readonly attribute: string | null }
+
+/**
+ * What the rules may read about a request of one kind, whichever way they are evaluated: of rules whose scope cannot fit these types,
+ * nothing. Computed once for a policy set and a kind.
+ */
+export function readsOf(policies: PolicySet, schema: Schema, kind: { readonly principal: string; readonly action: string; readonly resource: string }): readonly Read[] {
+  const known = computed.get(policies) ?? new Map<string, readonly Read[]>()
+  computed.set(policies, known)
+  const key = `${kind.principal} ${kind.resource} ${kind.action}`
+  const found = known.get(key)
+  if (found !== undefined) return found
+  const reads = new Map<string, Read>()
+  for (const rule of policies.rules) {
+    if (!mayFit(rule.principal, kind.principal, schema) || !mayFit(rule.resource, kind.resource, schema) || !concerns(rule, kind.action, schema)) continue
+    for (const body of [...rule.when, ...rule.unless]) visit(body, (read) => reads.set(JSON.stringify(read), read))
+  }
+  known.set(key, [...reads.values()])
+  return [...reads.values()]
+}
+const computed = new WeakMap<PolicySet, Map<string, readonly Read[]>>()
+
+/**
+ * Follows what rules read through a request and its entities.
+ *
+ * @param lookup The entity of a uid, which is null for principal and resource; null when nobody supplied it.
+ * @returns The entities that were met, by uid text, and what is missing: uids of entities that are read and were not supplied
+ *   (`User::"bo"`), attributes that their type promises and that are not there (`User::"bo".quota`, `context.amount`). Cedar would answer
+ *   `has` and `in` about those with a silent no. What no rule reads may be missing.
+ */
+export function follow(
+  reads: readonly Read[], { schema, request, lookup }: { readonly schema: Schema; readonly request: CedarRequest; readonly lookup: (text: string, uid: Uid | null) => CedarEntity | null },
+): { readonly met: ReadonlyMap<string, CedarEntity>; readonly missing: readonly string[] } {
+  const met = new Map<string, CedarEntity>()
+  const missing = new Set<string>()
+
+  type Spot =
+    | { readonly kind: 'entity'; readonly name: string; readonly type: EntityType; readonly entity: CedarEntity | null }
+    | { readonly kind: 'record'; readonly name: string; readonly shape: RecordType; readonly json: { readonly [name: string]: unknown } }
+  const atEntity = (text: string, typeName: string, uid: Uid | null): Spot | null => {
+    const type = schema.entityTypes.get(typeName)
+    if (type === undefined) return null
+    const entity = lookup(text, uid)
+    if (entity !== null) met.set(text, entity)
+    return { kind: 'entity', name: text, type, entity }
+  }
+  const into = (type: Type, json: unknown, name: string): Spot | null => {
+    if (typeof json !== 'object' || json === null) return null
+    if (type.kind === 'record') return { kind: 'record', name, shape: type, json: json as { [name: string]: unknown } }
+    if (type.kind !== 'entity') return null
+    const uid = ('__entity' in json ? json.__entity : json) as Uid
+    return atEntity(uidText(uid), uid.type, uid)
+  }
+  const rootOf = (root: Path['root']): Spot | null => {
+    if (root === 'context') return { kind: 'record', name: 'context', shape: schema.actions.get(request.action)?.context ?? { kind: 'record', attributes: {} }, json: request.context }
+    return typeof root === 'string' ? atEntity(request[root], typeOf(request[root]), null) : atEntity(uidText(root), root.type, root)
+  }
+  const step = (spot: Spot | null, name: string): Spot | null => {
+    if (spot === null) return null
+    const shape = spot.kind === 'record' ? spot.shape : spot.type.shape
+    const json = spot.kind === 'record' ? spot.json : spot.entity?.attrs
+    const attribute = Object.hasOwn(shape.attributes, name) ? shape.attributes[name] : undefined
+    return attribute === undefined || json === undefined || !Object.hasOwn(json, name) ? null : into(attribute.type, json[name], `${spot.name}.${name}`)
+  }
+  const ask = (spot: Spot | null, attribute: string | null): void => {
+    if (spot === null) return
+    if (spot.kind === 'entity' && spot.entity === null) {
+      if (spot.type.ids === null) missing.add(spot.name)
+      return
+    }
+    if (attribute === null) return
+    const shape = spot.kind === 'record' ? spot.shape : spot.type.shape
+    const json = spot.kind === 'record' ? spot.json : (spot.entity as CedarEntity).attrs
+    const isPromised = Object.hasOwn(shape.attributes, attribute) && shape.attributes[attribute]?.required === true
+    if (isPromised && !Object.hasOwn(json, attribute)) missing.add(`${spot.name}.${attribute}`)
+  }
+
+  // Principal and resource are what the request is about: without them there is nothing to decide on.
+  ask(rootOf('principal'), null)
+  ask(rootOf('resource'), null)
+  for (const { at, attribute } of reads) ask(at.steps.reduce(step, rootOf(at.root)), attribute)
+  return { met, missing: [...missing].sort() }
+}
+
+/** The type in a uid's text. */
+export function typeOf(uid: string): string {
+  return uid.slice(0, uid.lastIndexOf('::"'))
+}
+
+/** Whether a scope can hold for an entity of a type. */
+function mayFit(scope: Scope, type: string, schema: Schema): boolean {
+  switch (scope.kind) {
+    case 'any': return true
+    case 'is': return scope.type === type
+    case 'eq': return scope.uid.type === type
+    case 'in': return scope.uid.type === type || (schema.entityTypes.get(type)?.ancestors.includes(scope.uid.type) ?? true)
+  }
+}
+
+function concerns(rule: Rule, action: string, schema: Schema): boolean {
+  if (rule.action.kind === 'any') return true
+  if (rule.action.kind === 'eq') return uidText(rule.action.uid) === action
+  const ancestors = schema.actions.get(action)?.ancestors ?? []
+  return rule.action.uids.some((uid) => uidText(uid) === action || ancestors.includes(uidText(uid)))
+}
+
+function visit(expression: Expression, found: (read: Read) => void): void {
+  switch (expression.kind) {
+    case 'get': case 'has':
+      for (const at of pathsOf(expression.of)) found({ at, attribute: expression.attribute })
+      break
+    case 'is':
+      if (expression.in !== null) for (const at of pathsOf(expression.of)) found({ at, attribute: null })
+      break
+    case 'in': case 'getTag': case 'hasTag':
+      for (const at of pathsOf(expression.left)) found({ at, attribute: null })
+      break
+  }
+  for (const child of children(expression)) visit(child, found)
+}
+
+/** Where an expression's value may come from, when it is an entity or a record. */
+function pathsOf(expression: Expression): readonly Path[] {
+  const follow = (each: Expression): readonly Path[] => {
+    switch (each.kind) {
+      case 'entity': return [{ root: each.uid, steps: [] }]
+      case 'var': return each.name === 'action' ? [] : [{ root: each.name, steps: [] }]
+      case 'if': return [...follow(each.then), ...follow(each.else)]
+      case 'get': return follow(each.of).map(({ root, steps }) => ({ root, steps: [...steps, each.attribute] }))
+      default: return []
+    }
+  }
+  return follow(reduced(expression))
+}
+
+/** The same value without a record that is written out only to be read: `{ a: x }.a` is `x`, and a choice is made last. */
+function reduced(expression: Expression): Expression {
+  if (expression.kind === 'if') return { ...expression, then: reduced(expression.then), else: reduced(expression.else) }
+  if (expression.kind !== 'get') return expression
+  const of = reduced(expression.of)
+  if (of.kind === 'if') return { ...of, then: reduced({ ...expression, of: of.then }), else: reduced({ ...expression, of: of.else }) }
+  if (of.kind === 'record' && Object.hasOwn(of.fields, expression.attribute)) return reduced(of.fields[expression.attribute] as Expression)
+  return { ...expression, of }
+}
+
+function children(expression: Expression): readonly Expression[] {
+  switch (expression.kind) {
+    case 'bool': case 'long': case 'string': case 'entity': case 'var': return []
+    case 'get': case 'has': case 'not': case 'neg': case 'isEmpty': case 'like': return [expression.of]
+    case 'is': return expression.in === null ? [expression.of] : [expression.of, expression.in]
+    case 'if': return [expression.condition, expression.then, expression.else]
+    case 'set': return expression.items
+    case 'record': return Object.values(expression.fields)
+    case 'call': return expression.args
+    default: return [expression.left, expression.right]
+  }
+}

@@ -1,0 +1,80 @@
+import { z } from 'zod'
+import { SEMANTICS } from '#core/decision/batch.ts'
+import type { Endpoint } from '#http/contract.ts'
+import { MAY } from '#http/roles.ts'
+
+export const EVALUATIONS_MAX = 1_000
+
+const Properties = z.record(z.string(), z.unknown())
+const Named = z.object({ type: z.string().min(1).max(1_000), id: z.string().max(10_000), properties: Properties.optional().describe('Attributes of the entity for this question only; they go before what is stored') })
+
+/** What is not known here is passed over, as AuthZEN demands. */
+export const QuestionBody = z.object({
+  subject: Named.describe('A Cedar entity: who asks'),
+  action: z.object({ name: z.string().min(1).max(10_000).describe('The id of a Cedar action, or its uid'), properties: Properties.optional().describe('Attributes of the context, as Cedar’s actions have none') }),
+  resource: Named.describe('A Cedar entity: on what'),
+  context: Properties.optional().describe('Cedar’s context; a Long may also be a string of digits'),
+})
+
+/** The same with everything optional: a default gives what the questions leave out. */
+const Default = z.looseObject({ type: z.string().optional(), id: z.string().optional(), name: z.string().optional(), properties: Properties.optional() })
+
+const EvaluationsBody = z.object({
+  subject: Default.optional(), action: Default.optional(), resource: Default.optional(), context: Properties.optional(),
+  evaluations: z.array(z.unknown()).max(EVALUATIONS_MAX, `holds more than ${EVALUATIONS_MAX} questions: divide them`).optional().describe('Questions; what one leaves out is taken from above. Without any, the whole is one question'),
+  options: z.object({ evaluations_semantic: z.enum(SEMANTICS).optional() }).optional(),
+})
+
+const Problems = z.array(z.object({ place: z.string(), message: z.string() }))
+const Reply = z.strictObject({
+  decision: z.boolean(),
+  context: z.strictObject({
+    revision: z.number().int().nullable().describe('The revision that decided; null when nothing is active'),
+    verdict: z.enum(['permitted', 'forbidden', 'not_permitted', 'error']).describe('The yes and the three kinds of no'),
+    determining: z.array(z.strictObject({ rule: z.string(), sentence: z.string().nullable() })).readonly(),
+    reason_admin: z.strictObject({ en: z.string() }),
+    reason_user: z.strictObject({ en: z.string() }),
+    obligations: z.array(z.string()).readonly().describe('What whoever lets it through must do'),
+    missing: z.array(z.string()).readonly().describe('Entities and attributes that a rule reads and nobody supplied'),
+    ignored: z.array(z.string()).readonly().describe('Places in the question that the schema does not know: no rule can read them'),
+    error: z.strictObject({ status: z.literal(400), message: z.string(), problems: Problems.readonly() }).optional().describe('Within a batch: why this question could not be read'),
+  }),
+})
+
+const HEADERS = 'The application is that of `X-ACGS-Application`, else the only one there is. `X-ACGS-Min-Revision: n` is refused with 409 while an older revision than n decides.'
+
+export const postEvaluation = {
+  method: 'POST',
+  path: '/access/v1/evaluation',
+  summary: 'May this subject do this to this resource? (OpenID AuthZEN 1.0)',
+  description: `A deny is 200. ${HEADERS}`,
+  access: MAY.decide,
+  body: QuestionBody,
+  reply: Reply,
+  failures: ['CONFLICT'],
+  refusesMediaWith: 400,
+  exactIntegers: true,
+  example: { body: { subject: { type: 'Agent', id: 'bot-1' }, action: { name: 'send-payment' }, resource: { type: 'Payment', id: 'p-1', properties: { amount: 40 } } } },
+} as const satisfies Endpoint
+
+export const postEvaluations = {
+  method: 'POST',
+  path: '/access/v1/evaluations',
+  summary: 'Several questions at once (OpenID AuthZEN 1.0)',
+  description: `In the order of the questions. One that cannot be read is denied, with \`context.error\`. ${HEADERS}`,
+  access: MAY.decide,
+  body: EvaluationsBody,
+  reply: z.union([z.strictObject({ evaluations: z.array(Reply).readonly() }), Reply]),
+  failures: ['CONFLICT'],
+  refusesMediaWith: 400,
+  exactIntegers: true,
+} as const satisfies Endpoint
+
+export const getAuthzenConfiguration = {
+  method: 'GET',
+  path: '/.well-known/authzen-configuration',
+  summary: 'Where decisions are asked for (OpenID AuthZEN 1.0)',
+  access: 'public',
+  reply: z.strictObject({ policy_decision_point: z.url(), access_evaluation_endpoint: z.url(), access_evaluations_endpoint: z.url() }),
+  failures: [],
+} as const satisfies Endpoint

@@ -1,0 +1,86 @@
+import { answer, refusal, type Ground, type Question, type Reply } from '#core/decision/answer.ts'
+import { answerInTurn, withDefaults } from '#core/decision/batch.ts'
+import type { Authorize } from '#core/decision/decide.ts'
+import { Failure } from '#core/failure.ts'
+import { parseInput } from '#core/parse.ts'
+import { route, type Route } from '#http/contract.ts'
+import { getAuthzenConfiguration, postEvaluation, postEvaluations, QuestionBody } from './decision-contract.ts'
+import type { DecisionPoint } from './decision-point.ts'
+
+export type Use = {
+  readonly point: Pick<DecisionPoint, 'applications' | 'activeOf' | 'entitiesOf'>
+  readonly authorize: Authorize
+  /** Called for every answer, with what it took. */
+  readonly decided: (verdict: Reply['context']['verdict'], seconds: number) => void
+  /** Under which others reach this service, without a slash at the end. */
+  readonly url: string
+  readonly now: () => Date
+}
+
+type Headers = Readonly<Record<string, string | string[] | undefined>>
+
+export function routes(use: Use): Route[] {
+  const groundFor = (headers: Headers): Ground => {
+    const application = applicationFor(headers, use.point.applications())
+    const active = use.point.activeOf(application)
+    refuseOlder(headers, application, active?.revision ?? null)
+    return { application, active, entities: use.point.entitiesOf(application), now: use.now() }
+  }
+  const answered = (question: Question, ground: Ground, place: string): Reply => {
+    const started = performance.now()
+    const reply = answer(question, ground, use.authorize, place)
+    use.decided(reply.context.verdict, (performance.now() - started) / 1000)
+    return reply
+  }
+
+  return [
+    route(postEvaluation, ({ body, headers }) => answered(body, groundFor(headers), 'body')),
+
+    route(postEvaluations, ({ body, headers }) => {
+      const ground = groundFor(headers)
+      const { evaluations: items = [], options } = body
+      if (items.length === 0) return answered(parseInput(QuestionBody, body, 'body'), ground, 'body')
+      const evaluations = answerInTurn(items, options?.evaluations_semantic ?? 'execute_all', (item, index) => {
+        const started = performance.now()
+        const place = `body.evaluations[${index}]`
+        try {
+          return answered(parseInput(QuestionBody, withDefaults(item, body), place), ground, place)
+        } catch (error) {
+          if (!(error instanceof Failure) || error.code !== 'REQUEST_MALFORMED') throw error
+          use.decided('error', (performance.now() - started) / 1000)
+          return refusal(error, ground.active)
+        }
+      })
+      return { evaluations: [...evaluations] }
+    }),
+
+    route(getAuthzenConfiguration, () => ({
+      policy_decision_point: use.url,
+      access_evaluation_endpoint: `${use.url}${postEvaluation.path}`,
+      access_evaluations_endpoint: `${use.url}${postEvaluations.path}`,
+    })),
+  ]
+}
+
+function applicationFor(headers: Headers, known: readonly string[]): string {
+  const named = headers['x-acgs-application']
+  const [only] = known
+  if (named === undefined) {
+    if (only !== undefined && known.length === 1) return only
+    const there = known.length === 0 ? 'there is none yet: put one' : `there are ${known.map((name) => `\`${name}\``).join(', ')}`
+    throw new Failure('REQUEST_MALFORMED', `the header X-ACGS-Application must name the application: ${there}`, { problems: [{ place: 'headers.x-acgs-application', message: 'is missing' }], details: { known } })
+  }
+  if (typeof named === 'string' && known.includes(named)) return named
+  throw new Failure('NOT_FOUND', `there is no application \`${String(named).slice(0, 100)}\`${known.length === 0 ? '' : `: there are ${known.map((name) => `\`${name}\``).join(', ')}`}`, { details: { known } })
+}
+
+function refuseOlder(headers: Headers, application: string, current: number | null): void {
+  const least = headers['x-acgs-min-revision']
+  if (least === undefined) return
+  if (typeof least !== 'string' || !/^\d{1,15}$/.test(least)) {
+    throw new Failure('REQUEST_MALFORMED', 'the header X-ACGS-Min-Revision is not a revision’s number', { problems: [{ place: 'headers.x-acgs-min-revision', message: 'is not a number' }] })
+  }
+  if (current !== null && current >= Number(least)) return
+  const now = current === null ? 'nothing is active' : `revision ${current} decides`
+  throw new Failure('CONFLICT', `\`${application}\` must be at revision ${Number(least)} at least, and ${now} here: ask again`, { details: { reason: 'older_revision', current_revision: current } })
+}
