@@ -4,7 +4,8 @@ import { test } from 'node:test'
 import { testDatabase } from '#test/database.ts'
 import { generationRow, refusedRow } from '#test/generation-row.ts'
 import { listGenerations, readGeneration, recordGeneration } from './generations.ts'
-import { ledgerTip, verifyLedger } from './ledger.ts'
+import { verifyLedger } from './ledger-verify.ts'
+import { ledgerTip } from './ledger.ts'
 
 test('what is stored comes back as it was, byte for byte, with its place in the ledger', async () => {
   await using db = await testDatabase()

@@ -10,7 +10,8 @@ import { testDatabase, type TestDatabase } from '#test/database.ts'
 import { generationRow, refusedRow } from '#test/generation-row.ts'
 import { digestOfRow, GENERATION_COLUMNS, GenerationRow } from './generation-row.ts'
 import { listGenerations, recordGeneration } from './generations.ts'
-import { append, ledgerTip, verifyLedger, type LedgerReport } from './ledger.ts'
+import { verifyLedger, type LedgerReport } from './ledger-verify.ts'
+import { append, ledgerTip } from './ledger.ts'
 
 const KILLED = new URL('../../../test/support/record-until-killed.ts', import.meta.url)
 
