@@ -47,7 +47,8 @@ async function clone(template: string): Promise<TestDatabase> {
 async function template(): Promise<string> {
   const server = await serverUrl()
   const migrations = readMigrations(fileURLToPath(new URL('../../migrations', import.meta.url)))
-  const name = `acgs_template_${sha256(migrations.map(({ digest }) => digest).join()).slice(0, 12)}`
+  const ofAuth = readMigrations(fileURLToPath(new URL('../../migrations/auth', import.meta.url)))
+  const name = `acgs_template_${sha256([...migrations, ...ofAuth].map(({ digest }) => digest).join()).slice(0, 12)}`
   await using admin = connect(server, { name: 'test', connectionsMax: 1 })
   await admin.query('select pg_advisory_lock(20260)') // ends with the connection
   const { rowCount } = await admin.query('select from pg_database where datname = $1', [name])
@@ -58,6 +59,7 @@ async function template(): Promise<string> {
     {
       await using db = connect(withDatabase(server, draft), { name: 'test', connectionsMax: 1 })
       await migrate(db, migrations)
+      await migrate(db, ofAuth, 'auth')
     }
     await admin.query(`alter database ${draft} rename to ${name}`)
   }

@@ -66,5 +66,17 @@ test('files are named by number and words, and no two share a number', () => {
 })
 
 test('every shipped migration says on its first line what it brings', () => {
-  for (const { name, sql } of readMigrations(fileURLToPath(new URL('../../../migrations', import.meta.url)))) assert.match(sql, /^-- [A-Z].{20,}\.\n/, name)
+  for (const folder of ['migrations', 'migrations/auth']) {
+    for (const { name, sql } of readMigrations(fileURLToPath(new URL(`../../../${folder}`, import.meta.url)))) assert.match(sql, /^-- [A-Z].{20,}\.\n/, name)
+  }
+})
+
+test('a database from when all migrations were one list goes on', async () => {
+  await using db = await emptyDatabase()
+  const auth = readMigrations(fileURLToPath(new URL('../../../migrations/auth', import.meta.url)))
+  await migrate(db, [first, migration(2, 'create schema auth; create table auth.oidc_payloads (model text, id text, payload jsonb, grant_id text, user_code text, uid text, consumed_at timestamptz, expires_at timestamptz, primary key (model, id))'), third])
+  await db.query("insert into auth.oidc_payloads (model, id, payload) values ('ReplayDetection', 'x', '{}')")
+  assert.deepEqual(await migrate(db, [first, third]), [])
+  assert.equal((await migrate(db, auth, 'auth')).length, auth.length)
+  assert.equal((await db.query('select from auth.oidc_payloads')).rowCount, 1)
 })

@@ -31,18 +31,23 @@ export function readMigrations(folder: string): readonly Migration[] {
  *
  * What a newer release has already applied is left alone: the release before keeps working while the next one rolls out.
  *
+ * @param schema Where what was applied is noted; made when it is not there. Each process migrates its own part, with a role that may
+ *   touch nothing else.
  * @returns the names applied now, in order.
  * @throws {Failure} `DATABASE_UNAVAILABLE` when a migration was changed after it was applied, comes too late in the order, or fails.
  */
-export async function migrate(db: Database, migrations: readonly Migration[]): Promise<readonly string[]> {
+export async function migrate(db: Database, migrations: readonly Migration[], schema: 'public' | 'auth' = 'public'): Promise<readonly string[]> {
+  const noted = `${schema}.schema_migrations`
   return db.transaction(async (tx) => {
     await tx.query('set local statement_timeout = 0')
     await tx.query('select pg_advisory_xact_lock($1)', [LOCK])
+    // Looked for first: `if not exists` still demands the right to create schemas, which a role of its own need not have.
+    if ((await tx.query('select from pg_namespace where nspname = $1', [schema])).rowCount === 0) await tx.query(`create schema ${schema}`)
     await tx.query(
-      `create table if not exists schema_migrations (
+      `create table if not exists ${noted} (
          number integer primary key, name text not null, digest text not null, applied_at timestamptz not null default now())`,
     )
-    const { rows } = await tx.query<{ number: number; digest: string }>('select number, digest from schema_migrations order by number')
+    const { rows } = await tx.query<{ number: number; digest: string }>(`select number, digest from ${noted} order by number`)
     const applied = new Map(rows.map((row) => [row.number, row.digest]))
     const newest = Math.max(0, ...applied.keys())
 
@@ -57,7 +62,7 @@ export async function migrate(db: Database, migrations: readonly Migration[]): P
       } catch (cause) {
         throw refused(`\`${name}\` failed: ${(cause as Error).message}`, cause)
       }
-      await tx.query('insert into schema_migrations (number, name, digest) values ($1, $2, $3)', [number, name, digest])
+      await tx.query(`insert into ${noted} (number, name, digest) values ($1, $2, $3)`, [number, name, digest])
       now.push(name)
     }
     return now

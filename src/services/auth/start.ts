@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
 import { createLocalJWKSet } from 'jose'
 import type { JSONWebKeySet } from 'jose'
-import type { Config } from '#config'
+import { ROOT, type Config } from '#config'
 import { signApproval } from '#adapters/keys/approval.ts'
 import type { Database } from '#adapters/postgres/connect.ts'
+import { migrate, readMigrations } from '#adapters/postgres/migrate.ts'
 import { Failure } from '#core/failure.ts'
 import { bearer, createVerifier } from '#http/authenticate.ts'
 import type { VerifyToken } from '#http/authenticate.ts'
@@ -30,6 +32,7 @@ export async function startAuth({ config, version, constitution, database, telem
 }): Promise<{ server: Server; verify: VerifyToken; jwks: () => Promise<JSONWebKeySet> }> {
   const { security } = config
   const { signing, accounts } = keysFor(config)
+  await migrate(database, readMigrations(join(ROOT, 'migrations', 'auth')), 'auth')
   const jwks: JSONWebKeySet = { keys: signing.published.map((key) => ({ ...key })) }
   const verify = createVerifier({
     issuer: security.tokenIssuer, audience: security.tokenAudience, keys: createLocalJWKSet(jwks),
