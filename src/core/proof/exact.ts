@@ -18,8 +18,10 @@ export function forCedar(
   return {
     context: context === undefined ? scene.context : recordWith(context, scene.context),
     entities: scene.entities.map((entity) => {
-      const shape = schema.entityTypes.get(entity.uid.type)?.shape
-      return shape === undefined ? entity : { ...entity, attrs: recordWith(shape, entity.attrs) }
+      const type = schema.entityTypes.get(entity.uid.type)
+      if (type === undefined) return entity
+      const attrs = recordWith(type.shape, entity.attrs)
+      return type.tags === null || entity.tags === undefined ? { ...entity, attrs } : { ...entity, attrs, tags: tagsWith(type.tags, entity.tags) }
     }),
   }
 }
@@ -29,6 +31,12 @@ function recordWith(type: RecordType, json: Attributes): Attributes {
     const attribute = type.attributes[name]
     return [name, attribute === undefined ? value : valueWith(attribute.type, value)]
   }))
+}
+
+/** What is no object stays, to be refused by who reads it. */
+function tagsWith(type: Type, tags: Attributes): Attributes {
+  if (typeof tags !== 'object' || tags === null || Array.isArray(tags)) return tags
+  return Object.fromEntries(Object.entries(tags).map(([name, tag]) => [name, valueWith(type, tag)]))
 }
 
 function valueWith(type: Type, json: unknown): unknown {

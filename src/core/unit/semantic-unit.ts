@@ -40,6 +40,7 @@ export type CedarEntity = {
   readonly uid: { readonly type: string; readonly id: string }
   readonly attrs: { readonly [name: string]: unknown }
   readonly parents: readonly { readonly type: string; readonly id: string }[]
+  readonly tags?: { readonly [name: string]: unknown }
 }
 
 /**
