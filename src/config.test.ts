@@ -60,7 +60,7 @@ test('the environment wins over the file, and the command line over both', () =>
 })
 
 test('every key has a variable of its own', () => {
-  const sample: Record<string, string> = { url: 'postgresql://u@h/d', hash: '0123456789012345', environment: 'embedded', log_level: 'warn' }
+  const sample: Record<string, string> = { url: 'postgresql://u@h/d', hash: '0123456789012345', environment: 'embedded', log_level: 'warn', peer_client_id: 'acgs-x' }
   for (const [section, keys] of Object.entries(SECTIONS)) {
     for (const [key, definition] of Object.entries(keys)) {
       const variable = `ACGS_${section}_${key}`.toUpperCase()
@@ -90,7 +90,7 @@ test('the older names are honoured', () => {
 })
 
 test('PORT moves a process that starts alone, and is not silently ignored when four start', () => {
-  assert.equal(readConfig({ env: { PORT: '9000' }, process: 'compliance' }).services.compliancePort, 9000)
+  assert.equal(readConfig({ env: { PORT: '9000' }, process: 'synthesis' }).services.synthesisPort, 9000)
   const all = readConfig({ env: { PORT: '9000' } })
   assert.equal(all.services.platformPort, 8010)
   assert.match(all.notices.join(), /ACGS_SERVICES_PLATFORM_PORT/)
@@ -159,4 +159,30 @@ test('a URL of a process that is not started apart yet is not silently without e
   const { notices } = readConfig({ env: { GS_SERVICE_URL: 'http://10.1.2.3:1' } })
   assert.ok(notices.some((notice) => notice.includes('synthesis') && notice.includes('not contacted')))
   assert.deepEqual(readConfig({ env: {} }).notices, [])
+})
+
+test('a process that is started apart is given its own secrets, all of them, and refuses those of the others', () => {
+  const secrets = {
+    DATABASE_URL: 'postgresql://u:p@h:5432/d', ACGS_SECURITY_SIGNING_KEY_FILE: '/k/token', ACGS_SECURITY_SERVICE_ACCOUNTS_FILE: '/k/accounts',
+    ACGS_SECURITY_CERTIFICATE_KEY_FILE: '/k/certificate', ACGS_SECURITY_PEER_KEY_FILE: '/k/peer',
+  }
+  const own = {
+    platform: ['DATABASE_URL', 'ACGS_SECURITY_PEER_KEY_FILE'],
+    auth: ['DATABASE_URL', 'ACGS_SECURITY_SIGNING_KEY_FILE', 'ACGS_SECURITY_SERVICE_ACCOUNTS_FILE'],
+    synthesis: [],
+    compliance: ['ACGS_SECURITY_CERTIFICATE_KEY_FILE', 'ACGS_SECURITY_PEER_KEY_FILE'],
+  } as const
+  for (const process of ['platform', 'auth', 'synthesis', 'compliance'] as const) {
+    const mine: readonly string[] = own[process]
+    const given = Object.fromEntries(Object.entries(secrets).filter(([name]) => mine.includes(name)))
+    assert.equal(readConfig({ env: given, process }).process, process)
+    for (const [name, value] of Object.entries(secrets)) {
+      const failure = mine.includes(name)
+        ? refusal({ env: { ...given, [name]: '' }, process })
+        : refusal({ env: { ...given, [name]: value }, process })
+      assert.equal(failure.problems.length, 1, `${process} ${name}`)
+      assert.match(failure.problems[0]!.message, mine.includes(name) ? /must be set for/ : /must not be given to/)
+      if (!mine.includes(name)) assert.equal(failure.problems[0]!.place, `environment ${name}`)
+    }
+  }
 })

@@ -64,12 +64,15 @@ export const SECTIONS = {
   security: {
     token_issuer: key(httpUrl.nullable(), null, 'a URL that begins with http:// or https://, or null for the URL of Auth'),
     token_audience: key(z.url().regex(/^[^#]{1,200}$/), 'urn:acgs-pgp-v8', 'an absolute URI without a fragment, such as urn:acgs-pgp-v8'),
+    peer_audience: key(z.url().regex(/^[^#]{1,200}$/), 'urn:acgs-pgp-v8:peers', 'an absolute URI without a fragment, such as urn:acgs-pgp-v8:peers'),
     token_ttl_seconds: key(z.int().min(10).max(86_400), 900, 'a number of seconds from 10 to 86400'),
     token_bytes_max: key(z.int().min(512).max(65_536), 8_192, 'a number of bytes from 512 to 65536'),
     clock_tolerance_seconds: key(z.int().min(0).max(300), 5, 'a number of seconds from 0 to 300'),
     signing_key_file: key(path.nullable(), null, 'the path of a private JWK, or null for a generated one'),
     service_accounts_file: key(path.nullable(), null, 'the path of a list of service accounts, or null for generated ones'),
     certificate_key_file: key(path.nullable(), null, 'the path of a private Ed25519 key, or null for a generated one'),
+    peer_client_id: key(z.string().regex(/^[A-Za-z0-9._-]{1,100}$/).nullable(), null, 'the client_id of a service account, or null for `acgs-` and the name of the process'),
+    peer_key_file: key(path.nullable(), null, 'the path of a private JWK'),
     body_bytes_max: key(z.int().min(1_024).max(67_108_864), 1_048_576, 'a number of bytes from 1024 to 67108864'),
     entities_bytes_max: key(z.int().min(1_024).max(268_435_456), 67_108_864, 'a number of bytes from 1024 to 268435456'),
   },
@@ -80,7 +83,10 @@ export const SECTIONS = {
   },
   caching: {},
   error_handling: {},
-  audit: {},
+  audit: {
+    checkpoint_origin: key(z.string().regex(/^[!-*,-~]{1,200}$/), 'acgs-pgp-v8', 'a name without spaces and plus signs, such as ledger.example.com/acgs'),
+    checkpoint_file: key(path.nullable(), null, 'the path of a file that may be written, or null for one in the data folder'),
+  },
 } as const
 
 /** Names from before there was `ACGS_<SECTION>_<KEY>`; operators and the runbook use them. */
@@ -163,7 +169,7 @@ export function readConfig({ file = null, env, process = 'all', dataFolder }: {
   }
   for (const section of Object.keys(SECTIONS)) values[camel(section)] ??= {}
 
-  if (problems.length === 0) requireForProduction(values as unknown as Settings, process, problems)
+  if (problems.length === 0) requireSecrets(values as unknown as Settings, process, given, problems)
   if (problems.length > 0) {
     const sorted = problems.toSorted((a, b) => (a.place < b.place ? -1 : a.place > b.place ? 1 : 0))
     throw new Failure('CONFIG_INVALID', `configuration: ${sorted.map((p) => `${p.place}: ${p.message}`).join('; ')}`, { problems: sorted })
@@ -199,7 +205,7 @@ function complete(settings: Settings, process: ProcessName, notices: string[], o
   const authUrl = services.authUrl ?? here(services.authPort)
   if (redis.url !== null) notices.push('a Redis URL is set, but nothing uses Redis yet: it is not contacted')
   for (const name of ['platform', 'synthesis', 'compliance'] as const) {
-    if (services[`${name}Url`] !== null) notices.push(`a URL of ${name} is set, but processes are not started apart yet: it is not contacted`)
+    if (process === 'all' && services[`${name}Url`] !== null) notices.push(`a URL of ${name} is set, but all four are one process here: it is not contacted`)
   }
   if (service.environment === 'embedded' && !/^(127\.|localhost$|::1$)/.test(service.host)) {
     notices.push(`listening on ${service.host}: the embedded default is meant for loopback; set service.environment to production for a network`)
@@ -220,18 +226,39 @@ function complete(settings: Settings, process: ProcessName, notices: string[], o
   })
 }
 
-/** There are no default secrets: what the embedded default generates, production must be given. */
-function requireForProduction({ service, security, database }: Settings, process: ProcessName, problems: Problem[]): void {
-  if (service.environment !== 'production') return
-  const runs = (...names: ProcessName[]) => process === 'all' || names.includes(process)
-  const require = (name: string, value: unknown, why: string) => {
-    if (value === null) problems.push({ place: name, message: `\`${name}\` must be set in production: ${why}` })
+/** What only some processes may hold, and what for. Started apart, each is given exactly its own. */
+const SECRETS = [
+  { name: 'database.url', of: ['platform', 'auth'], why: 'the embedded PostgreSQL is for `serve all`' },
+  { name: 'security.signing_key_file', of: ['auth'], why: 'tokens are signed with it' },
+  { name: 'security.service_accounts_file', of: ['auth'], why: 'it says who may ask for tokens' },
+  { name: 'security.certificate_key_file', of: ['compliance'], why: 'certificates are signed with it' },
+  { name: 'security.peer_key_file', of: ['platform', 'compliance'], why: 'it asks Auth for tokens with it, to call the others' },
+] as const satisfies readonly { readonly name: string; readonly of: readonly ProcessName[]; readonly why: string }[]
+
+/**
+ * There are no default secrets: what the embedded default generates, production must be given. A process that is started apart is given
+ * its own and refuses those of the others: whoever breaks into it shall find nothing else.
+ */
+function requireSecrets(settings: Settings, process: ProcessName, given: ReadonlyMap<string, { readonly place: string }>, problems: Problem[]): void {
+  const { service, security, database } = settings
+  const values: Readonly<Record<(typeof SECRETS)[number]['name'], unknown>> = {
+    'database.url': database.url,
+    'security.signing_key_file': security.signingKeyFile,
+    'security.service_accounts_file': security.serviceAccountsFile,
+    'security.certificate_key_file': security.certificateKeyFile,
+    'security.peer_key_file': security.peerKeyFile,
   }
-  if (runs('auth', 'platform')) require('database.url', database.url, 'the embedded PostgreSQL is for one machine')
-  if (runs('auth')) require('security.signing_key_file', security.signingKeyFile, 'tokens are signed with it')
-  if (runs('auth')) require('security.service_accounts_file', security.serviceAccountsFile, 'it says who may ask for tokens')
-  if (runs('compliance')) require('security.certificate_key_file', security.certificateKeyFile, 'certificates are signed with it')
-  require('security.token_issuer', security.tokenIssuer, 'every process must know whose tokens count')
+  const isProduction = service.environment === 'production'
+  for (const { name, of, why } of SECRETS) {
+    const isOwn = process === 'all' ? isProduction && name !== 'security.peer_key_file' : (of as readonly ProcessName[]).includes(process)
+    const reason = name === 'database.url' && isProduction ? 'the embedded PostgreSQL is for one machine' : why
+    if (isOwn && values[name] === null) {
+      problems.push({ place: name, message: `\`${name}\` must be set ${process === 'all' ? 'in production' : `for ${process}${isProduction ? ' in production' : ' started apart'}`}: ${reason}` })
+    } else if (!isOwn && process !== 'all' && values[name] !== null) {
+      problems.push({ place: given.get(name)?.place ?? name, message: `\`${name}\` is of ${of.join(' and ')} and must not be given to ${process}: leave it out` })
+    }
+  }
+  if (isProduction && security.tokenIssuer === null) problems.push({ place: 'security.token_issuer', message: '`security.token_issuer` must be set in production: every process must know whose tokens count' })
 }
 
 function* readFile(file: string, problems: Problem[]): Generator<[string, { value: unknown; place: string; origin: string; base: string }]> {
