@@ -34,7 +34,7 @@ export function command(): Command {
 }
 
 /** What the product makes in its data folder; anything else there is somebody's and stays. */
-const OURS = /^(postgres.*|keys|lock\.\d+.*|.*\.log(\.\d+)?)$/
+const OURS = /^(postgres.*|keys|ledger|decision-point|lock\.\d+.*|.*\.log(\.\d+)?)$/
 
 async function isSure(question: string): Promise<boolean> {
   if (!process.stdin.isTTY) throw new Failure('REQUEST_MALFORMED', 'there is nobody to ask: give --yes to delete without asking')

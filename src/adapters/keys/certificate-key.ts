@@ -7,6 +7,9 @@ import { Failure } from '#core/failure.ts'
 /** The key that signs certificates. Only compliance holds one. */
 export type CertificateKey = { readonly keyid: string; readonly sign: (bytes: Uint8Array) => Uint8Array }
 
+/** The same with the 32 bytes of its public half: it signs checkpoints too. */
+export type PublishedKey = CertificateKey & { readonly publicKey: Uint8Array }
+
 /** Ed25519 public keys that certificates may be signed by; past ones stay, so that old certificates keep verifying. */
 const KeySet = z.object({ keys: z.array(z.object({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: z.string(), kid: z.string() })).min(1) })
 export type KeySet = z.infer<typeof KeySet>
@@ -15,7 +18,7 @@ const PRIVATE = 'certificate.pem'
 const PUBLIC = 'certificate.jwks.json'
 
 /** The signing key that is configured, else the data folder's own. @throws {Failure} `KEY_INVALID`, `FILE_UNREADABLE` */
-export function certificateKeyFor({ service, security }: { readonly service: { readonly dataFolder: string }; readonly security: { readonly certificateKeyFile: string | null } }): CertificateKey {
+export function certificateKeyFor({ service, security }: { readonly service: { readonly dataFolder: string }; readonly security: { readonly certificateKeyFile: string | null } }): PublishedKey {
   const folder = keysIn(service.dataFolder)
   return security.certificateKeyFile === null ? certificateKeyIn(folder) : certificateKeyOf(security.certificateKeyFile, folder)
 }
@@ -30,7 +33,7 @@ export function keysIn(dataFolder: string): string {
  *
  * @throws {Failure} `KEY_INVALID` when a file is there and is not an Ed25519 key.
  */
-export function certificateKeyIn(folder: string): CertificateKey {
+export function certificateKeyIn(folder: string): PublishedKey {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const file = join(folder, PRIVATE)
   if (!existsSync(file)) {
@@ -41,13 +44,13 @@ export function certificateKeyIn(folder: string): CertificateKey {
 }
 
 /** The signing key in a file; its public half is added to the key set of a folder. @throws {Failure} `KEY_INVALID`, `FILE_UNREADABLE` */
-export function certificateKeyOf(file: string, folder: string): CertificateKey {
+export function certificateKeyOf(file: string, folder: string): PublishedKey {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const key = readPrivate(file)
   const own = publicJwk(createPublicKey(key))
   const published = existsSync(join(folder, PUBLIC)) ? readKeySet(join(folder, PUBLIC)).keys : []
   if (!published.some(({ kid }) => kid === own.kid)) writeWhole(join(folder, PUBLIC), `${JSON.stringify({ keys: [...published, own] }, null, 2)}\n`)
-  return { keyid: own.kid, sign: (bytes) => sign(null, bytes, key) }
+  return { keyid: own.kid, sign: (bytes) => sign(null, bytes, key), publicKey: Buffer.from(own.x, 'base64url') }
 }
 
 /** The file of the key set that `certificateKeyIn` keeps. */
@@ -66,6 +69,11 @@ export function trustIn(file: string): (keyid: string, bytes: Uint8Array, signat
     const key = keys.get(keyid)
     return key === undefined ? null : verify(null, bytes, key, signature)
   }
+}
+
+/** The public keys of a set, 32 bytes each, past ones included: whose checkpoints count. @throws {Failure} `KEY_INVALID`, `FILE_UNREADABLE` */
+export function publicKeysIn(file: string): readonly Uint8Array[] {
+  return readKeySet(file).keys.map(({ x }) => Buffer.from(x, 'base64url'))
 }
 
 function readKeySet(file: string): KeySet {

@@ -29,8 +29,8 @@ export function signCheckpoint({ origin, size, root }: Checkpoint, signer: NoteS
  */
 export function openCheckpoint(note: string, keys: readonly NoteKey[], origin: string | null): SignedCheckpoint {
   const named = note.slice(0, note.indexOf('\n'))
-  if (origin !== null && named !== origin) throw new Failure('LEDGER_CORRUPT', `the checkpoint is of the ledger \`${named.slice(0, 200)}\`, not of \`${origin}\``)
   const { text } = openNote(note, named, keys)
+  if (origin !== null && named !== origin) throw new Failure('LEDGER_CORRUPT', `the checkpoint is of the ledger \`${named}\`, not of \`${origin}\``)
   const [, size = '', encoded = ''] = TEXT.exec(text) ?? []
   const root = Buffer.from(encoded, 'base64')
   if (!Number.isSafeInteger(Number(size)) || size === '' || root.length !== 32 || root.toString('base64') !== encoded) {
