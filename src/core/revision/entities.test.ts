@@ -70,6 +70,7 @@ const BAD: readonly [string, readonly unknown[], string][] = [
   ['a parent of a type that is not allowed', [user({}, { parents: [{ type: 'Doc', id: 'd' }] })], 'User::"u" parents[0]: is `Doc::"d"`, and the schema lets a User be in Team, Org only'],
   ['a parent that is not enumerated', [{ uid: { type: 'Doc', id: 'd' }, parents: [{ type: 'Kind', id: 'z' }] }], 'Doc::"d" parents[0]: is `Kind::"z"`, and the ids of that enumerated type are a, b'],
   ['tags on what has none', [{ ...team('t'), tags: { a: 1 } }], 'Team::"t" tags: are given, and the schema gives a Team none'],
+  ['null for tags', [user({}, { tags: null })], 'User::"u" tags: is not an object of tags'],
   ['a wrong tag', [user({}, { tags: { 'a b': ['x'] } })], 'User::"u" tags["a b"][0]: is not a reference to an entity: write it as { "__entity": { "type": "Kind", "id": "…" } }'],
   ['a wrong address', [user({ ip: '10.0.0.300' })], 'User::"u" attrs.ip: is not an IP address or range, such as "10.0.0.1", "10.0.0.0/8" or "2001:db8::/32"'],
   ['another function', [user({ d: { fn: 'ip', arg: '10.0.0.1' } })], 'User::"u" attrs.d: is not a value of the type decimal: write it as { "__extn": { "fn": "decimal", "arg": "…" } }'],

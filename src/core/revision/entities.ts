@@ -89,9 +89,9 @@ class Reader {
     if (Buffer.byteLength(this.#uid.type) + Buffer.byteLength(this.#uid.id) > UID_BYTES_MAX) this.#add(`has a longer id than ${UID_BYTES_MAX} bytes`)
     if (type.ids !== null && !type.ids.includes(this.#uid.id)) this.#add(`is none of the ids of its enumerated type: ${listed(type.ids)}`)
     for (const member of Object.keys(json)) if (!MEMBERS.has(member)) this.#at(member, () => this.#add('is not a member of an entity: it has `uid`, `attrs`, `parents` and `tags`'))
-    const attrs = this.#at('attrs', () => this.#record(type.shape, json['attrs'] ?? {}))
-    const parents = this.#at('parents', () => this.#parents(type, json['parents'] ?? []))
-    const tags = this.#at('tags', () => this.#tags(type, json['tags'] ?? {}))
+    const attrs = this.#at('attrs', () => this.#record(type.shape, json['attrs'] === undefined ? {} : json['attrs']))
+    const parents = this.#at('parents', () => this.#parents(type, json['parents'] === undefined ? [] : json['parents']))
+    const tags = this.#at('tags', () => this.#tags(type, json['tags'] === undefined ? {} : json['tags']))
     return { uid: this.#uid, attrs, parents, ...(Object.keys(tags).length === 0 ? {} : { tags }) }
   }
 
