@@ -69,7 +69,7 @@ export function passives(text: Text, at: number): readonly Hit<Main>[] {
       return then(verbLists(text, start, 'participle'), (list, done) =>
         then(tails(text, done), (ends, behind) => {
           const deeds = list.map((verb): Deed => ({ verb, object: what.nouns, tails: ends }))
-          return then(agents(text, behind), ({ who, isOnly }, end) => {
+          return then(agents(text, behind), ({ who, isOnly, isApart }, end) => {
             const isSubjectOnly = who !== null && (isOnly || modal.isOnly)
             const isConditionOnly = modal.isOnly && !isOnly
             const theirs = (one: Noun) => ofThing(text, one, what.nouns)
@@ -81,7 +81,8 @@ export function passives(text: Text, at: number): readonly Hit<Main>[] {
             const found: Hit<Main>[] = []
             const hasTrail = then(trails(text, end), (_, last) => (last > end ? [hit(true, last)] : [])).length > 0
             if (isSubjectOnly) found.push(...ruled(text, end, { force, only: 'subject', ...by, deeds }))
-            else if (!isConditionOnly) found.push(...ruled(text, end, { force, only: null, ...by, deeds }))
+            // "… except by staff if they are closed": the condition can be that of the exception.
+            else if (!isConditionOnly) found.push(...ruled(text, end, { force, only: null, ...by, deeds }).filter(({ to: last }) => isApart !== true || last === end))
             // "may only be approved by managers if …": what "only" is about stays open.
             if (isConditionOnly && (who === null || hasTrail)) found.push(
               ...ruled(text, end, { force, only: 'condition', ...by, deeds }).filter(({ to: last }) => who === null || last > end)
@@ -107,10 +108,13 @@ function ofThing(text: Text, one: Noun, things: readonly Noun[]): Noun | null {
   return { ...one, modifiers: [{ kind: 'of', preposition: 'of', noun: noun(thing.words.slice(start)) }, ...rest] }
 }
 
-function agents(text: Text, at: number): readonly Hit<{ readonly who: Who | null; readonly isOnly: boolean }>[] {
+/** Those who act. `isApart`: said as an exception alone. */
+type Agents = { readonly who: Who | null; readonly isOnly: boolean; readonly isApart?: true }
+
+function agents(text: Text, at: number): readonly Hit<Agents>[] {
   const only = eat(text, at, 'only by')
   const by = only ?? eat(text, at, 'by')
-  if (by === null) return [hit({ who: null, isOnly: false }, at)]
+  if (by === null) return [hit({ who: null, isOnly: false }, at), ...exceptBy(text, at)]
   return then(whos(text, by), (who, to) => {
     if (who.kind !== 'some') return []
     const more = eatAny(text, to, ['and by', 'or by', ', and by'])
@@ -126,6 +130,13 @@ function agents(text: Text, at: number): readonly Hit<{ readonly who: Who | null
       ),
     ]
   })
+}
+
+/** "Must not be opened except by senior staff": by anyone but them. */
+function exceptBy(text: Text, at: number): readonly Hit<Agents>[] {
+  const by = eatAny(text, maybe(text, at, ','), ['except by', 'unless by', 'other than by'])
+  if (by === null) return []
+  return then(nounLists(text, by, 'subject'), (except, to) => [hit({ who: { nouns: [], except, kind: 'some', isAll: false }, isOnly: false, isApart: true }, to)])
 }
 
 /** "It is forbidden [for nurses] to export charts". */

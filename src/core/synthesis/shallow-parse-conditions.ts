@@ -169,6 +169,7 @@ const FLIPPED: { readonly [operator in Operator]?: Operator } = { '<': '>=', '<=
 function bare(tokens: readonly Token[], scope: Scope): Condition {
   const text = codes(tokens)
   if (/^p?f|^pdf/.test(text)) throw new Unread('the same as whose?')
+  if (tokens[0]?.code === 'p' && /^by$/i.test(tokens[0].text)) throw new Unread(`\`${say(tokens)}\` is who acts, and no condition: say who may`)
   if (/^p?k#w+$/.test(text) && /^(?:k|pk)/.test(text)) return amountOf(tokens.slice(text.indexOf('k')))
   const isVague = tokens.some(({ code, text: word }) => code === 'd' && !/^an?$/i.test(word))
   if (/^~?p?[d!]?w+$/.test(text) && !isVague) {

@@ -311,12 +311,14 @@ type Adjuncts = {
   /** The condition stands behind "only". */
   readonly only: boolean
   readonly except: readonly Noun[]
+  /** Behind "except by": those who act after all. */
+  readonly exceptBy: readonly Noun[]
   readonly hasWithout: boolean
 }
-const EMPTY: Adjuncts = { body: [], when: null, unless: null, only: false, except: [], hasWithout: false }
+const EMPTY: Adjuncts = { body: [], when: null, unless: null, only: false, except: [], exceptBy: [], hasWithout: false }
 
 /** Takes conditions and exceptions off the end of a clause. */
-function adjuncts(tokens: readonly Token[], scope: Scope): Adjuncts {
+function adjuncts(tokens: readonly Token[], scope: Scope, isPassive = false): Adjuncts {
   const marks = tokens.flatMap(({ code, text }, index) =>
     code === 's' || (code === 'x' && !isJoint(tokens, index) && denied(tokens.slice(index), scope) !== 0) || (code === 'p' && /^to$/i.test(text) && /^pk#w+(?:$|[,sx])/.test(codes(tokens.slice(index)))) || (code === 'o' && /^op[^y]?/.test(codes(tokens.slice(index))) && !/^by$/i.test(tokens[index + 1]?.text ?? '')) || (code === 'p' && /^in$/i.test(text) && isOccasion(tokens, index, scope)) ? [index] : [],
   )
@@ -326,12 +328,19 @@ function adjuncts(tokens: readonly Token[], scope: Scope): Adjuncts {
   let unless: Condition | null = null
   let only = false
   const except: Noun[] = []
+  const exceptBy: Noun[] = []
   for (const [order, start] of marks.entries()) {
     const marker = tokens[start] as Token
     const part = withoutTrail(tokens.slice(start + (marker.code === 'p' ? 0 : 1), bounds[order + 1]))
     if (marker.code === 'p' && part[1]?.code === 'k') {
       // "to no more than 10 recipients": how many there are.
       when = both(when, conditionOf([...part.slice(3), { code: 'b', text: 'is', value: '', tags: new Set() }, ...part.slice(1, 3)], null, scope))
+    } else if (opensAgent(part) && (marker.code === 'x' || marker.value === 'unless')) {
+      if (/^but not$/i.test(marker.text)) throw new Unread('write a sentence for what follows `but not`')
+      if (!isPassive) throw new Unread('`by` whom, where nothing is done by anyone? say who may')
+      if (except.length + exceptBy.length > 0 || unless !== null) throw new Unread('two exceptions: write a sentence for each')
+      if (when !== null || order + 1 < marks.length) throw new Unread('the condition can be that of the rule or that of the exception: write a sentence for each')
+      exceptBy.push(...nounList(part.slice(1), scope).nouns)
     } else if (marker.code === 'x') {
       if (part[0]?.code === 'p') unless = one(unless, conditionOf(part, null, scope))
       else if (except.length > 0) throw new Unread('two exceptions: write a sentence for each')
@@ -345,7 +354,12 @@ function adjuncts(tokens: readonly Token[], scope: Scope): Adjuncts {
       if (marker.value === 'only' || marker.code === 'o') only = true
     }
   }
-  return { body, when, unless, only, except, hasWithout: marks.some((index) => /^without$/i.test((tokens[index] as Token).text)) }
+  return { body, when, unless, only, except, exceptBy, hasWithout: marks.some((index) => /^without$/i.test((tokens[index] as Token).text)) }
+}
+
+/** "by senior staff": who acts, and never what the request is like. */
+function opensAgent(tokens: readonly Token[]): boolean {
+  return tokens[0]?.code === 'p' && /^by$/i.test(tokens[0].text)
 }
 
 function one(before: Condition | null, next: Condition): Condition {
@@ -408,7 +422,7 @@ function passive(marker: Token, left: readonly Token[], right: readonly Token[],
   const isOnlyBefore = right[0]?.code === 'o'
   // "by anyone but its author".
   const theirs = right.map((token, index) => (token.code === 'y' && token.value === 'it' && right[index - 1]?.code === 'x' ? { ...token, value: 'they' } : token))
-  const rest = adjuncts(theirs.slice(isOnlyBefore ? 2 : 1), scope)
+  const rest = adjuncts(theirs.slice(isOnlyBefore ? 2 : 1), scope, true)
   const isPronoun = codes(left) === 'u' && it.length > 0
   const object: Subject = isPronoun ? { ...ANYONE, nouns: [antecedent(left[0] as Token, it)], isAnyone: false } : patientOf(subjectOf(left, scope), it)
   if (object.isOnly) throw new Unread('say `may be … only by`, or `only … may`')
@@ -417,7 +431,9 @@ function passive(marker: Token, left: readonly Token[], right: readonly Token[],
   const isOnlyBy = by > 0 && body[by - 1]?.code === 'o'
   const verbs = verbPhrases(body.slice(0, by < 0 ? body.length : isOnlyBy ? by - 1 : by), scope)
   const end = body.findIndex(({ code }, index) => index > by && code === 'x')
-  const agents = by < 0 ? { nouns: [], except: [], isOnly: false, isNone: false, isAnyone: true } : agentOf(body.slice(by + 1), object, scope)
+  const acting = by < 0 ? { nouns: [], except: [], isOnly: false, isNone: false, isAnyone: true } : agentOf(body.slice(by + 1), object, scope)
+  const agents = { ...acting, except: [...acting.except, ...rest.exceptBy.map((one) => ofThing(one, object, scope))] }
+  if (rest.exceptBy.length > 0 && rest.only) throw new Unread('`only` with an exception: write a sentence for each')
   if (end >= 0 && by < 0) throw new Unread(`\`${say(body)}\` is not understood`)
   const deeds = verbs.flatMap(({ verb, tails }) => [{ verb, object: object.nouns, tails }])
   const isOnly = marker.value === 'only' || isOnlyBefore || isOnlyBy
