@@ -405,6 +405,8 @@ export function ofTest(preposition: string, noun: Noun, thing: Thing, scope: Sco
   if (own !== undefined && own.kind === 'own') {
     refuseOpenTheir(own, scope)
     const rest = noun.modifiers.filter((modifier) => modifier !== own)
+    const theirs = ofTheirPeople(words, thing, scope)
+    if (theirs !== undefined) return rest.length === 0 && theirs !== null ? meetAll(noun, own, done(theirs), scope) : null
     const shared = share(words, world.principal, thing === world.principal ? world.resource : thing, scope)
     if (shared !== null && rest.length === 0) return meetAll(noun, own, done(shared), scope)
     const links = linked(words, [thing], world)
@@ -577,28 +579,29 @@ export function sameTest(thing: Thing, words: Phrase, as: Ref | null, scope: Sco
   return tests.length === 1 ? (tests[0] as Expression) : null
 }
 
-/** Two things have the same place, named by these words: attributes, memberships or one of each. */
+/**
+ * Two things have the same place, named by these words: attributes, memberships or one of each. Where something itself is goes before
+ * where those are whom it names.
+ */
 function share(words: Phrase, a: Thing, b: Thing, scope: Scope): Expression | null {
   const { world } = scope
   const { schema, lexicon } = world
   const types = lexicon.types(words)
-  const place = (thing: Thing) => {
-    const byName = named(words, [thing], world, (type) => type.kind !== 'record' && type.kind !== 'bool' && type.kind !== 'long')
-    return byName.length > 0 ? byName : linked(words, [thing], world)
-  }
   const isPlace = (thing: Thing) => thing.type.kind === 'entity' && types.includes(thing.type.name)
-  const mine = isPlace(a) ? [a] : place(a)
-  const theirs = isPlace(b) ? [b] : place(b)
-  const left = only(mine, words)
-  const right = only(theirs, words)
+  const fits = (type: Thing['type']) => type.kind !== 'record' && type.kind !== 'bool' && type.kind !== 'long'
+  const nearby = (thing: Thing) => (isPlace(thing) ? [thing] : named(words, [thing], world, fits, 1))
+  const near = [nearby(a), nearby(b)] as const
+  const mine = side(a, near[0], near[1])
+  if (mine.thing === null && mine.groups.length === 0) return null
+  const theirs = side(b, near[1], near[0])
+  const [left, right] = [mine.thing, theirs.thing]
   if (left !== null && right !== null) {
     const test = meets(left, right)
     if (test !== null) return test
     if (canBeIn(right.type, left.type, schema)) return guarded([left, right], { kind: 'in', left: right.at, right: left.at })
   }
-  const group = (thing: Thing) => (thing.type.kind === 'entity' ? (schema.entityTypes.get(thing.type.name)?.ancestors ?? []) : []).filter((name) => types.includes(name))
-  if (left === null && right !== null && right.type.kind === 'entity' && group(a).includes(right.type.name)) return guarded([a, right], { kind: 'in', left: a.at, right: right.at })
-  if (right === null && left !== null && left.type.kind === 'entity' && group(b).includes(left.type.name)) return guarded([b, left], { kind: 'in', left: b.at, right: left.at })
+  if (left === null && right !== null && right.type.kind === 'entity' && mine.groups.includes(right.type.name)) return guarded([a, right], { kind: 'in', left: a.at, right: right.at })
+  if (right === null && left !== null && left.type.kind === 'entity' && theirs.groups.includes(left.type.name)) return guarded([b, left], { kind: 'in', left: b.at, right: left.at })
   // "students in their classes", "charts of their patients": the words name one side, and the other has something of that type.
   if (left !== null && right === null) {
     const fitting = nearest(reach(b, world).filter(({ thing }) => elementType(thing.type) !== null && elementType(thing.type) === elementType(left.type)))
@@ -606,6 +609,49 @@ function share(words: Phrase, a: Thing, b: Thing, scope: Scope): Expression | nu
     if (other !== null) return meets(left, other)
   }
   return null
+
+  /** Where a thing is: as the words name it, as the one attribute or the one hierarchy of such a place, or where what it names is. */
+  function side(thing: Thing, own: readonly Thing[], across: readonly Thing[]): { readonly thing: Thing | null; readonly groups: readonly string[] } {
+    if (own.length > 0) return { thing: only(own, words), groups: [] }
+    const kinds = [...types, ...across.map(({ type }) => elementType(type)).filter((type) => type !== null && !isActorType(type, world))]
+    const typed = reach(thing, world).filter(({ thing: link, depth }) => depth === 1 && kinds.includes(elementType(link.type) ?? '')).map(({ thing: link }) => link)
+    const groups = (thing.type.kind === 'entity' ? (schema.entityTypes.get(thing.type.name)?.ancestors ?? []) : []).filter((name) => kinds.includes(name))
+    if (typed.length > 0 && typed.length + groups.length > 1) {
+      const ways = [...typed.map(({ label }) => label), ...groups.map((group) => `the \`${group}\` that ${thing.label} is in`)]
+      throw new Unclear(`\`${words.join(' ')}\` can be ${ways.join(' or ')}: say which`)
+    }
+    if (typed.length + groups.length > 0) return { thing: typed[0] ?? null, groups }
+    const far = named(words, [thing], world, fits)
+    return { thing: only(far.length > 0 ? far : linked(words, [thing], world), words), groups }
+  }
+}
+
+/** Whether entities of a type act: they are people, or stand for some, and no place. */
+function isActorType(type: string, world: World): boolean {
+  return world.schema.environments.some(({ principal }) => principal === type)
+}
+
+/**
+ * "Timesheets of their manager", "their friends' essays": what belongs to those whom the one who acts names so, and not what shares
+ * them; undefined where the words name nobody of hers.
+ *
+ * @throws {Unclear} where it can belong to them or name them in another way.
+ */
+function ofTheirPeople(words: Phrase, thing: Thing, scope: Scope): Expression | null | undefined {
+  const { world } = scope
+  const [person, ...more] = attributesOf(world.principal, world).filter(({ names, type }) => elementType(type) !== null && names.some((name) => says(words, name)))
+  const type = person === undefined ? null : elementType(person.type)
+  if (person === undefined || more.length > 0 || type === null || !isActorType(type, world)) return undefined
+  // "Employees of their manager" have the same one.
+  if (thing === world.principal || elementType(thing.type) === type) return undefined
+  const named = attributesOf(thing, world).filter((link) => elementType(link.type) === type && link.names.some((name) => says(words, name)))
+  const isTied = attributesOf(thing, world).some((link) => elementType(link.type) === type) || attributesOf(person, world).some((link) => elementType(link.type) === elementType(thing.type))
+  // "Their agent's accounts", which name a holder who has an agent, are nobody's but the holder's.
+  if (!isTied) return null
+  const kind = world.lexicon.typePhrases(elementType(thing.type) ?? '')[0] ?? []
+  const ways = [ownership(person, thing, { words: kind, isSaid: true }, scope), ...named.map((link) => meets(link, person))].filter((test) => test !== null)
+  if (new Set(ways.map((test) => JSON.stringify(test))).size > 1) throw new Unclear(`what is of \`their ${words.join(' ')}\` can be theirs, or name them as its own: say which`)
+  return ways[0] ?? null
 }
 
 /** Something that the resource names is the one who acts' own: the place of both, or what they own. */

@@ -125,9 +125,9 @@ export function nearest(found: readonly Found[]): readonly Thing[] {
   })
 }
 
-/** Things within reach that these words name: their own name, or an owner's name and theirs. */
-export function named(words: Phrase, from: readonly Thing[], world: World, fits: (type: Type) => boolean): readonly Thing[] {
-  const found = from.flatMap((thing) => reach(thing, world).filter((one) => fits(one.thing.type)))
+/** Things within reach that these words name: their own name, or an owner's name and theirs; at most so many steps away. */
+export function named(words: Phrase, from: readonly Thing[], world: World, fits: (type: Type) => boolean, steps = 2): readonly Thing[] {
+  const found = from.flatMap((thing) => reach(thing, world).filter((one) => one.depth <= steps && fits(one.thing.type)))
   return nearest(found.filter(({ thing, owners }) => thing.names.some((name) => says(words, name) || owners.some((owner) => says(words, [...owner, ...name])))))
 }
 

@@ -132,7 +132,7 @@ test('a unit that the attribute does not name is refused, money where money can 
   }
   assert.match(rules(over('EUR'))[0] ?? '', /resource\.amount > 500/)
   assert.match(because(over('days')), /amount over 500 days/)
-  assert.match(because(over('EUR', 'pages')), /pages > 500 EUR/)
+  assert.match(because(over('EUR', 'pages')), /pages over 500 EUR/)
 })
 
 test('obligations: known duties, and all that is said of them', () => {
