@@ -9,6 +9,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<{ command: () => Comman
   synthesize: () => import('./cli/synthesize.ts'),
   prove: () => import('./cli/prove.ts'),
   decide: () => import('./cli/decide.ts'),
+  evaluate: () => import('./cli/evaluate.ts'),
   verify: () => import('./cli/verify.ts'),
   constitution: () => import('./cli/constitution.ts'),
   ledger: () => import('./cli/ledger.ts'),

@@ -65,7 +65,7 @@ test('a yes and the three kinds of no name revision, rules and the sentences the
   assert.deepEqual([unpermitted.decision, unpermitted.context.verdict, unpermitted.context.reason_admin.en], [false, 'not_permitted', 'no rule permits it'])
   const unknown = ask({ subject: { type: 'Bank::Person', id: 'eve' } })
   assert.deepEqual([unknown.decision, unknown.context.verdict, unknown.context.missing], [false, 'error', ['Bank::Person::"eve"']])
-  assert.match(unknown.context.reason_admin.en, /Bank::Person::"eve" is missing/)
+  assert.match(unknown.context.reason_admin.en, /^missing: Bank::Person::"eve"; store it/)
 })
 
 test('where nothing is active everything is denied, and the reason says so', () => {

@@ -8,7 +8,7 @@ import type { CedarEntity } from '#core/unit/semantic-unit.ts'
 import { decide, type Authorize, type Decision } from './decide.ts'
 import type { EntityStore } from './entity-store.ts'
 import { follow, readsOf } from './reads.ts'
-import { unknownId, valuesOf, type Found } from './values.ts'
+import { unknownId, valueOf, valuesOf, type Found } from './values.ts'
 
 type Json = { readonly [name: string]: unknown }
 
@@ -138,8 +138,11 @@ class Scene {
     const parents = this.#ancestors(text, stored?.parents ?? [])
     const strange = parents.find((parent) => !type.ancestors.includes(parent.type))
     if (strange !== undefined) this.unusable.push({ place: text, message: `is in ${uidText(strange)}, which its type cannot be in` })
-    const kept = valuesOf(type.shape, stored?.attrs ?? {}, text, this.#schema, { problems: this.unusable, ignored: [] })
-    return { uid, attrs: { ...kept, ...properties }, parents }
+    const found: Found = { problems: this.unusable, ignored: [] }
+    const kept = valuesOf(type.shape, stored?.attrs ?? {}, text, this.#schema, found)
+    const { tags: ofType } = type
+    const tags = ofType === null ? [] : Object.entries(stored?.tags ?? {}).map(([name, value]) => [name, valueOf(ofType, value, `${text} tag ${name}`, this.#schema, found, null)] as const)
+    return { uid, attrs: { ...kept, ...properties }, parents, ...(tags.length === 0 ? {} : { tags: Object.fromEntries(tags) }) }
   }
 
   /** Everything that an entity is in, itself left out: Cedar then needs none of those entities. */
@@ -213,7 +216,9 @@ function replyOf({ decision, verdict, determining, obligations, errors, missing 
     permitted: `permitted by ${said}`,
     forbidden: `forbidden by ${said}`,
     not_permitted: 'no rule permits it',
-    error: [...missing.map((name) => `${name} is missing, and a rule reads it`), ...errors.map(({ rule, message }) => (rule === '' ? message : `${rule} could not be evaluated: ${message}`))].join('; '),
+    // A rule that fails over what is missing says nothing new.
+    error: missing.length > 0 ? `missing: ${missing.join(', ')}; store it, or send it with the question`
+      : errors.map(({ rule, message }) => (rule === '' ? message : `${rule} could not be evaluated: ${message}`)).join('; '),
   }[verdict]
   return {
     decision: decision === 'allow',

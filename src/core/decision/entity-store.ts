@@ -45,13 +45,13 @@ export class EntityStore {
   get({ type, id }: Uid): CedarEntity | null {
     const text = this.#types.get(type)?.get(id)
     if (text === undefined) return null
-    const [attrs, parents] = JSON.parse(text) as [CedarEntity['attrs'], readonly (readonly [string, string])[]]
-    return { uid: { type, id }, attrs, parents: parents.map(([type, id]) => ({ type, id })) }
+    const [attrs, parents, tags] = JSON.parse(text) as [CedarEntity['attrs'], readonly (readonly [string, string])[], CedarEntity['tags']]
+    return { uid: { type, id }, attrs, parents: parents.map(([type, id]) => ({ type, id })), ...(tags === undefined ? {} : { tags }) }
   }
 }
 
 /** What the keys of the maps do not say already. */
-function textOf({ attrs, parents }: CedarEntity): string {
+function textOf({ attrs, parents, tags }: CedarEntity): string {
   // An integer beyond 2⁵³ is kept as its digits, which are that integer where the schema has a Long.
-  return JSON.stringify([attrs, parents.map(({ type, id }) => [type, id])], (_name, value: unknown) => (typeof value === 'bigint' ? String(value) : value))
+  return JSON.stringify([attrs, parents.map(({ type, id }) => [type, id]), ...(tags === undefined ? [] : [tags])], (_name, value: unknown) => (typeof value === 'bigint' ? String(value) : value))
 }

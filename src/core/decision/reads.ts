@@ -136,6 +136,7 @@ function pathsOf(expression: Expression): readonly Path[] {
       case 'var': return each.name === 'action' ? [] : [{ root: each.name, steps: [] }]
       case 'if': return [...follow(each.then), ...follow(each.else)]
       case 'get': return follow(each.of).map(({ root, steps }) => ({ root, steps: [...steps, each.attribute] }))
+      // A tag's value is not followed: no rule with tags is proved, and so none decides.
       default: return []
     }
   }

@@ -2,6 +2,8 @@ import type { Problem } from '#core/failure.ts'
 import { step } from '#core/json.ts'
 import { uidText } from '#core/policy/policy.ts'
 import { concepts, type RecordType, type Schema, type Type } from '#core/policy/schema.ts'
+import { uidOf } from '#core/revision/entities.ts'
+import { CONSTRUCTORS, flawOfExtension, isLong } from '#core/revision/extension-value.ts'
 
 type Json = { readonly [name: string]: unknown }
 
@@ -13,9 +15,6 @@ export type Found = {
 }
 
 const { rawJSON } = JSON as unknown as { readonly rawJSON: (digits: string) => unknown }
-const [LONG_MIN, LONG_MAX] = [-(2n ** 63n), 2n ** 63n - 1n]
-/** The function that Cedar's JSON names for each type of its extensions. */
-const CONSTRUCTORS: { readonly [type: string]: string } = { ipaddr: 'ip', decimal: 'decimal', datetime: 'datetime', duration: 'duration' }
 
 /**
  * A record's values as Cedar's JSON says them without a schema: entities and extension values marked as such, a Long written as digits the
@@ -47,7 +46,8 @@ export function valuesOf(type: RecordType, json: unknown, place: string, schema:
   return values
 }
 
-function valueOf(type: Type, json: unknown, place: string, schema: Schema, found: Found, now: number | null): unknown {
+/** One value, as {@link valuesOf} reads those of a record. */
+export function valueOf(type: Type, json: unknown, place: string, schema: Schema, found: Found, now: number | null): unknown {
   const refuse = (message: string): undefined => {
     found.problems.push({ place, message })
     return undefined
@@ -59,23 +59,24 @@ function valueOf(type: Type, json: unknown, place: string, schema: Schema, found
       if (typeof json === 'number' && Number.isSafeInteger(json)) return json
       if (typeof json !== 'bigint' && (typeof json !== 'string' || !/^-?\d{1,40}$/.test(json))) return refuse('is not an integer')
       const integer = BigInt(json)
-      return integer < LONG_MIN || integer > LONG_MAX ? refuse('is not an integer of 64 bits') : rawJSON(String(integer))
+      return isLong(integer) ? rawJSON(String(integer)) : refuse('is not an integer of 64 bits')
     }
     case 'entity': {
-      const uid = isRecord(json) && '__entity' in json ? json['__entity'] : json
-      if (!isRecord(uid) || typeof uid['type'] !== 'string' || typeof uid['id'] !== 'string') return refuse(`is not an entity: write it as { "type": "${type.name}", "id": "…" }`)
-      if (uid['type'] !== type.name) return refuse(`is not an entity of type \`${type.name}\``)
-      const problem = unknownId(schema, { type: type.name, id: uid['id'] })
-      return problem === null ? { __entity: { type: type.name, id: uid['id'] } } : refuse(problem)
+      const uid = uidOf(json)
+      if (uid === null) return refuse(`is not an entity: write it as { "type": "${type.name}", "id": "…" }`)
+      if (uid.type !== type.name) return refuse(`is not an entity of type \`${type.name}\``)
+      const problem = unknownId(schema, uid)
+      return problem === null ? { __entity: uid } : refuse(problem)
     }
     case 'set': return Array.isArray(json) ? json.map((each, i) => valueOf(type.element, each, step(place, i), schema, found, now)) : refuse('is not an array')
     case 'record': return valuesOf(type, json, place, schema, found, now)
     case 'extension': {
       const fn = CONSTRUCTORS[type.name] ?? type.name
       const call = isRecord(json) && '__extn' in json ? json['__extn'] : json
-      if (typeof call === 'string') return extension(fn, call)
-      if (isRecord(call) && call['fn'] === fn && typeof call['arg'] === 'string') return extension(fn, call['arg'])
-      return refuse(`is not a ${type.name}: write it as a string`)
+      const arg = isRecord(call) && call['fn'] === fn ? call['arg'] : json
+      if (typeof arg !== 'string') return refuse(`is not a ${type.name}: write it as a string`)
+      const flaw = flawOfExtension(type.name, arg)
+      return flaw === null ? extension(fn, arg) : refuse(flaw)
     }
   }
 }

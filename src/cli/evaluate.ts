@@ -1,0 +1,65 @@
+import type { Command } from 'commander'
+import { z } from 'zod'
+import { parseUid } from '#adapters/cedar/cedar.ts'
+import { Failure } from '#core/failure.ts'
+import { parseJson } from '#core/json.ts'
+import { postEvaluation } from '#services/compliance/decision-contract.ts'
+import { askService, asksService, answerOf, type ServiceOptions } from './service.ts'
+import { EXIT, finish, newCommand } from './terminal.ts'
+
+type Options = ServiceOptions & { subject: string; action: string; resource: string; context?: string; minRevision?: string }
+
+/** What people are shown of a reply. */
+const Shown = z.looseObject({
+  decision: z.boolean(),
+  context: z.looseObject({
+    revision: z.number().nullable(), verdict: z.string(), determining: z.array(z.object({ rule: z.string(), sentence: z.string().nullable() })),
+    reason_admin: z.object({ en: z.string() }), obligations: z.array(z.string()), ignored: z.array(z.string()),
+  }),
+})
+
+export function command(): Command {
+  return asksService(newCommand('evaluate', 'one question to the running decision point: may this subject do this to this resource?', './acgs evaluate ai-agents --subject \'Agent::"scout"\' --action readFile --resource \'File::"readme"\''))
+    .argument('<application>', 'whose active revision decides')
+    .requiredOption('--subject <uid>', 'who: Type::"id" or Type::id')
+    .requiredOption('--action <action>', 'an action’s id, or its uid')
+    .requiredOption('--resource <uid>', 'on what: Type::"id" or Type::id')
+    .option('--context <json>', 'the context, as a JSON object')
+    .option('--min-revision <number>', 'refuse to be told by an older revision than this')
+    .action(async (application: string, options: Options) => finish(await run(application, options), options))
+}
+
+async function run(application: string, options: Options) {
+  const question = {
+    subject: named(options.subject, '--subject'), action: { name: options.action }, resource: named(options.resource, '--resource'),
+    ...(options.context === undefined ? {} : { context: contextIn(options.context) }),
+  }
+  const reply = await askService({
+    service: 'compliance', method: postEvaluation.method, path: postEvaluation.path, role: 'service', body: question,
+    headers: { 'x-acgs-application': application, ...(options.minRevision === undefined ? {} : { 'x-acgs-min-revision': options.minRevision }) },
+  }, options)
+  const answer = answerOf(reply, (body) => render(Shown.parse(body)))
+  return reply.status === 200 && !Shown.parse(reply.body).decision ? { ...answer, exit: EXIT.no } : answer
+}
+
+function render({ decision, context: { revision, reason_admin, obligations, ignored } }: z.infer<typeof Shown>): string {
+  return [
+    decision ? 'allow' : 'deny',
+    `${reason_admin.en}${revision === null ? '' : ` (revision ${revision})`}`,
+    ...(obligations.length === 0 ? [] : [`obligations: ${obligations.join(', ')}`]),
+    ...(ignored.length === 0 ? [] : [`not in the schema, so no rule reads it: ${ignored.join(', ')}`]),
+  ].join('\n')
+}
+
+/** `Type::"id"` as Cedar writes it, or without the quotes, which shells are fond of. */
+function named(text: string, option: string): { type: string; id: string } {
+  const bare = /^((?:\w+::)*\w+)::([^":]+)$/.exec(text)
+  return bare === null ? parseUid(text, option) : { type: bare[1] as string, id: bare[2] as string }
+}
+
+/** Numbers beyond 2^53 are kept as their digits, which the decision point reads as that integer. */
+function contextIn(text: string): unknown {
+  const context = parseJson(new TextEncoder().encode(text), '--context', undefined, 'bigint')
+  if (typeof context !== 'object' || context === null || Array.isArray(context)) throw new Failure('REQUEST_MALFORMED', '--context is not a JSON object', { problems: [{ place: '--context', message: 'is not an object' }] })
+  return JSON.parse(JSON.stringify(context, (_name, value: unknown) => (typeof value === 'bigint' ? String(value) : value)))
+}
