@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { SignJWT, exportJWK, generateKeyPair } from 'jose'
+import { SignJWT, createLocalJWKSet, exportJWK, generateKeyPair } from 'jose'
 import type { JSONWebKeySet } from 'jose'
 import { Failure } from '#core/failure.ts'
-import { authorize, bearer, createVerifier, publishedKeys, tokenFrom } from './authenticate.ts'
+import { authenticator, authorize, bearer, createVerifier, publishedKeys, tokenFrom } from './authenticate.ts'
 
 async function keyPair(kid: string, alg = 'ES256') {
   const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true })
@@ -101,4 +101,19 @@ test('one of the roles suffices, and none is not one', () => {
   assert.throws(() => authorize(caller, ['council']), failsWith('FORBIDDEN', 'role'))
   assert.throws(() => authorize({ ...caller, roles: [] }, ['author']), /the token has no role/)
   assert.throws(() => authorize(caller, []), failsWith('FORBIDDEN', 'role'))
+})
+
+test('tokens of users and of peers are told apart: neither opens the other’s doors', async () => {
+  const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true })
+  const keys = createLocalJWKSet({ keys: [{ ...(await exportJWK(publicKey)), kid: 'k', alg: 'ES256' }] })
+  const { authenticate } = authenticator({ tokenIssuer: 'http://i', tokenAudience: 'urn:a', peerAudience: 'urn:a:peers', tokenBytesMax: 4_096, clockToleranceSeconds: 5 }, keys)
+  const tokenFor = (audience: string | string[]) => new SignJWT({ client_id: 'c', roles: ['service'] }).setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'k' })
+    .setIssuer('http://i').setAudience(audience).setSubject('s').setJti('j').setIssuedAt().setExpirationTime('1 minute').sign(privateKey)
+  const [user, peer, stranger] = [await tokenFor('urn:a'), await tokenFor('urn:a:peers'), await tokenFor('urn:b')]
+  const judge = (token: string, audience?: 'users' | 'peers' | 'either') => authenticate(`Bearer ${token}`, audience).then(() => 'passes', (error: Failure) => error.details['reason'])
+  assert.deepEqual(await Promise.all([judge(user), judge(user, 'users'), judge(user, 'peers'), judge(user, 'either')]), ['passes', 'passes', 'audience', 'passes'])
+  assert.deepEqual(await Promise.all([judge(peer), judge(peer, 'users'), judge(peer, 'peers'), judge(peer, 'either')]), ['audience', 'audience', 'passes', 'passes'])
+  assert.deepEqual(await Promise.all([judge(stranger), judge(stranger, 'peers'), judge(stranger, 'either')]), ['audience', 'audience', 'audience'])
+  const usersOnly = bearer(createVerifier({ issuer: 'http://i', audience: 'urn:a', keys, tokenBytesMax: 4_096, clockToleranceSeconds: 5 }))
+  await assert.rejects(usersOnly(`Bearer ${user}`, 'peers'), failsWith('UNAUTHENTICATED', 'audience'))
 })

@@ -26,8 +26,11 @@ export type AccessTokenClaims = z.infer<typeof AccessTokenClaims>
 /** Judges a bearer token; throws UNAUTHENTICATED (with `reason` in its details) or AUTH_UNAVAILABLE. */
 export type VerifyToken = (token: string) => Promise<AccessTokenClaims>
 
-/** Judges the Authorization header of a request. */
-export type Authenticate = (header: string | undefined) => Promise<Caller>
+/** For whom a token must be meant. */
+export type Audience = 'users' | 'peers' | 'either'
+
+/** Judges the Authorization header of a request; without an audience, tokens of users count. */
+export type Authenticate = (header: string | undefined, audience?: Audience) => Promise<Caller>
 
 /**
  * A verifier of access tokens (RFC 9068): `at+jwt`, signed by a key of the issuer under an algorithm of ours, for our audience, in time.
@@ -59,12 +62,43 @@ export function createVerifier({ issuer, audience, keys, tokenBytesMax, clockTol
   }
 }
 
-/** Who asks, from the Authorization header. */
-export function bearer(verify: VerifyToken): Authenticate {
-  return async (header) => {
-    const claims = await verify(tokenFrom(header))
+/**
+ * Who asks, from the Authorization header.
+ *
+ * @param verifyPeer Judges tokens that are meant for our own processes; without it there are none.
+ */
+export function bearer(verify: VerifyToken, verifyPeer?: VerifyToken): Authenticate {
+  const judge = async (token: string, audience: Audience) => {
+    if (audience === 'users' || verifyPeer === undefined) {
+      if (audience === 'peers') throw unauthenticated('audience', 'the token is meant for somebody else')
+      return verify(token)
+    }
+    if (audience === 'peers') return verifyPeer(token)
+    return verify(token).catch((error: unknown) => {
+      if (error instanceof Failure && error.details['reason'] === 'audience') return verifyPeer(token)
+      throw error
+    })
+  }
+  return async (header, audience = 'users') => {
+    const claims = await judge(tokenFrom(header), audience)
     return { subject: claims.sub, clientId: claims.client_id, roles: claims.roles }
   }
+}
+
+/** What the configuration says of tokens. */
+export type TokenRules = {
+  readonly tokenIssuer: string
+  readonly tokenAudience: string
+  readonly peerAudience: string
+  readonly tokenBytesMax: number
+  readonly clockToleranceSeconds: number
+}
+
+/** Who asks, for users and for peers, by the keys of Auth. */
+export function authenticator({ tokenIssuer: issuer, tokenAudience, peerAudience, tokenBytesMax, clockToleranceSeconds }: TokenRules, keys: KeySource): { verify: VerifyToken; authenticate: Authenticate } {
+  const of = (audience: string) => createVerifier({ issuer, audience, keys, tokenBytesMax, clockToleranceSeconds })
+  const verify = of(tokenAudience)
+  return { verify, authenticate: bearer(verify, of(peerAudience)) }
 }
 
 /** @throws {Failure} UNAUTHENTICATED when there is no `Authorization: Bearer …`. */

@@ -18,6 +18,8 @@ export type Endpoint = {
   readonly description?: string
   /** `public`: no token is asked for or looked at. Otherwise any one of these roles suffices. */
   readonly access: 'public' | readonly Role[]
+  /** For whom the token must be meant: users without this; `peers` for what only our own processes may ask of each other. */
+  readonly audience?: 'peers' | 'either'
   readonly params?: z.ZodObject
   readonly query?: z.ZodObject
   readonly body?: z.ZodType

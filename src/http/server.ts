@@ -228,7 +228,7 @@ export async function createServer({ service, title, version, description, const
       ...(endpoint.refusesMediaWith === undefined ? {} : { errorHandler: (error, request, reply) => sendProblem(asMalformed(translate(error, own ?? bodyBytesMax)), request, reply) }),
       ...(endpoint.access === 'public' ? {} : {
         onRequest: async (request: FastifyRequest) => {
-          const caller = await authenticate(request.headers.authorization)
+          const caller = await authenticate(request.headers.authorization, endpoint.audience ?? 'users')
           authorize(caller, endpoint.access as Exclude<Endpoint['access'], 'public'>)
           callers.set(request.raw, caller)
         },

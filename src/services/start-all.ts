@@ -13,7 +13,6 @@ import { ledgerTip } from '#adapters/postgres/ledger.ts'
 import { migrate, readMigrations } from '#adapters/postgres/migrate.ts'
 import { locatesKnownFault } from '#core/syndrome/decode.ts'
 import { createProver } from '#adapters/solver/prover.ts'
-import { bearer } from '#http/authenticate.ts'
 import type { Component } from '#http/health.ts'
 import { refuseTaken } from '#http/port-holder.ts'
 import type { Server } from '#http/server.ts'
@@ -110,8 +109,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
     signal.throwIfAborted()
     return (await server.listen({ host: service.host, port, setting: settingOf(name) })).port
   }
-  const { server: authServer, verify } = await startAuth({ config, version, constitution: inForce.shown, database: databaseOf('auth'), telemetry: telemetryOf('acgs-auth') })
-  const authenticate = bearer(verify)
+  const { server: authServer, authenticate } = await startAuth({ config, version, constitution: inForce.shown, database: databaseOf('auth'), telemetry: telemetryOf('acgs-auth') })
   const auth = await open(authServer, services.authPort, 'auth')
   const synthesis = await open(await startSynthesis({ ...common, telemetry: telemetryOf('acgs-synthesis'), authenticate }), services.synthesisPort, 'synthesis')
 

@@ -1,5 +1,5 @@
 import type { Log } from './log.ts'
-import type { AuthenticationFailure, Metrics, Operation, Priority } from './metrics.ts'
+import { BREAKER_STATES, type AuthenticationFailure, type BreakerState, type Metrics, type Operation, type PeerName, type Priority } from './metrics.ts'
 
 /** Where events go: the log and the metrics of one process. */
 export type Telemetry = { readonly log: Log; readonly metrics: Metrics }
@@ -85,6 +85,13 @@ export function ledgerAppended({ log, metrics }: Telemetry, event: { entries: nu
   log.debug(event, 'ledger appended')
 }
 
+/** A checkpoint was signed for the ledger and is kept outside of the database. */
+export function checkpointSigned({ log, metrics }: Telemetry, event: { entries: number; at: Date }): void {
+  metrics.ledgerCheckpointEntries.set(event.entries)
+  metrics.ledgerCheckpointTime.set(event.at.getTime() / 1000)
+  log.debug(event, 'checkpoint signed')
+}
+
 export function constitutionValidated({ log, metrics }: Telemetry, event: { valid: boolean }): void {
   metrics.constitutionalValidations.inc({ result: event.valid ? 'valid' : 'invalid' })
   log.info(event, 'constitution validated')
@@ -104,6 +111,13 @@ export function authenticationFailed({ log, metrics }: Telemetry, event: { reaso
 /** Auth signed a council member's approval; it counts once it is handed in. */
 export function approvalSigned({ log }: Telemetry, { application, revision, digest, member, jti }: { application: string; revision: number; digest: string; member: string; jti: string }): void {
   log.info({ application, revision, digest, member, jti }, 'approval signed')
+}
+
+/** Another process is left alone from now on, tried, or called again. */
+export function breakerTurned({ log, metrics }: Telemetry, { peer, state }: { peer: PeerName; state: BreakerState }): void {
+  metrics.circuitBreakerState.set({ service: peer }, BREAKER_STATES.indexOf(state))
+  if (state === 'closed') log.info({ peer, state }, 'peer is called again')
+  else log.warn({ peer, state }, state === 'open' ? 'peer is left alone' : 'peer is tried')
 }
 
 /** A component was probed; only a change is worth a log line. */
@@ -132,4 +146,14 @@ export function bundleLoaded({ log }: Telemetry, event: { application: string; r
 /** A bundle did not pass every check: what decided before goes on deciding. */
 export function bundleRefused({ log }: Telemetry, event: { application: string; because: string }): void {
   log.error(event, 'bundle refused')
+}
+
+/** An application was made, or given another schema. */
+export function applicationPut({ log }: Telemetry, event: { application: string; schema: string }): void {
+  log.info(event, 'application put')
+}
+
+/** The entities of an application changed: how many were new or other, how many were deleted. */
+export function entitiesChanged({ log }: Telemetry, event: { application: string; version: number; upserted: number; deleted: number }): void {
+  log.info(event, 'entities changed')
 }

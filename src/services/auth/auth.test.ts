@@ -16,7 +16,8 @@ import { testDatabase } from '#test/database.ts'
 import type { TestDatabase } from '#test/database.ts'
 import { clientKey, embeddedKeys, keysFolder, readServiceAccounts, readSigningKeys } from './keys.ts'
 import { memoryIn } from './memory.ts'
-import { obtainToken } from './obtain-token.ts'
+import { obtainToken, requestToken } from './obtain-token.ts'
+import { peerTokens } from './peer-tokens.ts'
 import { startAuth } from './start.ts'
 
 const constitution = { hash: 'cdd01ef066bc6cf2', digest: 'ab'.repeat(32) }
@@ -455,5 +456,51 @@ test('a member of the council gets an approval of one content, which verifies ag
   }
   for (const bad of [{ ...of, revision: 3, digest: 'AB'.repeat(32) }, { ...of, revision: 3, digest: 'ab' }, { ...of, revision: 0 }, { ...of, revision: 3, application: '../x' }, of, { ...of, revision: 3, roles: ['council'] }]) {
     assert.equal((await approve(accessToken, bad)).statusCode, 400, JSON.stringify(bad))
+  }
+})
+
+test('an account gets tokens for the audiences that are its own, and keeps each until shortly before it expires', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'peers-'))
+  const key = embeddedKeys(folder).signing.current // Any P-256 key does for a client.
+  const keyFile = join(folder, 'token-signing.jwk.json')
+  const { d: _, ...publicKey } = key
+  const signing = join(folder, 'signing.json')
+  writeFileSync(signing, JSON.stringify(await exportJWK((await generateKeyPair('ES256', { extractable: true })).privateKey)))
+  const accounts = join(folder, 'accounts.json')
+  writeFileSync(accounts, JSON.stringify([
+    { client_id: 'acgs-platform', roles: ['service'], audiences: ['peers'], jwks: { keys: [publicKey] } },
+    { client_id: 'shop', roles: ['service'], jwks: { keys: [publicKey] } },
+  ]))
+  const config = readConfig({ env: { ACGS_SECURITY_TOKEN_ISSUER: ISSUER, ACGS_SECURITY_SIGNING_KEY_FILE: signing, ACGS_SECURITY_SERVICE_ACCOUNTS_FILE: accounts }, dataFolder: folder })
+  const server = await startAuth({ config, version: '8.0.0', constitution, database: db, telemetry: telemetryInto([]) })
+  const url = `http://127.0.0.1:${(await server.server.listen({ host: '127.0.0.1', port: 0 })).port}`
+  try {
+    const ask = (clientId: string, resource?: string) => requestToken({ clientId, key, scope: 'acgs:service', ...(resource === undefined ? {} : { resource }), authUrl: url, issuer: ISSUER, remedy: 'r' })
+      .then(({ accessToken }) => claimsOf(accessToken)['aud'], (error: Failure) => error.code)
+    assert.equal(await ask('acgs-platform'), 'urn:acgs-pgp-v8:peers')
+    assert.equal(await ask('acgs-platform', 'urn:acgs-pgp-v8:peers'), 'urn:acgs-pgp-v8:peers')
+    assert.equal(await ask('acgs-platform', 'urn:acgs-pgp-v8'), 'UNAUTHENTICATED', 'it is no user')
+    assert.equal(await ask('shop'), 'urn:acgs-pgp-v8')
+    assert.equal(await ask('shop', 'urn:acgs-pgp-v8:peers'), 'UNAUTHENTICATED', 'it is no peer')
+    assert.equal(await ask('shop', 'urn:other'), 'UNAUTHENTICATED')
+
+    let now = Date.now()
+    const token = peerTokens({ clientId: 'acgs-platform', keyFile, audience: 'urn:acgs-pgp-v8:peers', authUrl: url, issuer: ISSUER, now: () => now })
+    const [first, second] = await Promise.all([token(), token()])
+    assert.equal(first, second)
+    assert.equal((await server.authenticate(`Bearer ${first}`, 'peers')).clientId, 'acgs-platform')
+    await assert.rejects(server.authenticate(`Bearer ${first}`), /somebody else/)
+    now += 860_000
+    assert.equal(await token(), first)
+    now += 15_000
+    const renewed = await token()
+    assert.notEqual(renewed, first)
+    await server.server.close({ drainMs: 0, deadlineMs: 0 })
+    now += 880_000
+    assert.equal(await token(), renewed, 'Auth is out, and what it gave still counts')
+    now += 60_000
+    await assert.rejects(token(), (error) => error instanceof Failure && error.code === 'PEER_UNAVAILABLE' && /Auth does not answer/.test(error.message))
+  } finally {
+    await server.server.close({ drainMs: 0, deadlineMs: 0 })
   }
 })

@@ -16,8 +16,12 @@ const PrivateJwk = PublicJwk.extend({ d: Point })
 export type PublicKey = z.infer<typeof PublicJwk> & { readonly kid: string; readonly alg: 'ES256'; readonly use: 'sig' }
 export type PrivateKey = PublicKey & { readonly d: string }
 
+/** Whom tokens may be meant for: everybody's services, or our own processes when they ask each other. */
+export const AUDIENCES = ['users', 'peers'] as const
+export type AudienceName = (typeof AUDIENCES)[number]
+
 /** Who may ask for tokens by itself: a program with a key, never with a password. */
-export type ServiceAccount = { readonly clientId: string; readonly roles: readonly Role[]; readonly keys: readonly PublicKey[] }
+export type ServiceAccount = { readonly clientId: string; readonly roles: readonly Role[]; readonly audiences: readonly AudienceName[]; readonly keys: readonly PublicKey[] }
 
 /** What Auth signs with, and everything whose signatures count. */
 export type SigningKeys = { readonly current: PrivateKey; readonly published: readonly PublicKey[] }
@@ -25,6 +29,7 @@ export type SigningKeys = { readonly current: PrivateKey; readonly published: re
 const Accounts = z.array(z.strictObject({
   client_id: z.string().regex(/^[A-Za-z0-9._-]{1,100}$/),
   roles: z.array(z.enum(ROLES)).min(1),
+  audiences: z.array(z.enum(AUDIENCES)).min(1).default(['users']),
   jwks: z.strictObject({ keys: z.array(z.looseObject({})).min(1) }),
 })).min(1)
 
@@ -49,8 +54,13 @@ export function embeddedClientId(role: Role): string {
 export function embeddedKeys(folder: string): { signing: SigningKeys; accounts: readonly ServiceAccount[] } {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const current = keyIn(join(folder, SIGNING))
-  const accounts = ROLES.map((role) => ({ clientId: embeddedClientId(role), roles: [role], keys: [publicHalf(keyIn(join(folder, clientFile(role))))] }))
+  const accounts = ROLES.map((role) => ({ clientId: embeddedClientId(role), roles: [role], audiences: ['users'] as const, keys: [publicHalf(keyIn(join(folder, clientFile(role))))] }))
   return { signing: { current, published: [publicHalf(current)] }, accounts }
+}
+
+/** A private key in a file that nobody else may read. @throws {Failure} FILE_UNREADABLE, KEY_INVALID */
+export function readOwnKey(file: string): PrivateKey {
+  return ownKey(file)
 }
 
 /** The key with which the embedded default's account of a role asks for tokens. @throws {Failure} FILE_UNREADABLE, KEY_INVALID */
@@ -72,7 +82,7 @@ export function readSigningKeys(file: string): SigningKeys {
   return { current, published: [publicHalf(current), ...others.map((jwk) => publicKey(jwk, file))] }
 }
 
-/** The service accounts of a file: `[{"client_id", "roles", "jwks": {"keys": […]}}]`. @throws {Failure} FILE_UNREADABLE, KEY_INVALID */
+/** The service accounts of a file: `[{"client_id", "roles", "audiences"?, "jwks": {"keys": […]}}]`. @throws {Failure} FILE_UNREADABLE, KEY_INVALID */
 export function readServiceAccounts(file: string): readonly ServiceAccount[] {
   let accounts: z.infer<typeof Accounts>
   try {
@@ -84,7 +94,7 @@ export function readServiceAccounts(file: string): readonly ServiceAccount[] {
   const names = accounts.map((account) => account.client_id)
   const twice = names.find((name, at) => names.indexOf(name) !== at)
   if (twice !== undefined) throw new Failure('KEY_INVALID', `\`${file}\`: the account \`${twice}\` is there twice`)
-  return accounts.map(({ client_id: clientId, roles, jwks }) => ({ clientId, roles, keys: jwks.keys.map((jwk) => publicKey(jwk, file)) }))
+  return accounts.map(({ client_id: clientId, roles, audiences, jwks }) => ({ clientId, roles, audiences, keys: jwks.keys.map((jwk) => publicKey(jwk, file)) }))
 }
 
 /** The same key without its secret. */

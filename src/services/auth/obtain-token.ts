@@ -4,7 +4,7 @@ import { Failure } from '#core/failure.ts'
 import type { Role } from '#http/contract.ts'
 import { scopeOf } from '#http/roles.ts'
 import { postToken } from './contract.ts'
-import { clientKey, embeddedClientId, keysFolder } from './keys.ts'
+import { clientKey, embeddedClientId, keysFolder, type PrivateKey } from './keys.ts'
 
 export type ObtainedToken = { readonly accessToken: string; readonly expiresIn: number }
 
@@ -17,9 +17,28 @@ const TIMEOUT_MS = 5_000
  * @throws {Failure} FILE_UNREADABLE when there is no such key, PEER_UNAVAILABLE when Auth does not answer, UNAUTHENTICATED when it refuses.
  */
 export async function obtainToken({ dataDir, role, authUrl, issuer = authUrl }: { dataDir: string; role: Role; authUrl: string; issuer?: string }): Promise<ObtainedToken> {
-  const folder = keysFolder(dataDir)
-  const key = keyOf(folder, role)
-  const clientId = embeddedClientId(role)
+  return requestToken({
+    clientId: embeddedClientId(role), key: keyOf(keysFolder(dataDir), role), scope: scopeOf(role), authUrl, issuer,
+    remedy: `does the data folder \`${dataDir}\` belong to the server that runs there?`,
+  })
+}
+
+/**
+ * A token for a service account, asked for with its key.
+ *
+ * @param resource For whom the token shall be meant; without it, whatever the account gets by default.
+ * @param remedy What to look at when Auth refuses.
+ * @throws {Failure} PEER_UNAVAILABLE when Auth does not answer, AUTH_UNAVAILABLE when it cannot, UNAUTHENTICATED when it refuses.
+ */
+export async function requestToken({ clientId, key, scope, resource, authUrl, issuer, remedy }: {
+  clientId: string
+  key: PrivateKey
+  scope: string
+  resource?: string
+  authUrl: string
+  issuer: string
+  remedy: string
+}): Promise<ObtainedToken> {
   const assertion = await new SignJWT()
     .setProtectedHeader({ alg: 'ES256', kid: key.kid, typ: 'JWT' })
     .setIssuer(clientId).setSubject(clientId).setAudience(issuer).setJti(randomUUID()).setIssuedAt().setExpirationTime('60 seconds')
@@ -28,17 +47,18 @@ export async function obtainToken({ dataDir, role, authUrl, issuer = authUrl }: 
     grant_type: 'client_credentials',
     client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
     client_assertion: assertion,
-    scope: scopeOf(role),
+    scope,
+    ...(resource === undefined ? {} : { resource }),
   }), authUrl)
   const body: unknown = await response.json().catch(() => null)
   const reply = postToken.reply.safeParse(body)
   if (response.ok && reply.success) return { accessToken: reply.data.access_token, expiresIn: reply.data.expires_in }
   const said = typeof body === 'object' && body !== null && 'error' in body ? `${String(body.error)}${'error_description' in body ? `: ${String(body.error_description)}` : ''}` : `status ${response.status}`
   if (response.status >= 500) throw new Failure('AUTH_UNAVAILABLE', `Auth at ${authUrl} cannot issue tokens at present (${said}): look at its /health`)
-  throw new Failure('UNAUTHENTICATED', `Auth at ${authUrl} refused the account \`${clientId}\` (${said}): does the data folder \`${dataDir}\` belong to the server that runs there?`)
+  throw new Failure('UNAUTHENTICATED', `Auth at ${authUrl} refused the account \`${clientId}\` (${said}): ${remedy}`)
 }
 
-function keyOf(folder: string, role: Role): ReturnType<typeof clientKey> {
+function keyOf(folder: string, role: Role): PrivateKey {
   try {
     return clientKey(folder, role)
   } catch (cause) {

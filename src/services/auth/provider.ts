@@ -7,7 +7,7 @@ import { scopeOf } from '#http/roles.ts'
 import { authenticationFailed } from '#telemetry/events.ts'
 import type { Telemetry } from '#telemetry/events.ts'
 import { postToken } from './contract.ts'
-import type { ServiceAccount, SigningKeys } from './keys.ts'
+import { AUDIENCES, type AudienceName, type ServiceAccount, type SigningKeys } from './keys.ts'
 import { Provider, errors } from './library.ts'
 import { memoryIn } from './memory.ts'
 
@@ -21,9 +21,9 @@ const ASSERTION_SECONDS_MAX = 300
  *
  * @returns a handler of raw requests.
  */
-export function tokenEndpoint({ issuer, audience, ttlSeconds, clockToleranceSeconds, signing, accounts, db, telemetry }: {
+export function tokenEndpoint({ issuer, audiences, ttlSeconds, clockToleranceSeconds, signing, accounts, db, telemetry }: {
   issuer: string
-  audience: string
+  audiences: Readonly<Record<AudienceName, string>>
   ttlSeconds: number
   clockToleranceSeconds: number
   signing: SigningKeys
@@ -32,6 +32,7 @@ export function tokenEndpoint({ issuer, audience, ttlSeconds, clockToleranceSeco
   telemetry: Telemetry
 }): (request: IncomingMessage, response: ServerResponse) => void {
   const rolesOf = new Map(accounts.map(({ clientId, roles }) => [clientId, roles]))
+  const audiencesOf = new Map(accounts.map((account) => [account.clientId, account.audiences]))
   // What an assertion may be meant for. The library would also accept the address by which it was reached, which the Host header decides.
   const ownNames = new Set([issuer, `${issuer}${postToken.path}`])
 
@@ -79,10 +80,12 @@ export function tokenEndpoint({ issuer, audience, ttlSeconds, clockToleranceSeco
       pushedAuthorizationRequests: { enabled: false },
       resourceIndicators: {
         enabled: true,
-        defaultResource: () => audience,
-        getResourceServerInfo: (_ctx, resource) => {
-          if (resource !== audience) throw new errors.InvalidTarget('tokens are issued for one audience only')
-          return { audience, scope: ROLES.map(scopeOf).join(' '), accessTokenFormat: 'jwt', accessTokenTTL: ttlSeconds, jwt: { sign: { alg: 'ES256' } } }
+        // What an account gets that does not say what for: the first that it may have.
+        defaultResource: (_ctx, client) => audiences[audiencesOf.get(client?.clientId ?? '')?.[0] ?? 'users'],
+        getResourceServerInfo: (_ctx, resource, client) => {
+          const named = AUDIENCES.find((name) => audiences[name] === resource)
+          if (named === undefined || audiencesOf.get(client.clientId)?.includes(named) !== true) throw new errors.InvalidTarget('this account gets no tokens for that audience')
+          return { audience: resource, scope: ROLES.map(scopeOf).join(' '), accessTokenFormat: 'jwt', accessTokenTTL: ttlSeconds, jwt: { sign: { alg: 'ES256' } } }
         },
       },
     },

@@ -7,8 +7,8 @@ import { signApproval } from '#adapters/keys/approval.ts'
 import type { Database } from '#adapters/postgres/connect.ts'
 import { migrate, readMigrations } from '#adapters/postgres/migrate.ts'
 import { Failure } from '#core/failure.ts'
-import { bearer, createVerifier } from '#http/authenticate.ts'
-import type { VerifyToken } from '#http/authenticate.ts'
+import { authenticator } from '#http/authenticate.ts'
+import type { Authenticate } from '#http/authenticate.ts'
 import type { InForce } from '#http/headers.ts'
 import { createHealth } from '#http/health.ts'
 import { createServer } from '#http/server.ts'
@@ -22,22 +22,19 @@ import { routes } from './routes.ts'
 
 const SERVICE = 'acgs-auth'
 
-/** Service accounts and their tokens: the only holder of the key that signs them. `verify` and `jwks` spare the same process a call to itself. */
+/** Service accounts and their tokens: the only holder of the key that signs them. `authenticate` and `jwks` spare the same process a call to itself. */
 export async function startAuth({ config, version, constitution, database, telemetry }: {
   config: Config
   version: string
   constitution: InForce
   database: Database
   telemetry: Telemetry
-}): Promise<{ server: Server; verify: VerifyToken; jwks: () => Promise<JSONWebKeySet> }> {
+}): Promise<{ server: Server; authenticate: Authenticate; jwks: () => Promise<JSONWebKeySet> }> {
   const { security } = config
   const { signing, accounts } = keysFor(config)
   await migrate(database, readMigrations(join(ROOT, 'migrations', 'auth')), 'auth')
   const jwks: JSONWebKeySet = { keys: signing.published.map((key) => ({ ...key })) }
-  const verify = createVerifier({
-    issuer: security.tokenIssuer, audience: security.tokenAudience, keys: createLocalJWKSet(jwks),
-    tokenBytesMax: security.tokenBytesMax, clockToleranceSeconds: security.clockToleranceSeconds,
-  })
+  const { verify, authenticate } = authenticator(security, createLocalJWKSet(jwks))
   const health = createHealth({
     service: SERVICE, version, constitution, telemetry, intervalMs: config.monitoring.probeIntervalMs, timeoutMs: config.monitoring.probeTimeoutMs,
     components: [{
@@ -52,7 +49,7 @@ export async function startAuth({ config, version, constitution, database, telem
   const server = await createServer({
     service: SERVICE, title: 'ACGS-PGP v8: Auth', version,
     description: 'Tokens for service accounts, and whether a token is valid.',
-    constitution, health, telemetry, authenticate: bearer(verify), bodyBytesMax: security.bodyBytesMax,
+    constitution, health, telemetry, authenticate, bodyBytesMax: security.bodyBytesMax,
     routes: routes({
       service: SERVICE, version, issuer: security.tokenIssuer, audience: security.tokenAudience, ttlSeconds: security.tokenTtlSeconds,
       published: signing.published, verify, constitution, now: () => new Date(),
@@ -66,13 +63,13 @@ export async function startAuth({ config, version, constitution, database, telem
     raw: [{
       endpoint: postToken,
       handle: tokenEndpoint({
-        issuer: security.tokenIssuer, audience: security.tokenAudience, ttlSeconds: security.tokenTtlSeconds,
+        issuer: security.tokenIssuer, audiences: { users: security.tokenAudience, peers: security.peerAudience }, ttlSeconds: security.tokenTtlSeconds,
         clockToleranceSeconds: security.clockToleranceSeconds, signing, accounts, db: database, telemetry,
       }),
     }],
   })
   await health.start()
-  return { server, verify, jwks: async () => jwks }
+  return { server, authenticate, jwks: async () => jwks }
 }
 
 /** What is configured; in the embedded default, what is not is generated. */
