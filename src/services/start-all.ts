@@ -4,25 +4,29 @@ import { ROOT, type Config } from '#config'
 import { CEDAR_VERSION } from '#adapters/cedar/cedar.ts'
 import { loadConstitution, type ConstitutionInForce } from '#adapters/constitution.ts'
 import { createExaminer } from '#adapters/examiner.ts'
-import { certificateKeyFor } from '#adapters/keys/certificate-key.ts'
+import { checkpointFileOf, noteFile, signedCheckpointFileOf } from '#adapters/checkpoint-file.ts'
+import { certificateKeyFor, keysIn, keySetFile, publicKeysIn } from '#adapters/keys/certificate-key.ts'
 import { loadPacks } from '#adapters/packs.ts'
 import { connect } from '#adapters/postgres/connect.ts'
 import { refuseInUse } from '#adapters/postgres/data-lock.ts'
 import { startEmbedded, type EmbeddedPostgres } from '#adapters/postgres/embedded.ts'
-import { ledgerTip } from '#adapters/postgres/ledger.ts'
+import { ledgerTree } from '#adapters/postgres/ledger-tree.ts'
+import { guardLedger } from '#adapters/postgres/ledger.ts'
 import { migrate, readMigrations } from '#adapters/postgres/migrate.ts'
 import { locatesKnownFault } from '#core/syndrome/decode.ts'
 import { createProver } from '#adapters/solver/prover.ts'
 import type { Component } from '#http/health.ts'
 import { refuseTaken } from '#http/port-holder.ts'
 import type { Server } from '#http/server.ts'
-import { ledgerAppended, proofAnswered, type Telemetry } from '#telemetry/events.ts'
+import { proofAnswered, type Telemetry } from '#telemetry/events.ts'
 import { createLog } from '#telemetry/log.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
 import { startAuth } from './auth/start.ts'
 import { certifier } from './compliance/certify.ts'
+import { checkpointSigner } from './compliance/checkpoint.ts'
 import { createDecisionPoint } from './compliance/decision-point.ts'
 import { startCompliance } from './compliance/start.ts'
+import { createCheckpoints } from './platform/ledger-checkpoints.ts'
 import { startPlatform } from './platform/start.ts'
 import { selfTest, type SelfTest } from './self-test/self-test.ts'
 import { propose, READERS, readsKnownSentence } from './synthesis/propose.ts'
@@ -96,10 +100,19 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
     ending.push(async () => database[Symbol.asyncDispose]())
     return database
   }
-  const database = databaseOf('platform')
-  await migrate(database, readMigrations(join(ROOT, 'migrations')))
-  telemetry.metrics.watchConnections('database', database.connections)
-  ledgerAppended(telemetry, { entries: (await ledgerTip(database)).size })
+  const unguarded = databaseOf('platform')
+  await migrate(unguarded, readMigrations(join(ROOT, 'migrations')))
+  telemetry.metrics.watchConnections('database', unguarded.connections)
+
+  const certificateKey = certificateKeyFor(config)
+  const keys = () => publicKeysIn(keySetFile(keysIn(service.dataFolder)))
+  const origin = config.audit.checkpointOrigin
+  const signCheckpoint = checkpointSigner({ signer: certificateKey, keys, origin, last: noteFile(signedCheckpointFileOf(config)) })
+  const tree = ledgerTree(unguarded)
+  const checkpoints = createCheckpoints({ database: unguarded, tree, sign: signCheckpoint, keys, origin, file: noteFile(checkpointFileOf(config)), telemetry })
+  const database = guardLedger(unguarded, checkpoints.known)
+  await checkpoints.start()
+  ending.push(() => checkpoints.close())
 
   const common = { config, version, inForce, packs, examiner }
   const servers: Server[] = []
@@ -117,7 +130,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   const point = createDecisionPoint()
   const complianceTelemetry = telemetryOf('acgs-compliance')
   const compliance = await open(
-    await startCompliance({ ...common, point, telemetry: complianceTelemetry, authenticate, components: [{ ...solver, isCritical: true }] }),
+    await startCompliance({ ...common, point, signCheckpoint, telemetry: complianceTelemetry, authenticate, components: [{ ...solver, isCritical: true }] }),
     services.compliancePort, 'compliance',
   )
 
@@ -129,9 +142,9 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
     probe: async (signal) => ((await fetch(`${url}/livez`, { signal })).ok ? { status: 'healthy' } : { status: 'unhealthy', detail: 'does not answer /livez with 200' }),
   })
   const platformServer = await startPlatform({
-    ...common, database, telemetry, authenticate, propose, readers: READERS.map(({ method }) => method), solver: `${prover.engine.name} ${prover.engine.version}`, selfTest: tested,
+    ...common, database, ledger: { database, tree, checkpoints, keys, origin }, telemetry, authenticate, propose, readers: READERS.map(({ method }) => method), solver: `${prover.engine.name} ${prover.engine.version}`, selfTest: tested,
     certify: certifier({
-      examiner, key: certificateKeyFor(config), constitutionalHash: inForce.shown.hash, threshold: constitutional.complianceThreshold,
+      examiner, key: certificateKey, constitutionalHash: inForce.shown.hash, threshold: constitutional.complianceThreshold,
       validDays: constitutional.certificateDays, telemetry: complianceTelemetry, now: () => new Date(),
     }),
     components: [

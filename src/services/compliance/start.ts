@@ -9,17 +9,20 @@ import type { Authenticate } from '#http/authenticate.ts'
 import { createHealth, type Component } from '#http/health.ts'
 import { createServer, type Server } from '#http/server.ts'
 import { constitutionValidated, decisionMade, timed, type Telemetry } from '#telemetry/events.ts'
+import { checkpointRoutes } from './checkpoint-contract.ts'
+import type { SignCheckpoint } from './checkpoint.ts'
 import type { DecisionPoint } from './decision-point.ts'
 import { routes } from './routes.ts'
 
 /** The constitution and its proofs: the only holder of the certificate key; holds no database. */
-export async function startCompliance({ config, version, inForce, packs, examiner, point, telemetry, authenticate, components }: {
+export async function startCompliance({ config, version, inForce, packs, examiner, point, signCheckpoint, telemetry, authenticate, components }: {
   config: Config
   version: string
   inForce: ConstitutionInForce
   packs: readonly Pack[]
   examiner: Examiner
   point: DecisionPoint
+  signCheckpoint: SignCheckpoint
   telemetry: Telemetry
   authenticate: Authenticate
   components: readonly Component[]
@@ -32,7 +35,7 @@ export async function startCompliance({ config, version, inForce, packs, examine
     service: 'acgs-compliance', title: 'ACGS-PGP v8: Policy Governance and Compliance', version,
     description: 'The constitution in force, whether a policy obeys it (every article proved, or refuted by a request), and the decisions of what is active.',
     constitution: inForce.shown, health, telemetry, authenticate, bodyBytesMax: config.security.bodyBytesMax,
-    routes: routes({
+    routes: [...checkpointRoutes(signCheckpoint), ...routes({
       constitution: inForce.constitution,
       shown: inForce.shown,
       ratification: inForce.ratification,
@@ -50,7 +53,7 @@ export async function startCompliance({ config, version, inForce, packs, examine
         const vocabulary = examiner.parseSchema(schema ?? choosePack(packs, { domain, text: '' }).schema)
         return examine(parsePolicies(cedar, vocabulary), vocabulary, examiner.examining(vocabulary))
       }),
-    }),
+    })],
   })
   await health.start()
   return server

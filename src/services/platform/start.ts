@@ -20,6 +20,7 @@ import { createServer, type Server } from '#http/server.ts'
 import { executionFinished, generationFailed, generationJudged, ledgerAppended, timed, type Telemetry } from '#telemetry/events.ts'
 import { countSeries } from '#telemetry/metrics.ts'
 import { verdictName } from './reply.ts'
+import { ledgerRoutes, type LedgerUse } from './ledger-routes.ts'
 import { rowOf } from './record.ts'
 import { routes, type Use } from './routes.ts'
 
@@ -31,6 +32,7 @@ export type Given = {
   readonly packs: readonly Pack[]
   readonly examiner: Examiner
   readonly database: Database
+  readonly ledger: LedgerUse
   readonly telemetry: Telemetry
   readonly authenticate: Authenticate
   readonly propose: (unit: SemanticUnit, bound: readonly BoundArticle[]) => Promise<readonly Candidate[]>
@@ -43,7 +45,8 @@ export type Given = {
 }
 
 export async function startPlatform(given: Given): Promise<Server> {
-  const { config, version, inForce, packs, database, telemetry, components } = given
+  const { config, version, inForce, packs, database, telemetry } = given
+  const components = [...given.components, given.ledger.checkpoints.component]
   const health = createHealth({
     service: 'acgs-pgp-v8', version, constitution: inForce.shown, components, telemetry,
     intervalMs: config.monitoring.probeIntervalMs, timeoutMs: config.monitoring.probeTimeoutMs,
@@ -94,7 +97,10 @@ export async function startPlatform(given: Given): Promise<Server> {
         stabilizer_environment: { status: isWell('stabilizer_environment'), table_version: TABLE_VERSION, stabilizers: STABILIZERS.length, solver: given.solver },
         diagnostic_engine: { status: isWell('diagnostic_engine'), self_test: given.selfTest },
         constitution: { title: constitution.title, version: constitution.version, articles: constitution.clauses.length },
-        ledger: ledger === null ? null : { entries: ledger.size, root: ledger.root },
+        ledger: ledger === null ? null : {
+          entries: ledger.size, root: ledger.root, status: isWell('ledger'), because: given.ledger.checkpoints.state().detail ?? null,
+          checkpoint: given.ledger.checkpoints.newest()?.size ?? null,
+        },
         constitutional_hash: shown.hash,
         constitutional_digest: shown.digest,
         timestamp: new Date().toISOString(),
@@ -116,7 +122,7 @@ export async function startPlatform(given: Given): Promise<Server> {
   const server = await createServer({
     service: 'acgs-pgp-v8', title: 'ACGS-PGP v8', version,
     description: 'From a governance request in plain language to an enforceable policy that is proven to obey the constitution, or to the request that would break it.',
-    constitution: inForce.shown, routes: routes(use), health, telemetry, authenticate: given.authenticate, bodyBytesMax: config.security.bodyBytesMax,
+    constitution: inForce.shown, routes: [...routes(use), ...ledgerRoutes(given.ledger)], health, telemetry, authenticate: given.authenticate, bodyBytesMax: config.security.bodyBytesMax,
   })
   await health.start()
   return server
