@@ -19,7 +19,7 @@ const Shown = z.looseObject({
 })
 
 export function command(): Command {
-  return asksService(newCommand('evaluate', 'one question to the running decision point: may this subject do this to this resource?', './acgs evaluate ai-agents --subject \'Agent::"scout"\' --action readFile --resource \'File::"readme"\''))
+  return asksService(newCommand('evaluate', 'one question to the running decision point: may this subject do this to this resource?', './acgs evaluate ai-agents --subject \'Agent::"alpha"\' --action readFile --resource \'File::"readme"\''))
     .argument('<application>', 'whose active revision decides')
     .requiredOption('--subject <uid>', 'who: Type::"id" or Type::id')
     .requiredOption('--action <action>', 'an action’s id, or its uid')

@@ -3,8 +3,7 @@ import { sha256 } from '#core/canonical.ts'
 import type { Authorize } from '#core/decision/decide.ts'
 import type { ActiveRevision } from '#core/revision/active.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
-import { unauthenticated } from '#http/authenticate.ts'
-import type { Caller } from '#http/contract.ts'
+import { unauthenticated, type Authenticate } from '#http/authenticate.ts'
 import { createHealth } from '#http/health.ts'
 import { createServer } from '#http/server.ts'
 import { createDecisionPoint, type DecisionPoint } from '#services/compliance/decision-point.ts'
@@ -31,16 +30,17 @@ export function decisionPoint(active: ActiveRevision, entities: readonly CedarEn
 
 const HASH = 'cdd01ef066bc6cf2'
 
-/** Decisions over HTTP as compliance serves them; the bearer token is the caller's role. */
-export async function decisionService(point: DecisionPoint, { use = authorize, now = () => new Date() }: { use?: Authorize; now?: () => Date } = {}) {
+const byRole: Authenticate = async (header) => {
+  if (header === undefined) throw unauthenticated('missing', 'this needs a token')
+  return { subject: 's', clientId: 'c', roles: [header.replace('Bearer ', '') as 'service'] }
+}
+
+/** Decisions over HTTP as compliance serves them; without another `authenticate`, the bearer token is the caller's role. */
+export async function decisionService(point: DecisionPoint, { use = authorize, now = () => new Date(), authenticate = byRole }: { use?: Authorize; now?: () => Date; authenticate?: Authenticate } = {}) {
   const metrics = createMetrics({ service: 'acgs-test', version: '8.0.0', constitutionalHash: HASH, description: 'test' })
   const telemetry = { log: createLog({ service: 'acgs-test', level: 'error', destination: { write: () => {} } }), metrics }
   const constitution = { hash: HASH, digest: '0'.repeat(64), isInherited: true }
   const health = createHealth({ service: 'acgs-test', version: '8.0.0', constitution, components: [], telemetry, intervalMs: 60_000, timeoutMs: 1_000 })
-  const authenticate = async (header: string | undefined): Promise<Caller> => {
-    if (header === undefined) throw unauthenticated('missing', 'this needs a token')
-    return { subject: 's', clientId: 'c', roles: [header.replace('Bearer ', '') as 'service'] }
-  }
   const server = await createServer({
     service: 'acgs-test', title: 'Test', version: '8.0.0', description: 'For tests.', constitution, health, telemetry, authenticate, bodyBytesMax: 1_048_576,
     routes: routes({ point, authorize: use, url: 'https://pdp.example', now, decided: (verdict, seconds) => decisionMade(telemetry, { verdict, seconds }) }),

@@ -54,7 +54,7 @@ export const postEvaluation = {
   failures: ['CONFLICT'],
   refusesMediaWith: 400,
   exactIntegers: true,
-  example: { body: { subject: { type: 'Agent', id: 'bot-1' }, action: { name: 'send-payment' }, resource: { type: 'Payment', id: 'p-1', properties: { amount: 40 } } } },
+  example: { body: { subject: { type: 'Agent', id: 'alpha' }, action: { name: 'sendPayment' }, resource: { type: 'Account', id: 'supplier', properties: { verified: true } }, context: { amount: 40, humanApproved: false } } },
 } as const satisfies Endpoint
 
 export const postEvaluations = {
