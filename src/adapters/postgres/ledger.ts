@@ -17,7 +17,7 @@ const bytes = z.instanceof(Uint8Array)
 const size = z.coerce.number().int().nonnegative()
 export const TipRow = z.object({ size, frontier: z.array(bytes), root: bytes })
 
-/** By connection, what the ledger behind it must agree with: see `guardLedger`. */
+/** By transaction, what the ledger behind it must agree with: see `guardLedger`. */
 const KNOWN = new WeakMap<Queryable, () => KnownState | null>()
 
 /**
@@ -25,7 +25,14 @@ const KNOWN = new WeakMap<Queryable, () => KnownState | null>()
  * a ledger that was rewritten or put back to an earlier state, even while the product runs.
  */
 export function guardLedger(database: Database, known: () => KnownState | null): Database {
-  return { ...database, transaction: (work, mode) => database.transaction((tx) => (KNOWN.set(tx, known), work(tx)), mode) }
+  return {
+    ...database,
+    transaction: (work, mode) => database.transaction((tx) => {
+      const guarded: Queryable = { query: (sql, values) => tx.query(sql, values) } // The connection itself goes back to the pool, and to others.
+      KNOWN.set(guarded, known)
+      return work(guarded)
+    }, mode),
+  }
 }
 
 /** What speaks against a ledger beginning with a state that is known from elsewhere; null when nothing does. */
