@@ -84,7 +84,8 @@ export async function assess({ unit, candidates }: Evidence, can: Examining): Pr
   const measurements = await measure(unit, candidates, can)
   const syndrome = syndromeOf(measurements)
   const diagnosis = decode(measurements, candidates)
-  const corrections = correct(unit, candidates, diagnosis)
+  // What is proved, hashed and certified is what Cedar reads from the text, never what we meant it to say.
+  const corrections = correct(unit, candidates, diagnosis).map((each) => ({ ...each, policy: can.parse(each.policy.text, unit.schema) }))
   const examinations = await Promise.all(corrections.map(({ policy }) => examine(policy, unit.schema, can)))
   // What goes on is measured again: the readers left standing may each have passed by not having read everything.
   const missed = unit.request.examples.filter((example) => can.decide((corrections[0] as Correction).policy, unit.schema, example).decision !== example.decision).map(({ name }) => name)

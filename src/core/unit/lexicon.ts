@@ -125,7 +125,7 @@ function makeLexicon(schema: Schema): Lexicon {
     isVerb(words) {
       return this.actions(words).length > 0
     },
-    values: (words) => ids.filter(({ phrase, id }) => says(words, phrase, (a, b) => isForm(a, b) && isProgressive(a) === isProgressive(b)) || words.join(' ').toLowerCase() === id.toLowerCase()),
+    values: (words) => ids.filter(({ phrase, id }) => says(words, phrase, (a, b) => isForm(a, b) && isProgressive(a) === isProgressive(b)) || words.join(' ').toLowerCase() === id.toLowerCase()).map(({ type, id }) => ({ type, id })),
     knows: (word) => roots(word).some((form) => vocabulary.has(form)) || (negated(word) !== null && roots(negated(word) as string).some((form) => vocabulary.has(form))),
   }
 }

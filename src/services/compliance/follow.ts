@@ -38,6 +38,8 @@ export type Follower = AsyncDisposable & {
  * What was loaded stays loaded: a platform that is away, that has nothing or that brings a bundle which is refused changes nothing. The
  * highest revision that was loaded is on disk before it decides, so that no restart brings back an older one; a revocation is never
  * taken back.
+ *
+ * @throws {Failure} `FILE_UNREADABLE` when what was kept cannot be read: it must not start as if it had seen nothing.
  */
 export function follow({ source, point, state, examiner, ports, intervalMs, telemetry, now }: {
   source: Source
@@ -78,8 +80,9 @@ export function follow({ source, point, state, examiner, ports, intervalMs, tele
       bundleRefused(telemetry, { application, because: error.message })
     }
   }
+  const kept = state.kept()
   const remembered = (async () => {
-    for (const { application, revision, digest, bundle } of state.kept()) {
+    for (const { application, revision, digest, bundle } of kept) {
       seen.set(application, { revision, digest })
       point.know(application)
       await load(application, bundle)
