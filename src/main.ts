@@ -10,6 +10,8 @@ const COMMANDS: { readonly [name: string]: () => Promise<{ command: () => Comman
   prove: () => import('./cli/prove.ts'),
   decide: () => import('./cli/decide.ts'),
   evaluate: () => import('./cli/evaluate.ts'),
+  app: () => import('./cli/app.ts'),
+  entities: () => import('./cli/entities.ts'),
   verify: () => import('./cli/verify.ts'),
   constitution: () => import('./cli/constitution.ts'),
   ledger: () => import('./cli/ledger.ts'),

@@ -12,10 +12,10 @@ test('what a service answers becomes the exit status that scripts rely on', () =
 })
 
 test('a problem is told as one sentence with every place that the sentence does not name', () => {
-  const body = { code: 'ENTITIES_INVALID', detail: 'two are wrong: one is', problems: [{ place: 'User::"a"', message: 'one is' }, { place: 'User::"b"', message: 'another is' }] }
+  const body = { code: 'ENTITIES_INVALID', detail: 'two are wrong: User::"a": one is', problems: [{ place: 'User::"a"', message: 'one is' }, { place: 'User::"b"', message: 'another is' }] }
   const { json, text, error, exit } = answerOf({ status: 400, headers: new Headers(), body }, () => 'never')
   assert.deepEqual([json, text, exit], [body, '', 2])
-  assert.equal(error, 'two are wrong: one is\n  User::"b": another is')
+  assert.equal(error, 'two are wrong: User::"a": one is\n  User::"b": another is')
 })
 
 test('parameters are escaped in a path', () => {

@@ -82,7 +82,8 @@ export function answerOf(reply: Reply, render: (body: any) => string): Answer {
   if (reply.status >= 200 && reply.status < 300) return { json: reply.body, text: render(reply.body), exit }
   const { detail, problems = [] } = reply.body as { detail?: string; problems?: readonly Problem[] }
   const said = detail ?? `the service answered ${reply.status}`
-  const shown = problems.filter(({ message }) => !said.includes(message)).map(({ place, message }) => `  ${place}: ${message}`)
+  const isSaid = ({ place, message }: Problem) => said.includes(problems.length === 1 ? message : `${place}: ${message}`)
+  const shown = problems.filter((problem) => !isSaid(problem)).map(({ place, message }) => `  ${place}: ${message}`)
   return { json: reply.body, text: '', error: [said, ...shown].join('\n'), exit }
 }
 

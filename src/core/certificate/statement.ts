@@ -106,9 +106,14 @@ export function stateOf({ unit, candidates }: Evidence, assessment: Assessment, 
 }
 
 export function applicableOf({ proofs, inapplicable }: Examination): Applicable {
+  return applicableTo({ bound: proofs, inapplicable })
+}
+
+/** How many articles speak about a schema, known before anything is proved. */
+export function applicableTo({ bound, inapplicable }: { readonly bound: readonly unknown[]; readonly inapplicable: Examination['inapplicable'] }): Applicable {
   return {
-    articles: proofs.length,
-    of: proofs.length + inapplicable.length,
+    articles: bound.length,
+    of: bound.length + inapplicable.length,
     missing: inapplicable.map(({ article, missing }) => ({ article: article.id, concepts: missing })),
   }
 }

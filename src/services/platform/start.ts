@@ -5,7 +5,7 @@ import type { Examiner } from '#adapters/examiner.ts'
 import type { Database } from '#adapters/postgres/connect.ts'
 import { listGenerations, readGeneration, recordGeneration } from '#adapters/postgres/generations.ts'
 import { ledgerTip } from '#adapters/postgres/ledger.ts'
-import type { Certificate } from '#core/certificate/statement.ts'
+import { applicableTo, type Certificate } from '#core/certificate/statement.ts'
 import type { BoundArticle } from '#core/constitution/article.ts'
 import { Failure } from '#core/failure.ts'
 import { generate, type Evidence } from '#core/generate.ts'
@@ -21,6 +21,8 @@ import { executionFinished, generationFailed, generationJudged, ledgerAppended, 
 import { countSeries } from '#telemetry/metrics.ts'
 import { verdictName } from './reply.ts'
 import { ledgerRoutes, type LedgerUse } from './ledger-routes.ts'
+import { applicationRoutes } from './application-routes.ts'
+import { createApplications } from './applications.ts'
 import { rowOf } from './record.ts'
 import { routes, type Use } from './routes.ts'
 
@@ -42,6 +44,8 @@ export type Given = {
   /** What start-up found when it tested itself. */
   readonly selfTest: unknown
   readonly components: readonly Component[]
+  /** Told when an application or its entities changed: the decision point of the same process looks at once. */
+  readonly onChanged?: (application: string) => void
 }
 
 export async function startPlatform(given: Given): Promise<Server> {
@@ -119,10 +123,14 @@ export async function startPlatform(given: Given): Promise<Server> {
     },
   }
 
+  const applications = createApplications({ database, examiner: given.examiner, telemetry, onChanged: given.onChanged ?? (() => {}), now: () => new Date() })
+  if (config.service.environment === 'embedded') await applications.install(packs, 'acgs-pgp-v8')
+  const applicable = (schema: string) => applicableTo(given.examiner.bind(given.examiner.parseSchema(schema)))
+
   const server = await createServer({
     service: 'acgs-pgp-v8', title: 'ACGS-PGP v8', version,
     description: 'From a governance request in plain language to an enforceable policy that is proven to obey the constitution, or to the request that would break it.',
-    constitution: inForce.shown, routes: [...routes(use), ...ledgerRoutes(given.ledger)], health, telemetry, authenticate: given.authenticate, bodyBytesMax: config.security.bodyBytesMax,
+    constitution: inForce.shown, routes: [...routes(use), ...applicationRoutes({ applications, applicable, entitiesBytesMax: config.security.entitiesBytesMax }), ...ledgerRoutes(given.ledger)], health, telemetry, authenticate: given.authenticate, bodyBytesMax: config.security.bodyBytesMax,
   })
   await health.start()
   return server

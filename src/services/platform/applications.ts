@@ -1,0 +1,202 @@
+import type { Examiner } from '#adapters/examiner.ts'
+import {
+  appendPut, insertApplication, listApplications, lockApplication, readApplication, updateSchema, type StoredApplication,
+} from '#adapters/postgres/applications.ts'
+import type { Database, Queryable } from '#adapters/postgres/connect.ts'
+import { ancestorsStored, changeEntities, readChanges, storedEntities, type Changed, type ChangesPage } from '#adapters/postgres/entities.ts'
+import { Failure } from '#core/failure.ts'
+import { step } from '#core/json.ts'
+import type { Uid } from '#core/policy/expression.ts'
+import { uidText } from '#core/policy/policy.ts'
+import type { Schema } from '#core/policy/schema.ts'
+import { Findings, findCyclesAmong, readEntities, recursiveTypes, uidOf } from '#core/revision/entities.ts'
+import type { CedarEntity } from '#core/unit/semantic-unit.ts'
+import type { Pack } from '#core/unit/pack.ts'
+import { applicationPut, entitiesChanged, ledgerAppended, type Telemetry } from '#telemetry/events.ts'
+
+export type Given = {
+  readonly database: Database
+  readonly examiner: Pick<Examiner, 'parseSchema'>
+  readonly telemetry: Telemetry
+  /** Told when something of an application changed, after it is stored: the decision point in the same process looks at once. */
+  readonly onChanged: (application: string) => void
+  readonly now: () => Date
+}
+
+/** Entities as they arrive, unread: those to be there, and uids of those to go (`the rest`: all that are not given). */
+export type RawChange = {
+  readonly upsert: readonly unknown[]
+  readonly delete: readonly unknown[] | 'the rest'
+  /** How the lists are called in problems. */
+  readonly places: { readonly upsert: string; readonly delete: string }
+}
+
+/** The acts on applications and their entities. Each is one transaction: done and in the ledger, or not done. */
+export type Applications = {
+  /**
+   * Makes an application, or gives it another schema.
+   *
+   * @param expected The digest of the schema that is to be replaced; null when none is.
+   * @returns Whether it is new.
+   * @throws {Failure} `SCHEMA_INVALID`; `CONFLICT` naming both digests when it has another schema than was expected; `ENTITIES_INVALID`
+   *   naming every stored entity that the other schema has no place for.
+   */
+  readonly put: (name: string, schema: string, expected: string | null, by: string) => Promise<{ readonly isNew: boolean; readonly application: StoredApplication }>
+  /** @throws {Failure} `NOT_FOUND` */
+  readonly read: (name: string) => Promise<StoredApplication>
+  readonly list: () => Promise<readonly StoredApplication[]>
+  /** @throws {Failure} `NOT_FOUND`; `ENTITIES_INVALID` naming everything that does not fit. */
+  readonly change: (name: string, change: RawChange) => Promise<Changed>
+  /** @throws {Failure} `NOT_FOUND` */
+  readonly changes: (name: string, page: { readonly since: number; readonly cursor?: string | undefined; readonly limit: number }) => Promise<ChangesPage>
+  /** Makes an application of every pack whose name is not taken, with the pack's entities. @returns The names of those made. */
+  readonly install: (packs: readonly Pack[], by: string) => Promise<readonly string[]>
+}
+
+export function createApplications({ database, examiner, telemetry, onChanged, now }: Given): Applications {
+  const told = (application: string, { version, upserted, deleted, ledger }: Changed) => {
+    if (ledger === null) return
+    ledgerAppended(telemetry, { entries: ledger.index + 1 })
+    entitiesChanged(telemetry, { application, version, upserted, deleted: deleted.length })
+    onChanged(application)
+  }
+  const read = async (name: string) => (await readApplication(database, name)) ?? unknown(name)
+
+  return {
+    read,
+    list: () => listApplications(database),
+
+    put: async (name, text, expected, by) => {
+      const schema = examiner.parseSchema(text)
+      const at = now()
+      const outcome = await database.transaction(async (tx) => {
+        const putting = { name, schema, by, at }
+        if (expected === null && (await insertApplication(tx, putting))) return { isNew: true, receipt: await appendPut(tx, putting), changed: null }
+        const present = await lockApplication(tx, name)
+        if (present === null) throw new Failure('CONFLICT', `there is no application \`${name}\` whose schema could be replaced: leave out If-Match to make it`, { details: { reason: 'absent' } })
+        if (present.schema.digest === schema.digest) return { isNew: false, receipt: null, changed: null }
+        if (present.schema.digest !== expected) {
+          throw new Failure('CONFLICT', `application \`${name}\` has the schema ${present.schema.digest}, not ${expected === null ? 'the one given' : 'the one expected'} (${expected ?? schema.digest}): to replace it, send \`If-Match: "${present.schema.digest}"\``, {
+            details: { reason: 'another_schema', current_digest: present.schema.digest, given_digest: schema.digest },
+          })
+        }
+        const moved = await readAgain(tx, name, schema)
+        await updateSchema(tx, putting)
+        const changed = await changeEntities(tx, name, { upserted: moved, deleted: [] }, { version: present.entitiesVersion, at })
+        return { isNew: false, receipt: await appendPut(tx, putting), changed }
+      })
+      if (outcome.receipt !== null) {
+        ledgerAppended(telemetry, { entries: outcome.receipt.index + 1 })
+        applicationPut(telemetry, { application: name, schema: schema.digest })
+        onChanged(name)
+      }
+      return { isNew: outcome.isNew, application: await read(name) }
+    },
+
+    change: async (name, raw) => {
+      // Reading takes longest, and nobody has to wait for it: only when the schema changed meanwhile it is done again, under the lock.
+      const found = await schemaOf(database, name)
+      const before = readChange(raw, examiner.parseSchema(found.text))
+      const changed = await database.transaction(async (tx) => {
+        const application = (await lockApplication(tx, name)) ?? unknown(name)
+        const schema = examiner.parseSchema(application.schema.text)
+        const { upserted, deleted } = application.schema.digest === found.digest ? before : readChange(raw, schema)
+        await refuseCycles(tx, name, schema, { upserted, deleted })
+        return changeEntities(tx, name, { upserted, deleted }, { version: application.entitiesVersion, at: now() })
+      })
+      told(name, changed)
+      return changed
+    },
+
+    changes: async (name, page) => (await readChanges(database, name, page)) ?? unknown(name),
+
+    install: async (packs, by) => {
+      const taken = new Set((await listApplications(database)).map(({ name }) => name))
+      const made: string[] = []
+      for (const { name, schema: text, entities } of packs.filter((pack) => !taken.has(pack.name))) {
+        const schema = examiner.parseSchema(text)
+        const putting = { name, schema, by, at: now() }
+        const change = readChange({ upsert: entities, delete: 'the rest', places: { upsert: `entities of the pack ${name}`, delete: '' } }, schema)
+        const changed = await database.transaction(async (tx) => {
+          if (!(await insertApplication(tx, putting))) return null // Another process that starts at the same time was first.
+          await refuseCycles(tx, name, schema, change)
+          await appendPut(tx, putting)
+          return changeEntities(tx, name, change, { version: 0, at: putting.at })
+        })
+        if (changed === null) continue
+        made.push(name)
+        applicationPut(telemetry, { application: name, schema: schema.digest })
+        told(name, changed)
+      }
+      return made
+    },
+  }
+}
+
+type ReadChange = { readonly upserted: readonly CedarEntity[]; readonly deleted: readonly Uid[] | 'the rest' }
+
+/** @throws {Failure} `ENTITIES_INVALID` naming everything that does not fit. */
+function readChange(raw: RawChange, schema: Schema): ReadChange {
+  const findings = new Findings()
+  const upserted = readEntities(raw.upsert, schema, raw.places.upsert, findings)
+  const deleted = raw.delete === 'the rest' ? raw.delete : readUids(raw.delete, upserted, schema, raw.places.delete, findings)
+  findings.refuse('the entities do not fit the schema')
+  return { upserted, deleted }
+}
+
+function readUids(values: readonly unknown[], upserted: readonly CedarEntity[], schema: Schema, place: string, findings: Findings): Uid[] {
+  const kept = new Set(values.length === 0 ? [] : upserted.map(({ uid }) => uidText(uid)))
+  return values.flatMap((value, i) => {
+    const uid = uidOf(value)
+    if (uid === null) findings.add(step(place, i), 'is not a uid: write it as { "type": "User", "id": "ana" }')
+    else if (!schema.entityTypes.has(uid.type)) findings.add(uidText(uid), `is of the type \`${uid.type}\`, which the schema does not have`)
+    else if (kept.has(uidText(uid))) findings.add(uidText(uid), 'is upserted and deleted in one change: say which')
+    else return [uid]
+    return []
+  })
+}
+
+/** @throws {Failure} `ENTITIES_INVALID` when the change would close a cycle, over what is stored too. */
+async function refuseCycles(tx: Queryable, application: string, schema: Schema, { upserted, deleted }: ReadChange): Promise<void> {
+  const recursive = recursiveTypes(schema)
+  const changing = recursive.size === 0 ? [] : upserted.filter(({ uid }) => recursive.has(uid.type))
+  if (changing.length === 0) return
+  const key = ({ type, id }: Uid) => `${type}\0${id}`
+  const own = new Set(changing.map(({ uid }) => key(uid)))
+  const gone = new Set(deleted === 'the rest' ? [] : deleted.map(key))
+  // Every new cycle passes through an entity of this change: looking upwards from these finds it.
+  const above = new Map(changing.flatMap(({ parents }) => parents).filter((parent) => recursive.has(parent.type) && !own.has(key(parent))).map((parent) => [key(parent), parent]))
+  const stored = deleted === 'the rest' || above.size === 0 ? [] : await ancestorsStored(tx, application, [...above.values()])
+  const findings = new Findings()
+  findCyclesAmong([...stored.filter(({ uid }) => !own.has(key(uid)) && !gone.has(key(uid))), ...changing], findings)
+  findings.refuse('the hierarchy has a cycle')
+}
+
+/** Reads everything stored by another schema. @returns What is kept in another form by it, e.g. a string that becomes an address. */
+async function readAgain(tx: Queryable, application: string, schema: Schema): Promise<readonly CedarEntity[]> {
+  const findings = new Findings()
+  const moved: CedarEntity[] = []
+  for await (const stored of storedEntities(tx, application)) {
+    const entities = readEntities(stored, schema, 'stored entities', findings)
+    if (findings.count > 0) continue
+    // Nothing was found, so they stand in the same order.
+    moved.push(...entities.filter((entity, i) => JSON.stringify(sortedMembers(entity)) !== JSON.stringify(sortedMembers(stored[i]))))
+  }
+  findings.refuse(`the entities of \`${application}\` do not fit the new schema`)
+  return moved
+}
+
+function sortedMembers(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(sortedMembers)
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, member]) => [name, sortedMembers(member)]))
+}
+
+async function schemaOf(database: Database, name: string): Promise<{ text: string; digest: string }> {
+  const { rows } = await database.query<{ text: string; digest: string }>('select schema as text, schema_digest as digest from applications where name = $1', [name])
+  return rows[0] ?? unknown(name)
+}
+
+function unknown(name: string): never {
+  throw new Failure('NOT_FOUND', `there is no application \`${name}\`: make it with ./acgs app put ${name} --schema FILE, or PUT /api/v1/applications/${name}`)
+}
