@@ -13,7 +13,7 @@ const FAILURES_MAX = 5
 const REST_MS = 30_000
 /** What a peer sends is read up to here, whatever it says of its length. */
 const REPLY_BYTES_MAX = 67_108_864
-const REPLY_LEVELS_MAX = 256
+const REPLY_LEVELS_MAX = 1_000
 
 type In<E, Part extends 'params' | 'query' | 'body'> = E extends { readonly [P in Part]: infer S extends z.ZodType } ? { readonly [P in Part]: z.input<S> } : { readonly [P in Part]?: never }
 

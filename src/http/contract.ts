@@ -36,6 +36,8 @@ export type Endpoint = {
   readonly refusesMediaWith?: 400
   /** Integers beyond 2⁵³ are read as bigint instead of being refused. */
   readonly exactIntegers?: true
+  /** How deep a body may be nested, where 64 levels do not suffice. */
+  readonly levelsMax?: number
   /** The media type of a reply that is text, not JSON. */
   readonly produces?: string
   /** Shown in the documentation; a test parses them with the schemas. */

@@ -1,3 +1,4 @@
+import { parsePolicies } from '#adapters/cedar/cedar.ts'
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -9,8 +10,11 @@ import { createProver } from '#adapters/solver/prover.ts'
 import type { Statement } from '#core/certificate/statement.ts'
 import { parseConstitution } from '#core/constitution/constitution.ts'
 import type { Evidence } from '#core/generate.ts'
+import { assemble } from '#core/policy/assemble.ts'
+import { renderRules } from '#core/policy/render.ts'
 import { LIMITS } from '#core/proof/questions.ts'
 import { GenerateBody } from '#core/unit/request.ts'
+import { semanticHash } from '#core/policy/semantic-hash.ts'
 import { toUnit } from '#core/unit/to-unit.ts'
 import { propose } from '#services/synthesis/propose.ts'
 import { createLog } from '#telemetry/log.ts'
@@ -25,12 +29,12 @@ after(() => prover[Symbol.asyncDispose]())
 const { privateKey } = generateKeyPairSync('ed25519')
 const key = { keyid: 'k', sign: (bytes: Uint8Array) => sign(null, bytes, privateKey) }
 
-function setUp({ use = prover, threshold = 0.8 }: { use?: Prover; threshold?: number } = {}) {
+function setUp({ use = prover, threshold = 0.8, readsAgain = false }: { use?: Prover; threshold?: number; readsAgain?: boolean } = {}) {
   const examiner = createExaminer(constitution, use)
   const metrics = createMetrics({ service: 'acgs-compliance', version: '8.0.0', constitutionalHash: 'cdd01ef066bc6cf2', description: 'test' })
   const telemetry = { log: createLog({ service: 'acgs-compliance', level: 'debug', destination: { write: () => {} } }), metrics }
   return {
-    certify: certifier({ examiner, key, constitutionalHash: 'cdd01ef066bc6cf2', threshold, validDays: 365, telemetry, now: () => new Date('2026-01-01') }),
+    certify: certifier({ examiner, key, constitutionalHash: 'cdd01ef066bc6cf2', threshold, validDays: 365, readAgain: readsAgain ? propose : null, telemetry, now: () => new Date('2026-01-01') }),
     counted: async (outcome: 'issued' | 'refused') => Number(new RegExp(`certificates_total{outcome="${outcome}"} (\\d+)`).exec((await scrape(metrics, undefined)).text)?.[1]),
     evidence: async (name: string): Promise<Evidence> => {
       const unit = toUnit('gen_1', GenerateBody.parse(JSON.parse(file(`examples/${name}.json`))), { packs, constitution, parseSchema: examiner.parseSchema, threshold: 0 })
@@ -74,4 +78,35 @@ test('a threshold that was lowered in the evidence is raised again; a higher one
   assert.equal(await lowered(1, 0), null)
   assert.equal(await lowered(0.1, 1), null)
   assert.equal((await lowered(0.1, low.score))?.threshold, low.score)
+})
+
+test('what is certified is what Cedar reads from the text: a certificate about an enumerated value verifies', async () => {
+  const { certify, evidence } = setUp()
+  const { unit } = await evidence('clinic')
+  const body = { title: 'Exports of US records', description: 'Employees may not export records whose region is US.', context: { domain: 'data-protection' } }
+  const asked = toUnit('gen_2', GenerateBody.parse(body), { packs, constitution, parseSchema: () => unit.schema, threshold: 0 })
+  const certificate = await certify({ unit: asked, candidates: await propose(asked, []) }, 'ann')
+  assert(certificate !== null)
+  const { predicate } = JSON.parse(Buffer.from(certificate.envelope.payload, 'base64').toString()) as Statement
+  assert.match(predicate.bodies.policy, /Region::"US"/)
+  assert.equal(predicate.semanticHash, semanticHash(parsePolicies(predicate.bodies.policy, unit.schema).rules, unit.schema))
+})
+
+test('what a reader did not say is not certified in its name, by whoever reads again', async () => {
+  const { certify, counted, evidence } = setUp({ readsAgain: true })
+  const honest = await evidence('clinic')
+  assert.notEqual(await certify({ ...honest, candidates: honest.candidates.toReversed() }, 'ann'), null)
+  const [first, ...others] = honest.candidates as [Evidence['candidates'][number], ...Evidence['candidates'][number][]]
+  // Both readers left the exception of sentence 3 out: well typed, agreed on and constitutional, and not what the text says.
+  const without = honest.candidates.map((each) => {
+    if (!each.readsText) return each
+    const readings = each.readings.map((reading) => (reading.kind === 'norms' && reading.sentence === 3 ? { ...reading, norms: reading.norms.map((norm) => ({ ...norm, unless: null })) } : reading))
+    return { ...each, readings, cedar: renderRules(assemble(readings.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : [])), honest.unit.schema)) }
+  })
+  assert.equal(await certify({ ...honest, candidates: without }, 'ann'), null)
+  assert.equal(await certify({ ...honest, candidates: [{ ...first, lineage: 'controlled-english 0' }, ...others] }, 'ann'), null)
+  assert.deepEqual([await counted('issued'), await counted('refused')], [1, 2])
+
+  const careless = setUp()
+  assert.notEqual(await careless.certify({ ...honest, candidates: without }, 'ann'), null, 'sabotage: without reading again it would be signed')
 })

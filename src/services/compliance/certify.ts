@@ -1,7 +1,11 @@
 import type { CertificateKey } from '#adapters/keys/certificate-key.ts'
 import type { Examiner } from '#adapters/examiner.ts'
+import { canonical } from '#core/canonical.ts'
 import { certify, stateOf, type Certificate } from '#core/certificate/statement.ts'
+import type { BoundArticle } from '#core/constitution/article.ts'
 import { assess, type Evidence } from '#core/generate.ts'
+import type { Candidate } from '#core/synthesis/candidate.ts'
+import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
 import { certificateIssued, certificateRefused, type Telemetry } from '#telemetry/events.ts'
 
 /** A certificate for evidence, or null when it is not compliant. @param author Who asked for the policy. */
@@ -13,13 +17,15 @@ export type Certify = (evidence: Evidence, author: string) => Promise<Certificat
  *
  * @returns What gives a certificate for evidence, or null when its own verdict is not compliant: nothing is signed then.
  */
-export function certifier({ examiner, key, constitutionalHash, threshold, validDays, telemetry, now }: {
+export function certifier({ examiner, key, constitutionalHash, threshold, validDays, readAgain = null, telemetry, now }: {
   examiner: Examiner
   key: CertificateKey
   constitutionalHash: string
   /** What the evidence says of a lower one does not count. */
   threshold: number
   validDays: number
+  /** Reads the text once more, where the candidates come from another process: what a reader did not say is not certified in its name. */
+  readAgain?: ((unit: SemanticUnit, bound: readonly BoundArticle[]) => Promise<readonly Candidate[]>) | null
   /** Null where nobody counts: on the command line. */
   telemetry: Telemetry | null
   now: () => Date
@@ -29,6 +35,10 @@ export function certifier({ examiner, key, constitutionalHash, threshold, validD
     const schema = examiner.parseSchema(evidence.unit.schema.text)
     const request = { ...evidence.unit.request, complianceThreshold: Math.max(threshold, evidence.unit.request.complianceThreshold) }
     const judged = { ...evidence, unit: { ...evidence.unit, schema, request } }
+    if (readAgain !== null && !isSame(await readAgain(judged.unit, examiner.bind(schema).bound), evidence.candidates)) {
+      if (telemetry !== null) certificateRefused(telemetry, { verdict: 'read differently' })
+      return null
+    }
     const assessment = await assess(judged, examiner.examining(schema))
     if (assessment.verdict.kind !== 'compliant') {
       if (telemetry !== null) certificateRefused(telemetry, { verdict: assessment.verdict.kind })
@@ -39,4 +49,9 @@ export function certifier({ examiner, key, constitutionalHash, threshold, validD
     if (telemetry !== null) certificateIssued(telemetry, { id: certificate.id })
     return certificate
   }
+}
+
+/** Whether both hold the same candidates, in whichever order. */
+function isSame(a: readonly Candidate[], b: readonly Candidate[]): boolean {
+  return canonical(a.map(canonical).sort()) === canonical(b.map(canonical).sort())
 }

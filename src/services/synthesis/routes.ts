@@ -23,6 +23,7 @@ export function routes(use: Use): Route[] {
           reads_text: readsText,
           lineage,
           cedar,
+          readings: [...readings],
           norms: readings.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : [])),
           unread: readings.flatMap((reading) =>
             reading.kind === 'unread' ? [{ sentence: reading.sentence, text: unit.sentences[reading.sentence - 1]?.text ?? '', because: reading.because, may_rule: mayHideRule(unit, reading.sentence) }] : [],

@@ -32,9 +32,9 @@ export async function startSynthesis({ config, version, inForce, packs, examiner
     constitution: inForce.shown, health, telemetry, authenticate, bodyBytesMax: config.security.bodyBytesMax,
     routes: routes({
       packs: packs.map(({ name }) => name),
-      toUnit: ({ description, schema, domain, explanations }) => {
+      toUnit: ({ description, schema, domain, explanations, constitutional_principles }) => {
         const context = { examples: [], explanations, ...(schema === undefined ? {} : { schema }), ...(domain === undefined ? {} : { domain }) }
-        const body = { ...GenerateBody.parse({ title: 'to be read', description: 'sentences to be read' }), description, context }
+        const body = { ...GenerateBody.parse({ title: 'to be read', description: 'sentences to be read' }), description, context, constitutional_principles }
         return toUnit(`syn_${randomUUID()}`, body, { packs, constitution: inForce.constitution, parseSchema: examiner.parseSchema, threshold: config.constitutional.complianceThreshold })
       },
       propose: (unit) => propose(unit, examiner.bind(unit.schema).bound),
