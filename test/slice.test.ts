@@ -98,8 +98,8 @@ function compare(seed: number, scenes: number, make: new () => EntityStore = Ent
 }
 
 test('the few entities that are given to Cedar decide as all of them do: rules and stores at random, over packs and random schemas', () => {
-  const { compared, allowed, forbidden, erring } = compare(11, SLOW ? 40_000 : 800)
-  assert.ok(allowed > compared / 10 && forbidden > compared / 50 && erring > compared / 100, 'too much alike to show anything')
+  const counts = compare(11, SLOW ? 40_000 : 800)
+  assert.ok(Math.min(counts.allowed * 5, counts.forbidden * 20, counts.erring * 400) > counts.compared, `too much alike to show anything: ${JSON.stringify(counts)}`)
 })
 
 test('and where entities are missing, the same are missed', () => {

@@ -2,12 +2,12 @@ import { Failure, type Problem } from '#core/failure.ts'
 import { malformed } from '#core/json.ts'
 import type { Uid } from '#core/policy/expression.ts'
 import { uidText } from '#core/policy/policy.ts'
-import type { Action, Schema } from '#core/policy/schema.ts'
+import type { Action, EntityType, Schema } from '#core/policy/schema.ts'
 import type { ActiveRevision } from '#core/revision/active.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
 import { decide, type Authorize, type Decision } from './decide.ts'
 import type { EntityStore } from './entity-store.ts'
-import { follow, readsOf } from './reads.ts'
+import { follow, readsOf, type Met } from './reads.ts'
 import { unknownId, valueOf, valuesOf, type Found } from './values.ts'
 
 type Json = { readonly [name: string]: unknown }
@@ -88,10 +88,11 @@ export function answer(question: Question, { application, active, entities, now 
   const scene = new Scene(schema, entities, properties)
   const reads = readsOf(policies, schema, { principal: principal.type, action: uid, resource: resource.type })
   const { met } = follow(reads, { schema, request, lookup: (text, named) => scene.entity(text, named ?? (text === request.principal ? principal : resource)) })
+  const slice = [...met].map(([text, each]) => scene.asked(text, each))
   const unusable = scene.unusable.map(({ place, message }) => ({ rule: '', message: `${place} ${message}` }))
   const decision = unusable.length > 0
     ? { decision: 'deny' as const, verdict: 'error' as const, determining: [], obligations: [], errors: unusable, missing: [] }
-    : decide({ policies, schema, request, entities: [...met.values()] }, (given) => authorize({ ...given, schema: null, entities: [...given.entities, actionEntity(action, schema)] }))
+    : decide({ policies, schema, request, entities: slice }, (given) => authorize({ ...given, schema: null, entities: [...given.entities, ...groupsOf(action, schema)] }))
   return replyOf(decision, active, found.ignored)
 }
 
@@ -107,14 +108,14 @@ export function refusal(failure: Failure, active: ActiveRevision | null): Reply 
   }
 }
 
-/** The entities of one question as Cedar must get them: properties laid over what is stored, everything that they are in as their parents. */
+/** The entities of one question: properties laid over what is stored, and of each as much as rules ask. */
 class Scene {
-  /** What is stored and does not fit the schema of the active revision. */
+  /** What is stored, is asked for and does not fit the schema of the active revision. */
   readonly unusable: Problem[] = []
   readonly #schema: Schema
   readonly #entities: EntityStore
   readonly #properties: ReadonlyMap<string, Json>
-  readonly #made = new Map<string, CedarEntity | null>()
+  readonly #read = new Map<string, CedarEntity | null>()
 
   constructor(schema: Schema, entities: EntityStore, properties: ReadonlyMap<string, Json>) {
     this.#schema = schema
@@ -122,30 +123,33 @@ class Scene {
     this.#properties = properties
   }
 
+  /** As it is stored, with its properties; null when nothing is known of it. */
   entity(text: string, uid: Uid): CedarEntity | null {
-    const known = this.#made.get(text)
+    const known = this.#read.get(text)
     if (known !== undefined) return known
-    const made = this.#make(text, uid)
-    this.#made.set(text, made)
-    return made
-  }
-
-  #make(text: string, uid: Uid): CedarEntity | null {
-    const type = this.#schema.entityTypes.get(uid.type)
     const stored = this.#entities.get(uid)
     const properties = this.#properties.get(text)
-    if (type === undefined || (stored === null && properties === undefined)) return null
-    const parents = this.#ancestors(text, stored?.parents ?? [])
-    const strange = parents.find((parent) => !type.ancestors.includes(parent.type))
-    if (strange !== undefined) this.unusable.push({ place: text, message: `is in ${uidText(strange)}, which its type cannot be in` })
-    const found: Found = { problems: this.unusable, ignored: [] }
-    const kept = valuesOf(type.shape, stored?.attrs ?? {}, text, this.#schema, found)
-    const { tags: ofType } = type
-    const tags = ofType === null ? [] : Object.entries(stored?.tags ?? {}).map(([name, value]) => [name, valueOf(ofType, value, `${text} tag ${name}`, this.#schema, found, null)] as const)
-    return { uid, attrs: { ...kept, ...properties }, parents, ...(tags.length === 0 ? {} : { tags: Object.fromEntries(tags) }) }
+    const entity = properties === undefined ? stored : { parents: [], ...stored, uid, attrs: { ...stored?.attrs, ...properties } }
+    this.#read.set(text, entity)
+    return entity
   }
 
-  /** Everything that an entity is in, itself left out: Cedar then needs none of those entities. */
+  /** As Cedar must get it, without what nobody asks for; everything that it is in as its parents, so that Cedar needs none of those. */
+  asked(text: string, { entity: { uid, attrs, parents, tags }, asked }: Met): CedarEntity {
+    const type = this.#schema.entityTypes.get(uid.type) as EntityType // What was met has a type.
+    const found: Found = { problems: this.unusable, ignored: [] }
+    const properties = this.#properties.get(text) ?? {}
+    const stored = Object.fromEntries(Object.entries(attrs).filter(([name]) => asked.has(name) && !Object.hasOwn(properties, name)))
+    const kept = valuesOf(type.shape, stored, text, this.#schema, found)
+    const above = asked.has(null) ? this.#ancestors(text, parents) : []
+    const strange = above.find((each) => !type.ancestors.includes(each.type))
+    if (strange !== undefined) this.unusable.push({ place: text, message: `is in ${uidText(strange)}, which its type cannot be in` })
+    const { tags: ofType } = type
+    const read = ofType === null ? [] : Object.entries(tags ?? {}).map(([name, value]) => [name, valueOf(ofType, value, `${text} tag ${name}`, this.#schema, found, null)] as const)
+    return { uid, attrs: { ...kept, ...properties }, parents: above, ...(read.length === 0 ? {} : { tags: Object.fromEntries(read) }) }
+  }
+
+  /** Everything that an entity is in, itself left out. */
   #ancestors(text: string, parents: readonly Uid[]): readonly Uid[] {
     const ancestors = new Map<string, Uid>()
     const queue = [...parents]
@@ -160,8 +164,8 @@ class Scene {
 }
 
 /** Without a schema Cedar knows an action's groups from an entity only. */
-function actionEntity({ uid, ancestors }: Action, schema: Schema): CedarEntity {
-  return { uid, attrs: {}, parents: ancestors.map((group) => (schema.actions.get(group) as Action).uid) }
+function groupsOf({ uid, ancestors }: Action, schema: Schema): readonly CedarEntity[] {
+  return ancestors.length === 0 ? [] : [{ uid, attrs: {}, parents: ancestors.map((group) => (schema.actions.get(group) as Action).uid) }]
 }
 
 function actionNamed(name: string, schema: Schema, place: string): readonly [Action, string] {

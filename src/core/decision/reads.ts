@@ -1,6 +1,7 @@
 import type { Expression, Uid } from '#core/policy/expression.ts'
 import { uidText, type PolicySet, type Rule, type Scope } from '#core/policy/policy.ts'
 import type { EntityType, RecordType, Schema, Type } from '#core/policy/schema.ts'
+import { uidOf } from '#core/revision/entities.ts'
 import type { CedarEntity, CedarRequest } from '#core/unit/semantic-unit.ts'
 
 /** Where a value comes from: a root, and attributes one after another. `resource.owner.quota` is read at `resource.owner`. */
@@ -22,25 +23,30 @@ export function readsOf(policies: PolicySet, schema: Schema, kind: { readonly pr
   const reads = new Map<string, Read>()
   for (const rule of policies.rules) {
     if (!mayFit(rule.principal, kind.principal, schema) || !mayFit(rule.resource, kind.resource, schema) || !concerns(rule, kind.action, schema)) continue
-    for (const body of [...rule.when, ...rule.unless]) visit(body, (read) => reads.set(JSON.stringify(read), read))
+    const found = (read: Read) => reads.set(JSON.stringify(read), read)
+    for (const root of ['principal', 'resource'] as const) if (asksWhatItIsIn(rule[root])) found({ at: { root, steps: [] }, attribute: null })
+    for (const body of [...rule.when, ...rule.unless]) visit(body, found)
   }
   known.set(key, [...reads.values()])
   return [...reads.values()]
 }
 const computed = new WeakMap<PolicySet, Map<string, readonly Read[]>>()
 
+/** An entity, and what rules ask of it. */
+export type Met = { readonly entity: CedarEntity; readonly asked: Set<string | null> }
+
 /**
  * Follows what rules read through a request and its entities.
  *
  * @param lookup The entity of a uid, which is null for principal and resource; null when nobody supplied it.
- * @returns The entities that were met, by uid text, and what is missing: uids of entities that are read and were not supplied
+ * @returns The entities that were met, by uid text, with what was asked of each (its attributes; null: what it is in), and what is missing: uids of entities that are read and were not supplied
  *   (`User::"bo"`), attributes that their type promises and that are not there (`User::"bo".quota`, `context.amount`). Cedar would answer
  *   `has` and `in` about those with a silent no. What no rule reads may be missing.
  */
 export function follow(
   reads: readonly Read[], { schema, request, lookup }: { readonly schema: Schema; readonly request: CedarRequest; readonly lookup: (text: string, uid: Uid | null) => CedarEntity | null },
-): { readonly met: ReadonlyMap<string, CedarEntity>; readonly missing: readonly string[] } {
-  const met = new Map<string, CedarEntity>()
+): { readonly met: ReadonlyMap<string, Met>; readonly missing: readonly string[] } {
+  const met = new Map<string, Met>()
   const missing = new Set<string>()
 
   type Spot =
@@ -50,15 +56,15 @@ export function follow(
     const type = schema.entityTypes.get(typeName)
     if (type === undefined) return null
     const entity = lookup(text, uid)
-    if (entity !== null) met.set(text, entity)
+    if (entity !== null && !met.has(text)) met.set(text, { entity, asked: new Set() })
     return { kind: 'entity', name: text, type, entity }
   }
   const into = (type: Type, json: unknown, name: string): Spot | null => {
     if (typeof json !== 'object' || json === null) return null
     if (type.kind === 'record') return { kind: 'record', name, shape: type, json: json as { [name: string]: unknown } }
     if (type.kind !== 'entity') return null
-    const uid = ('__entity' in json ? json.__entity : json) as Uid
-    return atEntity(uidText(uid), uid.type, uid)
+    const uid = uidOf(json)
+    return uid === null ? null : atEntity(uidText(uid), uid.type, uid)
   }
   const rootOf = (root: Path['root']): Spot | null => {
     if (root === 'context') return { kind: 'record', name: 'context', shape: schema.actions.get(request.action)?.context ?? { kind: 'record', attributes: {} }, json: request.context }
@@ -77,6 +83,7 @@ export function follow(
       if (spot.type.ids === null) missing.add(spot.name)
       return
     }
+    if (spot.kind === 'entity') met.get(spot.name)?.asked.add(attribute)
     if (attribute === null) return
     const shape = spot.kind === 'record' ? spot.shape : spot.type.shape
     const json = spot.kind === 'record' ? spot.json : (spot.entity as CedarEntity).attrs
@@ -85,8 +92,10 @@ export function follow(
   }
 
   // Principal and resource are what the request is about: without them there is nothing to decide on.
-  ask(rootOf('principal'), null)
-  ask(rootOf('resource'), null)
+  for (const root of ['principal', 'resource'] as const) {
+    const spot = rootOf(root)
+    if (spot?.kind === 'entity' && spot.entity === null && spot.type.ids === null) missing.add(spot.name)
+  }
   for (const { at, attribute } of reads) ask(at.steps.reduce(step, rootOf(at.root)), attribute)
   return { met, missing: [...missing].sort() }
 }
@@ -94,6 +103,10 @@ export function follow(
 /** The type in a uid's text. */
 export function typeOf(uid: string): string {
   return uid.slice(0, uid.lastIndexOf('::"'))
+}
+
+function asksWhatItIsIn(scope: Scope): boolean {
+  return scope.kind === 'in' || (scope.kind === 'is' && scope.in !== null)
 }
 
 /** Whether a scope can hold for an entity of a type. */

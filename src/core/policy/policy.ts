@@ -37,6 +37,7 @@ export function uidText(uid: Uid): string {
 
 /** A string literal of Cedar. Its escapes are Rust's: what does not print is written as `\u{…}`. */
 export function quote(value: string): string {
+  if (/^[ !#-[\]-~]*$/.test(value)) return `"${value}"`
   const escaped = [...value].map((char) => {
     if (char === '"' || char === '\\') return `\\${char}`
     return /[\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.test(char) ? char : `\\u{${(char.codePointAt(0) as number).toString(16)}}`
