@@ -34,6 +34,7 @@ export const SECTIONS = {
     document: key(path, './constitutions/acgs.yaml', 'the path of a constitution'),
     ratification: key(path, './constitutions/acgs.ratification.yaml', 'the path of a ratification record'),
     certificate_days: key(z.int().min(1).max(3_650), 365, 'a whole number of days from 1 to 3650'),
+    bundle_days: key(z.int().min(1).max(365), 7, 'a whole number of days from 1 to 365'),
     compliance_threshold: key(z.number().min(0.5).max(1), 0.8, 'a number from 0.5 to 1'),
   },
   generation_engine: {

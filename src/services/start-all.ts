@@ -5,7 +5,9 @@ import { CEDAR_VERSION } from '#adapters/cedar/cedar.ts'
 import { loadConstitution, type ConstitutionInForce } from '#adapters/constitution.ts'
 import { createExaminer } from '#adapters/examiner.ts'
 import { checkpointFileOf, noteFile, signedCheckpointFileOf } from '#adapters/checkpoint-file.ts'
-import { certificateKeyFor, keysIn, keySetFile, publicKeysIn } from '#adapters/keys/certificate-key.ts'
+import { createLocalJWKSet } from 'jose'
+import { createApprovalVerifier } from '#adapters/keys/approval.ts'
+import { certificateKeyFor, keysIn, keySetFile, publicKeysIn, trustIn } from '#adapters/keys/certificate-key.ts'
 import { loadPacks } from '#adapters/packs.ts'
 import { connect } from '#adapters/postgres/connect.ts'
 import { refuseInUse } from '#adapters/postgres/data-lock.ts'
@@ -14,6 +16,9 @@ import { ledgerTree } from '#adapters/postgres/ledger-tree.ts'
 import { guardLedger } from '#adapters/postgres/ledger.ts'
 import { migrate, readMigrations } from '#adapters/postgres/migrate.ts'
 import { locatesKnownFault } from '#core/syndrome/decode.ts'
+import { changesSince } from '#adapters/postgres/entities.ts'
+import { readBundle, readHeads } from '#adapters/postgres/revisions.ts'
+import type { Approved } from '#core/revision/approval.ts'
 import { createProver } from '#adapters/solver/prover.ts'
 import type { Component } from '#http/health.ts'
 import { refuseTaken } from '#http/port-holder.ts'
@@ -22,7 +27,10 @@ import { proofAnswered, type Telemetry } from '#telemetry/events.ts'
 import { createLog } from '#telemetry/log.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
 import { startAuth } from './auth/start.ts'
+import { bundler } from './compliance/bundles.ts'
 import { certifier } from './compliance/certify.ts'
+import { follow } from './compliance/follow.ts'
+import { stateFolder } from './compliance/state-folder.ts'
 import { checkpointSigner } from './compliance/checkpoint.ts'
 import { createDecisionPoint } from './compliance/decision-point.ts'
 import { startCompliance } from './compliance/start.ts'
@@ -122,15 +130,26 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
     signal.throwIfAborted()
     return (await server.listen({ host: service.host, port, setting: settingOf(name) })).port
   }
-  const { server: authServer, authenticate } = await startAuth({ config, version, constitution: inForce.shown, database: databaseOf('auth'), telemetry: telemetryOf('acgs-auth') })
+  const { server: authServer, authenticate, jwks } = await startAuth({ config, version, constitution: inForce.shown, database: databaseOf('auth'), telemetry: telemetryOf('acgs-auth') })
   const auth = await open(authServer, services.authPort, 'auth')
   const synthesis = await open(await startSynthesis({ ...common, telemetry: telemetryOf('acgs-synthesis'), authenticate }), services.synthesisPort, 'synthesis')
 
   const solver: Component = { name: 'solver', isCritical: false, probe: () => prover.probe() }
-  const point = createDecisionPoint()
   const complianceTelemetry = telemetryOf('acgs-compliance')
+  const verifyApproval = createApprovalVerifier({ issuer: config.security.tokenIssuer, keys: createLocalJWKSet(await jwks()), clockToleranceSeconds: config.security.clockToleranceSeconds })
+  const trusted = { isSignedBy: trustIn(keySetFile(keysIn(service.dataFolder))), approvalOf: (token: string, of: Approved) => verifyApproval(token, of, { at: 'recorded' }) }
+  const point = createDecisionPoint()
+  const follower = follow({
+    source: { heads: () => readHeads(database), bundle: async (app) => (await readBundle(database, app))?.bundle, changes: (app, since) => changesSince(database, app, since) },
+    point, state: stateFolder(join(service.dataFolder, 'decision-point')), examiner, ports: trusted, intervalMs: FOLLOW_MS, telemetry: complianceTelemetry, now: () => new Date(),
+  })
+  ending.push(async () => follower[Symbol.asyncDispose]())
+  const bundle = bundler({
+    examiner, key: certificateKey, ...trusted, constitutionalHash: inForce.shown.hash, threshold: constitutional.complianceThreshold,
+    validDays: constitutional.bundleDays, seen: follower.seen, isRevoked: follower.isRevoked, now: () => new Date(),
+  })
   const compliance = await open(
-    await startCompliance({ ...common, point, signCheckpoint, telemetry: complianceTelemetry, authenticate, components: [{ ...solver, isCritical: true }] }),
+    await startCompliance({ ...common, point, signCheckpoint, telemetry: complianceTelemetry, authenticate, components: [{ ...solver, isCritical: true }, { name: 'decision_point', isCritical: false, probe: follower.probe }] }),
     services.compliancePort, 'compliance',
   )
 
@@ -143,6 +162,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   })
   const platformServer = await startPlatform({
     ...common, database, ledger: { database, tree, checkpoints, keys, origin }, telemetry, authenticate, propose, readers: READERS.map(({ method }) => method), solver: `${prover.engine.name} ${prover.engine.version}`, selfTest: tested,
+    bundle, approvalOf: verifyApproval, onChanged: () => void follower.look(),
     certify: certifier({
       examiner, key: certificateKey, constitutionalHash: inForce.shown.hash, threshold: constitutional.complianceThreshold,
       validDays: constitutional.certificateDays, telemetry: complianceTelemetry, now: () => new Date(),
@@ -174,6 +194,9 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
 }
 
 type Service = keyof Running['ports']
+
+/** How often the decision point asks for what is new when nobody told it; everything decides everywhere within a second. */
+const FOLLOW_MS = 500
 
 /** What chooses another port for a service. */
 function settingOf(name: Service): string {

@@ -157,3 +157,8 @@ export function applicationPut({ log }: Telemetry, event: { application: string;
 export function entitiesChanged({ log }: Telemetry, event: { application: string; version: number; upserted: number; deleted: number }): void {
   log.info(event, 'entities changed')
 }
+
+/** Compliance would not sign the active revision's bundle anew: the one before goes on until it expires. */
+export function revisionUnsigned({ log }: Telemetry, event: { application: string; revision: number; because: string }): void {
+  log.error(event, 'active revision is not signed anew')
+}

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { digest, sha256 } from '#core/canonical.ts'
 import { Failure } from '#core/failure.ts'
 import { Bundle } from '#core/revision/bundle.ts'
+import type { Heads } from '#core/revision/application.ts'
 import { RevisionContent } from '#core/revision/revision.ts'
 import type { Queryable } from './connect.ts'
 import { append, type Receipt } from './ledger.ts'
@@ -45,15 +46,6 @@ export async function insertRevision(tx: Queryable, row: Omit<RevisionRow, 'numb
     subject: { application: row.application, revision: String(number) }, digests: { content: row.digest },
   })
   return { number, ledger }
-}
-
-/** The lock that acts on an application take, so that of two at once one comes second. @returns Null when there is no such application. */
-export async function lockApplication(tx: Queryable, application: string): Promise<{ activeRevision: number | null; schema: { text: string; digest: string } } | null> {
-  const { rows } = await tx.query<{ active_revision: number | null; schema: string; schema_digest: string }>(
-    'select active_revision, schema, schema_digest from applications where name = $1 for update', [application],
-  )
-  const [row] = rows
-  return row === undefined ? null : { activeRevision: row.active_revision, schema: { text: row.schema, digest: row.schema_digest } }
 }
 
 export async function readRevision(db: Queryable, application: string, number: number): Promise<RevisionRow | null> {
@@ -134,4 +126,27 @@ export async function readCertificates(db: Queryable, ids: readonly string[]): P
     })
   }
   return ids.map((id) => found.get(id) as { id: string; envelope: unknown })
+}
+
+/** How far every application has come, in one cheap question: what the decision point asks twice a second. */
+export async function readHeads(db: Queryable): Promise<Heads> {
+  const { rows } = await db.query<{ name: string; number: number | null; proved_at: Date | null; entities_version: string }>(
+    `select a.name, r.number, r.proved_at, a.entities_version
+     from applications a left join revisions r on r.application = a.name and r.number = a.active_revision order by a.name`,
+  )
+  return {
+    applications: rows.map(({ name, number, proved_at, entities_version }) => ({
+      // A bundle is signed anew with every proof.
+      name, bundleTag: number === null || proved_at === null ? null : `${number} ${proved_at.toISOString()}`, entitiesVersion: Number(entities_version),
+    })),
+    revoked: await readRevocations(db),
+  }
+}
+
+/** The bundle of the revision that decides; null while none does. */
+export async function readBundle(db: Queryable, application: string): Promise<{ readonly revision: number; readonly bundle: Bundle } | null> {
+  const { rows } = await db.query<{ number: number; bundle: unknown }>(
+    'select r.number, r.bundle from applications a join revisions r on r.application = a.name and r.number = a.active_revision where a.name = $1', [application],
+  )
+  return rows[0] === undefined ? null : { revision: rows[0].number, bundle: Bundle.parse(rows[0].bundle) }
 }

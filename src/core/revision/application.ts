@@ -24,3 +24,10 @@ export type EntityChanges = {
   readonly upserted: readonly CedarEntity[]
   readonly deleted: readonly Uid[]
 }
+
+/** How far the platform says that everything has come. */
+export type Heads = {
+  /** `bundleTag` is another text whenever there is another bundle; null: nothing is active. */
+  readonly applications: readonly { readonly name: string; readonly bundleTag: string | null; readonly entitiesVersion: number }[]
+  readonly revoked: readonly string[]
+}

@@ -3,18 +3,12 @@ import { sha256 } from '#core/canonical.ts'
 import { Failure } from '#core/failure.ts'
 import { renderRules } from '#core/policy/render.ts'
 import type { ActiveRevision } from '#core/revision/active.ts'
-import type { EntityChanges } from '#core/revision/application.ts'
+import type { EntityChanges, Heads } from '#core/revision/application.ts'
 import { loadBundle, type BundlePorts, type HighWater } from '#core/revision/bundle.ts'
 import type { ProbeResult } from '#http/health.ts'
 import { bundleLoaded, bundleRefused, type Telemetry } from '#telemetry/events.ts'
 import type { DecisionPoint } from './decision-point.ts'
 import type { StateFolder } from './state-folder.ts'
-
-/** How far the platform says that everything has come: cheap to ask, twice a second. */
-export type Heads = {
-  readonly applications: readonly { readonly name: string; /** Another text whenever there is another bundle; null: nothing is active. */ readonly bundleTag: string | null; readonly entitiesVersion: number }[]
-  readonly revoked: readonly string[]
-}
 
 /** Where bundles and entities come from: the platform, which is believed about entities and about nothing else. */
 export type Source = {

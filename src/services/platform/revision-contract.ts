@@ -111,17 +111,22 @@ export const getBundle = {
   summary: 'The signed bundle of the active revision: what the decision point loads',
   description: 'With an ETag; `If-None-Match` is answered with 304. 404 while nothing is active.',
   access: MAY.fetchBundles,
+  audience: 'peers',
   params: Params,
   reply: z.strictObject({ revision: z.int(), bundle: Bundle }),
   alsoStatus: { 304: 'Not changed' },
   failures: ['NOT_FOUND'],
 } as const satisfies Endpoint
 
-export const getRevocations = {
+export const getHeads = {
   method: 'GET',
-  path: '/api/v1/certificates/revoked',
-  summary: 'The ids of every revoked certificate',
+  path: '/api/v1/decision-point/heads',
+  summary: 'How far every application has come, and what was revoked: what the decision point asks twice a second',
   access: MAY.fetchBundles,
-  reply: z.strictObject({ revoked: z.array(z.string()) }),
+  audience: 'peers',
+  reply: z.strictObject({
+    applications: z.array(z.strictObject({ name: z.string(), bundleTag: z.string().nullable(), entitiesVersion: z.int() })),
+    revoked: z.array(z.string()).describe('Certificates'),
+  }),
   failures: [],
 } as const satisfies Endpoint

@@ -1,18 +1,19 @@
-import type { RevisionRow } from '#adapters/postgres/revisions.ts'
 import { sha256, canonical } from '#core/canonical.ts'
 import { Failure } from '#core/failure.ts'
+import type { Heads } from '#core/revision/application.ts'
+import type { Bundle } from '#core/revision/bundle.ts'
 import { Answer, route, type Route } from '#http/contract.ts'
-import { getBundle, getRevision, getRevisions, getRevocations, postActivation, postApproval, postRevision, postRevocation, type RevisionReply } from './revision-contract.ts'
+import { getBundle, getRevision, getRevisions, getHeads, postActivation, postApproval, postRevision, postRevocation, type RevisionReply } from './revision-contract.ts'
 import type { Revisions, RevisionView } from './revisions.ts'
 
 export type Use = {
   readonly revisions: Revisions
-  /** The row that decides for an application; null while none does. */
-  readonly active: (application: string) => Promise<RevisionRow | null>
-  readonly revoked: () => Promise<readonly string[]>
+  /** What decides for an application; null while nothing does. */
+  readonly bundle: (application: string) => Promise<{ readonly revision: number; readonly bundle: Bundle } | null>
+  readonly heads: () => Promise<Heads>
 }
 
-export function routes({ revisions, active, revoked }: Use): Route[] {
+export function revisionRoutes({ revisions, bundle, heads }: Use): Route[] {
   return [
     route(postRevision, async ({ params: { app }, body, caller }) => {
       const { rollback_to: to, ...change } = body
@@ -36,13 +37,15 @@ export function routes({ revisions, active, revoked }: Use): Route[] {
       return { certificate: id, revoked: true as const, was_revoked_already: !isNew }
     }),
     route(getBundle, async ({ params: { app }, headers }) => {
-      const row = await active(app)
-      if (row === null || row.bundle === null) throw new Failure('NOT_FOUND', `no revision decides for \`${app}\``)
-      const etag = `"${sha256(canonical(row.bundle)).slice(0, 32)}"`
-      const reply = { revision: row.number, bundle: row.bundle }
+      const reply = await bundle(app)
+      if (reply === null) throw new Failure('NOT_FOUND', `no revision decides for \`${app}\``)
+      const etag = `"${sha256(canonical(reply.bundle)).slice(0, 32)}"`
       return new Answer(reply, { headers: { etag }, ...(headers['if-none-match'] === etag ? { status: 304 } : {}) })
     }),
-    route(getRevocations, async () => ({ revoked: [...(await revoked())] })),
+    route(getHeads, async () => {
+      const { applications, revoked } = await heads()
+      return { applications: applications.map((each) => ({ ...each })), revoked: [...revoked] }
+    }),
   ]
 }
 

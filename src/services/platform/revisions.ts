@@ -1,8 +1,9 @@
 import type { ConstitutionInForce } from '#adapters/constitution.ts'
 import type { Examiner } from '#adapters/examiner.ts'
+import { lockApplication } from '#adapters/postgres/applications.ts'
 import type { Database, Queryable } from '#adapters/postgres/connect.ts'
 import {
-  activateRevision, activeRevisions, approvalsOf, insertApproval, insertRevision, insertRevocation, listRevisions, lockApplication, readCertificates,
+  activateRevision, activeRevisions, approvalsOf, insertApproval, insertRevision, insertRevocation, listRevisions, readCertificates,
   readRevision, readRevocations, reproveRevision, type ApprovalRow, type RevisionRow,
 } from '#adapters/postgres/revisions.ts'
 import { canonical, digest } from '#core/canonical.ts'

@@ -17,11 +17,16 @@ import { toUnit } from '#core/unit/to-unit.ts'
 import type { Authenticate } from '#http/authenticate.ts'
 import { createHealth, type Component } from '#http/health.ts'
 import { createServer, type Server } from '#http/server.ts'
-import { executionFinished, generationFailed, generationJudged, ledgerAppended, timed, type Telemetry } from '#telemetry/events.ts'
+import { executionFinished, generationFailed, generationJudged, ledgerAppended, revisionUnsigned, timed, type Telemetry } from '#telemetry/events.ts'
 import { countSeries } from '#telemetry/metrics.ts'
 import { verdictName } from './reply.ts'
 import { ledgerRoutes, type LedgerUse } from './ledger-routes.ts'
+import { readBundle, readHeads } from '#adapters/postgres/revisions.ts'
+import type { Bundle } from '#core/revision/bundle.ts'
+import type { BundleRequest } from '#services/compliance/bundles.ts'
 import { applicationRoutes } from './application-routes.ts'
+import { revisionRoutes } from './revision-routes.ts'
+import { createRevisions, type Given as RevisionsGiven } from './revisions.ts'
 import { createApplications } from './applications.ts'
 import { rowOf } from './record.ts'
 import { routes, type Use } from './routes.ts'
@@ -44,8 +49,11 @@ export type Given = {
   /** What start-up found when it tested itself. */
   readonly selfTest: unknown
   readonly components: readonly Component[]
-  /** Told when an application or its entities changed: the decision point of the same process looks at once. */
-  readonly onChanged?: (application: string) => void
+  /** Told when an application, its entities or what decides for it changed: the decision point of the same process looks at once. */
+  readonly onChanged?: () => void
+  /** Compliance: judges a whole revision again, then signs it. */
+  readonly bundle: (request: BundleRequest) => Promise<Bundle>
+  readonly approvalOf: RevisionsGiven['approvalOf']
 }
 
 export async function startPlatform(given: Given): Promise<Server> {
@@ -123,14 +131,19 @@ export async function startPlatform(given: Given): Promise<Server> {
     },
   }
 
-  const applications = createApplications({ database, examiner: given.examiner, telemetry, onChanged: given.onChanged ?? (() => {}), now: () => new Date() })
+  const onChanged = given.onChanged ?? (() => {})
+  const revisions = createRevisions({
+    database, examiner: given.examiner, inForce, threshold: config.constitutional.complianceThreshold, bundle: given.bundle, approvalOf: given.approvalOf,
+    changed: onChanged, reported: (application, revision, because) => revisionUnsigned(telemetry, { application, revision, because }), now: () => new Date(),
+  })
+  const applications = createApplications({ database, examiner: given.examiner, telemetry, onChanged, now: () => new Date() })
   if (config.service.environment === 'embedded') await applications.install(packs, 'acgs-pgp-v8')
   const applicable = (schema: string) => applicableTo(given.examiner.bind(given.examiner.parseSchema(schema)))
 
   const server = await createServer({
     service: 'acgs-pgp-v8', title: 'ACGS-PGP v8', version,
     description: 'From a governance request in plain language to an enforceable policy that is proven to obey the constitution, or to the request that would break it.',
-    constitution: inForce.shown, routes: [...routes(use), ...applicationRoutes({ applications, applicable, entitiesBytesMax: config.security.entitiesBytesMax }), ...ledgerRoutes(given.ledger)], health, telemetry, authenticate: given.authenticate, bodyBytesMax: config.security.bodyBytesMax,
+    constitution: inForce.shown, routes: [...routes(use), ...applicationRoutes({ applications, applicable, entitiesBytesMax: config.security.entitiesBytesMax }), ...revisionRoutes({ revisions, bundle: (app) => readBundle(database, app), heads: () => readHeads(database) }), ...ledgerRoutes(given.ledger)], health, telemetry, authenticate: given.authenticate, bodyBytesMax: config.security.bodyBytesMax,
   })
   await health.start()
   return server
