@@ -26,7 +26,7 @@ export type AccessTokenClaims = z.infer<typeof AccessTokenClaims>
 /** Judges a bearer token; throws UNAUTHENTICATED (with `reason` in its details) or AUTH_UNAVAILABLE. */
 export type VerifyToken = (token: string) => Promise<AccessTokenClaims>
 
-/** For whom a token must be meant. */
+/** For whom a token must be meant; `peers`: the role `service` counts only in a token that is meant for our own processes. */
 export type Audience = 'users' | 'peers' | 'either'
 
 /** Judges the Authorization header of a request; without an audience, tokens of users count. */
@@ -68,16 +68,15 @@ export function createVerifier({ issuer, audience, keys, tokenBytesMax, clockTol
  * @param verifyPeer Judges tokens that are meant for our own processes; without it there are none.
  */
 export function bearer(verify: VerifyToken, verifyPeer?: VerifyToken): Authenticate {
-  const judge = async (token: string, audience: Audience) => {
-    if (audience === 'users' || verifyPeer === undefined) {
-      if (audience === 'peers') throw unauthenticated('audience', 'the token is meant for somebody else')
-      return verify(token)
+  const judge = async (token: string, audience: Audience): Promise<AccessTokenClaims> => {
+    if (audience === 'users') return verify(token)
+    try {
+      if (verifyPeer !== undefined) return await verifyPeer(token)
+    } catch (error) {
+      if (!(error instanceof Failure && error.details['reason'] === 'audience')) throw error
     }
-    if (audience === 'peers') return verifyPeer(token)
-    return verify(token).catch((error: unknown) => {
-      if (error instanceof Failure && error.details['reason'] === 'audience') return verifyPeer(token)
-      throw error
-    })
+    const claims = await verify(token)
+    return audience === 'either' ? claims : { ...claims, roles: claims.roles.filter((role) => role !== 'service') }
   }
   return async (header, audience = 'users') => {
     const claims = await judge(tokenFrom(header), audience)

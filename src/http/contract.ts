@@ -18,7 +18,10 @@ export type Endpoint = {
   readonly description?: string
   /** `public`: no token is asked for or looked at. Otherwise any one of these roles suffices. */
   readonly access: 'public' | readonly Role[]
-  /** For whom the token must be meant: users without this; `peers` for what only our own processes may ask of each other. */
+  /**
+   * For whom the token must be meant: users, without this. `peers`: what our own processes ask of each other, so that the role `service`
+   * counts only in a token meant for them; people's roles count as ever.
+   */
   readonly audience?: 'peers' | 'either'
   readonly params?: z.ZodObject
   readonly query?: z.ZodObject

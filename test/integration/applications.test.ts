@@ -41,7 +41,7 @@ const user = (id: string, level: unknown = 1, ...teams: string[]) => ({ uid: { t
 const team = (id: string, ...above: string[]) => ({ uid: { type: 'Team', id }, attrs: {}, parents: above.map((parent) => ({ type: 'Team', id: parent })) })
 
 test('every pack is an application of its name, with the pack’s entities', async () => {
-  const { status, body } = await ask('', { role: 'service' })
+  const { status, body } = await ask('', { role: 'operator' })
   assert.equal(status, 200)
   assert.deepEqual(body.applications.map(({ name }: { name: string }) => name), ['ai-agents', 'data-protection'])
   for (const { name, entities } of body.applications) {
@@ -91,11 +91,11 @@ test('entities are put, changed, deleted and replaced; every change is a version
   const gone = await ask('/store/entities/User/bo', { method: 'DELETE' })
   assert.deepEqual([gone.status, gone.body.version, gone.body.deleted], [200, 3, 1])
   assert.equal((await ask('/store/entities/User/bo', { method: 'DELETE' })).status, 404)
-  const since2 = await ask('/store/entities?since=2', { role: 'service' })
+  const since2 = await ask('/store/entities?since=2', { role: 'operator' })
   assert.deepEqual([since2.body.version, since2.body.is_whole, since2.body.upserted, since2.body.deleted], [3, false, [], [{ type: 'User', id: 'bo' }]])
   const replaced = await putEntities('store', [team('all')], 'replace')
   assert.deepEqual([replaced.body.version, replaced.body.upserted, replaced.body.deleted], [4, 0, 1])
-  const whole = await ask('/store/entities', { role: 'service' })
+  const whole = await ask('/store/entities', { role: 'operator' })
   assert.deepEqual([whole.body.is_whole, whole.body.upserted], [true, [team('all')]])
   const now = await ledger()
   assert.deepEqual([now.valid, now.entries - before], [true, 4])
@@ -104,7 +104,7 @@ test('entities are put, changed, deleted and replaced; every change is a version
 test('who has the version is answered with 304; pages lead to one whole', async () => {
   await put('paged', SCHEMA)
   await putEntities('paged', Array.from({ length: 25 }, (_, i) => user(`u${String(i).padStart(2, '0')}`)))
-  const get = (query: string, etag?: string) => ask(`/paged/entities?${query}`, { role: 'service', ...(etag === undefined ? {} : { headers: { 'if-none-match': etag } }) })
+  const get = (query: string, etag?: string) => ask(`/paged/entities?${query}`, { role: 'operator', ...(etag === undefined ? {} : { headers: { 'if-none-match': etag } }) })
   const current = await get('since=1')
   assert.deepEqual([current.status, current.headers.get('etag'), current.body.upserted], [200, '"1"', []])
   const unchanged = await get('since=1', 'W/"0", "1"')
@@ -128,7 +128,7 @@ test('integers are exact to 64 bits, as numbers and as strings of digits', async
   await put('exact', SCHEMA)
   const raw = '{"entities":[{"uid":{"type":"User","id":"a"},"attrs":{"level":9007199254740993},"parents":[]},{"uid":{"type":"User","id":"b"},"attrs":{"level":"-9223372036854775808"},"parents":[]}]}'
   assert.equal((await ask('/exact/entities', { method: 'PUT', body: raw })).status, 200)
-  const { body } = await ask('/exact/entities', { role: 'service' })
+  const { body } = await ask('/exact/entities', { role: 'operator' })
   assert.deepEqual(body.upserted.map(({ attrs }: { attrs: { level: unknown } }) => attrs.level), ['9007199254740993', '-9223372036854775808'])
   const beyond = await ask('/exact/entities', { method: 'PUT', body: raw.replace('9007199254740993', '9223372036854775808') })
   assert.deepEqual([beyond.status, beyond.body.problems], [400, [{ place: 'User::"a" attrs.level', message: 'is not an integer of 64 bits' }]])
@@ -171,7 +171,7 @@ test('a schema that stored entities do not fit is refused naming them; one that 
   assert.equal((await ask('/moving')).body.schema, schema)
   await ask('/moving/entities/User/b', { method: 'DELETE' })
   assert.equal((await put('moving', schema.replace('from: String', 'from: ipaddr'), etag)).status, 200)
-  const { body } = await ask('/moving/entities?since=2', { role: 'service' })
+  const { body } = await ask('/moving/entities?since=2', { role: 'operator' })
   assert.deepEqual([body.version, body.upserted], [3, [{ uid: { type: 'User', id: 'a' }, attrs: { from: { __extn: { fn: 'ip', arg: '10.0.0.1' } } }, parents: [] }]])
 })
 

@@ -19,6 +19,7 @@ export const postCheckpoint = {
   summary: 'A signed checkpoint for a ledger that continues the one signed last',
   description: 'For the platform. Answers 409 with `reason` previous, smaller or inconsistent and the last `checkpoint` when the tree does not continue it: nothing is signed then.',
   access: MAY.certify,
+  audience: 'peers',
   body: z.strictObject({ size: Size, root: Digest, previous: Size.describe('The size of the last checkpoint; 0 for none'), consistency: z.array(Digest).max(128).describe('RFC 6962 consistency proof from `previous` to `size`') }),
   reply: SignedCheckpointReply,
   failures: ['CONFLICT', 'LEDGER_CORRUPT'],

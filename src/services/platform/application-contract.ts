@@ -112,6 +112,7 @@ export const getEntities = {
   summary: 'What happened to the entities since a version, page by page',
   description: 'The `ETag` is the version; `If-None-Match` with it is answered with 304. A page that `is_whole` means: forget what you have, and begin with this page. Only the last page (`next_cursor` null) leads to a state of the store, that of its `version`: what changes while pages are read moves to their end.',
   access: MAY.fetchBundles,
+  audience: 'peers',
   params: Params,
   query: z.strictObject({
     since: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe('The version you have; 0 for everything'),
