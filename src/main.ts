@@ -12,6 +12,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<{ command: () => Comman
   evaluate: () => import('./cli/evaluate.ts'),
   app: () => import('./cli/app.ts'),
   entities: () => import('./cli/entities.ts'),
+  revision: () => import('./cli/revision.ts'),
   verify: () => import('./cli/verify.ts'),
   constitution: () => import('./cli/constitution.ts'),
   ledger: () => import('./cli/ledger.ts'),

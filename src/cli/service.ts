@@ -13,8 +13,8 @@ export type ServiceOptions = { as?: Role; data?: string; config?: string; json?:
 export type Reply = { readonly status: number; readonly headers: Headers; readonly body: unknown }
 
 export type Question = {
-  /** Whose port is asked: decisions are of compliance, everything else is of the platform. */
-  readonly service: 'platform' | 'compliance'
+  /** Whose port is asked: decisions are of compliance, approvals are signed by Auth, everything else is of the platform. */
+  readonly service: 'platform' | 'compliance' | 'auth'
   readonly method: Method
   /** With its parameters filled in and escaped: see {@link pathOf}. */
   readonly path: `/${string}`
@@ -48,7 +48,7 @@ export function pathOf(path: `/${string}`, params: Readonly<Record<string, strin
  */
 export async function askService(question: Question, options: ServiceOptions): Promise<Reply> {
   const config = readConfig({ file: options.config ?? null, env: process.env, dataFolder: options.data })
-  const base = question.service === 'platform' ? config.services.platformUrl : config.services.complianceUrl
+  const base = config.services[`${question.service}Url`]
   const token = await tokenFor(question.role, config, options)
   const { body } = question
   let response: Response
@@ -63,7 +63,7 @@ export async function askService(question: Question, options: ServiceOptions): P
     })
     text = await response.text()
   } catch (cause) {
-    const variable = question.service === 'platform' ? 'PLATFORM_SERVICE_URL' : 'PGC_SERVICE_URL'
+    const variable = { platform: 'PLATFORM_SERVICE_URL', compliance: 'PGC_SERVICE_URL', auth: 'AUTH_SERVICE_URL' }[question.service]
     const isLate = cause instanceof Error && cause.name === 'TimeoutError'
     throw new Failure('PEER_UNAVAILABLE', isLate
       ? `the ${question.service} at ${base} did not answer within ${TIMEOUT_MS / 1000} s: look at its /health`
