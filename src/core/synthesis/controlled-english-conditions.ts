@@ -1,4 +1,4 @@
-import type { Condition, Noun, Operand, Operator, Ref } from '#core/unit/statement.ts'
+import { noun, type Condition, type Noun, type Operand, type Operator, type Ref } from '#core/unit/statement.ts'
 import { groups, MARKED, participles, quantities, refs, relationVerb, sames, states } from './controlled-english-modifiers.ts'
 import { heads, nounPhrases } from './controlled-english-nouns.ts'
 import {
@@ -330,6 +330,9 @@ function complement(text: Text, at: number, speaker: Speaker): readonly Hit<Cond
   if (isArticle || isMember || isOwn || text.tokens.slice(at, at + 4).some((one) => one.kind === 'possessive')) {
     found.push(...then(nounPhrases(text, at, 'condition'), (one, to) => [hit<Condition>({ kind: 'isa', of: ref, noun: one }, to)]))
   }
+  // "is theirs" is "is their own".
+  const theirs = eatAny(text, at, ['theirs', 'hers'])
+  if (theirs !== null) found.push(hit<Condition>({ kind: 'isa', of: ref, noun: noun([], { modifiers: [{ kind: 'own', isSaid: true }] }) }, theirs))
   const marked = eatAny(text, at, MARKED)
   if (marked !== null) found.push(...then(heads(text, marked), (words, to) => [hit(is(speaker, words), to)]))
   found.push(...participles(text, at, ref))

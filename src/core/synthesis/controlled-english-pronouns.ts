@@ -96,7 +96,7 @@ function oneself(one: Statement): Statement {
 function antecedents({ lexicon }: Text, one: Statement, before: readonly Statement[], lead: readonly Condition[]): readonly Noun[] {
   const earlier = before.flatMap(({ deeds }) => deeds.flatMap(({ object }) => object))
   const inLead = nounsIn(lead)
-  const ofSubject = one.subject.flatMap(({ modifiers }) => modifiers.flatMap((modifier) => (modifier.kind === 'of' ? [modifier.noun] : [])))
+  const ofSubject = [...one.subject, ...one.exceptSubject].flatMap(({ modifiers }) => nounsIn(modifiers))
   const plain = [...inLead, ...ofSubject].map((noun) => ({ words: noun.words, quoted: null, other: false, modifiers: [] }))
   const isThing = (noun: Noun) => noun.words.some((_, start) => lexicon.types(noun.words.slice(start)).length > 0)
   const seen = new Set<string>()

@@ -200,6 +200,9 @@ function amountOf([operator, amount, ...rest]: readonly Token[]): Condition {
 function being(subject: readonly Token[], rest: readonly Token[], self: Ref | null, scope: Scope): Condition {
   const text = codes(rest)
   if (rest.length === 0) throw new Unread('the sentence breaks off behind `is`')
+  if (/^w$/.test(text) && /^(?:theirs|hers)$/i.test((rest[0] as Token).text)) {
+    return { kind: 'isa', of: refOf(subject, self, scope), noun: noun([], { modifiers: [{ kind: 'own', isSaid: true }] }) }
+  }
   if (/^(?:k|#|q|K|j|[^pw]*#l)/.test(text) || (/^w#/.test(text) && subject.length > 0)) return compareWith(subject, rest, self, scope)
   if (/^pdf|^pf/.test(text)) {
     const { words, as, next } = sameWords(rest, 0)
@@ -256,7 +259,7 @@ function being(subject: readonly Token[], rest: readonly Token[], self: Ref | nu
 /** "approved by a human": words of a yes or no that has both. */
 function isBooleanWith(rest: readonly Token[], scope: Scope): boolean {
   const words = rest.filter(({ code }) => code === 'w').map(({ text }) => text)
-  return words.length > 1 && words.slice(1).every((word) => scope.lexicon.types([word]).length === 0) && words.every((word) => scope.lexicon.knows(word))
+  return !rest.some(({ code }) => code === 'y') && words.length > 1 && words.slice(1).every((word) => scope.lexicon.types([word]).length === 0) && words.every((word) => scope.lexicon.knows(word))
 }
 
 /** The attribute that a subject names ("the status", "whose status"); null for a thing ("the document", "they"). */

@@ -292,12 +292,16 @@ function modal(tokens: readonly Token[], at: number, before: Clause | null, it: 
   const isThey = codes(left) === 'u' && ['they', 'he'].includes(left[0]?.value ?? '')
   const spoken = isThey && before === null && it.length === 1 ? { ...ANYONE, nouns: [antecedent(left[0] as Token, it)], isAnyone: false } : null
   const subject = (left.length === 0 || isThey) && before !== null ? before.subject : (spoken ?? subjectOf(left, scope))
-  return ruling(marker.value, marker, subject, right, it.length > 0 ? it : subject.nouns.flatMap(ofNouns), scope)
+  return ruling(marker.value, marker, subject, right, it.length > 0 ? it : [...subject.nouns, ...subject.except].flatMap(ofNouns), scope)
 }
 
-/** "the owner of a document": the document, which a later "it" can mean. */
-function ofNouns(one: Noun): Noun[] {
-  return one.modifiers.flatMap((modifier) => (modifier.kind === 'of' ? [modifier.noun] : []))
+/** "the owner of a document", "users who are the owner of a document": the document, which a later "it" can mean. */
+function ofNouns({ modifiers }: Noun): Noun[] {
+  return modifiers.flatMap((modifier) => {
+    const said = modifier.kind === 'such' ? modifier.condition : null
+    const inner = modifier.kind === 'of' ? [modifier.noun] : said?.kind === 'isa' ? ofNouns(said.noun) : said === null ? [] : nounsOf(said)
+    return inner.flatMap((one) => (one.modifiers.some(({ kind }) => kind === 'of') ? ofNouns(one) : [one]))
+  })
 }
 
 function verbToken(text: string): Token {

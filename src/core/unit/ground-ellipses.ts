@@ -1,5 +1,6 @@
+import type { Attribute } from '#core/policy/schema.ts'
 import { Unclear } from './ground-phrases.ts'
-import { says, type Lexicon, type Phrase } from './lexicon.ts'
+import { phrasesOf, says, type Lexicon, type Phrase } from './lexicon.ts'
 import { identifierWords } from './morphology.ts'
 import type { Deed, Modifier, Noun, Statement } from './statement.ts'
 
@@ -125,4 +126,54 @@ function saysOwn(part: unknown): boolean {
   if (typeof part !== 'object' || part === null) return false
   const isOwn = 'kind' in part && part.kind === 'isa' && 'of' in part && (part.of as { kind: string }).kind === 'this' && 'noun' in part && isElliptic(part.noun as Noun)
   return isOwn || Object.values(part).some(saysOwn)
+}
+
+/**
+ * A statement with what can be said of the nearer of two nouns moved there: "comments on posts they authored" speaks of posts, "records
+ * of patients in their ward" of patients, where records have no ward of their own. Null where nothing is said of the one further away.
+ */
+export function saidNearer(statement: Statement, lexicon: Lexicon): Statement | null {
+  let isMoved = false
+  const deeds = statement.deeds.map((deed) => {
+    const [tail, ...tails] = deed.tails
+    const [object, ...more] = deed.object
+    const place: Modifier | null = tail === undefined ? null : { kind: 'of', ...tail }
+    const hangs = object !== undefined && place !== null && more.length === 0 && object.modifiers.at(-1)?.kind === 'of' && isPlace(object, place)
+    return hangs ? { ...deed, object: [nearer({ ...object, modifiers: [...object.modifiers, place] })], tails } : { ...deed, object: deed.object.map(nearer) }
+  })
+  return isMoved ? { ...statement, deeds } : null
+
+  function nearer(noun: Noun): Noun {
+    const at = noun.modifiers.findIndex(({ kind }) => kind === 'of')
+    const of = noun.modifiers[at]
+    const behind = noun.modifiers[at + 1]
+    if (of?.kind !== 'of' || of.noun.quoted !== null) return noun
+    if (behind === undefined || !(isClause(behind) || isPlace(noun, behind))) {
+      const inner = nearer(of.noun)
+      return inner === of.noun ? noun : { ...noun, modifiers: noun.modifiers.with(at, { ...of, noun: inner }) }
+    }
+    isMoved = true
+    const inner = nearer({ ...of.noun, modifiers: [...of.noun.modifiers, behind] })
+    return { ...noun, modifiers: [...noun.modifiers.slice(0, at), { ...of, noun: inner }, ...noun.modifiers.slice(at + 2)] }
+  }
+
+  /** "They own", "that they authored". */
+  function isClause(modifier: Modifier): boolean {
+    return modifier.kind === 'such' && modifier.condition.kind === 'relates' && modifier.condition.object.kind === 'this' && ['they', 'subject'].includes(modifier.condition.subject.kind)
+  }
+
+  /** "In their ward", behind something that itself is in none. */
+  function isPlace(noun: Noun, modifier: Modifier): boolean {
+    if (modifier.kind !== 'of' || !modifier.noun.modifiers.some(({ kind }) => kind === 'own')) return false
+    const kinds = noun.words.flatMap((_, start) => lexicon.types(noun.words.slice(start)))
+    return kinds.length > 0 && !kinds.some((kind) => hasPlace(kind, modifier.noun.words, lexicon))
+  }
+}
+
+function hasPlace(kind: string, words: Phrase, { schema, types }: Lexicon): boolean {
+  const type = schema.entityTypes.get(kind)
+  const places = types(words)
+  const isOne = ([name, { type: of, annotations }]: [string, Attribute]) =>
+    phrasesOf(name, annotations).some((phrase) => says(words, phrase)) || places.includes(of.kind === 'entity' ? of.name : of.kind === 'set' && of.element.kind === 'entity' ? of.element.name : '')
+  return type !== undefined && (type.ancestors.some((one) => places.includes(one)) || Object.entries(type.shape.attributes).some(isOne))
 }

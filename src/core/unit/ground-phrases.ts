@@ -279,7 +279,10 @@ export function whoseTest(noun: Noun, thing: Thing, holders: readonly Thing[], s
       const whole = links.filter(({ names }) => names.some((name) => saysRelation(said, name)))
       // "The driver of a vehicle", whose attribute is `assignedDriver`.
       const ending = links.filter(({ names }) => names.some(isEnd))
-      const typed = world.lexicon.types(said).includes(type ?? '') ? links : []
+      const isType = world.lexicon.types(said).includes(type ?? '')
+      const namesakes = isType && whole.length + ending.length === 0 ? named(said, [holder], world, (one) => elementType(one) === type) : []
+      if (namesakes.length > 0 && links.length > 0) throw new Unclear(`\`${said.join(' ')}\` can be ${choices([...links, ...namesakes])}: say which`)
+      const typed = isType ? links : []
       const link = only([whole, ending, typed].find((group) => group.length > 0) ?? [], said)
       const test = link === null ? null : meets(link, thing)
       return test !== null ? [test] : isMember ? [guarded([thing, holder], { kind: 'in', left: thing.at, right: holder.at })] : []
@@ -621,8 +624,10 @@ function share(words: Phrase, a: Thing, b: Thing, scope: Scope): Expression | nu
       throw new Unclear(`\`${words.join(' ')}\` can be ${ways.join(' or ')}: say which`)
     }
     if (typed.length + groups.length > 0) return { thing: typed[0] ?? null, groups }
+    // Further away, a place of that type counts whatever it is called.
     const far = named(words, [thing], world, fits)
-    return { thing: only(far.length > 0 ? far : linked(words, [thing], world), words), groups }
+    const alike = reach(thing, world).filter(({ thing: link }) => kinds.includes(elementType(link.type) ?? '') && !far.some((one) => JSON.stringify(one.at) === JSON.stringify(link.at)))
+    return { thing: only([...far, ...nearest(alike)], words), groups }
   }
 }
 
@@ -736,7 +741,7 @@ export function relation(subject: Thing, verb: Phrase, object: Thing, scope: Sco
   }
   const says = (name: Phrase) => saysBoolean(words, name) || (words.length === name.length && words.every((word, index) => isAkin(word, name[index] as string))) || saysRelation(words, name)
   // "Assigned to them", where the attribute is `assignedDriver`.
-  const isWhole = ({ type, names }: Thing) => words.length < verb.length && isParticiple(first) && names.some((name) => name.length > 1 && isForm(first, name[0] as string) && world.lexicon.types(name.slice(1)).includes(elementType(type) ?? ''))
+  const isWhole = ({ type, names }: Thing) => words.length < verb.length && isParticiple(first) && names.some((name) => name.length > 1 && isForm(first, name[0] as string) && saysOne(name.slice(1), elementType(type) ?? '', world))
   const onObject = reach(object, world).filter(({ thing, depth }) => depth === 1 && elementType(thing.type) === elementType(subject.type) && thing.names.some(says))
   const onSubject = reach(subject, world).filter(({ thing, depth }) => depth === 1 && elementType(thing.type) === elementType(object.type) && (thing.names.some(says) || isWhole(thing)))
   const isAlike = elementType(subject.type) === elementType(object.type)
@@ -754,6 +759,13 @@ export function relation(subject: Thing, verb: Phrase, object: Thing, scope: Sco
     const said = isPassive ? null : roleOf(thing.names.filter((name) => name.length > 0), first as string)
     return said === null || said === role
   }
+}
+
+/** A type, or a role that those of that type can have: `driver` of an employee. */
+function saysOne(words: Phrase, type: string, world: World): boolean {
+  const attributes = Object.values(world.schema.entityTypes.get(type)?.shape.attributes ?? {})
+  const roles = world.lexicon.values(words).map((value) => value.type)
+  return world.lexicon.types(words).includes(type) || attributes.some((attribute) => roles.includes(elementType(attribute.type) ?? ''))
 }
 
 type Role = 'doing' | 'done to'

@@ -4,7 +4,7 @@ import type { Action, Environment, Schema } from '#core/policy/schema.ts'
 import { conditionTest, sayAtom } from './ground-conditions.ts'
 import { meet, NEUTRAL, nounTest, ofTest, sayNoun, settle, Unclear, want, type Notes, type Scope, type Side } from './ground-phrases.ts'
 import { booleans, conjunction, disjunction, enumerated, guarded, isFalse, isTrue, negation, worldsOf } from './ground-things.ts'
-import { isFarFetched, spelledOut } from './ground-ellipses.ts'
+import { isFarFetched, saidNearer, spelledOut } from './ground-ellipses.ts'
 import { lexiconOf, says, type Phrase } from './lexicon.ts'
 import { identifierWords, isAkin, isForm } from './morphology.ts'
 import type { Modality, Norm } from './norm.ts'
@@ -92,6 +92,9 @@ function groundOne(statement: Statement, schema: Schema): Meaning[] | string | U
 
 function attempt(said: Statement, schema: Schema): Meaning[] | string | Unclear {
   if (isFarFetched(said)) return '`their own` is of the noun before it'
+  // "Docs in folders they own": where folders can be owned, that is what is said.
+  const nearer = saidNearer(said, lexiconOf(schema))
+  if (nearer !== null && typeof attempt(nearer, schema) !== 'string') return 'what stands behind two nouns is said of the nearer'
   try {
     const statement = copy(spelledOut(said, lexiconOf(schema), (type) => schema.environments.some(({ principal }) => principal === type)))
     const round = (settled: Notes['settled']) => {
