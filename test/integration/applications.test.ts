@@ -183,7 +183,7 @@ test('every operation admits exactly the roles that may use it', async () => {
     'PUT /api/v1/applications/{app}/entities': ['author'],
     'POST /api/v1/applications/{app}/entities': ['author'],
     'DELETE /api/v1/applications/{app}/entities/{type}/{id}': ['author'],
-    'GET /api/v1/applications/{app}/entities': ['service', 'operator'],
+    'GET /api/v1/applications/{app}/entities': ['operator'], // And `service`, in a token meant for our own processes.
   }
   for (const { method, path } of APPLICATION_ENDPOINTS) {
     for (const role of [null, ...ROLES]) {
