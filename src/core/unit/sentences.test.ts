@@ -51,3 +51,11 @@ test('a heading or a remark does not rule', () => {
   assert.deepEqual(rules('# Viewing charts\n\nThis page is about the clinic.'), [false, false])
   assert.deepEqual(rules('# Nurses must not view charts'), [true])
 })
+
+test('what points back, stands for a rule or names who beside what may rule', () => {
+  const silent = ['That is wrong.', 'Just kidding.', 'Nurses likewise.', 'Viewable = shown.', 'This was a joke.', 'Forget it.', 'The opposite holds.', 'Charts are for nurses.', 'Charts: nurses.', 'Ditto.', 'It is otherwise with bills.', 'Nurses as well.', 'The former goes first.', 'Nurse → chart']
+  assert.deepEqual(silent.filter((text) => !rules(text)[0]), [])
+  const sealed = parseSchema('entity Nurse; entity Chart { sealed: Bool }; action viewChart appliesTo { principal: [Nurse], resource: [Chart] };')
+  assert.equal(sentencesOf('Confidentiality of sealed charts comes first.', sealed, [])[0]?.mayRule, true)
+  assert.deepEqual(rules('This page was written in March. We are a clinic that cares. The nurses of the clinic work in three shifts.'), [false, false, false])
+})

@@ -1,5 +1,5 @@
 import type { Schema } from '#core/policy/schema.ts'
-import { lexiconOf } from './lexicon.ts'
+import { lexiconOf, says, type Phrase } from './lexicon.ts'
 import { lemmas } from './morphology.ts'
 import type { Sentence } from './semantic-unit.ts'
 
@@ -159,9 +159,16 @@ const RULING = new Set(
     'exclude exempt disallow reject let stop keep subject available privilege approve approval consent log notify record ' +
     'confidential private secret taboo protected classified hands off avoid beware refrain belong stay remain ' +
     // What speaks about other sentences can take them back.
-    'apply applies rule rules sentence exception above below following previous suspend void waive repeal override instead ignore disregard cease'
+    'apply applies rule rules sentence exception above below following previous suspend void waive repeal override instead ignore disregard cease ' +
+    'likewise same ditto similarly also too vice versa conversely otherwise else opposite reverse contrary wrong false untrue incorrect mistake error ' +
+    'nonsense joke kid kidding mean equal define deem count consider treat regard forget cancel undo strike scrap drop retract withdraw revert ' +
+    'first priority precedence precede outrank trump prevail confidentiality secrecy privacy hide hidden lock locked open close'
   ).split(' '),
 )
+
+/** "That is wrong", "It was a joke", "Forget this": a pronoun that stands for what was said. "This page" and "a clinic that cares" are none. */
+const POINTS_BACK =
+  /^\W*(?:it|they|so|such)\b|^\W*(?:that|this|these|those)(?:['’]s\b|\s+(?:is|was|are|were|be|been|has|had|have|does|do|did|goes|go|holds|hold|includes?|concerns?|covers?|extends?|ends?|stops?|starts?)\b)|\b(?:that|this|these|those|it|them|so)\s*(?:[.!?;:,)]|$)/i
 
 /**
  * Whether a sentence, left unread, could hide a rule. Generous on purpose: what is left unread and may rule makes the whole request
@@ -172,9 +179,27 @@ function mayRule(text: string, schema: Schema): boolean {
   if (/[\p{Cf}\p{Cc}\p{Co}\p{Cn}]/u.test(text.replace(/[\n\r\t]/g, ''))) return true
   const words = text.match(/[\p{L}\p{M}\p{N}_]+(?:['’][\p{L}]+)?/gu) ?? []
   const isHeading = /^#{1,6}\s/.test(text)
+  if (POINTS_BACK.test(text) || /[=≠≡<>→⇒←⇐↔⇔∀∃¬∧∨|&+^~✓✔✗✘❌✅]/.test(text)) return true
+  if (!isHeading && namesCase(words, schema)) return true
   return words.some((word) => {
     if (/[^\p{Script=Latin}\p{N}_'’]/u.test(word) || word !== word.normalize('NFKC')) return true
     if (/n['’]t$/i.test(word) || lemmas(word.replace(/['’].*$/, '')).some((form) => RULING.has(form))) return true
     return !isHeading && lexicon.isVerb([word.replace(/['’].*$/, '')])
   })
+}
+
+/** So few words that name something of the schema say something of it, whatever they are: "Doctors as well". */
+const FRAGMENT_MAX = 4
+
+/** "Sealed charts are for doctors", "Charts: doctors": what is acted on beside who acts, or beside a state or value that it can have. */
+function namesCase(words: readonly string[], schema: Schema): boolean {
+  const { entries } = lexiconOf(schema)
+  const said = words.map((word) => word.replace(/['’].*$/, ''))
+  const isSaid = (phrase: Phrase) => said.some((_, start) => says(said.slice(start, start + phrase.length), phrase))
+  const found = entries.filter(({ kind, phrase }) => kind !== 'action' && isSaid(phrase))
+  const types = new Set(found.filter(({ kind }) => kind === 'type').map(({ name }) => name))
+  const isTarget = schema.environments.some(({ resource }) => types.has(resource))
+  const isActor = schema.environments.some(({ principal, resource }) => types.has(principal) && (principal !== resource || types.size > 1))
+  const isState = found.some(({ kind }) => kind === 'value' || kind === 'attribute')
+  return (found.length > 0 && words.length <= FRAGMENT_MAX) || (isTarget && (isActor || isState)) || (isActor && isState)
 }
