@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
 import { testDatabase, type TestDatabase } from '#test/database.ts'
 import { insertApplication, listApplications, lockApplication, readApplication } from './applications.ts'
+import { keep } from '#core/revision/entities.ts'
 import { ancestorsStored, changeEntities, changesSince, readChanges, storedEntities, type EntityChange } from './entities.ts'
 import { ledgerTip } from './ledger.ts'
 
@@ -16,8 +17,8 @@ async function store(): Promise<TestDatabase> {
   await db.transaction((tx) => insertApplication(tx, { name: 'clinic', schema: { text: 'entity User;', digest: 'ab'.repeat(32) }, by: 'test', at }))
   return db
 }
-const change = (db: TestDatabase, { upserted = [], deleted = [] }: Partial<EntityChange>) =>
-  db.transaction(async (tx) => changeEntities(tx, 'clinic', { upserted, deleted }, { version: (await lockApplication(tx, 'clinic'))?.entitiesVersion ?? -1, at }))
+const change = (db: TestDatabase, { upserted = [], deleted = [] }: { upserted?: readonly CedarEntity[]; deleted?: EntityChange['deleted'] }) =>
+  db.transaction(async (tx) => changeEntities(tx, 'clinic', { upserted: upserted.map(keep), deleted }, { version: (await lockApplication(tx, 'clinic'))?.entitiesVersion ?? -1, at }))
 const stored = async (db: TestDatabase) => {
   const all: CedarEntity[] = []
   for await (const some of storedEntities(db, 'clinic')) all.push(...some)
@@ -51,7 +52,7 @@ test('a change that fails leaves nothing behind', async () => {
   await using db = await store()
   await change(db, { upserted: [user('a')] })
   await assert.rejects(db.transaction(async (tx) => {
-    await changeEntities(tx, 'clinic', { upserted: [user('b')], deleted: 'the rest' }, { version: 1, at })
+    await changeEntities(tx, 'clinic', { upserted: [user('b')].map(keep), deleted: 'the rest' }, { version: 1, at })
     throw new Error('interrupted')
   }), /interrupted/)
   assert.deepEqual(await stored(db), [user('a')])

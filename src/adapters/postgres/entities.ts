@@ -3,13 +3,13 @@ import { z } from 'zod'
 import { Failure } from '#core/failure.ts'
 import type { Uid } from '#core/policy/expression.ts'
 import type { EntityChanges } from '#core/revision/application.ts'
-import { changeDigest } from '#core/revision/entities.ts'
+import { changeDigest, type KeptEntity } from '#core/revision/entities.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
 import type { Database, Queryable } from './connect.ts'
 import { append, type Receipt } from './ledger.ts'
 
 /** One change of a store, as a whole. `replace`: what is not upserted is deleted. */
-export type EntityChange = { readonly upserted: readonly CedarEntity[]; readonly deleted: readonly Uid[] | 'the rest' }
+export type EntityChange = { readonly upserted: readonly KeptEntity[]; readonly deleted: readonly Uid[] | 'the rest' }
 
 /** What a change came to. Nothing changed: the version is the one before, and the ledger has no entry. */
 export type Changed = { readonly version: number; readonly upserted: number; readonly deleted: readonly Uid[]; readonly ledger: Receipt | null }
@@ -39,7 +39,7 @@ export async function changeEntities(tx: Queryable, application: string, { upser
       `insert into entities as old (application, type, id, entity, version)
        select $1, e->'uid'->>'type', e->'uid'->>'id', e, $3 from jsonb_array_elements($2::jsonb) as e
        on conflict (application, type, id) do update set entity = excluded.entity, version = excluded.version where old.entity is distinct from excluded.entity`,
-      [application, JSON.stringify(upserted.slice(from, from + BATCH)), next],
+      [application, `[${upserted.slice(from, from + BATCH).map(({ text }) => text).join(',')}]`, next],
     )
     written += rowCount ?? 0
   }
@@ -63,14 +63,17 @@ async function deleteEach(tx: Queryable, application: string, uids: readonly Uid
 }
 
 /** Gravestones of earlier changes go: whoever follows from before this replacement is given everything. */
-async function deleteTheRest(tx: Queryable, application: string, kept: readonly CedarEntity[], version: number): Promise<readonly Uid[]> {
+async function deleteTheRest(tx: Queryable, application: string, kept: readonly KeptEntity[], version: number): Promise<readonly Uid[]> {
   await tx.query('delete from entities where application = $1 and entity is null', [application])
+  await tx.query('update applications set entities_from = $2 where name = $1', [application, version - 1])
+  // Into an empty store everything is written by this change: then there is no rest to look for among many.
+  const { rowCount } = await tx.query('select from entities where application = $1 and version < $2 limit 1', [application, version])
+  if (rowCount === 0) return []
   const { rows } = await tx.query<Uid>(
     `update entities e set entity = null, version = $4 where e.application = $1
      and not exists (select from unnest($2::text[], $3::text[]) as u (type, id) where u.type = e.type and u.id = e.id) returning e.type, e.id`,
     [application, kept.map(({ uid }) => uid.type), kept.map(({ uid }) => uid.id), version],
   )
-  await tx.query('update applications set entities_from = $2 where name = $1', [application, version - 1])
   return sorted(rows)
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 
 import { sha256 } from '#core/canonical.ts'
+import { keep } from '#core/revision/entities.ts'
 import { revisionDigest, type RevisionContent } from '#core/revision/revision.ts'
 import { testDatabase, type TestDatabase } from '#test/database.ts'
 import { appendPut, insertApplication, updateSchema } from './applications.ts'
@@ -26,7 +27,7 @@ before(async () => {
   const put = { name: 'clinic', by: 'author-1', at: AT }
   await db.transaction(async (tx) => (await insertApplication(tx, { ...put, schema: schemaOf('old') }), await appendPut(tx, { ...put, schema: schemaOf('old') })))
   await db.transaction(async (tx) => (await updateSchema(tx, { ...put, schema: CONTENT.schema }), await appendPut(tx, { ...put, schema: CONTENT.schema })))
-  await db.transaction((tx) => changeEntities(tx, 'clinic', { upserted: [{ uid: { type: 'User', id: 'a' }, attrs: {}, parents: [] }], deleted: [] }, { version: 0, at: AT }))
+  await db.transaction((tx) => changeEntities(tx, 'clinic', { upserted: [keep({ uid: { type: 'User', id: 'a' }, attrs: {}, parents: [] })], deleted: [] }, { version: 0, at: AT }))
   const revision = { application: 'clinic', base: null, rollback_of: null, content: CONTENT, digest: DIGEST, verdict: 'proved' as const, examination: {}, proved_at: AT, proposed_by: 'author-1', proposed_at: AT }
   await db.transaction((tx) => insertRevision(tx, revision))
   await db.transaction((tx) => insertApproval(tx, { application: 'clinic', revision: 1, digest: DIGEST, member: 'council-1', token: 'token', at: AT }))

@@ -36,7 +36,8 @@ export class Findings {
 }
 
 /**
- * Entities of a store, read from Cedar's JSON by their schema: every one in the form in which it is kept, and what is wrong with the rest.
+ * A reader of the entities of one change, given in one or several parts: every one in the form in which it is kept, and what is wrong with
+ * the rest.
  *
  * Kept: uids as `{type, id}`, references as `{__entity}`, extension values as `{__extn: {fn, arg}}`, a Long as a number or, beyond 2⁵³, as
  * a string of digits (which is also accepted). References and parents may point to entities that are nowhere.
@@ -46,30 +47,41 @@ export class Findings {
  *
  * @param place How the list is called in problems, for entities whose uid cannot be read.
  */
-export function readEntities(values: readonly unknown[], schema: Schema, place: string, findings: Findings): CedarEntity[] {
+export function entityReader(schema: Schema, place: string, findings: Findings): (values: readonly unknown[]) => CedarEntity[] {
   const actionTypes = new Set([...schema.actions.values()].map(({ uid }) => uid.type))
   const seen = new Map<string, Set<string>>()
-  const entities: CedarEntity[] = []
-  for (const [i, value] of values.entries()) {
-    const at = step(place, i)
+  let count = 0
+
+  const readOne = (value: unknown, at: () => string): CedarEntity | null => {
     if (!isObject(value)) {
-      findings.add(at, 'is not an entity: an object with `uid`, `attrs` and `parents`')
-      continue
+      findings.add(at(), 'is not an entity: an object with `uid`, `attrs` and `parents`')
+      return null
     }
     const uid = uidOf(value['uid'])
     if (uid === null) {
-      findings.add(`${at}.uid`, 'is not a uid: write it as { "type": "User", "id": "ana" }')
-      continue
+      findings.add(`${at()}.uid`, 'is not a uid: write it as { "type": "User", "id": "ana" }')
+      return null
     }
     const ids = seen.get(uid.type) ?? new Set()
-    if (ids.has(uid.id)) findings.add(uidText(uid), `is given twice, again at ${at}`)
+    if (ids.has(uid.id)) findings.add(uidText(uid), `is given twice, again at ${at()}`)
     seen.set(uid.type, ids.add(uid.id))
     const type = schema.entityTypes.get(uid.type)
-    if (type !== undefined) entities.push(new Reader(uid, schema, findings).entity(type, value))
-    else if (actionTypes.has(uid.type)) findings.add(uidText(uid), 'is an action: actions and their groups are the schema’s, leave it out')
+    if (type !== undefined) return new Reader(uid, schema, findings).entity(type, value)
+    if (actionTypes.has(uid.type)) findings.add(uidText(uid), 'is an action: actions and their groups are the schema’s, leave it out')
     else findings.add(uidText(uid), `is of the type \`${uid.type}\`, which the schema does not have: it has ${listed([...schema.entityTypes.keys()])}`)
+    return null
   }
-  return entities
+  return (values) => values.flatMap((value) => {
+    const index = count++
+    return readOne(value, () => step(place, index)) ?? []
+  })
+}
+
+/** An entity as it is stored: its canonical text, a fraction of the memory that the object takes. */
+export type KeptEntity = { readonly uid: Uid; readonly text: string }
+
+export function keep(entity: CedarEntity): KeptEntity {
+  return { uid: entity.uid, text: canonical(entity) }
 }
 
 /** Reads one entity; knows where it is only when something is wrong. */
@@ -208,13 +220,11 @@ export function findCyclesAmong(entities: Iterable<Pick<CedarEntity, 'uid' | 'pa
 }
 
 /** What the ledger says of a change: the digest of `{deleted, upserted}`, made without holding its text in memory. */
-export function changeDigest({ upserted, deleted }: { readonly upserted: readonly CedarEntity[]; readonly deleted: readonly Uid[] }): string {
-  const hash = createHash('sha256')
-  const list = (items: readonly unknown[]) => items.forEach((item, i) => hash.update(`${i === 0 ? '' : ','}${canonical(item)}`))
-  hash.update('{"deleted":[')
-  list(deleted)
+export function changeDigest({ upserted, deleted }: { readonly upserted: readonly KeptEntity[]; readonly deleted: readonly Uid[] }): string {
+  const hash = createHash('sha256').update('{"deleted":[')
+  for (const [i, uid] of deleted.entries()) hash.update(`${i === 0 ? '' : ','}${canonical(uid)}`)
   hash.update('],"upserted":[')
-  list(upserted)
+  for (const [i, { text }] of upserted.entries()) hash.update(i === 0 ? text : `,${text}`)
   return hash.update(']}').digest('hex')
 }
 

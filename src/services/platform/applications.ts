@@ -4,12 +4,13 @@ import {
 } from '#adapters/postgres/applications.ts'
 import type { Database, Queryable } from '#adapters/postgres/connect.ts'
 import { ancestorsStored, changeEntities, readChanges, storedEntities, type Changed, type ChangesPage } from '#adapters/postgres/entities.ts'
+import { canonical } from '#core/canonical.ts'
 import { Failure } from '#core/failure.ts'
 import { step } from '#core/json.ts'
 import type { Uid } from '#core/policy/expression.ts'
 import { uidText } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
-import { Findings, findCyclesAmong, readEntities, recursiveTypes, uidOf } from '#core/revision/entities.ts'
+import { entityReader, Findings, findCyclesAmong, keep, recursiveTypes, uidOf, type KeptEntity } from '#core/revision/entities.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
 import type { Pack } from '#core/unit/pack.ts'
 import { applicationPut, entitiesChanged, ledgerAppended, type Telemetry } from '#telemetry/events.ts'
@@ -25,7 +26,8 @@ export type Given = {
 
 /** Entities as they arrive, unread: those to be there, and uids of those to go (`the rest`: all that are not given). */
 export type RawChange = {
-  readonly upsert: readonly unknown[]
+  /** Is emptied while it is read. */
+  readonly upsert: unknown[]
   readonly delete: readonly unknown[] | 'the rest'
   /** How the lists are called in problems. */
   readonly places: { readonly upsert: string; readonly delete: string }
@@ -96,13 +98,13 @@ export function createApplications({ database, examiner, telemetry, onChanged, n
     change: async (name, raw) => {
       // Reading takes longest, and nobody has to wait for it: only when the schema changed meanwhile it is done again, under the lock.
       const found = await schemaOf(database, name)
-      const before = readChange(raw, examiner.parseSchema(found.text))
+      const before = await readChange(raw, examiner.parseSchema(found.text))
       const changed = await database.transaction(async (tx) => {
         const application = (await lockApplication(tx, name)) ?? unknown(name)
         const schema = examiner.parseSchema(application.schema.text)
-        const { upserted, deleted } = application.schema.digest === found.digest ? before : readChange(raw, schema)
-        await refuseCycles(tx, name, schema, { upserted, deleted })
-        return changeEntities(tx, name, { upserted, deleted }, { version: application.entitiesVersion, at: now() })
+        const read = application.schema.digest === found.digest ? before : await readChange(before, schema)
+        await refuseCycles(tx, name, read)
+        return changeEntities(tx, name, read, { version: application.entitiesVersion, at: now() })
       })
       told(name, changed)
       return changed
@@ -116,10 +118,10 @@ export function createApplications({ database, examiner, telemetry, onChanged, n
       for (const { name, schema: text, entities } of packs.filter((pack) => !taken.has(pack.name))) {
         const schema = examiner.parseSchema(text)
         const putting = { name, schema, by, at: now() }
-        const change = readChange({ upsert: entities, delete: 'the rest', places: { upsert: `entities of the pack ${name}`, delete: '' } }, schema)
+        const change = await readChange({ upsert: [...entities], delete: 'the rest', places: { upsert: `entities of the pack ${name}`, delete: '' } }, schema)
         const changed = await database.transaction(async (tx) => {
           if (!(await insertApplication(tx, putting))) return null // Another process that starts at the same time was first.
-          await refuseCycles(tx, name, schema, change)
+          await refuseCycles(tx, name, change)
           await appendPut(tx, putting)
           return changeEntities(tx, name, change, { version: 0, at: putting.at })
         })
@@ -133,18 +135,52 @@ export function createApplications({ database, examiner, telemetry, onChanged, n
   }
 }
 
-type ReadChange = { readonly upserted: readonly CedarEntity[]; readonly deleted: readonly Uid[] | 'the rest' }
-
-/** @throws {Failure} `ENTITIES_INVALID` naming everything that does not fit. */
-function readChange(raw: RawChange, schema: Schema): ReadChange {
-  const findings = new Findings()
-  const upserted = readEntities(raw.upsert, schema, raw.places.upsert, findings)
-  const deleted = raw.delete === 'the rest' ? raw.delete : readUids(raw.delete, upserted, schema, raw.places.delete, findings)
-  findings.refuse('the entities do not fit the schema')
-  return { upserted, deleted }
+type ReadChange = {
+  readonly upserted: readonly KeptEntity[]
+  readonly deleted: readonly Uid[] | 'the rest'
+  /** Those of the upserted that could be above themselves. */
+  readonly climbing: readonly Pick<CedarEntity, 'uid' | 'parents'>[]
+  readonly places: RawChange['places']
 }
 
-function readUids(values: readonly unknown[], upserted: readonly CedarEntity[], schema: Schema, place: string, findings: Findings): Uid[] {
+/** So many entities are read before others get their turn. */
+const PART = 2_000
+
+/**
+ * Reads a change, which may be a large one: others are served in between, and the list is emptied while it is read, so that memory
+ * holds either what arrived or what is kept.
+ *
+ * @param change What arrived, or what was read by another schema.
+ * @throws {Failure} `ENTITIES_INVALID` naming everything that does not fit.
+ */
+async function readChange(change: RawChange | ReadChange, schema: Schema): Promise<ReadChange> {
+  const findings = new Findings()
+  const recursive = recursiveTypes(schema)
+  const read = entityReader(schema, change.places.upsert, findings)
+  const upserted: KeptEntity[] = []
+  const climbing: Pick<CedarEntity, 'uid' | 'parents'>[] = []
+  const take = (entities: readonly CedarEntity[]) => {
+    for (const entity of entities) {
+      upserted.push(keep(entity))
+      if (recursive.has(entity.uid.type)) climbing.push({ uid: entity.uid, parents: entity.parents })
+    }
+  }
+  if ('upserted' in change) for (const { text } of change.upserted) take(read([JSON.parse(text)]))
+  else {
+    for (let from = 0; from < change.upsert.length; from += PART) {
+      const part = change.upsert.slice(from, from + PART)
+      change.upsert.fill(null, from, from + PART)
+      take(read(part))
+      await new Promise(setImmediate)
+    }
+  }
+  const given = 'upserted' in change ? change.deleted : change.delete
+  const deleted = given === 'the rest' ? given : readUids(given, upserted, schema, change.places.delete, findings)
+  findings.refuse('the entities do not fit the schema')
+  return { upserted, deleted, climbing, places: change.places }
+}
+
+function readUids(values: readonly unknown[], upserted: readonly KeptEntity[], schema: Schema, place: string, findings: Findings): Uid[] {
   const kept = new Set(values.length === 0 ? [] : upserted.map(({ uid }) => uidText(uid)))
   return values.flatMap((value, i) => {
     const uid = uidOf(value)
@@ -157,39 +193,31 @@ function readUids(values: readonly unknown[], upserted: readonly CedarEntity[], 
 }
 
 /** @throws {Failure} `ENTITIES_INVALID` when the change would close a cycle, over what is stored too. */
-async function refuseCycles(tx: Queryable, application: string, schema: Schema, { upserted, deleted }: ReadChange): Promise<void> {
-  const recursive = recursiveTypes(schema)
-  const changing = recursive.size === 0 ? [] : upserted.filter(({ uid }) => recursive.has(uid.type))
-  if (changing.length === 0) return
+async function refuseCycles(tx: Queryable, application: string, { climbing, deleted }: ReadChange): Promise<void> {
+  if (climbing.length === 0) return
   const key = ({ type, id }: Uid) => `${type}\0${id}`
-  const own = new Set(changing.map(({ uid }) => key(uid)))
+  const own = new Set(climbing.map(({ uid }) => key(uid)))
   const gone = new Set(deleted === 'the rest' ? [] : deleted.map(key))
   // Every new cycle passes through an entity of this change: looking upwards from these finds it.
-  const above = new Map(changing.flatMap(({ parents }) => parents).filter((parent) => recursive.has(parent.type) && !own.has(key(parent))).map((parent) => [key(parent), parent]))
+  const above = new Map(climbing.flatMap(({ parents }) => parents).filter((parent) => !own.has(key(parent))).map((parent) => [key(parent), parent]))
   const stored = deleted === 'the rest' || above.size === 0 ? [] : await ancestorsStored(tx, application, [...above.values()])
   const findings = new Findings()
-  findCyclesAmong([...stored.filter(({ uid }) => !own.has(key(uid)) && !gone.has(key(uid))), ...changing], findings)
+  findCyclesAmong([...stored.filter(({ uid }) => !own.has(key(uid)) && !gone.has(key(uid))), ...climbing], findings)
   findings.refuse('the hierarchy has a cycle')
 }
 
 /** Reads everything stored by another schema. @returns What is kept in another form by it, e.g. a string that becomes an address. */
-async function readAgain(tx: Queryable, application: string, schema: Schema): Promise<readonly CedarEntity[]> {
+async function readAgain(tx: Queryable, application: string, schema: Schema): Promise<readonly KeptEntity[]> {
   const findings = new Findings()
-  const moved: CedarEntity[] = []
+  const read = entityReader(schema, 'stored entities', findings)
+  const moved: KeptEntity[] = []
   for await (const stored of storedEntities(tx, application)) {
-    const entities = readEntities(stored, schema, 'stored entities', findings)
-    if (findings.count > 0) continue
-    // Nothing was found, so they stand in the same order.
-    moved.push(...entities.filter((entity, i) => JSON.stringify(sortedMembers(entity)) !== JSON.stringify(sortedMembers(stored[i]))))
+    const entities = read(stored)
+    // While nothing was found, they stand in the same order.
+    if (findings.count === 0) moved.push(...entities.map(keep).filter(({ text }, i) => text !== canonical(stored[i])))
   }
   findings.refuse(`the entities of \`${application}\` do not fit the new schema`)
   return moved
-}
-
-function sortedMembers(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) return value.map(sortedMembers)
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, member]) => [name, sortedMembers(member)]))
 }
 
 async function schemaOf(database: Database, name: string): Promise<{ text: string; digest: string }> {
