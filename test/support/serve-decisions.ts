@@ -1,6 +1,7 @@
 import { SignJWT, exportJWK, generateKeyPair } from 'jose'
 import { readFileSync } from 'node:fs'
 import { bearer, createVerifier, publishedKeys } from '#http/authenticate.ts'
+import { rememberCallers } from '#http/remember-callers.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
 import { activeRevision, decisionPoint, decisionService } from './decision-service.ts'
 
@@ -34,7 +35,7 @@ const cedar = Array.from({ length: rules }, (_, i) => [
 const schema = readFileSync(new URL('../../packs/ai-agents/schema.cedarschema', import.meta.url), 'utf8')
 const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true })
 const keys = publishedKeys({ fetchKeys: async () => ({ keys: [{ ...(await exportJWK(publicKey)), kid: 'k', alg: 'ES256', use: 'sig' }] }) })
-const authenticate = bearer(createVerifier({ issuer: 'http://i', audience: 'urn:a', keys, tokenBytesMax: 4_096, clockToleranceSeconds: 5 }))
+const authenticate = rememberCallers(bearer(createVerifier({ issuer: 'http://i', audience: 'urn:a', keys, tokenBytesMax: 4_096, clockToleranceSeconds: 5 })))
 const token = await new SignJWT({ client_id: 'c', roles: ['service'] }).setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'k' })
   .setIssuer('http://i').setAudience('urn:a').setSubject('s').setJti('j').setIssuedAt().setExpirationTime('1 hour').sign(privateKey)
 

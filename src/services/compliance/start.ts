@@ -7,6 +7,7 @@ import { examine } from '#core/generate.ts'
 import { choosePack, type Pack } from '#core/unit/pack.ts'
 import type { Authenticate } from '#http/authenticate.ts'
 import { createHealth, type Component } from '#http/health.ts'
+import { rememberCallers } from '#http/remember-callers.ts'
 import { createServer, type Server } from '#http/server.ts'
 import { constitutionValidated, decisionMade, timed, type Telemetry } from '#telemetry/events.ts'
 import { checkpointRoutes } from './checkpoint-contract.ts'
@@ -34,7 +35,7 @@ export async function startCompliance({ config, version, inForce, packs, examine
   const server = await createServer({
     service: 'acgs-compliance', title: 'ACGS-PGP v8: Policy Governance and Compliance', version,
     description: 'The constitution in force, whether a policy obeys it (every article proved, or refuted by a request), and the decisions of what is active.',
-    constitution: inForce.shown, health, telemetry, authenticate, bodyBytesMax: config.security.bodyBytesMax,
+    constitution: inForce.shown, health, telemetry, authenticate: rememberCallers(authenticate), bodyBytesMax: config.security.bodyBytesMax,
     routes: [...checkpointRoutes(signCheckpoint), ...routes({
       constitution: inForce.constitution,
       shown: inForce.shown,

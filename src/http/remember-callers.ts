@@ -1,0 +1,24 @@
+import type { Authenticate } from './authenticate.ts'
+import type { Caller } from './contract.ts'
+
+const CALLERS_MAX = 1_000
+
+/**
+ * The same judge of Authorization headers, who knows for a moment whom it has just let in: whoever asks a thousand times a second has its
+ * signature verified once in that moment. What was refused is judged anew every time.
+ *
+ * @param forMs So much longer a token counts than it should, and a withdrawn key with it: keep it below the tolerance for clocks.
+ */
+export function rememberCallers(authenticate: Authenticate, { forMs = 1_000, now = Date.now }: { forMs?: number; now?: () => number } = {}): Authenticate {
+  const known = new Map<string, { readonly caller: Caller; readonly until: number }>()
+  return async (header) => {
+    if (header === undefined) return authenticate(header)
+    const found = known.get(header)
+    if (found !== undefined && now() < found.until) return found.caller
+    known.delete(header)
+    const caller = await authenticate(header)
+    if (known.size >= CALLERS_MAX) known.clear()
+    known.set(header, { caller, until: now() + forMs })
+    return caller
+  }
+}
