@@ -5,19 +5,20 @@ import { rememberCallers } from './remember-callers.ts'
 
 test('whom it let in is known for a moment and not longer; what was refused never is', async () => {
   const state = { asked: 0, at: 0, isValid: true }
-  const judge = rememberCallers(async (header) => {
+  const judge = rememberCallers(async (header, audience) => {
     state.asked++
-    if (header === undefined || !state.isValid) throw unauthenticated('signature', 'the signature does not fit')
+    if (header === undefined || !state.isValid || audience === 'peers') throw unauthenticated('signature', 'the signature does not fit')
     return { subject: header, clientId: 'c', roles: ['service'] }
   }, { forMs: 1_000, now: () => state.at })
 
   assert.deepEqual([(await judge('a')).subject, (await judge('a')).subject, (await judge('b')).subject, state.asked], ['a', 'a', 'b', 2])
+  await assert.rejects(judge('a', 'peers'), { code: 'UNAUTHENTICATED' }) // Known to others is not known to these.
   state.isValid = false
   assert.equal((await judge('a')).subject, 'a')
   state.at = 1_000
   for (let i = 0; i < 2; i++) await assert.rejects(judge('a'), { code: 'UNAUTHENTICATED' })
   await assert.rejects(judge(undefined), { code: 'UNAUTHENTICATED' })
-  assert.equal(state.asked, 5)
+  assert.equal(state.asked, 6)
   state.isValid = true
   for (let i = 0; i < 3_000; i++) assert.equal((await judge(`t${i}`)).subject, `t${i}`) // However many there are, each is itself.
 })

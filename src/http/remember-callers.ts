@@ -11,14 +11,16 @@ const CALLERS_MAX = 1_000
  */
 export function rememberCallers(authenticate: Authenticate, { forMs = 1_000, now = Date.now }: { forMs?: number; now?: () => number } = {}): Authenticate {
   const known = new Map<string, { readonly caller: Caller; readonly until: number }>()
-  return async (header) => {
-    if (header === undefined) return authenticate(header)
-    const found = known.get(header)
+  return async (header, audience) => {
+    if (header === undefined) return authenticate(header, audience)
+    // INVARIANT: whom a token is meant for is part of what was judged.
+    const key = `${audience ?? ''} ${header}`
+    const found = known.get(key)
     if (found !== undefined && now() < found.until) return found.caller
-    known.delete(header)
-    const caller = await authenticate(header)
+    known.delete(key)
+    const caller = await authenticate(header, audience)
     if (known.size >= CALLERS_MAX) known.clear()
-    known.set(header, { caller, until: now() + forMs })
+    known.set(key, { caller, until: now() + forMs })
     return caller
   }
 }
