@@ -160,6 +160,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
     name, isCritical: false,
     probe: async (signal) => ((await fetch(`${url}/livez`, { signal })).ok ? { status: 'healthy' } : { status: 'unhealthy', detail: 'does not answer /livez with 200' }),
   })
+  await follower.look() // What decides already must be known before it is proved again.
   const platformServer = await startPlatform({
     ...common, database, ledger: { database, tree, checkpoints, keys, origin }, telemetry, authenticate, propose, readers: READERS.map(({ method }) => method), solver: `${prover.engine.name} ${prover.engine.version}`, selfTest: tested,
     bundle, approvalOf: verifyApproval, onChanged: () => void follower.look(),

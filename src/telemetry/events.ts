@@ -26,10 +26,23 @@ export function generationFailed({ log, metrics }: Telemetry, event: { priority:
   log.warn(event, 'generation failed')
 }
 
-/** A policy that is already in force was proved again, after the constitution or a schema changed. */
-export function policyReproved({ log, metrics }: Telemetry, event: { id: string; score: number | null }): void {
+/** A revision that decides was proved again, after a day or after the constitution or a schema changed. */
+export function revisionReproved({ log, metrics }: Telemetry, event: { application: string; number: number; verdict: 'proved' | 'refuted' | 'undetermined'; score: number | null }): void {
   if (event.score !== null) metrics.constitutionalComplianceScore.observe({ outcome: 'reproved' }, event.score)
-  log.info({ generation_id: event.id, score: event.score }, 'policy proved again')
+  if (event.verdict === 'proved') log.info(event, 'active revision proved again')
+  else log.error(event, 'active revision no longer holds')
+}
+
+/** How many revisions decide, by how they stand, and how many of their certificates expire soon. */
+export function revisionsCounted({ metrics }: Telemetry, event: { verdicts: readonly ('proved' | 'refuted' | 'undetermined')[]; expiring: number }): void {
+  for (const verdict of ['proved', 'refuted', 'undetermined'] as const) metrics.activeRevisions.set({ verdict }, event.verdicts.filter((each) => each === verdict).length)
+  metrics.certificatesExpiring.set(event.expiring)
+}
+
+/** A certificate was revoked. */
+export function certificateRevoked({ log, metrics }: Telemetry, event: { certificate: string }): void {
+  metrics.certificates.inc({ outcome: 'revoked' })
+  log.warn(event, 'certificate revoked')
 }
 
 /** One unit of work ended; a true answer that is no is a success. */

@@ -79,7 +79,9 @@ export function createMetrics({ service, version, constitutionalHash, descriptio
     constitutionalHashMismatches: counter('constitutional_hash_mismatches_total', 'Requests that carried another constitutional hash.'),
     responseTime: sumAndCount(registry, 'response_time_seconds', 'Time to answer, by endpoint.', ['endpoint', 'method']),
     authenticationFailures: counter('authentication_failures_total', 'Requests whose token or role did not suffice, by reason.', ['reason']),
-    certificates: counter('certificates_total', 'Certificates issued, and requests for one that were refused.', ['outcome']),
+    certificates: counter('certificates_total', 'Certificates issued, requests for one that were refused, and certificates revoked.', ['outcome']),
+    activeRevisions: gauge('active_revisions', 'Revisions that decide, by how they stood at their last proof.', ['verdict']),
+    certificatesExpiring: gauge('certificates_expiring', 'Certificates of active revisions that expire within 14 days.'),
     proofs: counter('proofs_total', 'Questions put to the prover, by answer.', ['outcome']),
     proofDuration: histogram('proof_duration_seconds', 'Duration of one question to the prover.', PROOF_SECONDS, ['outcome']),
     decisions: counter('decisions_total', 'Decisions by the yes or the kind of no.', ['verdict']),
@@ -101,7 +103,8 @@ export function createMetrics({ service, version, constitutionalHash, descriptio
   }
   for (const result of ['valid', 'invalid']) families.constitutionalValidations.inc({ result }, 0)
   for (const reason of AUTHENTICATION_FAILURES) families.authenticationFailures.inc({ reason }, 0)
-  for (const outcome of ['issued', 'refused']) families.certificates.inc({ outcome }, 0)
+  for (const outcome of ['issued', 'refused', 'revoked']) families.certificates.inc({ outcome }, 0)
+  for (const verdict of ['proved', 'refuted', 'undetermined']) families.activeRevisions.set({ verdict }, 0)
   for (const peer of PEERS) families.circuitBreakerState.set({ service: peer }, BREAKER_STATES.indexOf('closed'))
   for (const verdict of DECISION_VERDICTS) {
     families.decisions.inc({ verdict }, 0)

@@ -150,3 +150,20 @@ export async function readBundle(db: Queryable, application: string): Promise<{ 
   )
   return rows[0] === undefined ? null : { revision: rows[0].number, bundle: Bundle.parse(rows[0].bundle) }
 }
+
+/** The certificates of active revisions that expire before a moment, the earliest first. */
+export async function expiringCertificates(db: Queryable, before: Date): Promise<readonly { application: string; certificate: string; expires_at: string }[]> {
+  const { rows } = await db.query<{ application: string; certificate: string; payload: string }>(
+    `select r.application, c ->> 'id' as certificate, g.certificate -> 'envelope' ->> 'payload' as payload
+     from applications a join revisions r on r.application = a.name and r.number = a.active_revision
+     cross join jsonb_array_elements(r.content -> 'certificates') c join policy_generations g on g.certificate_id = c ->> 'id'`,
+  )
+  return rows
+    .map(({ application, certificate, payload }) => ({ application, certificate, expires_at: expiryIn(payload) }))
+    .filter(({ expires_at }) => Date.parse(expires_at) < before.getTime())
+    .sort((a, b) => (a.expires_at < b.expires_at ? -1 : 1))
+}
+
+function expiryIn(payload: string): string {
+  return z.object({ predicate: z.object({ expiresAt: z.string() }) }).parse(JSON.parse(Buffer.from(payload, 'base64').toString())).predicate.expiresAt
+}

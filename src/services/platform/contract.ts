@@ -211,6 +211,10 @@ export const getStatus = {
     }),
     stabilizer_environment: z.strictObject({ status: z.enum(['operational', 'degraded']), table_version: z.string(), stabilizers: z.number().int(), solver: z.string() }),
     diagnostic_engine: z.strictObject({ status: z.enum(['operational', 'degraded']), self_test: z.unknown() }),
+    decisions: z.strictObject({
+      active_revisions: z.array(z.strictObject({ application: z.string(), revision: z.int(), verdict: z.enum(['proved', 'refuted', 'undetermined']), proved_at: Timestamp })).describe('What decides, and how it stood at its last proof'),
+      expiring_certificates: z.array(z.strictObject({ application: z.string(), certificate: z.string(), expires_at: z.string() })).describe('Of active revisions, within 14 days'),
+    }).nullable().describe('Null while the database does not answer'),
     constitution: z.strictObject({ title: z.string(), version: z.string(), articles: z.number().int() }),
     ledger: z.strictObject({
       entries: z.number().int(),

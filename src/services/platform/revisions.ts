@@ -41,6 +41,8 @@ export type Given = {
   readonly changed: () => void
   /** Told of an active revision whose bundle compliance will not sign anew. */
   readonly reported: (application: string, revision: number, because: string) => void
+  /** Told of every certificate that was revoked. */
+  readonly revoked: (certificate: string) => void
   readonly now: () => Date
 }
 
@@ -62,11 +64,16 @@ export type Revisions = {
   readonly activate: (application: string, number: number, caller: Caller) => Promise<RevisionView>
   /** @throws {Failure} `NOT_FOUND` when no such certificate is here. Revoking again changes nothing. */
   readonly revoke: (certificate: string, reason: string, caller: Caller) => Promise<{ readonly isNew: boolean }>
-  /** Proves every active revision again, and has its bundle signed anew. @returns What was found, by application. */
+  /**
+   * Proves every active revision again that was last proved a day ago, or under another constitution or schema, and has its bundle signed
+   * anew. A revision that no longer holds goes on deciding until the council acts.
+   *
+   * @returns What was found, by application; of those that were not due, nothing.
+   */
   readonly reprove: () => Promise<readonly { readonly application: string; readonly number: number; readonly verdict: RevisionRow['verdict']; readonly score: number | null }[]>
 }
 
-export function createRevisions({ database, examiner, inForce, threshold, bundle, approvalOf, changed: tell, reported, now }: Given): Revisions {
+export function createRevisions({ database, examiner, inForce, threshold, bundle, approvalOf, changed: tell, reported, revoked, now }: Given): Revisions {
   const parse: Parameters<typeof compose>[2] = (text, schema) => examiner.examining(schema).parse(text, schema)
   const required = inForce.constitution.approvals
 
@@ -111,7 +118,7 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
         throw conflict('stale', `what decides for \`${application}\` changed while this was proved: propose it again`)
       }
       const { number } = await insertRevision(tx, {
-        application, base: lock.activeRevision, rollback_of: rollbackOf, content, digest: digest(content), ...standing(examination, threshold),
+        application, base: lock.activeRevision, rollback_of: rollbackOf, content, digest: digest(content), ...stand(examination, content.schema.digest),
         proved_at: at, proposed_by: caller.subject, proposed_at: at,
       })
       return view(tx, await found(tx, application, number), lock.activeRevision)
@@ -199,19 +206,22 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
       const { rowCount } = await database.query('select from policy_generations where certificate_id = $1', [certificate])
       if (rowCount === 0) throw new Failure('NOT_FOUND', `there is no certificate \`${certificate}\``)
       const isNew = await database.transaction((tx) => insertRevocation(tx, { certificate, reason, by: caller.subject, at: now() }))
+      if (isNew) revoked(certificate)
       tell()
       return { isNew }
     },
 
     reprove: async () => {
       const results = []
-      for (const { application, number, content } of await activeRevisions(database)) {
+      for (const { application, number, content, proved_at, examination } of await activeRevisions(database)) {
+        const under = { constitution: inForce.shown.digest, schema: (await schemaNow(application)).digest }
+        if (now().getTime() - proved_at.getTime() < DAY_MS && isUnder(examination, under)) continue
         const { schema, certificates, approvals } = await database.transaction(async (tx) => ({
           schema: (await locked(tx, application)).schema,
           certificates: (await readCertificates(tx, content.certificates.map(({ id }) => id))) as Certificate[],
           approvals: await approvalsOf(tx, application, digest(content)),
         }))
-        const again = await examineUnder(schema.text, content.policy)
+        const again = await examineUnder(schema, content.policy)
         const asked = { revision: number, content, certificates, approvals: approvals.filter(({ member }) => !concerned(content).has(member)).map(({ token }) => token) }
         const signed = await bundle(asked).catch((error: unknown) => refusedBundle(error, (because) => reported(application, number, because)))
         const at = now()
@@ -227,15 +237,26 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
     },
   }
 
+  /** The verdict on a set, with the articles and what they were proved under, as they are stored. */
+  function stand(examination: Examination, schema: string): { verdict: RevisionRow['verdict']; examination: unknown } {
+    const { verdict, articles } = standing(examination, threshold)
+    return { verdict, examination: { articles, under: { constitution: inForce.shown.digest, schema } } }
+  }
+
+  async function schemaNow(application: string): Promise<{ digest: string }> {
+    const { rows } = await database.query<{ schema_digest: string }>('select schema_digest from applications where name = $1', [application])
+    return { digest: rows[0]?.schema_digest ?? '' }
+  }
+
   /** How a policy stands over the schema of today; a policy that no longer fits it is undetermined, and says why. */
-  async function examineUnder(schemaText: string, policy: string): Promise<{ verdict: RevisionRow['verdict']; examination: unknown; score: number | null }> {
+  async function examineUnder(today: { text: string; digest: string }, policy: string): Promise<{ verdict: RevisionRow['verdict']; examination: unknown; score: number | null }> {
     try {
-      const schema = examiner.parseSchema(schemaText)
+      const schema = examiner.parseSchema(today.text)
       const examination = await examine(parse(policy, schema), schema, examiner.examining(schema))
-      return { ...standing(examination, threshold), score: score(examination) }
+      return { ...stand(examination, schema.digest), score: score(examination) }
     } catch (error) {
       if (!(error instanceof Failure) || !['POLICY_INVALID', 'SCHEMA_INVALID', 'SOLVER_FAILED'].includes(error.code)) throw error
-      return { verdict: 'undetermined', examination: { articles: [], because: error.message }, score: null }
+      return { verdict: 'undetermined', examination: { articles: [], because: error.message, under: { constitution: inForce.shown.digest, schema: today.digest } }, score: null }
     }
   }
 }
@@ -251,12 +272,18 @@ type Proposal = { readonly content: RevisionContent; readonly examination: Exami
 
 const VERDICTS = { proved: 'proved', refuted: 'refuted', unknown: 'undetermined' } as const
 
-/** The verdict on a set, and the articles with their answers, as they are stored. */
-function standing(examination: Examination, threshold: number): { verdict: RevisionRow['verdict']; examination: unknown } {
+function standing(examination: Examination, threshold: number): { verdict: RevisionRow['verdict']; articles: readonly unknown[] } {
   const { kind } = standingOf(examination, threshold)
   const articles = examination.proofs.map(({ article: { id, hard, principle, text }, proof: { answer }, mentions }) => ({ id, principle, hard, text, answer: answer.kind, mentions, ...answer }))
-  return { verdict: VERDICTS[kind], examination: { articles: articles.map(({ kind: _, ...article }) => article) } }
+  return { verdict: VERDICTS[kind], articles: articles.map(({ kind: _, ...article }) => article) }
 }
+
+function isUnder(examination: unknown, { constitution, schema }: { constitution: string; schema: string }): boolean {
+  const { under } = examination as { under?: { constitution?: string; schema?: string } }
+  return under?.constitution === constitution && under.schema === schema
+}
+
+const DAY_MS = 86_400_000
 
 function mayNotApprove(row: RevisionRow): ReadonlySet<string> {
   return new Set([...concerned(row.content), row.proposed_by])

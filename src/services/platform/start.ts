@@ -17,7 +17,7 @@ import { toUnit } from '#core/unit/to-unit.ts'
 import type { Authenticate } from '#http/authenticate.ts'
 import { createHealth, type Component } from '#http/health.ts'
 import { createServer, type Server } from '#http/server.ts'
-import { executionFinished, generationFailed, generationJudged, ledgerAppended, revisionUnsigned, timed, type Telemetry } from '#telemetry/events.ts'
+import { certificateRevoked, executionFinished, generationFailed, generationJudged, ledgerAppended, revisionUnsigned, timed, type Telemetry } from '#telemetry/events.ts'
 import { countSeries } from '#telemetry/metrics.ts'
 import { verdictName } from './reply.ts'
 import { ledgerRoutes, type LedgerUse } from './ledger-routes.ts'
@@ -25,6 +25,7 @@ import { readBundle, readHeads } from '#adapters/postgres/revisions.ts'
 import type { Bundle } from '#core/revision/bundle.ts'
 import type { BundleRequest } from '#services/compliance/bundles.ts'
 import { applicationRoutes } from './application-routes.ts'
+import { createReproof } from './reproof.ts'
 import { revisionRoutes } from './revision-routes.ts'
 import { createRevisions, type Given as RevisionsGiven } from './revisions.ts'
 import { createApplications } from './applications.ts'
@@ -58,7 +59,14 @@ export type Given = {
 
 export async function startPlatform(given: Given): Promise<Server> {
   const { config, version, inForce, packs, database, telemetry } = given
-  const components = [...given.components, given.ledger.checkpoints.component]
+  const onChanged = given.onChanged ?? (() => {})
+  const revisions = createRevisions({
+    database, examiner: given.examiner, inForce, threshold: config.constitutional.complianceThreshold, bundle: given.bundle, approvalOf: given.approvalOf,
+    changed: onChanged, reported: (application, revision, because) => revisionUnsigned(telemetry, { application, revision, because }),
+    revoked: (certificate) => certificateRevoked(telemetry, { certificate }), now: () => new Date(),
+  })
+  const reproof = createReproof({ revisions, database, telemetry, now: () => new Date() })
+  const components: Component[] = [...given.components, given.ledger.checkpoints.component, { name: 'revisions', isCritical: false, probe: reproof.probe }]
   const health = createHealth({
     service: 'acgs-pgp-v8', version, constitution: inForce.shown, components, telemetry,
     intervalMs: config.monitoring.probeIntervalMs, timeoutMs: config.monitoring.probeTimeoutMs,
@@ -108,6 +116,7 @@ export async function startPlatform(given: Given): Promise<Server> {
         generation_engine: { status: isWell('generation_engine'), generations: counted, readers: [...given.readers], packs: packs.map(({ name }) => name) },
         stabilizer_environment: { status: isWell('stabilizer_environment'), table_version: TABLE_VERSION, stabilizers: STABILIZERS.length, solver: given.solver },
         diagnostic_engine: { status: isWell('diagnostic_engine'), self_test: given.selfTest },
+        decisions: await reproof.standing().then(({ revisions: active, expiring }) => ({ active_revisions: active.map((each) => ({ ...each })), expiring_certificates: expiring.map((each) => ({ ...each })) })).catch(() => null),
         constitution: { title: constitution.title, version: constitution.version, articles: constitution.clauses.length },
         ledger: ledger === null ? null : {
           entries: ledger.size, root: ledger.root, status: isWell('ledger'), because: given.ledger.checkpoints.state().detail ?? null,
@@ -131,12 +140,7 @@ export async function startPlatform(given: Given): Promise<Server> {
     },
   }
 
-  const onChanged = given.onChanged ?? (() => {})
-  const revisions = createRevisions({
-    database, examiner: given.examiner, inForce, threshold: config.constitutional.complianceThreshold, bundle: given.bundle, approvalOf: given.approvalOf,
-    changed: onChanged, reported: (application, revision, because) => revisionUnsigned(telemetry, { application, revision, because }), now: () => new Date(),
-  })
-  const applications = createApplications({ database, examiner: given.examiner, telemetry, onChanged, now: () => new Date() })
+  const applications = createApplications({ database, examiner: given.examiner, telemetry, onChanged: () => (onChanged(), reproof.look()), now: () => new Date() })
   if (config.service.environment === 'embedded') await applications.install(packs, 'acgs-pgp-v8')
   const applicable = (schema: string) => applicableTo(given.examiner.bind(given.examiner.parseSchema(schema)))
 
@@ -146,5 +150,11 @@ export async function startPlatform(given: Given): Promise<Server> {
     constitution: inForce.shown, routes: [...routes(use), ...applicationRoutes({ applications, applicable, entitiesBytesMax: config.security.entitiesBytesMax }), ...revisionRoutes({ revisions, bundle: (app) => readBundle(database, app), heads: () => readHeads(database) }), ...ledgerRoutes(given.ledger)], health, telemetry, authenticate: given.authenticate, bodyBytesMax: config.security.bodyBytesMax,
   })
   await health.start()
-  return server
+  return {
+    ...server,
+    close: async (options) => {
+      await reproof[Symbol.asyncDispose]()
+      return server.close(options)
+    },
+  }
 }
