@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { authorize } from '#adapters/cedar/cedar.ts'
 import { createDecisionPoint } from '#services/compliance/decision-point.ts'
 import { activeRevision, decisionPoint, decisionService } from '#test/decision-service.ts'
 
@@ -168,4 +169,28 @@ test('every decision is counted by its verdict', async () => {
   await at.ask({ subject: { type: 'user', id: 'nobody' }, action: read, resource: one })
   await at.askAll({ subject: alice, action: read, evaluations: [{ resource: one }, {}] })
   assert.deepEqual(await Promise.all(['permitted', 'forbidden', 'not_permitted', 'error'].map(at.counted)), [2, 0, 1, 2])
+})
+
+const COUNTED = 'entity user; entity record = { n: Long }; action read appliesTo { principal: user, resource: record, context: { k: Long } };'
+const known = [{ uid: { type: 'user', id: 'alice' }, attrs: {}, parents: [] }, { uid: { type: 'record', id: 'record-1' }, attrs: { n: '9007199254740993' }, parents: [] }]
+const body = (k: string) => `{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"},"context":{"k":${k}}}`
+
+test('integers arrive exactly, as numbers and as digits', async () => {
+  await using at = await decisionService(decisionPoint(activeRevision('records', COUNTED, 'permit(principal, action, resource) when { context.k == resource.n };'), known))
+  for (const [k, want] of [['9007199254740993', true], ['9007199254740992', false], ['"9007199254740993"', true], ['"9007199254740992"', false]] as const) {
+    assert.equal((await at.ask(body(k))).body.decision, want, k)
+  }
+  for (const k of ['9223372036854775808', '1.5', '1e30', '"x"', '[]', 'null']) assert.equal((await at.ask(body(k))).status, 400, k)
+})
+
+test('a rule that cannot be evaluated denies and is named; a decision point that believed Cedar alone would allow', async () => {
+  const rules = 'permit(principal, action, resource); @id("guard") forbid(principal, action, resource) when { context.k + 9223372036854775807 > 0 };'
+  const point = decisionPoint(activeRevision('records', COUNTED, rules), known)
+  await using at = await decisionService(point)
+  const { decision, context } = (await at.ask(body('1'))).body
+  assert.deepEqual([decision, context.verdict], [false, 'error'])
+  assert.match(context.reason_admin.en, /^guard could not be evaluated: /)
+  assert.equal(await at.counted('error'), 1)
+  await using careless = await decisionService(point, { use: (question) => ({ ...authorize(question), errors: [] }) })
+  assert.equal((await careless.ask(body('1'))).body.decision, true)
 })
