@@ -123,7 +123,7 @@ test('a slice that forgets what something is in, or what it refers to, is notice
   for (const make of [Orphans, Blanks]) assert.ok(compare(11, 240, make).different > 0, make.name)
 })
 
-test('an attribute that is missing and that no rule reads changes nothing; one that a rule reads denies and is named', () => {
+test('an entity or an attribute that is missing and that no rule reads changes nothing; what a rule reads denies and is named', () => {
   const random = seeded(13)
   const counts = { unread: 0, missed: 0 }
   for (let i = 0; i < (SLOW ? 4_000 : 80); i++) {
@@ -131,17 +131,18 @@ test('an attribute that is missing and that no rule reads changes nothing; one t
     for (let j = 0; j < 4; j++) {
       const scene = randomScene(place.schema, place.environment, random)
       const bare = (entity: CedarEntity) => ({ ...entity, attrs: Object.fromEntries(Object.entries(entity.attrs).filter(() => random() < 0.8)) })
-      const holed = scene.entities.map((entity) => (random() < 0.5 ? bare(entity) : entity))
+      const holed = scene.entities.filter(() => random() < 0.85).map((entity) => (random() < 0.5 ? bare(entity) : entity))
       const got = answered(place, scene, storeOf(holed))
       if (got.context.missing.length > 0) {
         counts.missed++
         assert.deepEqual([got.decision, got.context.verdict], [false, 'error'])
         continue
       }
-      // Whatever a promised attribute would have been, the decision is the same.
+      // Whatever an entity or a promised attribute would have been, the decision is the same.
+      const absent = scene.entities.filter(({ uid }) => !holed.some((each) => uidText(each.uid) === uidText(uid)))
       for (let k = 0; k < 3; k++) {
         const other = new Map(randomScene(place.schema, place.environment, random).entities.map(({ uid, attrs }) => [uidText(uid), attrs]))
-        const filled = holed.map((entity) => {
+        const filled = [...holed, ...absent.map((entity) => ({ ...entity, attrs: other.get(uidText(entity.uid)) ?? {} }))].map((entity) => {
           const promised = Object.entries(place.schema.entityTypes.get(entity.uid.type)?.shape.attributes ?? {}).filter(([name, { required }]) => required && !Object.hasOwn(entity.attrs, name))
           return { ...entity, attrs: { ...entity.attrs, ...Object.fromEntries(promised.map(([name]) => [name, other.get(uidText(entity.uid))?.[name]])) } }
         })
