@@ -6,7 +6,9 @@ import test, { after, before } from 'node:test'
 import { ROLES, type Endpoint, type Role } from '#http/contract.ts'
 import { getHealth, getLivez, getReadyz } from '#http/health.ts'
 import * as compliance from '#services/compliance/contract.ts'
+import { postCheckpoint } from '#services/compliance/checkpoint-contract.ts'
 import * as platform from '#services/platform/contract.ts'
+import * as ledger from '#services/platform/ledger-contract.ts'
 import * as synthesis from '#services/synthesis/contract.ts'
 import { authorize, parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
 import { runAcgs, startProduct, type Product } from '#test/product.ts'
@@ -199,6 +201,11 @@ const MAY: { readonly [operation: string]: readonly Role[] | 'public' } = {
   'GET /api/v1/generations/{id}': ['author', 'operator'],
   'GET /api/v1/status': 'public',
   'GET /api/v1/metrics/summary': 'public',
+  'GET /api/v1/ledger/entries': ['operator', 'council'],
+  'GET /api/v1/ledger/checkpoint': ['operator', 'council'],
+  'GET /api/v1/ledger/proof/{id}': ['operator', 'council'],
+  'GET /api/v1/ledger/consistency': ['operator', 'council'],
+  'POST /api/v1/checkpoints': ['service'],
   'POST /api/v1/synthesize': ['author', 'service'],
   'GET /api/v1/info': 'public',
   'GET /api/v1/constitutional/validate': 'public',
@@ -212,9 +219,9 @@ const MAY: { readonly [operation: string]: readonly Role[] | 'public' } = {
 test('every endpoint admits exactly the roles that may use it', async () => {
   const shared = [getHealth, getLivez, getReadyz]
   const services: readonly [string, readonly Endpoint[]][] = [
-    [product.url.platform, [platform.postGeneratePolicy, platform.getGenerations, platform.getGeneration, platform.getStatus, platform.getMetricsSummary, ...shared]],
+    [product.url.platform, [platform.postGeneratePolicy, platform.getGenerations, platform.getGeneration, platform.getStatus, platform.getMetricsSummary, ...Object.values(ledger), ...shared]],
     [product.url.synthesis, [synthesis.postSynthesize, synthesis.getInfo, ...shared]],
-    [product.url.compliance, [compliance.getValidate, compliance.postValidate, compliance.getState, ...shared]],
+    [product.url.compliance, [compliance.getValidate, compliance.postValidate, compliance.getState, postCheckpoint, ...shared]],
   ]
   let walked = 0
   for (const [url, endpoints] of services) {
@@ -309,10 +316,10 @@ test('after kill -9 and a second start the data are still there, the ledger is i
   const again = await ask(`${product.url.platform}/api/v1/generations?limit=200`, { role: 'operator' })
   assert.deepEqual(again.body.generations, before.body.generations)
   assert.ok(again.body.generations.length > 5)
-  const ledger = await product.acgs('ledger', 'verify', '--json')
-  assert.equal(ledger.status, 0, ledger.stdout + ledger.stderr)
+  const verified = await product.acgs('ledger', 'verify', '--json')
+  assert.equal(verified.status, 0, verified.stdout + verified.stderr)
   const packs = 2 // Each has left two entries at the first start: its schema and its entities.
-  assert.equal(JSON.parse(ledger.stdout).entries, again.body.generations.length + 2 * packs)
+  assert.equal(JSON.parse(verified.stdout).entries, again.body.generations.length + 2 * packs)
   assert.equal((await product.acgs('verify', join(scratch, 'certificate.json'))).status, 0)
 })
 

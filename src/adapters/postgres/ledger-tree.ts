@@ -30,7 +30,8 @@ const TILES_READ = 16
 /**
  * Makes proofs for the ledger in a database.
  *
- * Cost: the first proof reads every leaf hash once (measured: see docs/concepts/ledger.md), later ones at most one tile for each of O(log n) subtrees.
+ * Cost: the first proof reads every leaf hash once, some milliseconds at a time; later ones read two tiles and O(log n) roots, and hash
+ * one node for each tile (measured: see docs/concepts/ledger.md).
  */
 export function ledgerTree(db: Queryable): LedgerTree {
   const tiles = new Map<number, Hash>()
@@ -51,18 +52,29 @@ export function ledgerTree(db: Queryable): LedgerTree {
     }
     return Array.from({ length: end - first }, (_, at) => tiles.get(first + at) as Hash)
   }
-  const recompute = async ({ from, to }: Range): Promise<Hash> => {
+  /** `near`: the tiles whose leaves this proof has read already, by number; its small subtrees lie in one or two of them. */
+  const recompute = async ({ from, to }: Range, near: Map<number, Hash[]>, size: number): Promise<Hash> => {
     const full = Math.floor((to - from) / TILE)
     const subtrees = full === 0 ? [] : await tileRoots(from / TILE, from / TILE + full)
-    return rootOver(subtrees, await leaves(from + full * TILE, to))
+    const rest = from + full * TILE
+    if (rest === to) return rootOver(subtrees, [])
+    const tile = Math.floor(rest / TILE)
+    const whole = near.get(tile) ?? (await leaves(tile * TILE, Math.min(size, (tile + 1) * TILE)))
+    near.set(tile, whole)
+    return rootOver(subtrees, whole.slice(rest - tile * TILE, to - tile * TILE))
   }
   const rootAt = async (size: number): Promise<Hash | null> => {
     if (size === 0) return root(EMPTY)
     const { rows } = await db.query<{ root: Buffer }>('select root from ledger_entries where index = $1', [size - 1])
     return rows[0]?.root ?? null
   }
-  /** What begins at the first entry has its root stored; the proof that comes of it is verified. */
-  const rangeRoot = async (range: Range): Promise<Hash> => (range.from === 0 ? await rootAt(range.to) : null) ?? (await recompute(range))
+  /** What begins at the first entry has its root stored: the proof that comes of it is verified. */
+  const rangeRoots = async (ranges: readonly Range[], size: number): Promise<Hash[]> => {
+    const near = new Map<number, Hash[]>()
+    const roots: Hash[] = []
+    for (const range of ranges) roots.push((range.from === 0 && range.to > TILE ? await rootAt(range.to) : null) ?? (await recompute(range, near, size)))
+    return roots
+  }
 
   /** A proof that does not verify may come of tiles that were kept from another history: made once more without them. */
   const verified = async (make: () => Promise<readonly Hash[]>, isRight: (proof: readonly Hash[]) => boolean, what: Range): Promise<readonly string[]> => {
@@ -74,32 +86,27 @@ export function ledgerTree(db: Queryable): LedgerTree {
     }
     throw broken(what.from, what.to, 'do not lead to the roots that are stored with them')
   }
-  const rootsOf = async (ranges: readonly Range[]) => {
-    const roots: Hash[] = []
-    for (const range of ranges) roots.push(await rangeRoot(range))
-    return roots
-  }
 
   return {
     rootAt: async (size) => {
       const found = await rootAt(size)
       return found === null ? null : hex(found)
     },
-    recomputeRoot: async (size) => hex(await recompute({ from: 0, to: size })),
+    recomputeRoot: async (size) => hex(await recompute({ from: 0, to: size }, new Map(), size)),
     inclusion: async (index, size) => {
       if (index >= size) return null
       const [now, { rows }] = [await rootAt(size), await db.query<{ entry: string }>('select entry from ledger_entries where index = $1', [index])]
       if (now === null || rows[0] === undefined) return null
       const { entry } = rows[0]
       const leaf = leafHash(entry)
-      const proof = await verified(() => rootsOf(inclusionRanges(index, size)), (each) => verifyInclusion({ leaf, index, size, root: now, proof: each }), { from: index, to: size })
+      const proof = await verified(() => rangeRoots(inclusionRanges(index, size), size), (each) => verifyInclusion({ leaf, index, size, root: now, proof: each }), { from: index, to: size })
       return { index, entry, leafHash: hex(leaf), size, root: hex(now), proof }
     },
     consistency: async (from, to) => {
       const [before, after] = [await rootAt(from), await rootAt(to)]
       if (from > to || before === null || after === null) return null
       const claim = { before: { size: from, root: before }, after: { size: to, root: after } }
-      const proof = await verified(() => rootsOf(consistencyRanges(from, to)), (each) => verifyConsistency({ ...claim, proof: each }), { from, to })
+      const proof = await verified(() => rangeRoots(consistencyRanges(from, to), to), (each) => verifyConsistency({ ...claim, proof: each }), { from, to })
       return { from: { size: from, root: hex(before) }, to: { size: to, root: hex(after) }, proof }
     },
   }
