@@ -18,6 +18,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<{ command: () => Comman
   ledger: () => import('./cli/ledger.ts'),
   config: () => import('./cli/config.ts'),
   token: () => import('./cli/token.ts'),
+  keys: () => import('./cli/keys.ts'),
   reset: () => import('./cli/reset.ts'),
 }
 

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { Argument, type Command } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
-import { readConfig, type Config } from '#config'
-import { Failure } from '#core/failure.ts'
-import { startAll, type Running } from '#services/start-all.ts'
+import { readConfig, type Config, type ProcessName } from '#config'
+import type { Apart } from '#services/apart.ts'
+import type { Running } from '#services/start-all.ts'
 import { newCommand } from './terminal.ts'
 
 type Options = { data?: string; config?: string; json?: boolean; quiet?: boolean }
@@ -13,16 +13,28 @@ export function command(): Command {
     .addArgument(new Argument('[process]', 'which').choices(['all', 'platform', 'auth', 'synthesis', 'compliance']).default('all'))
     .option('--data <dir>', 'the data folder')
     .option('--config <file>', 'another configuration file')
-    .action(async (name: string, options: Options) => {
-      if (name !== 'all') {
-        throw new Failure('CONFIG_INVALID', `starting ${name} apart comes with a later release, together with the secrets divided by process: run \`./acgs serve all\``)
-      }
-      await serve(options)
-    })
+    .action((name: ProcessName, options: Options) => serve(name, options))
 }
 
-async function serve(options: Options): Promise<void> {
-  const config = readConfig({ file: options.config ?? null, env: process.env, process: 'all', dataFolder: options.data })
+/** What was started, whichever it is: one process of four or all of them in one. */
+type Started = { readonly greeting: (seconds: number) => string; readonly announce: () => void; readonly close: () => Promise<{ cutOff: number }> }
+
+async function start(name: ProcessName, config: Config, signal: AbortSignal): Promise<Started> {
+  // Only what is started is loaded: a process need not know how to do what it must not do.
+  if (name === 'all') {
+    const running = await (await import('#services/start-all.ts')).startAll(config, signal)
+    return { greeting: (seconds) => greeting(config, running, seconds), announce: running.announce, close: running.close }
+  }
+  const startApart = name === 'platform' ? (await import('#services/platform/start-apart.ts')).startPlatformApart
+    : name === 'auth' ? (await import('#services/auth/start-apart.ts')).startAuthApart
+    : name === 'synthesis' ? (await import('#services/synthesis/start-apart.ts')).startSynthesisApart
+    : (await import('#services/compliance/start-apart.ts')).startComplianceApart
+  const apart = await startApart(config, signal)
+  return { greeting: (seconds) => greetingApart(config, apart, seconds), announce: apart.announce, close: apart.close }
+}
+
+async function serve(name: ProcessName, options: Options): Promise<void> {
+  const config = readConfig({ file: options.config ?? null, env: process.env, process: name, dataFolder: options.data })
   const say = (text: string) => {
     if (!options.json && !options.quiet) process.stdout.write(`${text}\n`)
   }
@@ -36,21 +48,39 @@ async function serve(options: Options): Promise<void> {
     })
   }
   const started = performance.now()
-  let running: Running
+  let running: Started
   try {
-    running = await startAll(config, asking.signal)
+    running = await start(name, config, asking.signal)
   } catch (error) {
     // What fails because of the signal (a terminal sends it to every child, too) is not worth a report: everything is ended.
     if (!asking.signal.aborted) throw error
     say(`stopped on ${asked} before it was ready`)
     process.exit(0)
   }
-  say(greeting(config, running, (performance.now() - started) / 1000))
+  say(running.greeting((performance.now() - started) / 1000))
   running.announce()
   if (!asking.signal.aborted) await once(asking.signal, 'abort')
   const { cutOff } = await running.close()
   say(`stopped on ${asked}${cutOff > 0 ? `; ${cutOff} requests had to be cut off` : ''}`)
   process.exit(cutOff > 0 ? 1 : 0)
+}
+
+/** What whoever starts one process apart needs to know: what it holds, and whom it calls. */
+function greetingApart(config: Config, { name, port, inForce: { shown, constitution }, holds, calls, selfTest }: Apart, seconds: number): string {
+  return [
+    '',
+    `  ACGS-PGP ${packageJson.version}   ${name} :${port}   ready in ${seconds.toFixed(1)} s   pid ${process.pid}`,
+    `  division by trust is on   holds: ${holds.length === 0 ? 'nothing' : holds.join(', ')}`,
+    ...calls.map((call) => `  calls ${call}`),
+    `  constitution ${shown.hash}${shown.isInherited ? ' (inherited id)' : ''}   ${constitution.clauses.length} articles   sha256 ${shown.digest}`,
+    ...(selfTest === null ? [] : [selfTestLine(selfTest)]),
+    ...config.notices.map((notice) => `  note: ${notice}`),
+    '',
+  ].join('\n')
+}
+
+function selfTestLine({ decisions, refuted, proved, certificates, seconds }: Running['selfTest']): string {
+  return `  self-test: ${decisions} decisions as Cedar, ${refuted} known refutations found, ${proved} known proofs made, ${certificates} known certificate verified, in ${seconds.toFixed(1)} s`
 }
 
 /** What someone who starts this for the first time needs to know. */
@@ -67,7 +97,7 @@ function greeting(config: Config, { inForce, database, selfTest, ports }: Runnin
     `  ${store}   cache in memory   models: none configured`,
     `  constitution ${shown.hash}${shown.isInherited ? ' (inherited id)' : ''}   ${constitution.clauses.length} articles   sha256 ${shown.digest}`,
     `  one process, pid ${process.pid}: division by trust is off, one person can play every role`,
-    `  self-test: ${selfTest.decisions} decisions as Cedar, ${selfTest.refuted} known refutations found, ${selfTest.proved} known proofs made, ${selfTest.certificates} known certificate verified, in ${selfTest.seconds.toFixed(1)} s`,
+    selfTestLine(selfTest),
     ...config.notices.map((notice) => `  note: ${notice}`),
     '',
     '  a token:  T=$(./acgs token --role author)',

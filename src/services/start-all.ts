@@ -29,7 +29,7 @@ import { createMetrics } from '#telemetry/metrics.ts'
 import { startAuth } from './auth/start.ts'
 import { bundler } from './compliance/bundles.ts'
 import { certifier } from './compliance/certify.ts'
-import { follow } from './compliance/follow.ts'
+import { FOLLOW_MS, follow } from './compliance/follow.ts'
 import { stateFolder } from './compliance/state-folder.ts'
 import { checkpointSigner } from './compliance/checkpoint.ts'
 import { createDecisionPoint } from './compliance/decision-point.ts'
@@ -148,8 +148,13 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
     examiner, key: certificateKey, ...trusted, constitutionalHash: inForce.shown.hash, threshold: constitutional.complianceThreshold,
     validDays: constitutional.bundleDays, seen: follower.seen, isRevoked: follower.isRevoked, now: () => new Date(),
   })
+  const judging = {
+    examiner, key: certificateKey, constitutionalHash: inForce.shown.hash, threshold: constitutional.complianceThreshold,
+    validDays: constitutional.certificateDays, telemetry: complianceTelemetry, now: () => new Date(),
+  }
+  const peers = { parseSchema: examiner.parseSchema, certify: certifier({ ...judging, readAgain: propose }), bundle }
   const compliance = await open(
-    await startCompliance({ ...common, point, signCheckpoint, telemetry: complianceTelemetry, authenticate, components: [{ ...solver, isCritical: true }, { name: 'decision_point', isCritical: false, probe: follower.probe }] }),
+    await startCompliance({ ...common, point, signCheckpoint, peers, telemetry: complianceTelemetry, authenticate, components: [{ ...solver, isCritical: true }, { name: 'decision_point', isCritical: false, probe: follower.probe }] }),
     services.compliancePort, 'compliance',
   )
 
@@ -164,10 +169,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   const platformServer = await startPlatform({
     ...common, database, ledger: { database, tree, checkpoints, keys, origin }, telemetry, authenticate, propose, readers: READERS.map(({ method }) => method), solver: `${prover.engine.name} ${prover.engine.version}`, selfTest: tested,
     bundle, approvalOf: verifyApproval, onChanged: () => void follower.look(),
-    certify: certifier({
-      examiner, key: certificateKey, constitutionalHash: inForce.shown.hash, threshold: constitutional.complianceThreshold,
-      validDays: constitutional.certificateDays, telemetry: complianceTelemetry, now: () => new Date(),
-    }),
+    certify: certifier(judging),
     components: [
       { name: 'database', isCritical: true, probe: async () => (await database.query('select 1'), { status: 'healthy' }) },
       { name: 'generation_engine', isCritical: true, probe: () => (readsKnownSentence(packs, examiner.parseSchema) ? { status: 'healthy' } : { status: 'unhealthy', detail: 'a known sentence is not read' }) },
@@ -195,9 +197,6 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
 }
 
 type Service = keyof Running['ports']
-
-/** How often the decision point asks for what is new when nobody told it; everything decides everywhere within a second. */
-const FOLLOW_MS = 500
 
 /** What chooses another port for a service. */
 function settingOf(name: Service): string {

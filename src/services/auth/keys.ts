@@ -34,7 +34,7 @@ const Accounts = z.array(z.strictObject({
 })).min(1)
 
 const SIGNING = 'token-signing.jwk.json'
-const clientFile = (role: Role) => `client-acgs-${role}.jwk.json`
+export const clientFile = (role: Role) => `client-acgs-${role}.jwk.json`
 
 /** Where the embedded default keeps keys, below its data folder. */
 export function keysFolder(dataFolder: string): string {
@@ -102,7 +102,8 @@ export function publicHalf({ d: _, ...key }: PrivateKey): PublicKey {
   return key
 }
 
-function keyIn(file: string): PrivateKey {
+/** The private key in a file, made there (0600) when it is missing. @throws {Failure} KEY_INVALID */
+export function keyIn(file: string): PrivateKey {
   if (statSync(file, { throwIfNoEntry: false }) === undefined) {
     const { privateKey: made } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     writeFileSync(`${file}.new`, `${JSON.stringify(made.export({ format: 'jwk' }), null, 2)}\n`, { mode: 0o600 })

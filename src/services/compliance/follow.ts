@@ -10,6 +10,9 @@ import { bundleLoaded, bundleRefused, type Telemetry } from '#telemetry/events.t
 import type { DecisionPoint } from './decision-point.ts'
 import type { StateFolder } from './state-folder.ts'
 
+/** How often the decision point asks for what is new when nobody told it; everything decides everywhere within a second. */
+export const FOLLOW_MS = 500
+
 /** Where bundles and entities come from: the platform, which is believed about entities and about nothing else. */
 export type Source = {
   readonly heads: () => Promise<Heads>

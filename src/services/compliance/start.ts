@@ -13,10 +13,11 @@ import { constitutionValidated, decisionMade, timed, type Telemetry } from '#tel
 import { checkpointRoutes } from './checkpoint-contract.ts'
 import type { SignCheckpoint } from './checkpoint.ts'
 import type { DecisionPoint } from './decision-point.ts'
+import { peerRoutes, type Use as PeerUse } from './peer-routes.ts'
 import { routes } from './routes.ts'
 
 /** The constitution and its proofs: the only holder of the certificate key; holds no database. */
-export async function startCompliance({ config, version, inForce, packs, examiner, point, signCheckpoint, telemetry, authenticate, components }: {
+export async function startCompliance({ config, version, inForce, packs, examiner, point, signCheckpoint, peers, telemetry, authenticate, components }: {
   config: Config
   version: string
   inForce: ConstitutionInForce
@@ -24,6 +25,8 @@ export async function startCompliance({ config, version, inForce, packs, examine
   examiner: Examiner
   point: DecisionPoint
   signCheckpoint: SignCheckpoint
+  /** What only the platform may ask. */
+  peers: PeerUse
   telemetry: Telemetry
   authenticate: Authenticate
   components: readonly Component[]
@@ -36,7 +39,7 @@ export async function startCompliance({ config, version, inForce, packs, examine
     service: 'acgs-compliance', title: 'ACGS-PGP v8: Policy Governance and Compliance', version,
     description: 'The constitution in force, whether a policy obeys it (every article proved, or refuted by a request), and the decisions of what is active.',
     constitution: inForce.shown, health, telemetry, authenticate: rememberCallers(authenticate), bodyBytesMax: config.security.bodyBytesMax,
-    routes: [...checkpointRoutes(signCheckpoint), ...routes({
+    routes: [...checkpointRoutes(signCheckpoint), ...peerRoutes(peers), ...routes({
       constitution: inForce.constitution,
       shown: inForce.shown,
       ratification: inForce.ratification,

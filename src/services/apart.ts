@@ -1,0 +1,131 @@
+import { join } from 'node:path'
+import packageJson from '../../package.json' with { type: 'json' }
+import { ROOT, type Config, type ProcessName } from '#config'
+import { loadConstitution, type ConstitutionInForce } from '#adapters/constitution.ts'
+import { createExaminer, type Examiner } from '#adapters/examiner.ts'
+import { loadPacks } from '#adapters/packs.ts'
+import { createProver, type Prover } from '#adapters/solver/prover.ts'
+import type { Pack } from '#core/unit/pack.ts'
+import { authenticator, fetchJwks, publishedKeys, type Authenticate, type KeySource } from '#http/authenticate.ts'
+import { createCall, type Call } from '#http/call.ts'
+import type { Component } from '#http/health.ts'
+import { refuseTaken } from '#http/port-holder.ts'
+import type { Server } from '#http/server.ts'
+import { proofAnswered, type Telemetry } from '#telemetry/events.ts'
+import { createLog } from '#telemetry/log.ts'
+import { createMetrics, type PeerName } from '#telemetry/metrics.ts'
+import { peerTokens } from './auth/peer-tokens.ts'
+import { selfTest, type SelfTest } from './self-test/self-test.ts'
+
+export type Name = Exclude<ProcessName, 'all'>
+
+/** What a process that was started apart is, and how to end it. */
+export type Apart = {
+  readonly name: Name
+  readonly port: number
+  readonly inForce: ConstitutionInForce
+  /** Which secrets it holds, in words; empty: none. */
+  readonly holds: readonly string[]
+  /** Whom it calls, and where. */
+  readonly calls: readonly string[]
+  /** Null where nothing is proved. */
+  readonly selfTest: SelfTest | null
+  /** Says in the log that it is ready. */
+  readonly announce: () => void
+  /** Readiness flips first; what is under way is finished; then everything is closed. @returns How many requests had to be cut off. */
+  readonly close: () => Promise<{ cutOff: number }>
+}
+
+/** What every process that is started apart begins with. */
+export type Frame = {
+  readonly config: Config
+  readonly version: string
+  readonly inForce: ConstitutionInForce
+  readonly packs: readonly Pack[]
+  readonly telemetry: Telemetry
+  /** What is to be ended, the last one first. */
+  readonly ending: (() => Promise<unknown>)[]
+}
+
+/** What one process adds: its server, and what is to be said of it. `begin` runs once it listens. */
+export type Built = { readonly server: Server; readonly holds: readonly string[]; readonly calls: readonly string[]; readonly selfTest: SelfTest | null; readonly begin?: () => void }
+
+const LOGGED_AS: Readonly<Record<Name, string>> = { platform: 'acgs-pgp-v8', auth: 'acgs-auth', synthesis: 'acgs-synthesis', compliance: 'acgs-compliance' }
+
+/**
+ * Starts one process: the same functions as in one process, joined by HTTP instead of calls.
+ *
+ * @throws {Failure} whatever keeps it from starting; what was started by then is ended again.
+ * @param signal Asks to give up starting.
+ */
+export async function startFramed(name: Name, config: Config, signal: AbortSignal, build: (frame: Frame) => Promise<Built>): Promise<Apart> {
+  const { service, services, constitutional } = config
+  const where = { host: service.host, port: services[`${name}Port`], setting: `ACGS_SERVICES_${name.toUpperCase()}_PORT` }
+  const { version } = packageJson
+  const ending: (() => Promise<unknown>)[] = []
+  const end = async () => {
+    for (const step of ending.toReversed()) await step()
+  }
+  try {
+    await refuseTaken({ service: name, ...where })
+    const inForce = loadConstitution(constitutional, constitutional.hash)
+    const telemetry: Telemetry = {
+      log: createLog({ service: LOGGED_AS[name], level: config.monitoring.logLevel }),
+      metrics: createMetrics({ service: LOGGED_AS[name], version, constitutionalHash: inForce.shown.hash, description: packageJson.description }),
+    }
+    const { server, begin, ...said } = await build({ config, version, inForce, packs: loadPacks(join(ROOT, 'packs')), telemetry, ending })
+    ending.push(() => server.close({ drainMs: 0, deadlineMs: 0 }))
+    signal.throwIfAborted()
+    const { port } = await server.listen(where)
+    begin?.()
+    return {
+      ...said, name, port, inForce,
+      announce: () => telemetry.log.info({ pid: process.pid, port, holds: said.holds, calls: said.calls }, 'ready'),
+      close: async () => {
+        const { cutOff } = await server.close({ drainMs: service.drainSeconds * 1000, deadlineMs: service.shutdownSeconds * 1000 })
+        await end()
+        return { cutOff }
+      },
+    }
+  } catch (error) {
+    await end()
+    throw error
+  }
+}
+
+/** Who asks, judged by the keys that Auth publishes: fetched when first needed, and remembered while Auth is out. */
+export function judgedByAuth({ security, services }: Config): { authenticate: Authenticate; keys: KeySource } {
+  const keys = publishedKeys({ fetchKeys: fetchJwks(services.authUrl) })
+  return { authenticate: authenticator(security, keys).authenticate, keys }
+}
+
+/** Calls the other processes as a service account of its own. */
+export function caller(name: 'platform' | 'compliance', { config: { security, services }, telemetry }: Frame): (peer: PeerName, url: string, timeoutMs: number) => Call {
+  const token = peerTokens({
+    clientId: security.peerClientId ?? `acgs-${name}`, keyFile: security.peerKeyFile as string, audience: security.peerAudience,
+    authUrl: services.authUrl, issuer: security.tokenIssuer,
+  })
+  return (peer, url, timeoutMs) => createCall({ peer, url, token, timeoutMs, telemetry })
+}
+
+/** The prover of one process, tested before anything rests on it. What the test asks is not counted as work. */
+export async function provingIn({ config: { generationEngine }, inForce, telemetry, ending }: Frame): Promise<{ prover: Prover; examiner: Examiner; tested: SelfTest }> {
+  let isServing = false
+  const prover = createProver({
+    rlimit: generationEngine.proofRlimit, timeoutMs: generationEngine.proofTimeoutMs,
+    disagreed: (report) => telemetry.log.error({ report }, 'solver and Cedar disagree: a bug, please report it'),
+    answered: ({ question, answer }, seconds) => isServing && proofAnswered(telemetry, { question, outcome: answer.kind, seconds }),
+  })
+  ending.push(async () => prover[Symbol.asyncDispose]())
+  const tested = await selfTest({ prover })
+  isServing = true
+  return { prover, examiner: createExaminer(inForce.constitution, prover), tested }
+}
+
+/** Whether another process is there, for whoever needs it; never asked while somebody waits. */
+export function peerComponent(name: PeerName, url: string): Component {
+  return {
+    name, isCritical: false,
+    probe: async (signal) => ((await fetch(`${url}/livez`, { signal })).ok ? { status: 'healthy' } : { status: 'unhealthy', detail: 'does not answer /livez with 200' }),
+  }
+}

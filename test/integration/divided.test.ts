@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startDivided, type Divided } from '#test/divided.ts'
+import { runAcgs } from '#test/product.ts'
+
+let divided: Divided
+let author = ''
+before(async () => {
+  divided = await startDivided()
+  author = await divided.token('author')
+})
+after(() => divided?.[Symbol.asyncDispose]())
+
+const clinic = JSON.parse(readFileSync(new URL('../../examples/clinic.json', import.meta.url), 'utf8')) as object
+
+async function ask(url: string, { token, body, method = body === undefined ? 'GET' : 'POST' }: { token?: string; body?: unknown; method?: string } = {}) {
+  const response = await fetch(url, {
+    method, headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  })
+  return { status: response.status, headers: response.headers, body: (await response.json()) as any }
+}
+const generate = (body: object = clinic) => ask(`${divided.url.platform}/api/v1/generate-policy`, { token: author, body })
+const healthOf = async (name: 'platform' | 'compliance') => (await ask(`${divided.url[name]}/health`)).body
+async function until(isTrue: () => Promise<boolean>, what: string): Promise<void> {
+  for (const deadline = Date.now() + 20_000; !(await isTrue()); await sleep(50)) assert.ok(Date.now() < deadline, `${what}: it takes too long`)
+}
+
+test('a policy is generated, certified elsewhere and recorded, and the certificate verifies', async () => {
+  const { status, body } = await generate()
+  assert.equal(status, 200, JSON.stringify(body))
+  assert.equal(body.independent_witnesses, 2)
+  assert.equal(typeof body.ledger.index, 'number')
+  const trust = `${divided.division.folder}/platform/data/keys/certificate.jwks.json`
+  const verified = await runAcgs(['verify', '-', '--trust', trust, '--json'], {}, JSON.stringify(body.certificate))
+  assert.equal(verified.status, 0, verified.stdout + verified.stderr)
+})
+
+test('each process says what it holds and whom it calls, and all are well', async () => {
+  const printed = (name: 'auth' | 'synthesis' | 'compliance' | 'platform') => divided.running.get(name)?.printed() ?? ''
+  for (const name of ['auth', 'synthesis', 'compliance', 'platform'] as const) assert.match(printed(name), /division by trust is on/)
+  assert.match(printed('synthesis'), /holds: nothing/)
+  assert.match(printed('platform'), /holds: the database\n/)
+  assert.match(printed('auth'), /holds: the token-signing key, its own schema of the database\n/)
+  assert.match(printed('compliance'), /holds: the certificate key, its state/)
+  await until(async () => (await healthOf('platform')).status === 'healthy', 'the platform is healthy')
+  await until(async () => (await healthOf('compliance')).status === 'healthy', 'compliance is healthy')
+})
+
+test('each has its own secrets and refuses those of the others', async () => {
+  const names = (name: 'auth' | 'synthesis' | 'compliance' | 'platform') => Object.keys(divided.running.get(name)?.environment ?? {}).filter((key) => /DATABASE|KEY|ACCOUNTS/.test(key)).sort()
+  assert.deepEqual(names('platform'), ['ACGS_SECURITY_PEER_KEY_FILE', 'DATABASE_URL'])
+  assert.deepEqual(names('synthesis'), [])
+  assert.deepEqual(names('compliance'), ['ACGS_SECURITY_CERTIFICATE_KEY_FILE', 'ACGS_SECURITY_PEER_KEY_FILE'])
+  assert.deepEqual(names('auth'), ['ACGS_SECURITY_SERVICE_ACCOUNTS_FILE', 'ACGS_SECURITY_SIGNING_KEY_FILE', 'DATABASE_URL'])
+  const key = divided.running.get('compliance')?.environment['ACGS_SECURITY_CERTIFICATE_KEY_FILE'] as string
+  assert.match(await divided.refusal('platform', { ACGS_SECURITY_CERTIFICATE_KEY_FILE: key }), /`security.certificate_key_file` is of compliance and must not be given to platform: leave it out/)
+  assert.match(await divided.refusal('synthesis', { DATABASE_URL: 'postgresql://u:p@127.0.0.1:1/d' }), /`database.url` is of platform and auth and must not be given to synthesis: leave it out/)
+  assert.match(await divided.refusal('auth', { PORT: new URL(divided.url.platform).port }), /port \d+ of auth is in use by process/)
+})
+
+test('neither database role can touch the other’s part', async () => {
+  const [platform, auth] = [divided.databaseOf('platform'), divided.databaseOf('auth')]
+  assert.equal((await platform.query('select from policy_generations')).rowCount, 1)
+  assert.ok((await auth.query('select from auth.oidc_payloads')).rowCount)
+  for (const table of ['auth.oidc_payloads', 'auth.schema_migrations']) await assert.rejects(platform.query(`select from ${table}`), /permission denied/)
+  for (const table of ['policy_generations', 'ledger_entries', 'ledger_tip', 'approvals', 'revisions', 'schema_migrations']) {
+    await assert.rejects(auth.query(`select from public.${table}`), /permission denied/, table)
+  }
+  await assert.rejects(auth.query('create table public.x (y int)'), /permission denied/)
+  await assert.rejects(platform.query('create table auth.x (y int)'), /permission denied/)
+  await assert.rejects(auth.query('drop table public.ledger_entries'), /permission denied|must be owner/)
+})
+
+test('what the processes ask of each other is not open to anyone else, whatever role they hold', async () => {
+  const empty = { evidence: {}, author: 'x' }
+  for (const role of ['author', 'council', 'operator', 'service']) {
+    const token = await divided.token(role)
+    for (const path of ['/api/v1/certificates', '/api/v1/bundles', '/api/v1/checkpoints']) {
+      assert.equal((await ask(`${divided.url.compliance}${path}`, { token, body: empty })).status, 403, `${role} ${path}`)
+    }
+    const isAllowed = role === 'operator'
+    assert.equal((await ask(`${divided.url.platform}/api/v1/decision-point/heads`, { token })).status, isAllowed ? 200 : 403, role)
+  }
+  assert.equal((await ask(`${divided.url.compliance}/api/v1/certificates`, { body: empty })).status, 401)
+})
+
+test('without Auth, tokens are still judged; without synthesis, text is read here; without compliance, nothing is certified', async (t) => {
+  await t.test('Auth is out', async () => {
+    await divided.running.get('auth')?.kill('SIGKILL')
+    assert.equal((await generate()).status, 200)
+    assert.equal((await ask(`${divided.url.platform}/api/v1/generations`, { token: `${author}x` })).status, 401)
+    await until(async () => (await healthOf('platform')).components.auth.status === 'unhealthy', 'auth is seen to be out')
+    assert.equal((await healthOf('platform')).status, 'degraded')
+  })
+  await t.test('synthesis is out', async () => {
+    await divided.running.get('synthesis')?.kill('SIGKILL')
+    const { status, body } = await generate()
+    assert.deepEqual([status, body.independent_witnesses], [200, 2])
+    await until(async () => (await healthOf('platform')).components.gs.status === 'unhealthy', 'synthesis is seen to be out')
+    for (let i = 0; i < 5; i++) assert.equal((await generate()).status, 200)
+    const metrics = await (await fetch(`${divided.url.platform}/metrics`)).text()
+    assert.match(metrics, /acgs_pgp_v8_circuit_breaker_state\{service="gs"\} 1/)
+    assert.match(metrics, /acgs_pgp_v8_circuit_breaker_state\{service="pgc"\} 0/)
+  })
+  await t.test('compliance is out', async () => {
+    const count = async () => (await divided.databaseOf('platform').query('select from policy_generations')).rowCount
+    const before = await count()
+    await divided.running.get('compliance')?.kill('SIGKILL')
+    const { status, headers, body } = await generate()
+    assert.deepEqual([status, body.code, headers.get('retry-after')], [503, 'PEER_UNAVAILABLE', '5'])
+    assert.match(body.detail, /nothing can be certified at present, and the request was not kept: send it again/)
+    assert.equal(await count(), before, 'nothing half-done')
+    await until(async () => (await healthOf('platform')).components.pgc.status === 'unhealthy', 'compliance is seen to be out')
+  })
+  await t.test('they come back', async () => {
+    await divided.start('auth')
+    await Promise.all([divided.start('compliance'), divided.start('synthesis')])
+    await until(async () => (await generate()).status === 200, 'it certifies again')
+  })
+})
