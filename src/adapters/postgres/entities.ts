@@ -23,6 +23,8 @@ export type ChangesPage = EntityChanges & {
 /** Rows of one statement: few enough that its text stays small in memory, many enough that round trips do not count. */
 const BATCH = 2_000
 const PAGE_MAX = 10_000
+/** So many new rows make the database's own statistics misleading until it counts again by itself, a minute later. */
+const COUNTED_FROM = 5_000
 
 /**
  * Changes an application's entities and appends the change to the ledger, in the caller's transaction; last in it.
@@ -43,6 +45,8 @@ export async function changeEntities(tx: Queryable, application: string, { upser
     )
     written += rowCount ?? 0
   }
+  // So that what follows finds these rows by their key: statistics from before say that the table is small.
+  if (written >= COUNTED_FROM) await tx.query('analyze entities')
   const gone = deleted === 'the rest' ? await deleteTheRest(tx, application, upserted, next) : await deleteEach(tx, application, deleted, next)
   if (written === 0 && gone.length === 0) return { version, upserted: 0, deleted: [], ledger: null }
   await tx.query('update applications set entities_version = $2, updated_at = $3 where name = $1', [application, next, at])
@@ -53,13 +57,17 @@ export async function changeEntities(tx: Queryable, application: string, { upser
 }
 
 async function deleteEach(tx: Queryable, application: string, uids: readonly Uid[], version: number): Promise<readonly Uid[]> {
-  if (uids.length === 0) return []
-  const { rows } = await tx.query<Uid>(
-    `update entities e set entity = null, version = $4 from (select distinct type, id from unnest($2::text[], $3::text[]) as u (type, id)) as k
-     where e.application = $1 and e.type = k.type and e.id = k.id and e.entity is not null returning e.type, e.id`,
-    [application, uids.map(({ type }) => type), uids.map(({ id }) => id), version],
-  )
-  return sorted(rows)
+  const gone: Uid[] = []
+  for (let from = 0; from < uids.length; from += BATCH) {
+    const part = uids.slice(from, from + BATCH)
+    const { rows } = await tx.query<Uid>(
+      `update entities e set entity = null, version = $4 from (select distinct type, id from unnest($2::text[], $3::text[]) as u (type, id)) as k
+       where e.application = $1 and e.type = k.type and e.id = k.id and e.entity is not null returning e.type, e.id`,
+      [application, part.map(({ type }) => type), part.map(({ id }) => id), version],
+    )
+    gone.push(...rows)
+  }
+  return sorted(gone)
 }
 
 /** Gravestones of earlier changes go: whoever follows from before this replacement is given everything. */
@@ -67,14 +75,12 @@ async function deleteTheRest(tx: Queryable, application: string, kept: readonly 
   await tx.query('delete from entities where application = $1 and entity is null', [application])
   await tx.query('update applications set entities_from = $2 where name = $1', [application, version - 1])
   // Into an empty store everything is written by this change: then there is no rest to look for among many.
-  const { rowCount } = await tx.query('select from entities where application = $1 and version < $2 limit 1', [application, version])
-  if (rowCount === 0) return []
-  const { rows } = await tx.query<Uid>(
-    `update entities e set entity = null, version = $4 where e.application = $1
-     and not exists (select from unnest($2::text[], $3::text[]) as u (type, id) where u.type = e.type and u.id = e.id) returning e.type, e.id`,
-    [application, kept.map(({ uid }) => uid.type), kept.map(({ uid }) => uid.id), version],
-  )
-  return sorted(rows)
+  const { rows: [old] } = await tx.query('select from entities where application = $1 and version < $2 limit 1', [application, version])
+  if (old === undefined) return []
+  // Compared here: how the database would join many rows that it has never counted is a matter of luck, and bad luck takes minutes.
+  const own = new Set(kept.map(({ uid }) => keyOf(uid)))
+  const { rows } = await tx.query<Uid>('select type, id from entities where application = $1 and entity is not null', [application])
+  return deleteEach(tx, application, rows.filter((uid) => !own.has(keyOf(uid))), version)
 }
 
 /** Stored entities that are above these parents, at any height, as far as they are stored; by type and id. */
