@@ -85,7 +85,7 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
   const view = async (db: Queryable, row: RevisionRow, activeRevision: number | null): Promise<RevisionView> => {
     const approvals = await approvalsOf(db, row.application, row.digest)
     const isActive = row.number === activeRevision
-    const counting = approvals.filter(({ member }) => !mayNotApprove(row).has(member))
+    const counting = approvals.filter(({ member }) => !concerned(row.content).has(member))
     const missing = [
       ...(row.verdict === 'proved' ? [] : [`the set as a whole is ${row.verdict}`]),
       ...(counting.length >= required ? [] : [`${required - counting.length} approval${required - counting.length === 1 ? '' : 's'} by the council`]),
@@ -173,7 +173,7 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
       if (row.verdict !== 'proved') throw conflict('not_proved', `revision ${number} of \`${application}\` is ${row.verdict}: there is nothing to approve`)
       const { member } = await approvalOf(token, { application, digest: row.digest })
       if (member !== caller.subject) throw new Failure('APPROVAL_INVALID', `the approval is \`${member}\`'s, and \`${caller.subject}\` brings it: bring your own`)
-      if (mayNotApprove(row).has(member)) throw new Failure('APPROVAL_INVALID', `\`${member}\` proposed revision ${number} or wrote a part of it: another member of the council must approve it`)
+      if (concerned(row.content).has(member)) throw new Failure('APPROVAL_INVALID', `\`${member}\` proposed revision ${number} or wrote a part of it: another member of the council must approve it`)
       return database.transaction(async (tx) => {
         const lock = await locked(tx, application)
         await insertApproval(tx, { application, revision: number, digest: row.digest, member, token, at: now() })
@@ -193,7 +193,7 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
         if (row.content.schema.digest !== lock.schema.digest) throw conflict('stale', `the schema of \`${application}\` changed since revision ${number} was proved: propose it again`)
         if (missing.length > 0) throw conflict('not_approved', `revision ${number} of \`${application}\` cannot decide yet: ${missing.join('; ')} missing`, { missing })
         const certificates = (await readCertificates(tx, row.content.certificates.map(({ id }) => id))) as Certificate[]
-        const barred = mayNotApprove(row)
+        const barred = concerned(row.content)
         const signed = await bundle({ revision: number, content: row.content, certificates, approvals: approvals.filter(({ member }) => !barred.has(member)).map(({ token }) => token) })
         await activateRevision(tx, { application, number, by: caller.subject, at: now(), bundle: signed })
         return view(tx, await found(tx, application, number), number)
@@ -284,10 +284,6 @@ function isUnder(examination: unknown, { constitution, schema }: { constitution:
 }
 
 const DAY_MS = 86_400_000
-
-function mayNotApprove(row: RevisionRow): ReadonlySet<string> {
-  return new Set([...concerned(row.content), row.proposed_by])
-}
 
 /** The platform holds no key: it reads what it stored, and compliance checks the signatures before it signs. */
 function opened(certificates: readonly { id: string; envelope: unknown }[]): readonly OpenCertificate[] {
