@@ -121,7 +121,7 @@ function operandOf({ words, quoted, other, modifiers }: Noun): { words: readonly
   if (quoted !== null || other || modifiers.length > 1 || words.length === 0) return null
   const modifier = modifiers[0]
   if (modifier === undefined) return { words, of: null }
-  if (modifier.kind === 'own') return { words, of: { kind: modifier.isSaid ? 'subject' : 'they' } }
+  if (modifier.kind === 'own') return { words, of: { kind: modifier.isIts === true ? 'it' : modifier.isSaid ? 'subject' : 'they' } }
   return modifier.kind === 'of' && ['of', 'for', 'in', 'on'].includes(modifier.preposition) ? {
     words,
     of: { kind: 'noun', noun: modifier.noun },

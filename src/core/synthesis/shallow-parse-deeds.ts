@@ -26,7 +26,7 @@ export function subjectOf(tokens: readonly Token[], scope: Scope): Subject {
   if (isOnly) rest = rest.slice(1)
   if (rest.length === 0) throw new Unread('who? the subject is missing')
   const cut = rest.findIndex(({ code }) => code === 'x')
-  const except = cut < 0 ? [] : nounList(rest.slice(cut + 1), scope).nouns
+  const except = cut < 0 ? [] : nounList(rest.slice(cut + 1), scope, true).nouns
   if (cut >= 0) rest = withoutTrail(rest.slice(0, cut))
   let isNone = false
   if (rest[0]?.code === '0') {
@@ -193,6 +193,8 @@ function deedGroups(tokens: readonly Token[], scope: Scope): (readonly Token[])[
     starts.push(at + 1)
     seenObject = false
   }
+  // "… or if they are not blocked": the joint is said of something that stands elsewhere.
+  if (tokens.at(-1)?.code === 'c') throw new Unread('say what is joined in one place, or write a sentence for each')
   return starts.map((start, index) => withoutTrailJoint(tokens.slice(start, starts[index + 1] ?? tokens.length)))
 }
 

@@ -344,7 +344,7 @@ function adjuncts(tokens: readonly Token[], scope: Scope, isPassive = false): Ad
       if (!isPassive) throw new Unread('`by` whom, where nothing is done by anyone? say who may')
       if (except.length + exceptBy.length > 0 || unless !== null) throw new Unread('two exceptions: write a sentence for each')
       if (when !== null || order + 1 < marks.length) throw new Unread('the condition can be that of the rule or that of the exception: write a sentence for each')
-      exceptBy.push(...nounList(part.slice(1), scope).nouns)
+      exceptBy.push(...nounList(part.slice(1), scope, true).nouns)
     } else if (marker.code === 'x') {
       if (part[0]?.code === 'p') unless = one(unless, conditionOf(part, null, scope))
       else if (except.length > 0) throw new Unread('two exceptions: write a sentence for each')

@@ -103,7 +103,7 @@ function isTest(ref: Ref, words: Phrase, scope: Scope): Expression | null {
   // "consent is given", "a human has approved", "the tests have passed": the noun is part of a boolean's name.
   const [modifier, ...more] = noun.modifiers
   if (more.length > 0) return null
-  const owner = modifier === undefined ? null : modifier.kind === 'own' ? [world.principal] : modifier.kind === 'of' ? find(modifier.noun, scope) : null
+  const owner = modifier === undefined ? null : modifier.kind === 'own' ? [modifier.isIts === true ? world.resource : world.principal] : modifier.kind === 'of' ? find(modifier.noun, scope) : null
   if (modifier !== undefined && owner === null) return null
   const isNot = (words[0] ?? '').toLowerCase() === 'not'
   const said = [...noun.words, ...(isNot ? words.slice(1) : words)]

@@ -157,9 +157,12 @@ export function saidNearer(statement: Statement, lexicon: Lexicon): Statement | 
     return { ...noun, modifiers: [...noun.modifiers.slice(0, at), { ...of, noun: inner }, ...noun.modifiers.slice(at + 2)] }
   }
 
-  /** "They own", "that they authored". */
+  /** "They own", "that they authored", "of which they are the author". */
   function isClause(modifier: Modifier): boolean {
-    return modifier.kind === 'such' && modifier.condition.kind === 'relates' && modifier.condition.object.kind === 'this' && ['they', 'subject'].includes(modifier.condition.subject.kind)
+    if (modifier.kind !== 'such') return false
+    const { condition } = modifier
+    if (condition.kind === 'isa') return condition.whose?.kind === 'this' && ['they', 'subject'].includes(condition.of.kind)
+    return condition.kind === 'relates' && condition.object.kind === 'this' && ['they', 'subject'].includes(condition.subject.kind)
   }
 
   /** "In their ward", behind something that itself is in none. */

@@ -433,6 +433,10 @@ export function ofTest(preposition: string, noun: Noun, thing: Thing, scope: Sco
     if (flag !== null) return done(flag)
   }
   const another = noun.other ? share(words, world.principal, thing === world.principal ? world.resource : thing, scope) : null
+  // "Vehicles of other depots": those that are not in the depot of the one who acts, wherever their people are.
+  const kinds = world.lexicon.types(words)
+  const isPlace = kinds.length > 0 && !kinds.some((kind) => isActorType(kind, world))
+  if (another !== null && isPlace && noun.modifiers.length === 0) return done(negation(another))
   for (let start = 0; start < words.length; start++) {
     const links = linked(words.slice(start), [thing], world)
     // "transfers to accounts …", where the attribute is called `to`.
@@ -846,7 +850,17 @@ export function find(noun: Noun, scope: Scope): readonly Thing[] | null {
   if (more.length > 0) return null
   const scalar = () => true
   if (modifier !== undefined) {
-    if (modifier.kind === 'own') return done(some(meetThings(modifier, named(words, [principal], world, scalar), scope)) ?? meetThings(modifier, linked(words, [principal], world), scope))
+    // "If its member is blocked", of a loan.
+    if (modifier.kind === 'own' && modifier.isIts === true) {
+      refuseOpenIts(noun, scope)
+      return done(meetThings(modifier, named(words, [resource], world, scalar, 1), scope))
+    }
+    if (modifier.kind === 'own') {
+      const mine = named(words, [principal], world, scalar)
+      // Whoever has the type of the one who acts is not theirs for that.
+      const typed = mine.length > 0 ? [] : linked(words, [principal], world).filter((thing) => elementType(thing.type) !== elementType(principal.type))
+      return done(meetThings(modifier, mine.length > 0 ? mine : typed, scope))
+    }
     if (modifier.kind !== 'of') return null
     const owners = find(modifier.noun, scope)
     const found = owners === null ? [] : named(words, owners, world, scalar)
@@ -894,6 +908,22 @@ export function find(noun: Noun, scope: Scope): readonly Thing[] | null {
   // "the export", "the payment": what is done, as the action's name or its verb says it.
   const isDeed = lexicon.actions(words).some(({ action }) => action === world.environment.action || world.action.ancestors.includes(action)) || saysRest(words, world)
   return isDeed ? done([context, resource]) : null
+}
+
+/** "If the account is open and its balance is 0", of a loan that has a balance too. */
+function refuseOpenIts(noun: Noun, { statement, world }: Scope): void {
+  const { lexicon, schema, environment } = world
+  const kinds = nounsIn([statement.when, statement.unless]).filter((one) => one !== noun).flatMap(({ words }) => words.flatMap((_, start) => lexicon.types(words.slice(start))))
+  const hasOne = (kind: string) => named(noun.words, [{ ...world.resource, type: { kind: 'entity', name: kind } }], world, () => true, 1).length > 0
+  const other = kinds.find((kind) => kind !== environment.resource && schema.entityTypes.has(kind) && hasOne(kind))
+  if (other !== undefined) throw new Unclear(`\`its ${noun.words.join(' ')}\` can be of what is acted on or of the \`${other}\`: say whose`)
+}
+
+/** Every noun of a part of a statement. */
+export function nounsIn(part: unknown): Noun[] {
+  if (typeof part !== 'object' || part === null) return []
+  const own = 'words' in part && 'modifiers' in part ? [part as Noun] : []
+  return [...own, ...Object.values(part).flatMap(nounsIn)]
 }
 
 /** "the payment", for the action `sendPayment`. */

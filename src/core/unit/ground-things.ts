@@ -131,13 +131,18 @@ export function named(words: Phrase, from: readonly Thing[], world: World, fits:
   return nearest(found.filter(({ thing, owners }) => thing.names.some((name) => says(words, name) || owners.some((owner) => says(words, [...owner, ...name])))))
 }
 
-/** Things within reach of an entity type (or sets of it) that the words name, by attribute first, else by type. */
+/**
+ * Things within reach of an entity type (or sets of it) that the words name, by attribute first, else by type. One further away that is
+ * called so is no better than one nearby of that type: "doctors" of a record are its author, or its patient's `doctor`.
+ */
 export function linked(words: Phrase, from: readonly Thing[], world: World): readonly Thing[] {
-  const byName = named(words, from, world, (type) => elementType(type) !== null)
-  if (byName.length > 0) return byName
+  const isLink = (type: Type) => elementType(type) !== null
+  const nearby = named(words, from, world, isLink, 1)
+  if (nearby.length > 0) return nearby
   const types = world.lexicon.types(words)
   const found = from.flatMap((thing) => reach(thing, world).filter((one) => types.includes(elementType(one.thing.type) ?? '')))
-  return nearest(found)
+  const far = named(words, from, world, isLink)
+  return far.length > 0 ? [...far, ...nearest(found.filter(({ depth }) => depth === 1))] : nearest(found)
 }
 
 /** The entity type of a thing or of a set's members; null for what is neither. */

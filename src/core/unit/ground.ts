@@ -2,7 +2,7 @@ import { canonical } from '#core/canonical.ts'
 import { FALSE, TRUE, type Expression, type Uid } from '#core/policy/expression.ts'
 import type { Action, Environment, Schema } from '#core/policy/schema.ts'
 import { conditionTest, sayAtom } from './ground-conditions.ts'
-import { meet, NEUTRAL, nounTest, ofTest, sayNoun, settle, Unclear, want, type Notes, type Scope, type Side } from './ground-phrases.ts'
+import { meet, NEUTRAL, nounsIn, nounTest, ofTest, sayNoun, settle, Unclear, want, type Notes, type Scope, type Side } from './ground-phrases.ts'
 import { booleans, conjunction, disjunction, enumerated, guarded, isFalse, isTrue, negation, worldsOf } from './ground-things.ts'
 import { isFarFetched, saidNearer, spelledOut } from './ground-ellipses.ts'
 import { lexiconOf, says, type Phrase } from './lexicon.ts'
@@ -279,12 +279,6 @@ function refuseTheirs(noun: Noun, { when, unless }: Statement, { world }: Scope)
   const isTarget = ({ words }: Noun) => words.some((_, start) => world.lexicon.types(words.slice(start)).includes(world.environment.resource))
   if (own?.isIts === true && nounsIn([when, unless]).every(isTarget)) return
   if (own !== undefined) throw new Unclear(`\`their ${sayNoun(noun)}\` could be anyone's: say whose`)
-}
-
-function nounsIn(part: unknown): Noun[] {
-  if (typeof part !== 'object' || part === null) return []
-  const own = 'words' in part && 'modifiers' in part ? [part as Noun] : []
-  return [...own, ...Object.values(part).flatMap(nounsIn)]
 }
 
 /** Nouns behind "except": of the object, or of the subject, whichever they name. */
