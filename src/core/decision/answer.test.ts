@@ -150,3 +150,14 @@ test('an ancestor many levels up is found, and a store that goes round in circle
   const { decision, context } = answer({ subject: { type: 'Bank::Person', id: 'ana' }, action: { name: 'pay' }, resource: { type: 'Bank::Payment', id: 'p' }, context: {} }, { application: 'bank', active, entities, now: new Date() }, authorize, 'body')
   assert.deepEqual([decision, context.determining.map(({ rule }) => rule)], [true, ['team']])
 })
+
+test('what a rule reads is found behind a scope that only a group fits, and in either branch of a choice', () => {
+  const subject = { type: 'Bank::Person', id: 'bo' }
+  const missingFor = (rule: string) => ask({ subject, ...payment({ payer: { type: 'Bank::Person', id: 'eve' } }) }, { rules: `permit(principal, action, resource); ${rule}` }).context.missing
+  assert.deepEqual(missingFor('forbid(principal in Bank::Team::"half", action == Bank::Action::"pay", resource) when { resource.payer has boss };'), ['Bank::Person::"eve"'])
+  for (const branches of ['then resource.payer else principal', 'then principal else resource.payer']) {
+    assert.deepEqual(missingFor(`forbid(principal is Bank::Person, action == Bank::Action::"pay", resource) when { (if context.region == "eu" ${branches}) has boss };`), ['Bank::Person::"eve"'], branches)
+  }
+  assert.deepEqual(missingFor('forbid(principal is Bank::Person, action == Bank::Action::"pay", resource) when { { who: resource.payer }.who has boss };'), ['Bank::Person::"eve"'])
+  assert.deepEqual(missingFor('forbid(principal is Bank::Team, action == Bank::Action::"audit", resource) when { resource.payer has boss };'), [])
+})
