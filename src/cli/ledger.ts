@@ -57,7 +57,7 @@ async function verify(options: Options): Promise<Answer> {
   const compared = found.map(({ file, size, root }) => ({ file, size, root }))
   const notice = keys === null ? `there are no keys to check signed checkpoints with: give them with --trust`
     : found.length === 0 ? 'not compared with a checkpoint outside of the database: a rewrite of everything would not show; give one with --checkpoint'
-    : `as the checkpoints in ${compared.map(({ file, size }) => `${file} (${size})`).join(' and ')} say`
+    : `agrees with the signed checkpoints in ${compared.map(({ file, size }) => `${file} (${size})`).join(' and ')}`
   const range = ({ from, to }: LedgerProblem) => (from === null ? '' : from === to || to === null ? `entry ${from}: ` : `entries ${from} to ${to}: `)
   const text = all.length === 0
     ? `valid: ${report.entries} entries, root ${report.root}\n${notice}`
