@@ -9,6 +9,8 @@ import { verify } from '#core/certificate/verify.ts'
 import { bind } from '#core/constitution/bind.ts'
 import { parseConstitution } from '#core/constitution/constitution.ts'
 import { Failure } from '#core/failure.ts'
+import { getCertificateStatus } from '#services/platform/revision-contract.ts'
+import { pathOf } from './service.ts'
 import { EXIT, finish, newCommand, progress, readBytes } from './terminal.ts'
 
 type Options = { offline?: boolean; trust?: string; data?: string; config?: string; json?: boolean; quiet?: boolean }
@@ -16,7 +18,7 @@ type Options = { offline?: boolean; trust?: string; data?: string; config?: stri
 export function command(): Command {
   return newCommand('verify', 'a certificate: signature, digests, and every proof run again', './acgs verify out/clinic/certificate.json')
     .argument('<certificate>', 'the file; it needs no other beside it')
-    .option('--offline', 'ask no service; this is always so at present')
+    .option('--offline', 'do not ask the platform whether it was revoked')
     .option('--trust <keys>', 'public keys of the issuer; without it, those of the data folder')
     .option('--data <dir>', 'the data folder')
     .option('--config <file>', 'another configuration file')
@@ -40,15 +42,38 @@ async function run(certificate: string, options: Options) {
     proveArticles: prover.proveArticles,
     at: new Date(),
   })
+  const id = checks.find(({ name }) => name === 'id')?.detail
+  const revocation = valid && options.offline !== true && id !== undefined ? await askRevocation(id, config.services.platformUrl) : 'not asked'
+  const isValid = valid && revocation !== 'revoked'
   const count = (prefix: string) => checks.filter(({ name }) => name.startsWith(prefix)).length
   const failed = checks.filter(({ ok }) => !ok)
-  const text = valid
-    ? `valid: signature, ${count('digest ')} digests, ${count('proof ')} proofs run again; revocation was not asked for`
+  const text = isValid
+    ? `valid: signature, ${count('digest ')} digests, ${count('proof ')} proofs run again; ${SAID[revocation]}`
+    : valid ? `not valid: revoked, as the platform at ${config.services.platformUrl} says`
     : `not valid: ${failed.map(({ name, detail }) => (detail === '' || detail === 'not valid' ? name : `${name}: ${detail}`)).join('; ')}`
   const constitution = statement?.predicate.constitution
   return {
-    json: { valid, checks, revocation: 'not asked', ...(constitution === undefined ? {} : { constitutional_hash: constitution.hash, constitutional_digest: constitution.digest }) },
+    json: { valid: isValid, checks, revocation, ...(constitution === undefined ? {} : { constitutional_hash: constitution.hash, constitutional_digest: constitution.digest }) },
     text,
-    exit: valid ? EXIT.yes : EXIT.no,
+    exit: isValid ? EXIT.yes : EXIT.no,
+  }
+}
+
+const SAID = {
+  'not asked': 'revocation was not asked for',
+  'not revoked': 'not revoked',
+  'not known': 'the platform does not know it, so it may be revoked elsewhere',
+  'no answer': 'whether it was revoked is not known: the platform does not answer',
+} as const
+
+/** Whether the platform says that a certificate was revoked; a platform that is not there is no proof of anything, and said. */
+async function askRevocation(id: string, platformUrl: string): Promise<keyof typeof SAID | 'revoked'> {
+  try {
+    const response = await fetch(`${platformUrl}${pathOf(getCertificateStatus.path, { id })}`, { signal: AbortSignal.timeout(2_000), redirect: 'error' })
+    if (response.status === 404) return 'not known'
+    const reply = getCertificateStatus.reply.safeParse(await response.json())
+    return !response.ok || !reply.success ? 'no answer' : reply.data.revoked ? 'revoked' : 'not revoked'
+  } catch {
+    return 'no answer'
   }
 }

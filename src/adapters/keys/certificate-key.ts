@@ -76,6 +76,11 @@ export function publicKeysIn(file: string): readonly Uint8Array[] {
   return readKeySet(file).keys.map(({ x }) => Buffer.from(x, 'base64url'))
 }
 
+/** The key set in a file, as it is published. @throws {Failure} `KEY_INVALID`, `FILE_UNREADABLE` */
+export function publishedKeySet(file: string): KeySet {
+  return readKeySet(file)
+}
+
 function readKeySet(file: string): KeySet {
   const read = KeySet.safeParse(json(text(file), file))
   if (!read.success) throw new Failure('KEY_INVALID', `\`${file}\` is not a set of Ed25519 public keys: {"keys":[{"kty":"OKP","crv":"Ed25519","x":…,"kid":…}]}`)

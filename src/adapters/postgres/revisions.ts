@@ -115,6 +115,12 @@ export async function readRevocations(db: Queryable): Promise<readonly string[]>
   return rows.map(({ certificate_id }) => certificate_id)
 }
 
+/** When a certificate that was issued here was revoked; null when none of that id was issued. */
+export async function readCertificateStatus(db: Queryable, id: string): Promise<{ readonly revokedAt: Date | null } | null> {
+  const { rows } = await db.query<{ at: Date | null }>('select r.at from policy_generations g left join revocations r on r.certificate_id = g.certificate_id where g.certificate_id = $1', [id])
+  return rows[0] === undefined ? null : { revokedAt: rows[0].at }
+}
+
 /** Certificates by id, in the order asked for. @throws {Failure} `CERTIFICATE_UNUSABLE` naming each that is not here. */
 export async function readCertificates(db: Queryable, ids: readonly string[]): Promise<readonly { id: string; envelope: unknown }[]> {
   const { rows } = await db.query<{ certificate: { id: string; envelope: unknown } }>('select certificate from policy_generations where certificate_id = any($1)', [ids])

@@ -67,3 +67,12 @@ export const getState = {
   }),
   failures: [],
 } as const satisfies Endpoint
+
+export const getCertificateKeys = {
+  method: 'GET',
+  path: '/.well-known/jwks.json',
+  summary: 'The keys that certificates and bundles are verified with, past ones included',
+  access: 'public',
+  reply: z.strictObject({ keys: z.array(z.object({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: z.string(), kid: z.string() })) }),
+  failures: [],
+} as const satisfies Endpoint

@@ -4,7 +4,7 @@ import type { Constitution } from '#core/constitution/constitution.ts'
 import { Failure } from '#core/failure.ts'
 import { route, type Route } from '#http/contract.ts'
 import type { z } from 'zod'
-import { getState, getValidate, postValidate } from './contract.ts'
+import { getCertificateKeys, getState, getValidate, postValidate } from './contract.ts'
 import { routes as decisionRoutes, type Use as Decisions } from './decision-routes.ts'
 
 export type Use = {
@@ -12,6 +12,8 @@ export type Use = {
   readonly shown: { readonly hash: string; readonly digest: string; readonly isInherited: boolean }
   readonly ratification: unknown
   readonly threshold: number
+  /** What certificates are verified with, past keys included. */
+  readonly keys: () => { kty: 'OKP'; crv: 'Ed25519'; x: string; kid: string }[]
   /** Proves every article for a policy over a schema, or over a domain's. */
   readonly examine: (policy: { readonly cedar: string; readonly schema: string | undefined; readonly domain: string | undefined }) => Promise<Examination>
   readonly validated: (isValid: boolean) => void
@@ -49,6 +51,8 @@ export function routes(use: Use): Route[] {
       const examination = await use.examine({ cedar, schema: body.schema, domain: body.domain })
       return judged(examination, use, shown())
     }),
+
+    route(getCertificateKeys, () => ({ keys: use.keys() })),
 
     route(getState, () => ({
       title: use.constitution.title,

@@ -1,5 +1,6 @@
 import type { Config } from '#config'
 import { authorize, parsePolicies } from '#adapters/cedar/cedar.ts'
+import { keysIn, keySetFile, publishedKeySet } from '#adapters/keys/certificate-key.ts'
 import type { ConstitutionInForce } from '#adapters/constitution.ts'
 import type { Examiner } from '#adapters/examiner.ts'
 import { Failure } from '#core/failure.ts'
@@ -44,6 +45,7 @@ export async function startCompliance({ config, version, inForce, packs, examine
       shown: inForce.shown,
       ratification: inForce.ratification,
       threshold: config.constitutional.complianceThreshold,
+      keys: () => publishedKeySet(keySetFile(keysIn(config.service.dataFolder))).keys,
       now: () => new Date(),
       decisions: {
         point, authorize, url: config.services.complianceUrl,

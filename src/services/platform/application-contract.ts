@@ -103,7 +103,7 @@ export const deleteEntity = {
   access: MAY.putApplications,
   params: z.strictObject({ app: ApplicationName, type: z.string().min(1), id: z.string() }),
   reply: Changed,
-  failures: ['NOT_FOUND', 'DATABASE_UNAVAILABLE'],
+  failures: ['NOT_FOUND', 'ENTITIES_INVALID', 'DATABASE_UNAVAILABLE'],
 } as const satisfies Endpoint
 
 export const getEntities = {

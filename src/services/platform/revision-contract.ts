@@ -130,3 +130,14 @@ export const getHeads = {
   }),
   failures: [],
 } as const satisfies Endpoint
+
+export const getCertificateStatus = {
+  method: 'GET',
+  path: '/api/v1/certificates/{id}/status',
+  summary: 'Whether a certificate was issued here, and whether it was revoked',
+  description: 'Public: whoever holds a certificate may ask, as `acgs verify` does.',
+  access: 'public',
+  params: z.strictObject({ id: CertificateId }),
+  reply: z.strictObject({ certificate: z.string(), revoked: z.boolean(), revoked_at: z.iso.datetime().nullable() }),
+  failures: ['NOT_FOUND'],
+} as const satisfies Endpoint

@@ -3,7 +3,7 @@ import { Failure } from '#core/failure.ts'
 import type { Heads } from '#core/revision/application.ts'
 import type { Bundle } from '#core/revision/bundle.ts'
 import { Answer, route, type Route } from '#http/contract.ts'
-import { getBundle, getRevision, getRevisions, getHeads, postActivation, postApproval, postRevision, postRevocation, type RevisionReply } from './revision-contract.ts'
+import { getBundle, getCertificateStatus, getRevision, getRevisions, getHeads, postActivation, postApproval, postRevision, postRevocation, type RevisionReply } from './revision-contract.ts'
 import type { Revisions, RevisionView } from './revisions.ts'
 
 export type Use = {
@@ -11,9 +11,11 @@ export type Use = {
   /** What decides for an application; null while nothing does. */
   readonly bundle: (application: string) => Promise<{ readonly revision: number; readonly bundle: Bundle } | null>
   readonly heads: () => Promise<Heads>
+  /** Null for a certificate that was not issued here. */
+  readonly certificate: (id: string) => Promise<{ readonly revokedAt: Date | null } | null>
 }
 
-export function revisionRoutes({ revisions, bundle, heads }: Use): Route[] {
+export function revisionRoutes({ revisions, bundle, heads, certificate }: Use): Route[] {
   return [
     route(postRevision, async ({ params: { app }, body, caller }) => {
       const { rollback_to: to, ...change } = body
@@ -41,6 +43,11 @@ export function revisionRoutes({ revisions, bundle, heads }: Use): Route[] {
       if (reply === null) throw new Failure('NOT_FOUND', `no revision decides for \`${app}\``)
       const etag = `"${sha256(canonical(reply.bundle)).slice(0, 32)}"`
       return new Answer(reply, { headers: { etag }, ...(headers['if-none-match'] === etag ? { status: 304 } : {}) })
+    }),
+    route(getCertificateStatus, async ({ params: { id } }) => {
+      const found = await certificate(id)
+      if (found === null) throw new Failure('NOT_FOUND', `no certificate \`${id}\` was issued here`)
+      return { certificate: id, revoked: found.revokedAt !== null, revoked_at: found.revokedAt?.toISOString() ?? null }
     }),
     route(getHeads, async () => {
       const { applications, revoked } = await heads()
