@@ -105,12 +105,12 @@ async function spawned(name: ProcessName, environment: Readonly<Record<string, s
       return ended
     },
   }
-  for (const deadline = Date.now() + 60_000; ; await new Promise((resolve) => setTimeout(resolve, 30))) {
+  for (const deadline = Date.now() + 180_000; ; await new Promise((resolve) => setTimeout(resolve, 30))) {
     if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}:\n${printed()}`)
     if (await fetch(readyUrl, { signal: AbortSignal.timeout(2_000) }).then(({ ok }) => ok, () => false)) return started
     if (Date.now() > deadline) {
       await started.kill('SIGKILL')
-      throw new Error(`${name} was not ready within 60 s:\n${printed()}`)
+      throw new Error(`${name} was not ready within 180 s:\n${printed()}`)
     }
   }
 }
