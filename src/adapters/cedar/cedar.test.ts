@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Failure } from '#core/failure.ts'
-import { parsePolicies, parseSchema } from './cedar.ts'
+import { authorize, parsePolicies, parseSchema } from './cedar.ts'
 
 // Validation goes without the schema's annotations: what is only called so must stay.
 const NAMED = parseSchema(`
@@ -20,4 +20,15 @@ test('what a schema calls annotations, actions or attributes is part of its type
 
 test('a rule that compares one of them with another type does not type-check', () => {
   assert.throws(() => parsePolicies('permit(principal, action, resource) when { principal.annotations == "x" };', NAMED), (error) => error instanceof Failure && error.code === 'POLICY_INVALID')
+})
+
+test('a number with leading zeros is no integer, and said to be none', () => {
+  const schema = parseSchema('entity U; action a appliesTo { principal: U, resource: U, context: { n: Long } };')
+  const ask = (n: unknown) => authorize({
+    policies: parsePolicies('permit(principal, action, resource) when { context.n == 9007199254740993 };', schema), schema,
+    request: { principal: 'U::"u"', action: 'Action::"a"', resource: 'U::"u"', context: { n } as never }, entities: [],
+  }).decision
+  assert.equal(ask('9007199254740993'), 'allow')
+  assert.equal(ask(0), 'deny')
+  assert.throws(() => ask('09007199254740993'), (error) => error instanceof Failure && error.code === 'REQUEST_MALFORMED')
 })

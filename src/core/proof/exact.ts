@@ -40,7 +40,7 @@ function tagsWith(type: Type, tags: Attributes): Attributes {
 }
 
 function valueWith(type: Type, json: unknown): unknown {
-  if (type.kind === 'long' && typeof json === 'string' && /^-?\d+$/.test(json)) return rawJSON(json)
+  if (type.kind === 'long' && typeof json === 'string' && /^-?(?:0|[1-9]\d*)$/.test(json)) return rawJSON(json)
   if (type.kind === 'set' && Array.isArray(json)) return json.map((each) => valueWith(type.element, each))
   if (type.kind === 'record' && typeof json === 'object' && json !== null) return recordWith(type, json as Attributes)
   return json
