@@ -3,6 +3,7 @@ import type { Expression } from '#core/policy/expression.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { sayDifference } from '#core/unit/ground-differences.ts'
 import { groundStatement, unplaced, type Grounded, type Meaning } from '#core/unit/ground.ts'
+import { openForm } from '#core/unit/open-forms.ts'
 import type { Sentence } from '#core/unit/semantic-unit.ts'
 import { clausesOf } from '#core/unit/sentences.ts'
 import type { Statement } from '#core/unit/statement.ts'
@@ -24,6 +25,8 @@ export const readControlledEnglish: Reader = (unit) => unit.sentences.map((sente
 function readSentence(sentence: Sentence, schema: Schema): Reading {
   const { number, text: source } = sentence
   if (sentence.isExplanation) return { kind: 'silent', sentence: number }
+  const open = openForm(source, schema)
+  if (open !== null) return sentence.mayRule ? { kind: 'unread', sentence: number, because: open, isOpen: true } : { kind: 'silent', sentence: number }
   const parts = clausesOf(source)
   const clauses = parts.length > CLAUSES_MAX ? [tooMany(parts.length)] : parts.map((clause) => readClause(clause, schema))
   const unread = clauses.filter((clause) => clause.kind === 'unread')

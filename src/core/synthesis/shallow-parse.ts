@@ -3,6 +3,7 @@ import type { Schema } from '#core/policy/schema.ts'
 import { sayDifference } from '#core/unit/ground-differences.ts'
 import { groundStatement, unplaced, type Grounded, type Meaning } from '#core/unit/ground.ts'
 import { lexiconOf } from '#core/unit/lexicon.ts'
+import { openForm } from '#core/unit/open-forms.ts'
 import type { Sentence } from '#core/unit/semantic-unit.ts'
 import { clausesOf } from '#core/unit/sentences.ts'
 import type { Statement } from '#core/unit/statement.ts'
@@ -22,6 +23,8 @@ function readSentence(sentence: Sentence, schema: Schema): Reading {
   const { number } = sentence
   if (sentence.isExplanation) return { kind: 'silent', sentence: number }
   const lexicon = lexiconOf(schema)
+  const left = openForm(sentence.text, schema)
+  if (left !== null) return sentence.mayRule ? { kind: 'unread', sentence: number, because: left, isOpen: true } : { kind: 'silent', sentence: number }
   const attempts = attemptsAt(clausesOf(sentence.text), lexicon)
   const grounded = attempts.map((attempt) => (attempt.kind === 'unread' ? attempt : groundAll(attempt.statements, schema)))
   const meanings = new Map(grounded.flatMap((one) => (one.kind === 'norms' ? [[canonical(one.norms), one.norms] as const] : [])))

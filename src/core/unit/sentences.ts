@@ -27,21 +27,29 @@ export function sentencesOf(description: string, schema: Schema, explanations: r
  * ("Nurses may:"), the introduction with each item. A sentence is read when every one of these is.
  */
 export function clausesOf(text: string): readonly string[] {
-  const lines = text.split('\n')
-  const isItem = (line: string) => ITEM.test(line)
-  const first = lines.findIndex(isItem)
-  if (first > 0 && lines.slice(0, first).join(' ').trim().endsWith(':')) {
-    const intro = lines.slice(0, first).join(' ').trim().slice(0, -1)
-    const items: string[] = []
-    for (const line of lines.slice(first)) {
-      if (isItem(line)) items.push(line.replace(ITEM, '').trim())
-      else items[items.length - 1] += ` ${line.trim()}`
-    }
+  const items = itemsOf(text)
+  if (items.length > 0) {
+    const lines = text.split('\n')
+    const intro = lines.slice(0, lines.findIndex((line) => ITEM.test(line))).join(' ').trim().slice(0, -1)
     const last = items.length - 1
     return items.map((item, index) => `${intro} ${item.replace(index === last ? /[.;,]+$/ : /(?:[.;,]|[;,]? and|[;,]? or)+$/, '')}`)
   }
   const parts = outsideQuotes(text, ';')
   return parts.length > 1 ? parts.map((part) => part.trim().replace(/^(?:and|but) /i, '')).filter((part) => part !== '' && part !== '.') : [text]
+}
+
+/** The items of a list below an introduction, as they stand; none where there is no such list. */
+export function itemsOf(text: string): readonly string[] {
+  const lines = text.split('\n')
+  const isItem = (line: string) => ITEM.test(line)
+  const first = lines.findIndex(isItem)
+  if (first <= 0 || !lines.slice(0, first).join(' ').trim().endsWith(':')) return []
+  const items: string[] = []
+  for (const line of lines.slice(first)) {
+    if (isItem(line)) items.push(line.replace(ITEM, '').trim())
+    else items[items.length - 1] += ` ${line.trim()}`
+  }
+  return items
 }
 
 /** `- `, `* `, `• `, `1. `, `2) `, `(a) `. */
@@ -180,19 +188,22 @@ function mayRule(text: string, schema: Schema): boolean {
   const words = text.match(/[\p{L}\p{M}\p{N}_]+(?:['’][\p{L}]+)?/gu) ?? []
   const isHeading = /^#{1,6}\s/.test(text)
   if (POINTS_BACK.test(text) || /[=≠≡<>→⇒←⇐↔⇔∀∃¬∧∨|&+^~✓✔✗✘❌✅]/.test(text)) return true
-  if (!isHeading && namesCase(words, schema)) return true
-  return words.some((word) => {
+  const isRuling = words.some((word) => {
     if (/[^\p{Script=Latin}\p{N}_'’]/u.test(word) || word !== word.normalize('NFKC')) return true
     if (/n['’]t$/i.test(word) || lemmas(word.replace(/['’].*$/, '')).some((form) => RULING.has(form))) return true
     return !isHeading && lexicon.isVerb([word.replace(/['’].*$/, '')])
   })
+  return isRuling || (!isHeading && namesCase(words, schema))
 }
 
 /** So few words that name something of the schema say something of it, whatever they are: "Doctors as well". */
 const FRAGMENT_MAX = 4
+/** And what goes on for so long can say anything. */
+const REMARK_MAX = 60
 
 /** "Sealed charts are for doctors", "Charts: doctors": what is acted on beside who acts, or beside a state or value that it can have. */
 function namesCase(words: readonly string[], schema: Schema): boolean {
+  if (words.length > REMARK_MAX) return true
   const { entries } = lexiconOf(schema)
   const said = words.map((word) => word.replace(/['’].*$/, ''))
   const isSaid = (phrase: Phrase) => said.some((_, start) => says(said.slice(start, start + phrase.length), phrase))
