@@ -87,7 +87,8 @@ function circumstances(text: Text, at: number): readonly Hit<Condition>[] {
     ['in case of', 'in the case of', 'in the event of', 'during', 'in', 'with', 'under', 'via', 'through', 'over'],
   )
   if (to === null) return []
-  const preposition = ['in', 'under', 'via', 'over'].includes(lowerAt(text, to - 1)) ? [lowerAt(text, to - 1)] : []
+  // "With auditors" is in company, and nobody's role.
+  const preposition = ['in', 'under', 'via', 'over', 'with'].includes(lowerAt(text, to - 1)) ? [lowerAt(text, to - 1)] : []
   return then(states(text, to), (words, end) => [hit<Condition>({ kind: 'is', of: null, words: [...preposition, ...words] }, end)])
 }
 

@@ -24,7 +24,8 @@ function placed(text: Text, at: number, role: Role): readonly Hit<Modifier>[] {
   const outside = eatAny(text, at, ['outside', 'outside of'])
   if (outside !== null) return then(
     nounPhrases(text, outside, 'condition'),
-    (one, end) => [hit<Modifier>({ kind: 'such', condition: { kind: 'not', of: { kind: 'within', of: THIS, noun: one } } }, end)],
+    // "Share records outside the EU" says where they go, and "employees outside the EU" where these are.
+    (one, end) => [hit<Modifier>(role === 'object' ? { kind: 'of', preposition: 'outside', noun: one } : { kind: 'such', condition: { kind: 'not', of: { kind: 'within', of: THIS, noun: one } } }, end)],
   )
   const preposition = lowerAt(text, at)
   if (!PLACES.includes(preposition)) return []
@@ -39,7 +40,7 @@ function placed(text: Text, at: number, role: Role): readonly Hit<Modifier>[] {
     // "in the EU or UK", "in room "A" and "B"": any of these places.
     ...then(
       nounPhrases(text, to, 'condition'),
-      (one, end) => (one.modifiers.length > 0 ? [] : furtherPlaces(text, end, one)).map(({ value, to: last }) => hit<Modifier>(
+      (one, end) => (one.modifiers.length > 0 || ['to', 'into', 'onto', 'for'].includes(preposition) ? [] : furtherPlaces(text, end, one)).map(({ value, to: last }) => hit<Modifier>(
         { kind: 'such', condition: { kind: 'any', parts: [one, ...value].map((place) => ({ kind: 'within', of: THIS, noun: place })) } },
         last,
       )),

@@ -88,7 +88,8 @@ function presence(words: Phrase, from: readonly Thing[], scope: Scope): Expressi
 }
 
 function optional(words: Phrase, from: readonly Thing[], { world }: Scope): readonly Thing[] {
-  return named(words, from, world, (type) => type.kind !== 'bool').filter((thing) => thing.at.kind === 'get' && thing.guards.some((guard) => guard.kind === 'has' && JSON.stringify(guard.of) === JSON.stringify((thing.at as { of: Expression }).of) && guard.attribute === (thing.at as { attribute: string }).attribute))
+  const said = words.length > 1 && (words[0] as string).toLowerCase() === 'with' ? words.slice(1) : words
+  return named(said, from, world, (type) => type.kind !== 'bool').filter((thing) => thing.at.kind === 'get' && thing.guards.some((guard) => guard.kind === 'has' && JSON.stringify(guard.of) === JSON.stringify((thing.at as { of: Expression }).of) && guard.attribute === (thing.at as { attribute: string }).attribute))
 }
 
 const GIVEN = new Set('given provided present specified stated set supplied recorded'.split(' '))

@@ -5,6 +5,7 @@ import {
   attributesOf, booleans, canBeIn, conjunction, elementType, enumerated, guarded, isFalse, linked, meets, named, nearest, negation, reach, saysBoolean,
   type Thing, type World,
 } from './ground-things.ts'
+import { directed, isDirected, isPlaceOfOrigin } from './ground-directions.ts'
 import { says, type Phrase } from './lexicon.ts'
 import { isAkin, isForm, lemmas } from './morphology.ts'
 import type { Atom, Modifier, Noun, Ref, Statement } from './statement.ts'
@@ -401,6 +402,11 @@ export function ofTest(preposition: string, noun: Noun, thing: Thing, scope: Sco
   }
   if (!NEUTRAL.has(preposition.toLowerCase())) return done(placed(preposition, noun, thing, world))
   if (words.length === 0 && noun.quoted === null && noun.modifiers.length === 0) return done(noun.other ? null : TRUE)
+  if (thing !== world.principal && isDirected(preposition)) {
+    const led = directed(preposition, noun, thing, scope) ?? placed(preposition, noun, thing, world)
+    if (led !== null) return meetsAll(noun, done(led), scope)
+    if (preposition.toLowerCase() === 'with' ? !isFurnished(noun, thing, scope) : !isPlaceOfOrigin(preposition, noun, scope)) return null
+  }
   const own = noun.modifiers.find((modifier) => modifier.kind === 'own')
   if (own !== undefined && noun.quoted !== null) return null
   // "Other" goes with a plain noun: not with one that is the subject's, nor with one that is named.
@@ -470,6 +476,12 @@ export function ofTest(preposition: string, noun: Noun, thing: Thing, scope: Sco
   return done(place === null ? null : inside(thing, place, world))
 }
 
+/** "With the enterprise plan", "with tag "math"": what a thing has, called by its name. */
+function isFurnished(noun: Noun, thing: Thing, scope: Scope): boolean {
+  if (noun.modifiers.length > 0 || noun.other || noun.words.length === 0) return false
+  return noun.quoted !== null || enumerated(noun.words, [thing], scope.world, false).length === 0
+}
+
 /** Prepositions with which a thing's own patient, place or project can be said of it without narrowing it. */
 const JOINING: ReadonlySet<string> = new Set('of in within inside from at on'.split(' '))
 
@@ -484,6 +496,11 @@ function placed(preposition: string, noun: Noun, thing: Thing, world: World): Ex
   // One of its own: "of VIP customers" is not the `vip` of whichever customer is found first.
   if (at === undefined || things.length > 1 || !attributesOf(thing, world).some((one) => JSON.stringify(one.at) === JSON.stringify(at.at))) return null
   return isNegated ? negation(guarded([at], at.at)) : guarded([at], at.at)
+}
+
+function meetsAll(noun: Noun, test: Expression | null, scope: Scope): Expression | null {
+  for (const part of test === null ? [] : [noun, ...noun.modifiers]) meet(part, scope)
+  return test
 }
 
 function meetAll(noun: Noun, modifier: Modifier, test: Expression | null, scope: Scope): Expression | null {

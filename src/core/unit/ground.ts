@@ -3,6 +3,7 @@ import { FALSE, TRUE, type Expression, type Uid } from '#core/policy/expression.
 import type { Action, Environment, Schema } from '#core/policy/schema.ts'
 import { conditionTest, sayAtom } from './ground-conditions.ts'
 import { meet, NEUTRAL, nounsIn, nounTest, ofTest, sayNoun, settle, Unclear, want, type Notes, type Scope, type Side } from './ground-phrases.ts'
+import { isDirected, runsAgainst } from './ground-directions.ts'
 import { booleans, conjunction, disjunction, enumerated, guarded, isFalse, isTrue, negation, worldsOf } from './ground-things.ts'
 import { isFarFetched, saidNearer, spelledOut } from './ground-ellipses.ts'
 import { lexiconOf, says, type Phrase } from './lexicon.ts'
@@ -373,7 +374,9 @@ function consumed(noun: Noun, rest: Phrase, kinds: readonly Phrase[], scope: Sco
   const before = noun.words.slice(0, noun.words.length - end.length)
   const isNamed = kinds.some((kind) => says(before, kind))
   if (before.length > 0 && !isNamed) parts.push(eventAdjectives(noun, before, scope))
-  for (const modifier of noun.modifiers) parts.push(eventModifier(modifier, noun, { ...scope, here: [context, resource] }))
+  // "Records" in `exportRecord` of a customer record are what is acted on, "payments" in `sendPayment` of an account are not.
+  const isApart = !isKindOf(rest, kinds) && !startsKind(rest, kinds)
+  for (const modifier of noun.modifiers) parts.push(eventModifier(modifier, noun, isApart, { ...scope, here: [context, resource] }))
   return conjunction(parts)
 }
 
@@ -394,7 +397,7 @@ function eventAdjectives(noun: Noun, words: Phrase, scope: Scope): Expression {
 }
 
 /** A modifier of the noun in an action's name: "of patients", "to external mailboxes" is the object; "over 500" is of the request. */
-function eventModifier(modifier: Modifier, noun: Noun, scope: Scope): Expression {
+function eventModifier(modifier: Modifier, noun: Noun, isApart: boolean, scope: Scope): Expression {
   const { resource } = scope.world
   want(modifier, `what is said of \`${sayNoun(noun)}\` is nothing that the schema can carry here`, scope, 2)
   switch (modifier.kind) {
@@ -410,13 +413,13 @@ function eventModifier(modifier: Modifier, noun: Noun, scope: Scope): Expression
       return test ?? FALSE
     }
     case 'of': {
-      return tailTest(modifier, scope)
+      return tailTest(modifier, scope, undefined, isApart)
     }
   }
 }
 
 /** "to anyone", "to external mailboxes", "from outside the hospital", "in production". */
-function tailTest(tail: Tail | (Modifier & { kind: 'of' }), scope: Scope, deed?: Deed): Expression {
+function tailTest(tail: Tail | (Modifier & { kind: 'of' }), scope: Scope, deed?: Deed, isApart = true): Expression {
   const { world } = scope
   const { noun } = tail
   // "payments to "acme"" are to that account; "vehicles in "North"" and "services to "production"" are not the vehicle, the service itself.
@@ -431,10 +434,13 @@ function tailTest(tail: Tail | (Modifier & { kind: 'of' }), scope: Scope, deed?:
   const isBare = noun.quoted === null && noun.modifiers.length === 0 && !noun.other
   // "to anyone", "at any time", "for any reason" narrow nothing.
   if (isBare && NEUTRAL.has(tail.preposition.toLowerCase()) && (noun.words.length === 0 || (noun.words.length === 1 && VACUOUS.has((noun.words[0] as string).toLowerCase())))) return done(TRUE)
-  const object = NEUTRAL.has(tail.preposition.toLowerCase()) && !isPlace ? nounTest(noun, world.resource, scope) : null
+  const isWay = isDirected(tail.preposition)
+  // Where the resource is what is handed on, what follows "to" is somebody or somewhere else.
+  const isTarget = !isWay || (!isNamed && !scope.statement.deeds.some(({ verb }) => runsAgainst(tail.preposition, verb)) && (deed === undefined ? isApart : isReached(deed, scope)))
+  const object = isTarget && NEUTRAL.has(tail.preposition.toLowerCase()) && !isPlace ? nounTest(noun, world.resource, scope) : null
   if (object !== null) return done(object)
   const everywhere = [world.context, world.resource]
-  if (isBare) {
+  if (isBare && isTarget) {
     for (const words of [[tail.preposition, ...noun.words], ...(NEUTRAL.has(tail.preposition.toLowerCase()) ? [noun.words] : [])]) {
       const flags = booleans(words, everywhere, world, false)
       const values = flags.things.length > 0 ? [] : enumerated(words, everywhere, world, false)
@@ -448,6 +454,17 @@ function tailTest(tail: Tail | (Modifier & { kind: 'of' }), scope: Scope, deed?:
     }
   }
   return done(ofTest(tail.preposition, noun, world.resource, scope))
+}
+
+/** Whether the deed is done to something else and the resource is where it goes: `deployCode` of a service, "push to repositories". */
+function isReached(deed: Deed, scope: Scope): boolean {
+  if (deed.object.length === 0 && deed.tails.length === 1 && isKindNoun(deed.tails[0] as Tail, scope)) return true
+  const kinds = scope.world.lexicon.typePhrases(scope.world.environment.resource)
+  return restsOf(deed, scope).some((rest) => !isKindOf(rest, kinds) && !startsKind(rest, kinds)) || (deed.object.length > 0 && deed.tails.some((tail) => isKindNoun(tail, scope)))
+}
+
+function isKindNoun({ noun }: Tail, { world }: Scope): boolean {
+  return noun.words.some((_, start) => world.lexicon.types(noun.words.slice(start)).includes(world.environment.resource))
 }
 
 const VACUOUS = new Set('anyone anybody everyone everybody anything anywhere reason time purpose recipient way circumstances'.split(' '))
