@@ -260,10 +260,10 @@ function release(one: Held): Expression {
   return one.test
 }
 
-/** Something stands beside "only" that it can be about: a condition, an exception, an adjective or a modifier of the object. */
+/** Something stands beside "only" that it can be about: a condition, an exception, an adjective or a modifier of the object, where it is done or goes to. */
 function isNarrowed(statement: Statement): boolean {
   const names = (noun: Noun) => noun.modifiers.length > 0 || noun.quoted !== null || noun.words.length > 1
-  return statement.when !== null || statement.unless !== null || statement.except.length > 0 || statement.deeds.some((deed) => [...deed.object, ...deed.tails.map((tail) => tail.noun)].some(names))
+  return statement.when !== null || statement.unless !== null || statement.except.length > 0 || statement.deeds.some((deed) => deed.object.some(names) || deed.tails.some(({ noun }) => names(noun) || (noun.words.length === 1 && !VACUOUS.has((noun.words[0] as string).toLowerCase()))))
 }
 
 function subjectTest(statement: Statement, scope: Scope): Expression {
