@@ -1,6 +1,6 @@
 import { FALSE, type BinaryKind, type Expression } from '#core/policy/expression.ts'
 import { isElliptic } from './ground-ellipses.ts'
-import { choices, everywhere, find, meet, nounTest, ofTest, ownPlace, refThings, relation, sameTest, sayNoun, Unclear, want, whoseTest, type Scope } from './ground-phrases.ts'
+import { choices, everywhere, find, isKnownOne, meet, nounTest, ofTest, ownPlace, refThings, relation, sameTest, sayNoun, Unclear, want, whoseTest, type Scope } from './ground-phrases.ts'
 import { booleans, conjunction, disjunction, enumerated, guarded, isEnumerated, isFalse, isTrue, listed, meets, named, negation, reach, sameType, type Thing } from './ground-things.ts'
 import type { Phrase } from './lexicon.ts'
 import { isForm, lemmas } from './morphology.ts'
@@ -194,6 +194,7 @@ function relatesTest(subject: Ref, verb: Phrase, object: Ref, scope: Scope): Exp
     meet(other.noun, scope)
     return negation(test)
   }
+  for (const ref of [subject, object]) refuseMany(ref, scope)
   const things = (ref: Ref) => (ref.kind === 'they' ? [[principal], [resource]] : [refThings(ref, scope) ?? []])
   for (const subjects of things(subject)) {
     for (const objects of things(object)) {
@@ -204,6 +205,14 @@ function relatesTest(subject: Ref, verb: Phrase, object: Ref, scope: Scope): Exp
     }
   }
   return null
+}
+
+/** "Decided by employees", where employees act: any of them has decided, and not the one who acts. */
+function refuseMany(ref: Ref, scope: Scope): void {
+  if (ref.kind !== 'noun' || ref.noun.other || ref.noun.words.length === 0 || ref.noun.isDefinite === true || isKnownOne(ref.noun)) return
+  if (refThings(ref, scope)?.includes(scope.world.principal) === true) {
+    throw new Unclear(`\`${sayNoun(ref.noun)}\` can be any of them, or who acts: say \`them\` for who acts`)
+  }
 }
 
 function compareTest(left: Operand, operator: Operator, values: readonly Operand[], scope: Scope): Expression | null {

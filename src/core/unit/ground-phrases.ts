@@ -520,7 +520,7 @@ function mentions(part: unknown, words: Phrase): number {
 }
 
 /** "the ward" is one that was spoken of; "wards" and "a ward" are any. Without a word of it, a singular is a known one. */
-function isKnownOne(noun: Noun): boolean {
+export function isKnownOne(noun: Noun): boolean {
   if (noun.isDefinite !== undefined) return noun.isDefinite
   const last = noun.words[noun.words.length - 1] as string
   return lemmas(last).every((form) => form === last.toLowerCase())

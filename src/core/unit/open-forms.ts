@@ -52,7 +52,8 @@ const EVERY = new Set('all every each any some most both no'.split(' '))
  */
 function opensMany(words: Phrase, at: number, lexicon: Lexicon): boolean {
   const word = (words[at] as string).toLowerCase()
-  if (!EVERYONE.has(word) && !EVERY.has(word) && !/^an?$/.test(word)) return false
+  const isPlural = /[^s]s$/.test(word) && lexicon.types([word]).length > 0
+  if (!EVERYONE.has(word) && !EVERY.has(word) && !/^an?$/.test(word) && !isPlural) return false
   const before = words.slice(0, at).join(' ').replace(/ ,/g, ',')
   const condition = SUBORDINATE.exec(before)
   if (condition === null) return false
@@ -60,6 +61,8 @@ function opensMany(words: Phrase, at: number, lexicon: Lexicon): boolean {
   const isLeading = head.trim() === ''
   // The comma behind a condition in front ends it; behind the rule, a list can go on.
   if (MODAL.test(body) || (isLeading && body.includes(',')) || !/^$|(?:\b(?:and|or|but|that|either)|,)$/i.test(body.trim())) return false
+  // "If nurses are on duty", behind the rule.
+  if (isPlural) return !isLeading && body.trim() === '' && /^(?:is|are|has|have|was|were)$/i.test(words[at + 1] ?? '')
   const rest = words.slice(at + 1).map((one) => one.toLowerCase())
   if (EVERYONE.has(word) && /^(?:is|are|has|have|was|were|of|who|does|do|agrees?|consents?|approves?)$/.test(rest[0] ?? '')) return true
   if (!EVERY.has(word) && !/^an?$/.test(word)) return false
