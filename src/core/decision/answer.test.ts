@@ -79,7 +79,12 @@ test('properties go before what is stored, for one question; what nobody supplie
   assert.equal(ask({ ...payment({ amount: 101 }), subject: { type: 'Bank::Person', id: 'ana', properties: { limit: 101 } } }).decision, true)
   assert.equal(ask({}).decision, true)
   // The payer is the subject: what is said of the one is said of the other.
-  assert.equal(ask({ subject: { type: 'Bank::Person', id: 'eve', properties: { limit: 50 } }, ...payment({ payer: { type: 'Bank::Person', id: 'eve' } }) }).decision, true)
+  const eve = { subject: { type: 'Bank::Person', id: 'eve', properties: { limit: 50 } }, ...payment({ payer: { type: 'Bank::Person', id: 'eve' } }) }
+  const own = '@id("own") permit(principal, action == Bank::Action::"pay", resource) when { resource.payer == principal && resource.amount <= principal.limit };'
+  assert.equal(ask(eve, { rules: own }).decision, true)
+  // A rule asks which teams eve is in, and nobody knows: "none" would let her past a prohibition for a team.
+  const barred = ask(eve, { rules: `${own} forbid(principal in Bank::Team::"half", action == Bank::Action::"pay", resource);` })
+  assert.deepEqual([barred.decision, barred.context.verdict, barred.context.missing], [false, 'error', ['Bank::Person::"eve"']])
   const half = ask({ resource: { type: 'Bank::Payment', id: 'new', properties: { amount: 1, payer: { type: 'Bank::Person', id: 'ana' } } } })
   assert.deepEqual([half.decision, half.context.verdict, half.context.missing], [false, 'error', ['Bank::Payment::"new".kind']])
   // Whether the boss is known matters to no rule, nor does the region.

@@ -90,8 +90,8 @@ export function answer(question: Question, { application, active, entities, now 
   const { met } = follow(reads, { schema, request, lookup: (text, named) => scene.entity(text, named ?? (text === request.principal ? principal : resource)) })
   const slice = [...met].map(([text, each]) => scene.asked(text, each))
   const unusable = scene.unusable.map(({ place, message }) => ({ rule: '', message: `${place} ${message}` }))
-  const decision = unusable.length > 0
-    ? { decision: 'deny' as const, verdict: 'error' as const, determining: [], obligations: [], errors: unusable, missing: [] }
+  const decision = unusable.length + scene.unplaced.length > 0
+    ? { decision: 'deny' as const, verdict: 'error' as const, determining: [], obligations: [], errors: unusable, missing: scene.unplaced }
     : decide({ policies, schema, request, entities: slice }, (given) => authorize({ ...given, schema: null, entities: [...given.entities, ...groupsOf(action, schema)] }))
   return replyOf(decision, active, found.ignored)
 }
@@ -112,6 +112,8 @@ export function refusal(failure: Failure, active: ActiveRevision | null): Reply 
 class Scene {
   /** What is stored, is asked for and does not fit the schema of the active revision. */
   readonly unusable: Problem[] = []
+  /** Who brings properties along and is not stored: what they are in is not known, and a rule asks. "In nothing" would let them past a prohibition. */
+  readonly unplaced: string[] = []
   readonly #schema: Schema
   readonly #entities: EntityStore
   readonly #properties: ReadonlyMap<string, Json>
@@ -141,6 +143,7 @@ class Scene {
     const properties = this.#properties.get(text) ?? {}
     const stored = Object.fromEntries(Object.entries(attrs).filter(([name]) => asked.has(name) && !Object.hasOwn(properties, name)))
     const kept = valuesOf(type.shape, stored, text, this.#schema, found)
+    if (asked.has(null) && this.#entities.get(uid) === null) this.unplaced.push(text)
     const above = asked.has(null) ? this.#ancestors(text, parents) : []
     const strange = above.find((each) => !type.ancestors.includes(each.type))
     if (strange !== undefined) this.unusable.push({ place: text, message: `is in ${uidText(strange)}, which its type cannot be in` })
