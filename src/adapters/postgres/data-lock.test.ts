@@ -55,9 +55,9 @@ test('a process is told from its zombie', { skip: process.platform === 'linux' ?
   assert.equal(lookUp(999_999_999), null)
   assert.equal(lookUp(Number.NaN), null)
   // A shell that has replaced itself never waits for the child it had: that child stays a zombie.
-  const parent = spawn('/bin/sh', ['-c', 'sleep 0 & echo $!; exec sleep 5'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const parent = spawn('/bin/sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 20'], { stdio: ['ignore', 'pipe', 'ignore'] })
   const [line] = (await once(parent.stdout, 'data')) as [Buffer]
-  assert.equal(await gone(Number(line.toString()), 2_000), true)
+  assert.equal(await gone(Number(line.toString()), 10_000), true)
   assert.doesNotThrow(() => process.kill(Number(line.toString()), 0), 'it is still in the process table')
   parent.kill('SIGKILL')
 })
