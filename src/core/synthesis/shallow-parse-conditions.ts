@@ -1,5 +1,5 @@
 import { noun, type Condition, type Operand, type Operator, type Ref } from '#core/unit/statement.ts'
-import { comparisonAt, known, nounAt, operandAt, pronoun, relative, sameWords, type Scope } from './shallow-parse-phrases.ts'
+import { comparisonAt, known, nounAt, operandAt, pronoun, relative, sameWords, symbolOf, type Scope } from './shallow-parse-phrases.ts'
 import { codes, ended, NOT, say, Unread, type Token } from './shallow-parse-tokens.ts'
 
 /** "with more than 100 pages", "with a gross of up to 5,000", "with consent". */
@@ -193,7 +193,7 @@ function bare(tokens: readonly Token[], scope: Scope): Condition {
 /** "at least 2 approvals": how many there are. */
 function amountOf([operator, amount, ...rest]: readonly Token[]): Condition {
   const left: Operand = { kind: 'attribute', words: wordsOf(rest), of: null }
-  return { kind: 'compare', left, operator: operator?.value as Operator, values: [{ kind: 'number', digits: amount?.value as string, unit: null }] }
+  return { kind: 'compare', left, operator: operator?.value as Operator, values: [{ kind: 'number', digits: amount?.value as string, unit: amount === undefined ? null : symbolOf(amount) }] }
 }
 
 /** "is at most 500", "is open", "is the owner of the document", "is in their ward", "is assigned to them". */
@@ -291,7 +291,7 @@ function having(subject: readonly Token[], rest: readonly Token[], self: Ref | n
     const digits = rest.find(({ code }) => code === '#') as Token
     return {
       kind: 'compare', left: { kind: 'attribute', words: wordsOf(rest.filter(({ code }) => code === 'w')), of },
-      operator: (rest[0]?.code === 'k' ? rest[0].value : '==') as Operator, values: [{ kind: 'number', digits: digits.value, unit: null }],
+      operator: (rest[0]?.code === 'k' ? rest[0].value : '==') as Operator, values: [{ kind: 'number', digits: digits.value, unit: symbolOf(digits) }],
     }
   }
   const quantity = /^d?(w+)(?:p(?=[kK#q])|(?=[kKq#]))/.exec(text)
@@ -413,7 +413,7 @@ function listed(tokens: readonly Token[]): Operand[] {
     .filter((group) => group.length > 0)
     .map((group): Operand => {
       const [first] = group
-      if (first?.code === '#') return { kind: 'number', digits: first.value, unit: null }
+      if (first?.code === '#') return { kind: 'number', digits: first.value, unit: symbolOf(first) }
       return { kind: 'text', value: say(group), quoted: first?.code === 'q' }
     })
 }

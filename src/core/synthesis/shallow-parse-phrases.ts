@@ -254,10 +254,15 @@ export function comparisonAt(tokens: readonly Token[], from: number, scope: Scop
   return { value: { operator: '==', values: [value] }, next }
 }
 
+/** The sign of a currency beside a number. */
+export function symbolOf({ text }: Token): string | null {
+  return /^[$€£¥%]/.exec(text)?.[0] ?? null
+}
+
 export function operandAt(tokens: readonly Token[], from: number, scope: Scope): Chunk<Operand> {
   const token = tokens[from]
   if (token?.code === '#') {
-    const symbol = /^[$€£¥%]/.exec(token.text)?.[0] ?? null
+    const symbol = symbolOf(token)
     const behind = tokens[from + 1]
     const isUnit = symbol === null && behind?.code === 'w' && tokens[from + 2]?.code !== 'w'
     return { value: { kind: 'number', digits: token.value, unit: isUnit ? behind.text : symbol }, next: from + (isUnit ? 2 : 1) }

@@ -1,7 +1,7 @@
 import { FALSE, type BinaryKind, type Expression } from '#core/policy/expression.ts'
 import { isElliptic } from './ground-ellipses.ts'
 import { choices, everywhere, find, isKnownOne, meet, nounTest, ofTest, ownPlace, refThings, relation, sameTest, sayNoun, Unclear, want, whoseTest, type Scope } from './ground-phrases.ts'
-import { booleans, conjunction, disjunction, enumerated, guarded, isEnumerated, isFalse, isTrue, listed, meets, named, negation, reach, sameType, type Thing } from './ground-things.ts'
+import { booleans, butNot, conjunction, disjunction, enumerated, guarded, isEnumerated, isFalse, isTrue, listed, meets, named, negation, reach, sameType, type Thing } from './ground-things.ts'
 import type { Phrase } from './lexicon.ts'
 import { isForm, lemmas } from './morphology.ts'
 import { noun, type Atom, type Condition, type Noun, type Operand, type Operator, type Ref } from './statement.ts'
@@ -14,14 +14,15 @@ export function conditionTest(condition: Condition, scope: Scope): Expression {
   switch (condition.kind) {
     case 'all': return conjunction(condition.parts.map((part) => conditionTest(part, scope)))
     case 'any': return disjunction(condition.parts.map((part) => conditionTest(part, scope)))
-    case 'not': return negation(conditionTest(condition.of, scope))
+    case 'not': return (isBetweenThings(condition.of) ? butNot : negation)(conditionTest(condition.of, scope))
     case 'is':
     case 'compare':
     case 'relates':
     case 'isa':
     case 'same':
     case 'within': {
-      want(condition, `${sayAtom(condition)} is nothing that the schema can carry here`, scope, 2)
+      const hasUnit = condition.kind === 'compare' && condition.values.some((value) => value.kind === 'number' && value.unit !== null)
+      want(condition, `${sayAtom(condition)} is nothing that the schema can carry here${hasUnit ? ': write the number alone, or the unit that the schema names' : ''}`, scope, 2)
       const test = atomTest(condition, scope)
       hear(condition, test !== null && isTrue(test), scope)
       if (test === null) return FALSE
@@ -29,6 +30,11 @@ export function conditionTest(condition: Condition, scope: Scope): Expression {
       return test
     }
   }
+}
+
+/** "Whose borrower is not their friend" speaks of what has a borrower; "whose status is not open", of what has none too. */
+function isBetweenThings(condition: Condition): boolean {
+  return condition.kind === 'compare' && condition.left.kind === 'attribute' && condition.left.words.length > 0 && condition.values.every(({ kind }) => kind === 'attribute')
 }
 
 /** Whether an atom holds of everything it is asked of: what is always true narrows nothing, and nobody says it for that. */
@@ -190,9 +196,10 @@ function relatesTest(subject: Ref, verb: Phrase, object: Ref, scope: Scope): Exp
     // "belongs to another tenant": not of the one who acts.
     if (!isActor && object === other && isForm(verb[0] ?? '', 'belong')) return onEach(subject, scope, (thing) => ofTest('of', other.noun, thing, scope))
     const test = isActor ? relatesTest(subject === other ? own : subject, verb, object === other ? own : object, scope) : null
-    if (test === null || test.kind !== 'eq') return null
+    const core = test === null ? null : butNot(test)
+    if (test === null || core === null || (test.kind !== 'eq' && core.kind !== 'and')) return null
     meet(other.noun, scope)
-    return negation(test)
+    return core
   }
   for (const ref of [subject, object]) refuseMany(ref, scope)
   const things = (ref: Ref) => (ref.kind === 'they' ? [[principal], [resource]] : [refThings(ref, scope) ?? []])
@@ -232,7 +239,8 @@ function compareTest(left: Operand, operator: Operator, values: readonly Operand
   })
   if (tests.length === 0 || tests.some((test) => test === null)) return null
   const test = disjunction(tests as Expression[])
-  return operator === '!=' ? negation(test) : test
+  if (operator !== '!=') return test
+  return left.words.length > 0 && values.every(({ kind }) => kind === 'attribute') ? butNot(test) : negation(test)
 }
 
 /** What the left side of a comparison can be; without words, the one quantity of what is spoken about. */
@@ -280,7 +288,7 @@ function valueTest(left: Thing, operator: Operator, value: Operand, scope: Scope
   switch (value.kind) {
     case 'number': {
       if (left.type.kind !== 'long' || !/^-?\d+$/.test(value.digits) || !isLong(value.digits)) return null
-      if (value.unit !== null && !fitsUnit(left, value.unit)) return null
+      if (value.unit !== null && !namesUnit(left, value.unit)) return null
       return guarded([left], binary(operator, left.at, { kind: 'long', value: BigInt(value.digits).toString() }))
     }
     case 'text': {
@@ -331,18 +339,15 @@ function isLong(digits: string): boolean {
   return value >= -(2n ** 63n) && value < 2n ** 63n
 }
 
-/** A currency fits what is an amount of money by its name or its documentation; any other unit must be named by the attribute. */
-function fitsUnit(thing: Thing, unit: string): boolean {
-  if (namesUnit(thing, unit)) return true
-  return CURRENCY.test(unit) && !thing.names.some((name) => name.some((word) => NO_MONEY.has(lemmas(word)[lemmas(word).length - 1] ?? word)))
-}
-
-const NO_MONEY = new Set('day hour minute second month year week age page row count number size point star priority level clearance temperature length weight height distance percent percentage recipient attempt version duration'.split(' '))
-
+/** A unit is what the attribute's name, documentation or `@unit` says: 100 cents are not 100 euros, and nobody knows which they are where nothing says it. */
 function namesUnit(thing: Thing, unit: string): boolean {
-  const words = [...thing.names.flat(), ...(thing.annotations['doc'] ?? '').split(/[^\p{L}]+/u).filter((word) => word !== '')]
-  return words.some((word) => isForm(word, unit))
+  const documented = ['doc', 'unit'].flatMap((key) => (thing.annotations[key] ?? '').split(/[^\p{L}$€£¥%]+/u)).filter((word) => word !== '')
+  const alike = MONEY.find((words) => words.some((word) => isForm(unit, word))) ?? [unit]
+  return [...thing.names.flat(), ...documented].some((word) => alike.some((one) => isForm(word, one)))
 }
+
+/** One currency as it is said. */
+const MONEY: readonly (readonly string[])[] = ['€ eur euro', '$ usd dollar', '£ gbp pound', '¥ jpy yen', 'chf franc', 'cent ct'].map((words) => words.split(' '))
 
 const KIND: { readonly [operator in Operator]: BinaryKind } = { '<': 'less', '<=': 'lessEq', '>': 'greater', '>=': 'greaterEq', '==': 'eq', '!=': 'neq' }
 

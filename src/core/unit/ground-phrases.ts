@@ -2,7 +2,7 @@ import type { Expression } from '#core/policy/expression.ts'
 import { FALSE, TRUE } from '#core/policy/expression.ts'
 import { conditionTest } from './ground-conditions.ts'
 import {
-  attributesOf, booleans, canBeIn, conjunction, elementType, enumerated, guarded, isFalse, linked, meets, named, nearest, negation, reach, saysBoolean,
+  attributesOf, booleans, butNot, canBeIn, conjunction, elementType, enumerated, guarded, isFalse, linked, meets, named, nearest, negation, reach, saysBoolean,
   type Thing, type World,
 } from './ground-things.ts'
 import { directed, isDirected, isPlaceOfOrigin } from './ground-directions.ts'
@@ -388,7 +388,7 @@ function otherTest(noun: Noun, thing: Thing, scope: Scope): Expression {
   want(noun.modifiers, `\`other ${noun.words.join(' ')}\` can be told apart from nothing`, scope)
   if (thing.type.kind !== 'entity' || thing.type.name !== (principal.type as { name: string }).name) return FALSE
   meet(noun.modifiers, scope)
-  return negation(guarded([thing], { kind: 'eq', left: thing.at, right: principal.at }))
+  return butNot(guarded([thing], { kind: 'eq', left: thing.at, right: principal.at }))
 }
 
 /** "charts of patients …", "nurses on duty", "doors in zone "lab"", "datasets of their own project", "files in staging". */
@@ -442,7 +442,7 @@ export function ofTest(preposition: string, noun: Noun, thing: Thing, scope: Sco
   // "Vehicles of other depots": those that are not in the depot of the one who acts, wherever their people are.
   const kinds = world.lexicon.types(words)
   const isPlace = kinds.length > 0 && !kinds.some((kind) => isActorType(kind, world))
-  if (another !== null && isPlace && noun.modifiers.length === 0) return done(negation(another))
+  if (another !== null && isPlace && noun.modifiers.length === 0) return done(butNot(another))
   for (let start = 0; start < words.length; start++) {
     const links = linked(words.slice(start), [thing], world)
     // "transfers to accounts …", where the attribute is called `to`.
@@ -454,7 +454,7 @@ export function ofTest(preposition: string, noun: Noun, thing: Thing, scope: Sco
       // "datasets of another project": not of the subject's.
       const isPerson = elementType(link.type) === elementType(world.principal.type)
       const apart = isPerson ? meets(link, world.principal) : another
-      return done(apart === null ? null : conjunction([negation(apart), ...noun.modifiers.map((modifier) => modifierTest(modifier, noun, link, scope))]))
+      return done(apart === null ? null : conjunction([butNot(apart), ...noun.modifiers.map((modifier) => modifierTest(modifier, noun, link, scope))]))
     }
     // The one of which the sentence speaks elsewhere is the same: both are found from what is acted on.
     if (isBare && isKnownOne(noun) && mentions(scope.statement, words) < 2) break

@@ -285,6 +285,20 @@ export function negation(of: Expression): Expression {
   return of.kind === 'not' ? of.of : { kind: 'not', of }
 }
 
+/**
+ * Not that one, where there is one at all: "logs of other patients" have a patient. `of` is a test of two things, with what has to be
+ * there for it.
+ */
+export function butNot(of: Expression): Expression {
+  const parts = conjuncts(of)
+  const guards = parts.filter(({ kind }) => kind === 'has')
+  return guards.length === 0 || guards.length === parts.length ? negation(of) : conjunction([...guards, negation(conjunction(parts.filter(({ kind }) => kind !== 'has')))])
+}
+
+function conjuncts(of: Expression): readonly Expression[] {
+  return of.kind === 'and' ? [...conjuncts(of.left), ...conjuncts(of.right)] : [of]
+}
+
 export function isTrue(expression: Expression): boolean {
   return expression.kind === 'bool' && expression.value
 }

@@ -15,7 +15,7 @@ const CLINIC = parseSchema(`
   entity Doctor { ward: Ward, treats: Set<Patient> };
   entity Patient { ward: Ward, consentGiven?: Bool };
   entity Chart { patient: Patient, sealed: Bool, pages: Long, origin: String };
-  entity Bill { amount: Long, payer: Patient, clerk: Nurse };
+  entity Bill { @doc("In euros.") amount: Long, payer: Patient, clerk: Nurse };
   action viewChart, exportChart appliesTo { principal: [Nurse, Doctor, Patient], resource: [Chart], context: { emergency: Bool } };
   action viewBill appliesTo { principal: [Nurse, Patient], resource: [Bill] };
   action sendReminder appliesTo { principal: [Nurse], resource: [Patient], context: { urgent: Bool } };
@@ -125,13 +125,14 @@ test('roles, values and comparisons', () => {
   assert.equal(read(NURSES, noun(['charts'], { modifiers: [such(origin)] })), '{ resource.origin == "EU" || resource.origin == "UK" };')
 })
 
-test('a unit that the attribute does not name is refused, money where money can be is not', () => {
+test('a unit that the attribute does not name is refused, a currency too', () => {
   const over = (unit: string, attribute = 'amount'): Partial<Statement> & Pick<Statement, 'force'> => {
     const condition: Condition = { kind: 'compare', left: { kind: 'attribute', words: [attribute], of: null }, operator: '>', values: [{ kind: 'number', digits: '500', unit }] }
     return { force: 'forbid', deeds: [view([noun([attribute === 'amount' ? 'bills' : 'charts'])])], when: condition }
   }
   assert.match(rules(over('EUR'))[0] ?? '', /resource\.amount > 500/)
-  assert.match(because(over('days')), /amount over 500 days/)
+  assert.match(rules(over('€'))[0] ?? '', /resource\.amount > 500/)
+  for (const unit of ['days', 'cents', '$', 'dollars']) assert.match(because(over(unit)), /amount over 500 .*write the number alone/)
   assert.match(because(over('EUR', 'pages')), /pages over 500 EUR/)
 })
 
