@@ -30,7 +30,8 @@ function placed(text: Text, at: number, role: Role): readonly Hit<Modifier>[] {
   const preposition = lowerAt(text, at)
   if (!PLACES.includes(preposition)) return []
   const to = reach(text, at + 1)
-  const same = then(sames(text, to), ({ words, as }, end) => [hit<Modifier>({ kind: 'same', words, as }, end)])
+  // "To the same region" leads there.
+  const same = ['to', 'into', 'onto', 'for'].includes(preposition) ? [] : then(sames(text, to), ({ words, as }, end) => [hit<Modifier>({ kind: 'same', words, as }, end)])
   return [
     ...same,
     ...then(

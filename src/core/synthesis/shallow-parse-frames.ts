@@ -266,6 +266,9 @@ function nominal(tokens: readonly Token[], scope: Scope): Deed[] {
   const isQuantity = rest[at]?.code === 'k' || (isOf && rest[at + 1]?.code === 'k')
   if (isQuantity) throw new Unread('say the quantity of what, with its name in the schema')
   const { object, tails } = objects(rest.slice(isOf ? at + 1 : at), [], scope)
+  // "Changes to documents" are of them; "exports to the US" go there.
+  const isThing = (one: Noun) => one.words.some((_, start) => scope.lexicon.types(one.words.slice(start)).length > 0)
+  if (isOf && /^to$/i.test((rest[at] as Token).text) && !object.every(isThing)) throw new Unread(`\`${say(rest.slice(at))}\` is where it goes: say what`)
   return verbs.map((verb) => ({ verb: verb.map(({ text }) => text), object, tails }))
 }
 

@@ -132,7 +132,9 @@ function modifierAt(tokens: readonly Token[], at: number, scope: Scope): (() => 
   const rest = codes(tokens.slice(at))
   const word = token.text.toLowerCase()
   const to = (end: number) => tokens.slice(at, end)
-  if (/^pf/.test(rest) || (token.code === 'p' && /^pdf/.test(rest))) return () => sameAt(tokens, at)
+  // "To the same region" leads there, and "with the same" is in company.
+  const isJoining = ['of', 'in', 'within', 'from', 'at', 'inside', 'on'].includes(word)
+  if (isJoining && /^pd?f/.test(rest)) return () => sameAt(tokens, at)
   if (token.code === 'p' && word === 'with') {
     return () => ({ value: such(withCondition(tokens.slice(at + 1, endOf(tokens, at + 1)), THIS, scope)), next: endOf(tokens, at + 1) })
   }

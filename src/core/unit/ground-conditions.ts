@@ -80,6 +80,11 @@ function bareTest(words: Phrase, scope: Scope): Expression | null {
   const found = flags.things.length > 0 ? flags.things : values.map(({ thing }) => thing)
   if (found.length > 1) throw new Unclear(`\`${words.join(' ')}\` can be ${choices(found)}: say which`)
   const flag = flags.things[0]
+  // "Without managers": who acts, or who else is there.
+  const isMany = /[^s]s$/i.test(said[said.length - 1] ?? '') && world.lexicon.values(said).some(({ id }) => id.toLowerCase() !== said.join(' ').toLowerCase())
+  if (flag === undefined && isMany && values[0] !== undefined && JSON.stringify(values[0].thing.at).includes('"principal"')) {
+    throw new Unclear(`\`${said.join(' ')}\` can be who acts, or someone else: say \`they are …\``)
+  }
   const test = flag !== undefined ? guarded([flag], flag.at) : values[0]?.test
   if (test !== undefined) return flags.isNegated !== isNot ? negation(test) : test
   const given = presence(said, from, scope)

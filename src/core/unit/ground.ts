@@ -285,6 +285,8 @@ function refuseTheirs(noun: Noun, { when, unless }: Statement, { world }: Scope)
 /** Nouns behind "except": of the object, or of the subject, whichever they name. */
 function exceptTests(statement: Statement, scope: Scope): Expression[] {
   const { principal, resource } = scope.world
+  const leads = statement.deeds.some(({ object, tails }) => tails.some(toAnyone) || object.some(({ modifiers }) => modifiers.some((modifier) => modifier.kind === 'of' && toAnyone(modifier))))
+  if (leads && statement.except.length > 0) throw new Unclear('who is excepted can be who acts, or to whom it goes: write a sentence for each')
   return statement.except.map((noun) => {
     const ofObject = nounTest(noun, resource, scope)
     const ofSubject = noun.words.length === 0 ? null : nounTest(noun, principal, scope)
@@ -293,6 +295,11 @@ function exceptTests(statement: Statement, scope: Scope): Expression[] {
     if (isBoth) throw new Unclear(`\`except ${sayNoun(noun)}\` can be about who acts or what is acted on: say which`)
     return ofObject !== null && !isFalse(ofObject) ? ofObject : (ofSubject ?? ofObject ?? FALSE)
   })
+}
+
+/** "With anyone", "to anyone". */
+function toAnyone({ preposition, noun }: { readonly preposition: string; readonly noun: Noun }): boolean {
+  return isDirected(preposition) && noun.words.length === 0 && noun.quoted === null
 }
 
 const ANY_ACTION = ['access', 'use']
