@@ -453,7 +453,8 @@ export function ofTest(preposition: string, noun: Noun, thing: Thing, scope: Sco
     if (noun.other) {
       // "datasets of another project": not of the subject's.
       const isPerson = elementType(link.type) === elementType(world.principal.type)
-      const apart = isPerson ? meets(link, world.principal) : another
+      // "Other users", where an agent acts: other than whom?
+      const apart = isPerson ? meets(link, world.principal) : isActorType(elementType(link.type) ?? '', world) ? null : another
       return done(apart === null ? null : conjunction([butNot(apart), ...noun.modifiers.map((modifier) => modifierTest(modifier, noun, link, scope))]))
     }
     // The one of which the sentence speaks elsewhere is the same: both are found from what is acted on.
