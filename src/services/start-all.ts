@@ -144,6 +144,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
     point, state: stateFolder(join(service.dataFolder, 'decision-point')), examiner, ports: trusted, intervalMs: FOLLOW_MS, telemetry: complianceTelemetry, now: () => new Date(),
   })
   ending.push(async () => follower[Symbol.asyncDispose]())
+  await follower.look() // What decides already must be known before it is proved again, and before anybody asks.
   const bundle = bundler({
     examiner, key: certificateKey, ...trusted, constitutionalHash: inForce.shown.hash, threshold: constitutional.complianceThreshold,
     validDays: constitutional.bundleDays, seen: follower.seen, isRevoked: follower.isRevoked, now: () => new Date(),
@@ -165,7 +166,6 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
     name, isCritical: false,
     probe: async (signal) => ((await fetch(`${url}/livez`, { signal })).ok ? { status: 'healthy' } : { status: 'unhealthy', detail: 'does not answer /livez with 200' }),
   })
-  await follower.look() // What decides already must be known before it is proved again.
   const platformServer = await startPlatform({
     ...common, database, ledger: { database, tree, checkpoints, keys, origin }, telemetry, authenticate, propose, readers: READERS.map(({ method }) => method), solver: `${prover.engine.name} ${prover.engine.version}`, selfTest: tested,
     bundle, approvalOf: verifyApproval, onChanged: () => void follower.look(),
