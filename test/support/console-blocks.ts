@@ -24,6 +24,7 @@ export function withOutputs(markdown: string, outputs: readonly Step[]): string 
 /** What of an output is the same at every run: ids, digests, times, pids and ports are not. */
 export function lasting(output: string): string {
   return output
+    .replace(/\b[0-9a-f]{8}(?=\.N\d)/g, '<certificate>')
     .replace(/\b[0-9a-f]{16,64}\b/g, (hex) => (hex === 'cdd01ef066bc6cf2' ? hex : '<hex>'))
     .replace(/\b\d+(\.\d+)? (ms|s)\b/g, '<time>')
     .replace(/pid \d+/g, 'pid <pid>')
