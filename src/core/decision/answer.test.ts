@@ -166,3 +166,9 @@ test('what a rule reads is found behind a scope that only a group fits, and in e
   assert.deepEqual(missingFor('forbid(principal is Bank::Person, action == Bank::Action::"pay", resource) when { { who: resource.payer }.who has boss };'), ['Bank::Person::"eve"'])
   assert.deepEqual(missingFor('forbid(principal is Bank::Team, action == Bank::Action::"audit", resource) when { resource.payer has boss };'), [])
 })
+
+test('a record of very many members is refused, and what is passed over is not repeated without end', () => {
+  const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, at) => [`unknown${at}`, 1]))
+  assert.equal(ask({ context: { region: 'eu', ...many(100) } }).context.ignored.length, 20)
+  assert.match(problemsOf({ context: many(60_000) })[0] ?? '', /60000 members/)
+})

@@ -28,11 +28,18 @@ export function valuesOf(type: RecordType, json: unknown, place: string, schema:
     found.problems.push({ place, message: 'is not an object' })
     return {}
   }
+  const names = Object.keys(json)
+  if (names.length > MEMBERS_MAX) {
+    found.problems.push({ place, message: `has ${names.length} members, and no more than ${MEMBERS_MAX} are read` })
+    return {}
+  }
   const values: { [name: string]: unknown } = {}
-  for (const name of Object.keys(json)) {
+  for (const name of names) {
     const attribute = Object.hasOwn(type.attributes, name) ? type.attributes[name] : undefined
     const at = step(place, name)
-    if (attribute === undefined) found.ignored.push(at)
+    if (attribute === undefined) {
+      if (found.ignored.length < IGNORED_MAX) found.ignored.push(at)
+    }
     else if (now !== null && concepts(attribute.annotations).includes('now')) found.problems.push({ place: at, message: 'is filled in by the decision point: leave it out' })
     else values[name] = valueOf(attribute.type, (json as Json)[name], at, schema, found, now)
   }
@@ -45,6 +52,10 @@ export function valuesOf(type: RecordType, json: unknown, place: string, schema:
   }
   return values
 }
+
+/** A batch reads its defaults for every question, so that what one record costs is bounded; so is what a reply repeats of it. */
+const MEMBERS_MAX = 200
+const IGNORED_MAX = 20
 
 /** One value, as {@link valuesOf} reads those of a record. */
 export function valueOf(type: Type, json: unknown, place: string, schema: Schema, found: Found, now: number | null): unknown {

@@ -233,3 +233,40 @@ test('the follower loads what is good, keeps it when a bad one comes, and rememb
 })
 
 test('the id of a rule names its certificate', () => assert(content.policy.includes(`@id("${nurses.id.slice(0, 8)}.`)))
+
+test('neither a full disk nor Auth being out makes the follower forget: a revocation takes effect, a bundle is judged again', async () => {
+  let isFull = true
+  let isOut = true
+  const kept: string[][] = []
+  const point = createDecisionPoint()
+  let revoked: string[] = []
+  const follower = follow({
+    point, examiner, intervalMs: 60_000, telemetry, now: () => NOW,
+    state: {
+      kept: () => [], keep: () => {}, revoked: () => [],
+      keepRevoked: (ids) => {
+        if (isFull) throw new Error('no space left')
+        kept.push([...ids])
+      },
+    },
+    source: {
+      heads: async () => ({ applications: [{ name: 'clinic', bundleTag: 'a', entitiesVersion: 0 }], revoked }),
+      bundle: async () => bundle,
+      changes: async () => ({ version: 0, isWhole: true, upserted: [], deleted: [] }),
+    },
+    ports: { isSignedBy, approvalOf: async (token, of) => (isOut ? Promise.reject(new Failure('AUTH_UNAVAILABLE', 'no keys')) : approvalOf(token, of)) },
+  })
+  await follower.look()
+  assert.equal(point.activeOf('clinic'), null)
+  isOut = false
+  await follower.look()
+  assert.equal(point.activeOf('clinic')?.revision, 1)
+  revoked = ALL.map(({ id }) => id)
+  await follower.look()
+  assert.equal(point.activeOf('clinic')?.policies.rules.some(({ effect }) => effect === 'permit'), false)
+  assert.deepEqual([follower.probe().status, kept.length], ['degraded', 0])
+  isFull = false
+  await follower.look()
+  assert.deepEqual([follower.probe().status, kept], ['healthy', [revoked]])
+  await follower[Symbol.asyncDispose]()
+})

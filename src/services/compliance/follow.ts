@@ -55,6 +55,7 @@ export function follow({ source, point, state, examiner, ports, intervalMs, tele
   const refusals = new Map<string, string>()
   const seen = new Map<string, HighWater>()
   const revoked = new Set<string>(state.revoked())
+  let isSaved = true
   let lost: string | null = 'the platform has not been asked yet'
 
   const parse: BundlePorts['parse'] = (text, schema) => examiner.examining(schema).parse(text, schema)
@@ -72,7 +73,8 @@ export function follow({ source, point, state, examiner, ports, intervalMs, tele
       activate(active)
       if (before?.revision !== active.revision) bundleLoaded(telemetry, { application, revision: active.revision })
     } catch (error) {
-      if (!(error instanceof Failure)) throw error
+      // What could not be judged at present, since Auth is out, say, is judged again at the next turn.
+      if (!(error instanceof Failure) || error.code !== 'BUNDLE_REFUSED') throw error
       refusals.set(application, error.message)
       bundleRefused(telemetry, { application, because: error.message })
     }
@@ -82,7 +84,7 @@ export function follow({ source, point, state, examiner, ports, intervalMs, tele
     for (const { application, revision, digest, bundle } of kept) {
       seen.set(application, { revision, digest })
       point.know(application)
-      await load(application, bundle)
+      await load(application, bundle).catch((error: unknown) => refusals.set(application, error instanceof Error ? error.message : String(error)))
     }
   })()
 
@@ -92,8 +94,13 @@ export function follow({ source, point, state, examiner, ports, intervalMs, tele
     const fresh = heads.revoked.filter((id) => !revoked.has(id))
     if (fresh.length > 0) {
       for (const id of fresh) revoked.add(id)
-      state.keepRevoked([...revoked])
       for (const active of whole.values()) point.load(withoutRevoked(active, revoked, parse))
+      isSaved = false
+    }
+    // A disk that is full must not undo a revocation, nor hide that a restart would forget it.
+    if (!isSaved) {
+      state.keepRevoked([...revoked])
+      isSaved = true
     }
     for (const { name, bundleTag, entitiesVersion } of heads.applications) {
       point.know(name)
