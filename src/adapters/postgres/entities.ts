@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { z } from 'zod'
 import { Failure } from '#core/failure.ts'
 import type { Uid } from '#core/policy/expression.ts'
-import type { EntityChanges } from '#core/revision/application.ts'
+import { gathered, type ChangesPage, type EntityChanges } from '#core/revision/application.ts'
 import { changeDigest, type KeptEntity } from '#core/revision/entities.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
 import type { Database, Queryable } from './connect.ts'
@@ -13,12 +13,6 @@ export type EntityChange = { readonly upserted: readonly KeptEntity[]; readonly 
 
 /** What a change came to. Nothing changed: the version is the one before, and the ledger has no entry. */
 export type Changed = { readonly version: number; readonly upserted: number; readonly deleted: readonly Uid[]; readonly ledger: Receipt | null }
-
-/** One page of what happened since a version. */
-export type ChangesPage = EntityChanges & {
-  /** Null: this was the last page, and `version` is where it all leads to. */
-  readonly next: string | null
-}
 
 /** Rows of one statement: few enough that its text stays small in memory, many enough that round trips do not count. */
 const BATCH = 2_000
@@ -153,32 +147,13 @@ export async function readChanges(
   }, 'snapshot')
 }
 
-/** Everything that happened since a version, all pages together: one state of the store. @throws {Failure} `NOT_FOUND` */
-export async function changesSince(db: Database, application: string, since: number): Promise<EntityChanges> {
-  const upserted = new Map<string, CedarEntity>()
-  const deleted = new Map<string, Uid>()
-  let isWhole = false
-  let cursor: string | undefined
-  for (;;) {
+/** Everything that happened since a version: one state of the store. @throws {Failure} `NOT_FOUND` */
+export function changesSince(db: Database, application: string, since: number): Promise<EntityChanges> {
+  return gathered(async (cursor) => {
     const page = await readChanges(db, application, { since, cursor, limit: PAGE_MAX })
     if (page === null) throw new Failure('NOT_FOUND', `there is no application \`${application}\``)
-    if (page.isWhole) {
-      upserted.clear()
-      deleted.clear()
-      isWhole = true
-    }
-    for (const entity of page.upserted) {
-      const key = keyOf(entity.uid)
-      deleted.delete(key)
-      upserted.set(key, entity)
-    }
-    for (const uid of page.deleted) {
-      upserted.delete(keyOf(uid))
-      deleted.set(keyOf(uid), uid)
-    }
-    if (page.next === null) return { version: page.version, isWhole, upserted: [...upserted.values()], deleted: isWhole ? [] : [...deleted.values()] }
-    cursor = page.next
-  }
+    return page
+  })
 }
 
 const version = z.coerce.number().int().nonnegative()

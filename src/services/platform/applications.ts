@@ -3,7 +3,8 @@ import {
   appendPut, insertApplication, listApplications, lockApplication, readApplication, updateSchema, type StoredApplication,
 } from '#adapters/postgres/applications.ts'
 import type { Database, Queryable } from '#adapters/postgres/connect.ts'
-import { ancestorsStored, changeEntities, readChanges, storedEntities, type Changed, type ChangesPage } from '#adapters/postgres/entities.ts'
+import type { ChangesPage } from '#core/revision/application.ts'
+import { ancestorsStored, changeEntities, readChanges, storedEntities, type Changed } from '#adapters/postgres/entities.ts'
 import { canonical } from '#core/canonical.ts'
 import { Failure } from '#core/failure.ts'
 import { step } from '#core/json.ts'
