@@ -16,6 +16,14 @@ export type Component = {
   readonly probe: (signal: AbortSignal) => ProbeResult | Promise<ProbeResult>
 }
 
+/** Another process as a component: whether it is there. Without it, this one is merely degraded. */
+export function peerComponent(name: string, url: string): Component {
+  return {
+    name, isCritical: false,
+    probe: async (signal) => ((await fetch(`${url}/livez`, { signal })).ok ? { status: 'healthy' } : { status: 'unhealthy', detail: 'does not answer /livez with 200' }),
+  }
+}
+
 const ComponentReport = z.strictObject({
   status: z.enum(['healthy', 'degraded', 'unhealthy', 'unknown']),
   critical: z.boolean(),

@@ -2,20 +2,17 @@ import { join } from 'node:path'
 import packageJson from '../../package.json' with { type: 'json' }
 import { ROOT, type Config, type ProcessName } from '#config'
 import { loadConstitution, type ConstitutionInForce } from '#adapters/constitution.ts'
-import { createExaminer, type Examiner } from '#adapters/examiner.ts'
 import { loadPacks } from '#adapters/packs.ts'
-import { createProver, type Prover } from '#adapters/solver/prover.ts'
 import type { Pack } from '#core/unit/pack.ts'
 import { authenticator, fetchJwks, publishedKeys, type Authenticate, type KeySource } from '#http/authenticate.ts'
 import { createCall, type Call } from '#http/call.ts'
-import type { Component } from '#http/health.ts'
 import { refuseTaken } from '#http/port-holder.ts'
 import type { Server } from '#http/server.ts'
-import { proofAnswered, type Telemetry } from '#telemetry/events.ts'
+import type { Telemetry } from '#telemetry/events.ts'
 import { createLog } from '#telemetry/log.ts'
 import { createMetrics, type PeerName } from '#telemetry/metrics.ts'
 import { peerTokens } from './auth/peer-tokens.ts'
-import { selfTest, type SelfTest } from './self-test/self-test.ts'
+import type { SelfTest } from './self-test/self-test.ts'
 
 export type Name = Exclude<ProcessName, 'all'>
 
@@ -106,26 +103,4 @@ export function caller(name: 'platform' | 'compliance', { config: { security, se
     authUrl: services.authUrl, issuer: security.tokenIssuer,
   })
   return (peer, url, timeoutMs) => createCall({ peer, url, token, timeoutMs, telemetry })
-}
-
-/** The prover of one process, tested before anything rests on it. What the test asks is not counted as work. */
-export async function provingIn({ config: { generationEngine }, inForce, telemetry, ending }: Frame): Promise<{ prover: Prover; examiner: Examiner; tested: SelfTest }> {
-  let isServing = false
-  const prover = createProver({
-    rlimit: generationEngine.proofRlimit, timeoutMs: generationEngine.proofTimeoutMs,
-    disagreed: (report) => telemetry.log.error({ report }, 'solver and Cedar disagree: a bug, please report it'),
-    answered: ({ question, answer }, seconds) => isServing && proofAnswered(telemetry, { question, outcome: answer.kind, seconds }),
-  })
-  ending.push(async () => prover[Symbol.asyncDispose]())
-  const tested = await selfTest({ prover })
-  isServing = true
-  return { prover, examiner: createExaminer(inForce.constitution, prover), tested }
-}
-
-/** Whether another process is there, for whoever needs it; never asked while somebody waits. */
-export function peerComponent(name: PeerName, url: string): Component {
-  return {
-    name, isCritical: false,
-    probe: async (signal) => ((await fetch(`${url}/livez`, { signal })).ok ? { status: 'healthy' } : { status: 'unhealthy', detail: 'does not answer /livez with 200' }),
-  }
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -40,7 +41,7 @@ after(async () => {
 
 /** The service of the first example, on a port of its own. */
 async function startFiles(more: { readonly [name: string]: string }) {
-  const log = join(scratch, `${Math.random()}.log`)
+  const log = join(scratch, `${randomUUID()}.log`)
   const child = spawn(process.execPath, [join(EXAMPLES, 'enforce-http', 'server.ts')], { env: { PATH: process.env['PATH'], PORT: '0', ACCESS_LOG: log, ...more }, stdio: ['ignore', 'pipe', 'pipe'] })
   let [printed, complained] = ['', '']
   child.stderr.on('data', (chunk: Buffer) => (complained += chunk.toString()))
@@ -67,7 +68,7 @@ async function startFiles(more: { readonly [name: string]: string }) {
 
 /** The agent of the second example, with what a person says to it. */
 async function runAgent(people: string, more: { readonly [name: string]: string }) {
-  const log = join(scratch, `${Math.random()}.log`)
+  const log = join(scratch, `${randomUUID()}.log`)
   const child = spawn(process.execPath, [join(EXAMPLES, 'enforce-agent', 'agent.ts')], { env: { PATH: process.env['PATH'], ACCESS_LOG: log, ...more }, stdio: ['pipe', 'pipe', 'pipe'] })
   let [stdout, stderr] = ['', '']
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))

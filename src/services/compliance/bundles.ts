@@ -40,9 +40,9 @@ export function bundler({ examiner, key, isSignedBy, approvalOf, constitutionalH
   now: () => Date
 }): (request: BundleRequest) => Promise<Bundle> {
   const { constitution } = examiner
+  const parse: BundlePorts['parse'] = (text, schema) => examiner.examining(schema).parse(text, schema)
   return async ({ revision, content, certificates, approvals }) => {
     const at = now()
-    const { parse } = { parse: (text: string, schema: Parameters<Examiner['examining']>[0]) => examiner.examining(schema).parse(text, schema) }
     const { policies, schema, opened } = checkContent(content, certificates, { isSignedBy, parseSchema: examiner.parseSchema, parse })
     const before = seen(content.application)
     const decidesAlready = before?.revision === revision && before.digest === revisionDigest(content)

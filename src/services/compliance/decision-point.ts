@@ -14,11 +14,7 @@ export type DecisionPoint = {
   readonly know: (application: string) => void
   /** Replaces what decides for the revision's application, as a whole. Every check has been passed by then. */
   readonly load: (active: ActiveRevision) => void
-  /** Nothing decides for the application any more; its entities stay. */
-  readonly unload: (application: string) => void
   readonly apply: (application: string, changes: EntityChanges) => void
-  /** The application is gone. */
-  readonly forget: (application: string) => void
 }
 
 /** A decision point with nothing in it, so that there is no application to ask about. */
@@ -38,11 +34,6 @@ export function createDecisionPoint(): DecisionPoint {
     entitiesOf: (application) => known.get(application)?.entities ?? new EntityStore(),
     know: (application) => { of(application) },
     load: (active) => { of(active.application).active = active },
-    unload: (application) => {
-      const found = known.get(application)
-      if (found !== undefined) found.active = null
-    },
     apply: (application, changes) => of(application).entities.apply(changes),
-    forget: (application) => { known.delete(application) },
   }
 }

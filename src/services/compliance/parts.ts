@@ -1,0 +1,69 @@
+import { join } from 'node:path'
+import type { Config } from '#config'
+import { noteFile, signedCheckpointFileOf } from '#adapters/checkpoint-file.ts'
+import type { Examiner } from '#adapters/examiner.ts'
+import { createApprovalVerifier, type VerifyApproval } from '#adapters/keys/approval.ts'
+import { certificateKeyFor, keysIn, keySetFile, publicKeysIn, trustIn } from '#adapters/keys/certificate-key.ts'
+import type { Approved } from '#core/revision/approval.ts'
+import type { KeySource } from '#http/authenticate.ts'
+import type { Telemetry } from '#telemetry/events.ts'
+import { propose } from '#services/synthesis/propose.ts'
+import { bundler } from './bundles.ts'
+import { certifier, type Certify } from './certify.ts'
+import { checkpointSigner, type SignCheckpoint } from './checkpoint.ts'
+import { createDecisionPoint, type DecisionPoint } from './decision-point.ts'
+import { follow, FOLLOW_MS, type Follower, type Source } from './follow.ts'
+import type { Use as PeerUse } from './peer-routes.ts'
+import { stateFolder } from './state-folder.ts'
+
+/** What compliance is made of, in whichever process: what signs, what decides, and what keeps it up to date. */
+export type Parts = {
+  readonly verifyApproval: VerifyApproval
+  readonly point: DecisionPoint
+  readonly follower: Follower
+  /** For other processes: whoever asks is not believed. */
+  readonly peers: PeerUse
+  /** For the same process, whose readings need not be made again. */
+  readonly certify: Certify
+}
+
+/** Who signs checkpoints; apart from the rest since the ledger begins with it. */
+export function checkpointsSignedBy(config: Config): SignCheckpoint {
+  const keys = () => publicKeysIn(keySetFile(keysIn(config.service.dataFolder)))
+  return checkpointSigner({ signer: certificateKeyFor(config), keys, origin: config.audit.checkpointOrigin, last: noteFile(signedCheckpointFileOf(config)) })
+}
+
+/**
+ * The parts of compliance, joined to a source of bundles and entities and to the keys of Auth.
+ *
+ * @throws {Failure} `KEY_INVALID`, `FILE_UNREADABLE`.
+ */
+export function complianceParts({ config, constitutionalHash, examiner, source, tokenKeys, telemetry, ending }: {
+  config: Config
+  constitutionalHash: string
+  examiner: Examiner
+  source: Source
+  tokenKeys: KeySource
+  telemetry: Telemetry
+  ending: (() => Promise<unknown>)[]
+}): Parts {
+  const { service, security, constitutional } = config
+  const now = () => new Date()
+  const key = certificateKeyFor(config)
+  const verifyApproval = createApprovalVerifier({ issuer: security.tokenIssuer, keys: tokenKeys, clockToleranceSeconds: security.clockToleranceSeconds })
+  const trusted = { isSignedBy: trustIn(keySetFile(keysIn(service.dataFolder))), approvalOf: (token: string, of: Approved) => verifyApproval(token, of, { at: 'recorded' }) }
+  const point = createDecisionPoint()
+  const follower = follow({ source, point, state: stateFolder(join(service.dataFolder, 'decision-point')), examiner, ports: trusted, intervalMs: FOLLOW_MS, telemetry, now })
+  ending.push(async () => follower[Symbol.asyncDispose]())
+  const judging = { examiner, key, constitutionalHash, threshold: constitutional.complianceThreshold, now }
+  const certifying = { ...judging, validDays: constitutional.certificateDays, telemetry }
+  return {
+    verifyApproval, point, follower,
+    certify: certifier({ ...certifying, readAgain: null }),
+    peers: {
+      parseSchema: examiner.parseSchema,
+      certify: certifier({ ...certifying, readAgain: propose }),
+      bundle: bundler({ ...judging, ...trusted, validDays: constitutional.bundleDays, seen: follower.seen, isRevoked: follower.isRevoked }),
+    },
+  }
+}

@@ -1,0 +1,58 @@
+import { join } from 'node:path'
+import { ROOT, type Config } from '#config'
+import { checkpointFileOf, noteFile } from '#adapters/checkpoint-file.ts'
+import type { Examiner } from '#adapters/examiner.ts'
+import { keysIn, keySetFile, publicKeysIn } from '#adapters/keys/certificate-key.ts'
+import { connect, type Database } from '#adapters/postgres/connect.ts'
+import { ledgerTree } from '#adapters/postgres/ledger-tree.ts'
+import { guardLedger } from '#adapters/postgres/ledger.ts'
+import { migrate, readMigrations } from '#adapters/postgres/migrate.ts'
+import type { Prover } from '#adapters/solver/prover.ts'
+import { locatesKnownFault } from '#core/syndrome/decode.ts'
+import type { Pack } from '#core/unit/pack.ts'
+import type { Component } from '#http/health.ts'
+import type { SignCheckpoint } from '#services/compliance/checkpoint.ts'
+import { readsKnownSentence } from '#services/synthesis/propose.ts'
+import type { Telemetry } from '#telemetry/events.ts'
+import { createCheckpoints } from './ledger-checkpoints.ts'
+import type { LedgerUse } from './ledger-routes.ts'
+
+/**
+ * The platform's database, migrated, whose ledger is signed by somebody else: what contradicts what was signed is not appended to.
+ *
+ * @throws {Failure} `DATABASE_UNAVAILABLE`; `KEY_INVALID`, `FILE_UNREADABLE` when it is not known whose checkpoints count.
+ */
+export async function openDatabase({ url, config, sign, telemetry, ending }: {
+  url: string
+  config: Config
+  sign: SignCheckpoint
+  telemetry: Telemetry
+  ending: (() => Promise<unknown>)[]
+}): Promise<{ database: Database; ledger: LedgerUse }> {
+  const keys = () => publicKeysIn(keySetFile(keysIn(config.service.dataFolder)))
+  keys() // Whose checkpoints count must be known before anything is recorded.
+  const unguarded = connect(url, { name: 'platform', connectionsMax: config.database.connectionsMax, connectTimeoutMs: config.database.connectTimeoutMs })
+  ending.push(async () => unguarded[Symbol.asyncDispose]())
+  await migrate(unguarded, readMigrations(join(ROOT, 'migrations')))
+  telemetry.metrics.watchConnections('database', unguarded.connections)
+  const origin = config.audit.checkpointOrigin
+  const tree = ledgerTree(unguarded)
+  const checkpoints = createCheckpoints({ database: unguarded, tree, sign, keys, origin, file: noteFile(checkpointFileOf(config)), telemetry })
+  const database = guardLedger(unguarded, checkpoints.known)
+  await checkpoints.start()
+  ending.push(() => checkpoints.close())
+  return { database, ledger: { database, tree, checkpoints, keys, origin } }
+}
+
+/** What the platform needs within its own process, and how to see whether it is there. */
+export function ownComponents({ database, packs, examiner, prover }: { database: Database; packs: readonly Pack[]; examiner: Examiner; prover: Prover }): readonly Component[] {
+  const wellIf = (isWell: boolean, otherwise: string) => (isWell ? ({ status: 'healthy' } as const) : ({ status: 'unhealthy', detail: otherwise } as const))
+  return [
+    { name: 'database', isCritical: true, probe: async () => (await database.query('select 1'), { status: 'healthy' }) },
+    { name: 'generation_engine', isCritical: true, probe: () => wellIf(readsKnownSentence(packs, examiner.parseSchema), 'a known sentence is not read') },
+    { name: 'stabilizer_environment', isCritical: false, probe: () => prover.probe() },
+    { name: 'diagnostic_engine', isCritical: false, probe: () => wellIf(locatesKnownFault(), 'a known fault is not located') },
+    { name: 'cache_manager', isCritical: false, probe: () => (examiner.remembers() ? { status: 'healthy', detail: 'in memory' } : { status: 'unhealthy', detail: 'does not return what it was given' }) },
+    { name: 'solver', isCritical: false, probe: () => prover.probe() },
+  ]
+}
