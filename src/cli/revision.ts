@@ -52,16 +52,18 @@ type Shown = {
   verdict: string
   is_active: boolean
   missing: readonly string[]
+  revoked: readonly string[]
   approvals: readonly { member: string }[]
   certificates: readonly { id: string; author: string }[]
 }
 
 function answered(reply: Reply): ReturnType<typeof answerOf> {
   return answerOf(reply, (body: Shown) => {
-    const { applicable, revision, application, certificates, verdict, is_active, missing, approvals, digest } = body
+    const { applicable, revision, application, certificates, verdict, is_active, missing, revoked, approvals, digest } = body
     return [
       `revision ${revision} of ${application}   ${applicable.articles} of ${applicable.of} articles apply`,
       `  ${certificates.length} certificate${certificates.length === 1 ? '' : 's'} ${verdict} as one set${approvals.length === 0 ? '' : `, approved by ${approvals.map(({ member }) => member).join(', ')}`}`,
+      ...revoked.map((id) => `  certificate ${id} was revoked: its permits do not decide, its prohibitions do; the council must replace it`),
       `  ${is_active ? 'decides' : missing.length === 0 ? 'can be activated' : `missing: ${missing.join('; ')}`}`,
       `  digest ${digest}`,
     ].join('\n')

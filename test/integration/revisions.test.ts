@@ -151,6 +151,8 @@ test('rolled back under a new number, the approvals of then count; a caller may 
   assert.deepEqual([body.rollback_of, body.missing], [1, []])
   const { status: done } = await activate('cosmo', body.revision)
   assert.equal(done, 200)
+  // What decided before says so, and what to do: it cannot be activated.
+  assert.deepEqual((await ask('otto', `${APP}/1`)).body.missing, ['it was superseded: bring its content back with rollback_to 1'])
   assert(await within(5_000, async () => (await mayAna()).context.revision === body.revision))
   const late = await ask('svc', '/access/v1/evaluation', { subject: { type: 'Nurse', id: 'ana' }, action: { name: 'viewChart' }, resource: { type: 'Chart', id: '1' }, context: { emergency: false } }, { service: 'compliance', headers: { 'x-acgs-application': 'data-protection', 'x-acgs-min-revision': String(body.revision + 1) } })
   assert.equal(late.status, 409)
@@ -229,6 +231,11 @@ test('revoked, a certificate permits nothing within a second, its prohibitions s
   assert(await within(5_000, async () => !(await mayAna()).decision))
   assert.equal((await evaluate(['Nurse', 'ana'], 'exportChart', ['Chart', '7'])).context.verdict, 'forbidden')
   assert.equal((await ask('carla', `/api/v1/certificates/${nurses}/revoke`, { reason: 'again' })).body.was_revoked_already, true)
+  const active = (await ask('otto', APP)).body.revisions.find(({ is_active }: { is_active: boolean }) => is_active)
+  assert.deepEqual(active.revoked, [nurses])
+  const { decisions } = (await (await fetch(`${product.url.platform}/api/v1/status`)).json()) as { decisions: { revoked_certificates: unknown[] } }
+  assert.deepEqual(decisions.revoked_certificates, [{ application: 'data-protection', revision: active.revision, certificate: nurses }])
+  assert.equal((await ask('otto', '/api/v1/applications/nowhere/revisions/1')).body.detail, 'there is no application `nowhere`: put its schema first')
   assert.match((await propose('pat', { rollback_to: 1 })).body.detail, /revoked/)
   await product.kill('SIGTERM')
   await start()

@@ -128,8 +128,9 @@ export function createApplications({ database, examiner, telemetry, onChanged, n
         })
         if (changed === null) continue
         made.push(name)
-        applicationPut(telemetry, { application: name, schema: schema.digest })
-        told(name, changed)
+        if (changed.ledger !== null) ledgerAppended(telemetry, { entries: changed.ledger.index + 1 })
+        telemetry.log.debug({ application: name, entities: changed.upserted }, 'pack installed')
+        onChanged(name)
       }
       return made
     },

@@ -213,6 +213,7 @@ export const getStatus = {
     diagnostic_engine: z.strictObject({ status: z.enum(['operational', 'degraded']), self_test: z.unknown() }),
     decisions: z.strictObject({
       active_revisions: z.array(z.strictObject({ application: z.string(), revision: z.int(), verdict: z.enum(['proved', 'refuted', 'undetermined']), proved_at: Timestamp })).describe('What decides, and how it stood at its last proof'),
+      revoked_certificates: z.array(z.strictObject({ application: z.string(), revision: z.int(), certificate: z.string() })).describe('Of active revisions: their permits do not decide any more'),
       expiring_certificates: z.array(z.strictObject({ application: z.string(), certificate: z.string(), expires_at: z.string() })).describe('Of active revisions, within 14 days'),
     }).nullable().describe('Null while the database does not answer'),
     constitution: z.strictObject({ title: z.string(), version: z.string(), articles: z.number().int() }),

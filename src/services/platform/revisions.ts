@@ -24,7 +24,9 @@ export type RevisionView = {
   readonly isActive: boolean
   readonly approvals: readonly ApprovalRow[]
   readonly required: number
-  /** Empty: it can be activated, or decides already. */
+  /** Certificates of it that were revoked: while it decides, it does so without their permits. */
+  readonly revoked: readonly string[]
+  /** What keeps it from deciding; empty: it can be activated, or decides already. */
   readonly missing: readonly string[]
 }
 
@@ -60,7 +62,7 @@ export type Revisions = {
   readonly list: (application: string) => Promise<readonly RevisionView[]>
   /** @throws {Failure} `APPROVAL_INVALID`, `CONFLICT` when it is not proved. An approval that is there already changes nothing. */
   readonly approve: (application: string, number: number, token: string, caller: Caller) => Promise<RevisionView>
-  /** @throws {Failure} `CONFLICT` with `reason` not_proved, not_approved or stale; whatever compliance refuses. Activating what is active changes nothing. */
+  /** @throws {Failure} `CONFLICT` with `reason` not_proved, not_approved, revoked, superseded or stale; whatever compliance refuses. Activating what is active changes nothing. */
   readonly activate: (application: string, number: number, caller: Caller) => Promise<RevisionView>
   /** @throws {Failure} `NOT_FOUND` when no such certificate is here. Revoking again changes nothing. */
   readonly revoke: (certificate: string, reason: string, caller: Caller) => Promise<{ readonly isNew: boolean }>
@@ -79,6 +81,7 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
 
   const found = async (db: Queryable, application: string, number: number): Promise<RevisionRow> => {
     const row = await readRevision(db, application, number)
+    if (row === null) await activeOf(db, application) // That there is no such application is said first.
     if (row === null) throw new Failure('NOT_FOUND', `application \`${application}\` has no revision ${number}`)
     return row
   }
@@ -86,12 +89,16 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
     const approvals = await approvalsOf(db, row.application, row.digest)
     const isActive = row.number === activeRevision
     const counting = approvals.filter(({ member }) => !concerned(row.content).has(member))
-    const missing = [
+    const everRevoked = new Set(await readRevocations(db))
+    const revoked = row.content.certificates.flatMap(({ id }) => (everRevoked.has(id) ? [id] : []))
+    const isSuperseded = row.activated_at !== null && !isActive
+    const missing = isSuperseded ? [`it was superseded: bring its content back with rollback_to ${row.number}`] : [
+      ...revoked.map((id) => `certificate ${id} was revoked: propose the set without it`),
       ...(row.verdict === 'proved' ? [] : [`the set as a whole is ${row.verdict}`]),
       ...(counting.length >= required ? [] : [`${required - counting.length} approval${required - counting.length === 1 ? '' : 's'} by the council`]),
-      ...(row.base === activeRevision || row.activated_at !== null ? [] : [`another revision decides since: propose it again`]),
+      ...(row.base === activeRevision ? [] : ['another revision decides since: propose it again']),
     ]
-    return { row, isActive, approvals, required, missing: isActive ? [] : missing }
+    return { row, isActive, approvals, required, revoked, missing: isActive ? [] : missing }
   }
   const activeOf = async (db: Queryable, application: string): Promise<number | null> => {
     const { rows } = await db.query<{ active_revision: number | null }>('select active_revision from applications where name = $1', [application])
@@ -186,11 +193,12 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
         const lock = await locked(tx, application)
         const row = await found(tx, application, number)
         if (lock.activeRevision === number) return view(tx, row, number)
-        const { missing, approvals } = await view(tx, row, lock.activeRevision)
+        const { missing, approvals, revoked: without } = await view(tx, row, lock.activeRevision)
         if (row.verdict !== 'proved') throw conflict('not_proved', `revision ${number} of \`${application}\` is ${row.verdict}, and only what is proved may decide`, { missing })
         if (row.activated_at !== null) throw conflict('superseded', `revision ${number} of \`${application}\` was superseded: bring its content back with rollback_to ${number}`)
         if (row.base !== lock.activeRevision) throw conflict('stale', `revision ${number} of \`${application}\` was proposed on ${named(row.base)}, and ${named(lock.activeRevision)} decides now: propose it again`)
         if (row.content.schema.digest !== lock.schema.digest) throw conflict('stale', `the schema of \`${application}\` changed since revision ${number} was proved: propose it again`)
+        if (without.length > 0) throw conflict('revoked', `revision ${number} of \`${application}\` rests on what was revoked: ${missing.join('; ')}`, { missing })
         if (missing.length > 0) throw conflict('not_approved', `revision ${number} of \`${application}\` cannot decide yet: ${missing.join('; ')} missing`, { missing })
         const certificates = (await readCertificates(tx, row.content.certificates.map(({ id }) => id))) as Certificate[]
         const barred = concerned(row.content)

@@ -116,7 +116,7 @@ export async function startPlatform(given: Given): Promise<Server> {
         generation_engine: { status: isWell('generation_engine'), generations: counted, readers: [...given.readers], packs: packs.map(({ name }) => name) },
         stabilizer_environment: { status: isWell('stabilizer_environment'), table_version: TABLE_VERSION, stabilizers: STABILIZERS.length, solver: given.solver },
         diagnostic_engine: { status: isWell('diagnostic_engine'), self_test: given.selfTest },
-        decisions: await reproof.standing().then(({ revisions: active, expiring }) => ({ active_revisions: active.map((each) => ({ ...each })), expiring_certificates: expiring.map((each) => ({ ...each })) })).catch(() => null),
+        decisions: await reproof.standing().then(({ revisions: active, revoked, expiring }) => ({ active_revisions: active.map((each) => ({ ...each })), revoked_certificates: revoked.map((each) => ({ ...each })), expiring_certificates: expiring.map((each) => ({ ...each })) })).catch(() => null),
         constitution: { title: constitution.title, version: constitution.version, articles: constitution.clauses.length },
         ledger: ledger === null ? null : {
           entries: ledger.size, root: ledger.root, status: isWell('ledger'), because: given.ledger.checkpoints.state().detail ?? null,
