@@ -28,6 +28,17 @@ async function until(isTrue: () => Promise<boolean>, what: string): Promise<void
   for (const deadline = Date.now() + 60_000; !(await isTrue()); await sleep(50)) assert.ok(Date.now() < deadline, `${what}: it takes too long`)
 }
 
+test('each process says what it holds and whom it calls, and all are well', async () => {
+  const printed = (name: 'auth' | 'synthesis' | 'compliance' | 'platform') => divided.running.get(name)?.printed() ?? ''
+  for (const name of ['auth', 'synthesis', 'compliance', 'platform'] as const) assert.match(printed(name), /division by trust is on/)
+  assert.match(printed('synthesis'), /holds: nothing/)
+  assert.match(printed('platform'), /holds: the database\n/)
+  assert.match(printed('auth'), /holds: the token-signing key, its own schema of the database\n/)
+  assert.match(printed('compliance'), /holds: the certificate key, its state/)
+  await until(async () => (await healthOf('platform')).status === 'healthy', 'the platform is healthy')
+  await until(async () => (await healthOf('compliance')).status === 'healthy', 'compliance is healthy')
+})
+
 test('a policy is generated, certified elsewhere and recorded, and the certificate verifies', async () => {
   const { status, body } = await generate()
   assert.equal(status, 200, JSON.stringify(body))
@@ -69,17 +80,6 @@ test('from a certificate to a decision across the four: proposed, approved, sign
   const operator = await divided.token('operator')
   assert.equal((await ask(`${divided.url.platform}/api/v1/certificates/${policy.certificate.id}/revoke`, { token: operator, body: { reason: 'no longer wanted' } })).status, 200)
   await until(async () => !(await decides()), 'its permits are gone')
-})
-
-test('each process says what it holds and whom it calls, and all are well', async () => {
-  const printed = (name: 'auth' | 'synthesis' | 'compliance' | 'platform') => divided.running.get(name)?.printed() ?? ''
-  for (const name of ['auth', 'synthesis', 'compliance', 'platform'] as const) assert.match(printed(name), /division by trust is on/)
-  assert.match(printed('synthesis'), /holds: nothing/)
-  assert.match(printed('platform'), /holds: the database\n/)
-  assert.match(printed('auth'), /holds: the token-signing key, its own schema of the database\n/)
-  assert.match(printed('compliance'), /holds: the certificate key, its state/)
-  await until(async () => (await healthOf('platform')).status === 'healthy', 'the platform is healthy')
-  await until(async () => (await healthOf('compliance')).status === 'healthy', 'compliance is healthy')
 })
 
 test('each has its own secrets and refuses those of the others', async () => {
