@@ -12,7 +12,7 @@ const LEVELS = 10
 export async function run(): Promise<readonly Result[]> {
   await using product = await startProduct({ env: { LOG_LEVEL: 'warn' } })
   const author = await product.token('author')
-  const service = await product.token('service')
+  const operator = await product.token('operator')
   const url = `${product.url.platform}/api/v1/applications/bench`
   const send = async (path: string, method: string, body: string) => {
     const response = await fetch(`${url}${path}`, { method, headers: { authorization: `Bearer ${author}`, 'content-type': 'application/json' }, body })
@@ -32,7 +32,8 @@ export async function run(): Promise<readonly Result[]> {
   const whole = await time(3, 0, async () => {
     let cursor: string | null = null
     do {
-      const response: Response = await fetch(`${url}/entities?limit=10000${cursor === null ? '' : `&cursor=${cursor}`}`, { headers: { authorization: `Bearer ${service}` } })
+      const response: Response = await fetch(`${url}/entities?limit=10000${cursor === null ? '' : `&cursor=${cursor}`}`, { headers: { authorization: `Bearer ${operator}` } })
+      if (!response.ok) throw new Error(`a page was answered with ${response.status}`)
       cursor = ((await response.json()) as { next_cursor: string | null }).next_cursor
     } while (cursor !== null)
   })
