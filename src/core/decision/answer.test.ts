@@ -93,6 +93,39 @@ test('properties go before what is stored, for one question; what nobody supplie
   assert.deepEqual([inRegion.decision, inRegion.context.missing], [false, ['context.region']])
 })
 
+test('an optional attribute of an unstored entity must be said: a value, or null for none', () => {
+  const rules = `permit(principal, action == Bank::Action::"pay", resource); forbid(principal, action == Bank::Action::"pay", resource) when { resource has note };`
+  const asked = (properties: { readonly [name: string]: unknown }, id = 'new') => {
+    const { decision, context } = ask({ resource: { type: 'Bank::Payment', id, properties } }, { rules })
+    return [decision, context.verdict, context.missing]
+  }
+  assert.deepEqual(asked({ amount: 1 }), [false, 'error', ['Bank::Payment::"new".note']])
+  assert.deepEqual(asked({ amount: 1, note: null }), [true, 'permitted', []])
+  assert.deepEqual(asked({ amount: 1, note: 'n' }), [false, 'forbidden', []])
+  // Of a stored one it is known; null says that it has none for this question.
+  assert.deepEqual(asked({ amount: 1 }, 'p'), [true, 'permitted', []])
+  const noted = STORED.map((each) => (each.uid.id === 'p' ? { ...each, attrs: { ...each.attrs, note: 'n' } } : each))
+  assert.equal(ask({}, { rules, stored: noted }).context.verdict, 'forbidden')
+  assert.equal(ask(payment({ note: null }), { rules, stored: noted }).context.verdict, 'permitted')
+  assert.match(problemsOf(payment({ amount: null })).join(), /body\.resource\.properties\.amount: is not an integer/)
+})
+
+test('a group that is not stored opens no prohibition on the groups above it', () => {
+  const nested = parseSchema(SCHEMA.replace('entity Team;', 'entity Team in [Team];'))
+  const rules = 'permit(principal, action == Bank::Action::"pay", resource); forbid(principal in Bank::Team::"all", action == Bank::Action::"pay", resource);'
+  const team = (id: string, ...above: string[]): CedarEntity => ({ uid: { type: 'Bank::Team', id }, attrs: {}, parents: above.map((each) => ({ type: 'Bank::Team', id: each })) })
+  const decided = (...teams: CedarEntity[]) => {
+    const entities = new EntityStore()
+    entities.apply({ version: 1, isWhole: true, upserted: [...STORED, person('cy', { limit: 1 }, 'one'), ...teams], deleted: [] })
+    const active = { application: 'bank', revision: 3, digest: '', policies: parsePolicies(rules, nested), schema: nested, sentenceOf: new Map() }
+    const { context } = answer({ subject: { type: 'Bank::Person', id: 'cy' }, action: { name: 'pay' }, resource: { type: 'Bank::Payment', id: 'p' }, context: {} }, { application: 'bank', active, entities, now: new Date() }, authorize, 'body')
+    return [context.verdict, context.missing]
+  }
+  assert.deepEqual(decided(team('one', 'two'), team('two', 'all'), team('all')), ['forbidden', []])
+  assert.deepEqual(decided(team('one', 'two'), team('all')), ['error', ['Bank::Team::"two"']])
+  assert.deepEqual(decided(team('all')), ['error', ['Bank::Team::"one"']])
+})
+
 test('what no rule could read is passed over and said', () => {
   const { decision, context } = ask({ context: { region: 'eu', ip: '::1' }, action: { name: 'pay', properties: { method: 'GET' } }, ...payment({ colour: 'red' }) })
   assert.deepEqual([decision, context.ignored], [true, ['body.context.ip', 'body.action.properties.method', 'body.resource.properties.colour']])
@@ -150,7 +183,7 @@ test('an ancestor many levels up is found, and a store that goes round in circle
   const team = (id: string, ...above: string[]): CedarEntity => ({ uid: { type: 'Bank::Team', id }, attrs: {}, parents: above.map((each) => ({ type: 'Bank::Team', id: each })) })
   const nested = parseSchema(SCHEMA.replace('entity Team;', 'entity Team in [Team];'))
   const entities = new EntityStore()
-  entities.apply({ version: 1, isWhole: true, upserted: [...STORED, person('ana', { limit: 0 }, 't0'), ...Array.from({ length: 50 }, (_, i) => team(`t${i}`, `t${i + 1}`)), team('t50', 'all', 't0')], deleted: [] })
+  entities.apply({ version: 1, isWhole: true, upserted: [...STORED, person('ana', { limit: 0 }, 't0'), ...Array.from({ length: 50 }, (_, i) => team(`t${i}`, `t${i + 1}`)), team('t50', 'all', 't0'), team('all')], deleted: [] })
   const active = { application: 'bank', revision: 3, digest: '', policies: parsePolicies(RULES, nested), schema: nested, sentenceOf: new Map() }
   const { decision, context } = answer({ subject: { type: 'Bank::Person', id: 'ana' }, action: { name: 'pay' }, resource: { type: 'Bank::Payment', id: 'p' }, context: {} }, { application: 'bank', active, entities, now: new Date() }, authorize, 'body')
   assert.deepEqual([decision, context.determining.map(({ rule }) => rule)], [true, ['team']])

@@ -5,7 +5,7 @@ import { uidText } from '#core/policy/policy.ts'
 import type { Action, EntityType, Schema } from '#core/policy/schema.ts'
 import type { ActiveRevision } from '#core/revision/active.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
-import { decide, type Authorize, type Decision } from './decide.ts'
+import { conclude, type Authorize, type Decision } from './decide.ts'
 import type { EntityStore } from './entity-store.ts'
 import { follow, readsOf, type Met } from './reads.ts'
 import { unknownId, valueOf, valuesOf, type Found } from './values.ts'
@@ -53,7 +53,7 @@ const FOR_USERS: { readonly [verdict in Decision['verdict']]: string } = {
 /**
  * Answers a question from what is active, the entities and what the question itself brings along, failing closed.
  *
- * Properties are attributes of that entity for this question only, and go before what is stored. An action's properties are attributes of
+ * Properties are attributes of that entity for this question only, and go before what is stored; null says that it has none. An action's properties are attributes of
  * the context, as Cedar's actions have none. What `@concept("now")` marks is filled in here.
  *
  * @param place How the question is called in problems, e.g. `body`.
@@ -87,12 +87,13 @@ export function answer(question: Question, { application, active, entities, now 
   const request = { principal: uidText(principal), action: uid, resource: uidText(resource), context }
   const scene = new Scene(schema, entities, properties)
   const reads = readsOf(policies, schema, { principal: principal.type, action: uid, resource: resource.type })
-  const { met } = follow(reads, { schema, request, lookup: (text, named) => scene.entity(text, named ?? (text === request.principal ? principal : resource)) })
+  const { met, missing } = follow(reads, { schema, request, lookup: (text, named) => scene.entity(text, named ?? (text === request.principal ? principal : resource)) })
   const slice = [...met].map(([text, each]) => scene.asked(text, each))
+  const untold = [...new Set([...missing, ...scene.untold])].sort()
   const unusable = scene.unusable.map(({ place, message }) => ({ rule: '', message: `${place} ${message}` }))
-  const decision = unusable.length + scene.unplaced.length > 0
-    ? { decision: 'deny' as const, verdict: 'error' as const, determining: [], obligations: [], errors: unusable, missing: scene.unplaced }
-    : decide({ policies, schema, request, entities: slice }, (given) => authorize({ ...given, schema: null, entities: [...given.entities, ...groupsOf(action, schema)] }))
+  const decision = unusable.length + untold.length > 0
+    ? conclude(policies, { decision: 'deny', determining: [], errors: unusable }, untold)
+    : conclude(policies, authorize({ policies, schema: null, request, entities: [...slice, ...groupsOf(action, schema)] }), [])
   return replyOf(decision, active, found.ignored)
 }
 
@@ -112,8 +113,11 @@ export function refusal(failure: Failure, active: ActiveRevision | null): Reply 
 class Scene {
   /** What is stored, is asked for and does not fit the schema of the active revision. */
   readonly unusable: Problem[] = []
-  /** Who brings properties along and is not stored: what they are in is not known, and a rule asks. "In nothing" would let them past a prohibition. */
-  readonly unplaced: string[] = []
+  /**
+   * What a rule asks of an entity that only the question describes, and the question does not say: what it is in, an optional attribute.
+   * Taken for "in nothing" and "has none", it would let it past a prohibition.
+   */
+  readonly untold = new Set<string>()
   readonly #schema: Schema
   readonly #entities: EntityStore
   readonly #properties: ReadonlyMap<string, Json>
@@ -131,38 +135,32 @@ class Scene {
     if (known !== undefined) return known
     const stored = this.#entities.get(uid)
     const properties = this.#properties.get(text)
-    const entity = properties === undefined ? stored : { parents: [], ...stored, uid, attrs: { ...stored?.attrs, ...properties } }
+    const entity = properties === undefined ? stored : { parents: [], ...stored, uid, attrs: laidOver(stored?.attrs ?? {}, properties) }
     this.#read.set(text, entity)
     return entity
   }
 
   /** As Cedar must get it, without what nobody asks for; everything that it is in as its parents, so that Cedar needs none of those. */
-  asked(text: string, { entity: { uid, attrs, parents, tags }, asked }: Met): CedarEntity {
+  asked(text: string, { entity: { uid, attrs, tags }, asked, above }: Met): CedarEntity {
     const type = this.#schema.entityTypes.get(uid.type) as EntityType // What was met has a type.
     const found: Found = { problems: this.unusable, ignored: [] }
     const properties = this.#properties.get(text) ?? {}
     const stored = Object.fromEntries(Object.entries(attrs).filter(([name]) => asked.has(name) && !Object.hasOwn(properties, name)))
     const kept = valuesOf(type.shape, stored, text, this.#schema, found)
-    if (asked.has(null) && this.#entities.get(uid) === null) this.unplaced.push(text)
-    const above = asked.has(null) ? this.#ancestors(text, parents) : []
+    if (this.#entities.get(uid) === null) this.#noteUntold(text, type, asked, properties)
     const strange = above.find((each) => !type.ancestors.includes(each.type))
     if (strange !== undefined) this.unusable.push({ place: text, message: `is in ${uidText(strange)}, which its type cannot be in` })
     const { tags: ofType } = type
     const read = ofType === null ? [] : Object.entries(tags ?? {}).map(([name, value]) => [name, valueOf(ofType, value, `${text} tag ${name}`, this.#schema, found, null)] as const)
-    return { uid, attrs: { ...kept, ...properties }, parents: above, ...(read.length === 0 ? {} : { tags: Object.fromEntries(read) }) }
+    return { uid, attrs: laidOver(kept, properties), parents: above, ...(read.length === 0 ? {} : { tags: Object.fromEntries(read) }) }
   }
 
-  /** Everything that an entity is in, itself left out. */
-  #ancestors(text: string, parents: readonly Uid[]): readonly Uid[] {
-    const ancestors = new Map<string, Uid>()
-    const queue = [...parents]
-    for (let each = queue.pop(); each !== undefined; each = queue.pop()) {
-      const key = uidText(each)
-      if (key === text || ancestors.has(key)) continue
-      ancestors.set(key, each)
-      queue.push(...(this.#entities.get(each)?.parents ?? []))
+  /** Of an entity that only the question describes. */
+  #noteUntold(text: string, { shape }: EntityType, asked: Met['asked'], properties: Json): void {
+    for (const name of asked) {
+      if (name === null) this.untold.add(text)
+      else if (shape.attributes[name]?.required === false && !Object.hasOwn(properties, name)) this.untold.add(`${text}.${name}`)
     }
-    return [...ancestors.values()]
   }
 }
 
@@ -198,6 +196,13 @@ function contextOf({ context = {}, action: { properties = {} } }: Question, acti
   return { ...given, ...ofAction }
 }
 
+/** That an entity has no such attribute, which the question says with a null. */
+const NONE = Symbol('none')
+
+function laidOver(stored: Json, properties: Json): Json {
+  return Object.fromEntries(Object.entries({ ...stored, ...properties }).filter(([, value]) => value !== NONE))
+}
+
 /** By uid text: of subject and resource, those properties that their type has. */
 function propertiesOf({ subject, resource }: Question, schema: Schema, place: string, found: Found): ReadonlyMap<string, Json> {
   const properties = new Map<string, Json>()
@@ -205,7 +210,10 @@ function propertiesOf({ subject, resource }: Question, schema: Schema, place: st
     if (given === undefined) continue
     const key = uidText({ type, id })
     const at = `${place}.${name}.properties`
-    const values = valuesOf(schema.entityTypes.get(type)?.shape ?? { kind: 'record', attributes: {} }, given, at, schema, found)
+    const shape = schema.entityTypes.get(type)?.shape ?? { kind: 'record', attributes: {} }
+    const none = Object.keys(given).filter((attribute) => given[attribute] === null && Object.hasOwn(shape.attributes, attribute) && shape.attributes[attribute]?.required === false)
+    const said = Object.fromEntries(Object.entries(given).filter(([attribute]) => !none.includes(attribute)))
+    const values: Json = { ...valuesOf(shape, said, at, schema, found), ...Object.fromEntries(none.map((attribute) => [attribute, NONE])) }
     if (Object.keys(values).length === 0) continue
     const before = properties.get(key) ?? {}
     for (const [attribute, value] of Object.entries(values)) {

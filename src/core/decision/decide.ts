@@ -33,11 +33,14 @@ export type Authorize = (question: { policies: PolicySet; schema: Schema | null;
  * @throws {Failure} `REQUEST_MALFORMED` when the request or the entities do not fit the schema.
  */
 export function decide(question: { policies: PolicySet; schema: Schema; request: CedarRequest; entities: readonly CedarEntity[] }, authorize: Authorize): Decision {
-  const { decision, determining, errors } = authorize(question)
-  const missing = missingFrom(question)
+  return conclude(question.policies, authorize(question), missingFrom(question))
+}
+
+/** What follows from Cedar's own answer and from what is missing: an error wherever one of the two leaves a doubt. */
+export function conclude(policies: PolicySet, { decision, determining, errors }: ReturnType<Authorize>, missing: readonly string[]): Decision {
   if (errors.length > 0 || missing.length > 0) return { decision: 'deny', verdict: 'error', determining: [], obligations: [], errors, missing }
   if (decision === 'deny') return { decision, verdict: determining.length > 0 ? 'forbidden' : 'not_permitted', determining, obligations: [], errors, missing }
-  const permits = question.policies.rules.filter((rule) => determining.includes(rule.id))
+  const permits = policies.rules.filter((rule) => determining.includes(rule.id))
   return { decision, verdict: 'permitted', determining, obligations: [...new Set(permits.flatMap(obligationsOf))].sort(), errors, missing }
 }
 

@@ -33,15 +33,21 @@ export function readsOf(policies: PolicySet, schema: Schema, kind: { readonly pr
 const computed = new WeakMap<PolicySet, Map<string, readonly Read[]>>()
 
 /** An entity, and what rules ask of it. */
-export type Met = { readonly entity: CedarEntity; readonly asked: Set<string | null> }
+export type Met = {
+  readonly entity: CedarEntity
+  /** Attributes; null: what it is in. */
+  readonly asked: Set<string | null>
+  /** Everything that it is in, itself left out, if that is asked. */
+  above: readonly Uid[]
+}
 
 /**
  * Follows what rules read through a request and its entities.
  *
  * @param lookup The entity of a uid, which is null for principal and resource; null when nobody supplied it.
- * @returns The entities that were met, by uid text, with what was asked of each (its attributes; null: what it is in), and what is missing: uids of entities that are read and were not supplied
- *   (`User::"bo"`), attributes that their type promises and that are not there (`User::"bo".quota`, `context.amount`). Cedar would answer
- *   `has` and `in` about those with a silent no. What no rule reads may be missing.
+ * @returns The entities that were met, by uid text, and what is missing: uids of entities that are read and were not supplied
+ *   (`User::"bo"`), among them groups between an entity and what it may be in; attributes that their type promises and that are not there
+ *   (`User::"bo".quota`, `context.amount`). Cedar would answer `has` and `in` about those with a silent no. What no rule reads may be missing.
  */
 export function follow(
   reads: readonly Read[], { schema, request, lookup }: { readonly schema: Schema; readonly request: CedarRequest; readonly lookup: (text: string, uid: Uid | null) => CedarEntity | null },
@@ -56,7 +62,7 @@ export function follow(
     const type = schema.entityTypes.get(typeName)
     if (type === undefined) return null
     const entity = lookup(text, uid)
-    if (entity !== null && !met.has(text)) met.set(text, { entity, asked: new Set() })
+    if (entity !== null && !met.has(text)) met.set(text, { entity, asked: new Set(), above: [] })
     return { kind: 'entity', name: text, type, entity }
   }
   const into = (type: Type, json: unknown, name: string): Spot | null => {
@@ -77,13 +83,29 @@ export function follow(
     const attribute = Object.hasOwn(shape.attributes, name) ? shape.attributes[name] : undefined
     return attribute === undefined || json === undefined || !Object.hasOwn(json, name) ? null : into(attribute.type, json[name], `${spot.name}.${name}`)
   }
+  /** A group that is not there, of a type that can be in something, could be in anything. */
+  const ancestors = (text: string, { parents }: CedarEntity): readonly Uid[] => {
+    const found = new Map<string, Uid>()
+    const queue = [...parents]
+    for (let each = queue.pop(); each !== undefined; each = queue.pop()) {
+      const key = uidText(each)
+      if (key === text || found.has(key)) continue
+      found.set(key, each)
+      const entity = lookup(key, each)
+      if (entity === null && (schema.entityTypes.get(each.type)?.ancestors.length ?? 0) > 0) missing.add(key)
+      queue.push(...(entity?.parents ?? []))
+    }
+    return [...found.values()]
+  }
   const ask = (spot: Spot | null, attribute: string | null): void => {
     if (spot === null) return
     if (spot.kind === 'entity' && spot.entity === null) {
       if (spot.type.ids === null) missing.add(spot.name)
       return
     }
-    if (spot.kind === 'entity') met.get(spot.name)?.asked.add(attribute)
+    const here = spot.kind === 'entity' ? met.get(spot.name) : undefined
+    if (here !== undefined && attribute === null && !here.asked.has(null)) here.above = ancestors(spot.name, here.entity)
+    here?.asked.add(attribute)
     if (attribute === null) return
     const shape = spot.kind === 'record' ? spot.shape : spot.type.shape
     const json = spot.kind === 'record' ? spot.json : (spot.entity as CedarEntity).attrs
