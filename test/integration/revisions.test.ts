@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { after, before } from 'node:test'
@@ -14,14 +15,14 @@ type Who = keyof typeof WHO
 const accounts = makeAccounts(join(scratch, 'accounts.json'), WHO)
 // Ports change with every start here, and what was approved must still have been approved by the same Auth.
 const ISSUER = 'http://auth.test'
-const env = { ACGS_SECURITY_SERVICE_ACCOUNTS_FILE: accounts.file, ACGS_SECURITY_TOKEN_ISSUER: ISSUER }
+let env: { [name: string]: string } = { ACGS_SECURITY_SERVICE_ACCOUNTS_FILE: accounts.file, ACGS_SECURITY_TOKEN_ISSUER: ISSUER }
 const dataFolder = join(scratch, 'data')
 let product: Product
 const tokens = new Map<string, string>()
 
 async function start() {
   product = await startProduct({ dataFolder, env })
-  for (const who of Object.keys(WHO)) tokens.set(who, await accounts.token(product.url.auth, ISSUER, who))
+  for (const who of Object.keys(WHO)) tokens.set(who, await accounts.token(product.url.auth, env['ACGS_SECURITY_TOKEN_ISSUER'] as string, who))
 }
 before(start)
 after(async () => {
@@ -146,13 +147,16 @@ test('of two proposals that race one is activated; the other is stale and says s
 })
 
 test('rolled back under a new number, the approvals of then count; a caller may insist on a revision', async () => {
+  // Who asks for its return adds no approval of their own, under whichever number; they bring back what others approved.
+  const asked = await propose('cosmo', { rollback_to: 1 })
+  for (const n of [asked.body.revision, 1]) assert.equal((await approve('cosmo', n)).body.code, 'APPROVAL_INVALID')
   const { status, body } = await propose('carla', { rollback_to: 1 })
   assert.equal(status, 201, JSON.stringify(body))
   assert.deepEqual([body.rollback_of, body.missing], [1, []])
   const { status: done } = await activate('cosmo', body.revision)
   assert.equal(done, 200)
   // What decided before says so, and what to do: it cannot be activated.
-  assert.deepEqual((await ask('otto', `${APP}/1`)).body.missing, ['it was superseded: bring its content back with rollback_to 1'])
+  assert.deepEqual((await ask('otto', `${APP}/1`)).body.missing, ['it was superseded: bring its content back with `acgs revision rollback data-protection 1`'])
   assert(await within(5_000, async () => (await mayAna()).context.revision === body.revision))
   const late = await ask('svc', '/access/v1/evaluation', { subject: { type: 'Nurse', id: 'ana' }, action: { name: 'viewChart' }, resource: { type: 'Chart', id: '1' }, context: { emergency: false } }, { service: 'compliance', headers: { 'x-acgs-application': 'data-protection', 'x-acgs-min-revision': String(body.revision + 1) } })
   assert.equal(late.status, 409)
@@ -171,7 +175,7 @@ test('bad input is told apart, and leaves nothing behind', async () => {
     ['rolling back to what never decided', propose('pat', { rollback_to: 2 }), 409, /never decided/],
     ['unknown revision', ask('otto', `${APP}/99`), 404, /no revision 99/],
     ['unknown application', ask('pat', '/api/v1/applications/nowhere/revisions', { add: [nurses] }), 404, /no application/],
-    ['superseded', activate('carla', 1), 409, /rollback_to 1/],
+    ['superseded', activate('carla', 1), 409, /revision rollback data-protection 1/],
     ['unknown certificate to revoke', ask('otto', `/api/v1/certificates/${'0'.repeat(32)}/revoke`, { reason: 'because' }), 404, /no certificate/],
     ['revoking without a reason', ask('otto', `/api/v1/certificates/${nurses}/revoke`, {}), 400, /reason/],
   ]
@@ -241,4 +245,47 @@ test('revoked, a certificate permits nothing within a second, its prohibitions s
   await start()
   assert.equal((await mayAna()).decision, false)
   assert((await ledger()).valid)
+})
+
+async function restartWith(more: { [name: string]: string }): Promise<void> {
+  await product.kill('SIGTERM')
+  env = { ...env, ...more }
+  await start()
+}
+
+test('under a constitution that demands two approvals one is not enough; what decides already goes on', async () => {
+  const [document, ratification, key] = ['two.yaml', 'two.ratification.yaml', 'council.pem'].map((name) => join(scratch, name)) as [string, string, string]
+  const shipped = readFileSync(new URL('../../constitutions/acgs.yaml', import.meta.url), 'utf8')
+  writeFileSync(document, shipped.replace(/^approvals: 1$/m, 'approvals: 2'))
+  assert.notEqual(readFileSync(document, 'utf8'), shipped)
+  writeFileSync(key, generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }))
+  const ratified = await product.acgs('constitution', 'ratify', '--constitution', document, '--key', key, '--by', 'The council', '--out', ratification, '--json')
+  await restartWith({ CONSTITUTIONAL_HASH: JSON.parse(ratified.stdout).id, ACGS_CONSTITUTIONAL_DOCUMENT: document, ACGS_CONSTITUTIONAL_RATIFICATION: ratification })
+  assert(await within(5_000, async () => (await evaluate(['Nurse', 'ana'], 'exportChart', ['Chart', '7'])).context.verdict === 'forbidden'))
+
+  const again = await certified('ann', 'Nurses and charts again', SENTENCES.nurses)
+  const { body } = await propose('pat', { add: [again], remove: [nurses] })
+  assert.deepEqual(body.missing, ['2 approvals by the council'])
+  assert.deepEqual((await approve('carla', body.revision)).body.missing, ['1 approval by the council'])
+  assert.deepEqual([(await approve('carla', body.revision)).status, (await activate('carla', body.revision)).body.reason], [200, 'not_approved'])
+  assert.deepEqual((await approve('cosmo', body.revision)).body.missing, [])
+  assert.equal((await activate('carla', body.revision)).status, 200)
+  assert(await within(5_000, async () => (await mayAna()).context.revision === body.revision))
+  assert((await mayAna()).decision)
+})
+
+test('approvals of an Auth that is gone count no more, and a member may approve anew', async () => {
+  const doctors = await certified('ann', 'Doctors and charts again', SENTENCES.doctors)
+  const { body: { revision } } = await propose('pat', { add: [doctors] })
+  for (const who of ['carla', 'cosmo'] as const) assert.equal((await approve(who, revision)).status, 200)
+  await restartWith({ ACGS_SECURITY_TOKEN_ISSUER: 'http://another-auth.test' })
+  assert.equal((await activate('carla', revision)).status, 422)
+  assert.equal((await approve('carla', revision)).status, 200)
+  assert.match((await activate('carla', revision)).body.detail, /1 of 2 approvals/)
+  assert.equal((await approve('cosmo', revision)).status, 200)
+  const done = await activate('carla', revision)
+  assert.equal(done.status, 200, JSON.stringify(done.body))
+  assert(await within(5_000, async () => (await mayAna()).context.revision === revision))
+  const { valid, problems } = await ledger()
+  assert(valid, JSON.stringify(problems))
 })

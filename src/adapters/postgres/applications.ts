@@ -56,8 +56,8 @@ export async function updateSchema(tx: Queryable, { name, schema, at }: Putting)
 }
 
 /** The entry of a schema that was put; last in its transaction. */
-export function appendPut(tx: Queryable, { name, schema, at }: Putting): Promise<Receipt> {
-  return append(tx, { kind: 'application.put', at: at.toISOString(), subject: { application: name }, digests: { schema: schema.digest } })
+export function appendPut(tx: Queryable, { name, schema, by, at }: Putting): Promise<Receipt> {
+  return append(tx, { kind: 'application.put', at: at.toISOString(), subject: { application: name, by }, digests: { schema: schema.digest } })
 }
 
 function applicationOf(row: z.infer<typeof Row>): Application {

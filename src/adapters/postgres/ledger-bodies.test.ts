@@ -8,7 +8,7 @@ import { testDatabase, type TestDatabase } from '#test/database.ts'
 import { appendPut, insertApplication, updateSchema } from './applications.ts'
 import { changeEntities } from './entities.ts'
 import { verifyLedger } from './ledger-verify.ts'
-import { activateRevision, insertApproval, insertRevision, insertRevocation, reproveRevision } from './revisions.ts'
+import { activateRevision, putApproval, insertRevision, insertRevocation, reproveRevision } from './revisions.ts'
 
 const AT = new Date('2026-11-24T12:00:00.007Z')
 const schemaOf = (text: string) => ({ text, digest: sha256(text) })
@@ -30,7 +30,7 @@ before(async () => {
   await db.transaction((tx) => changeEntities(tx, 'clinic', { upserted: [keep({ uid: { type: 'User', id: 'a' }, attrs: {}, parents: [] })], deleted: [] }, { version: 0, at: AT }))
   const revision = { application: 'clinic', base: null, rollback_of: null, content: CONTENT, digest: DIGEST, verdict: 'proved' as const, examination: {}, proved_at: AT, proposed_by: 'author-1', proposed_at: AT }
   await db.transaction((tx) => insertRevision(tx, revision))
-  await db.transaction((tx) => insertApproval(tx, { application: 'clinic', revision: 1, digest: DIGEST, member: 'council-1', token: 'token', at: AT }))
+  await db.transaction((tx) => putApproval(tx, { application: 'clinic', revision: 1, digest: DIGEST, member: 'council-1', token: 'token', at: AT, instead: null }))
   await db.transaction((tx) => activateRevision(tx, { application: 'clinic', number: 1, by: 'council-1', at: AT, bundle: bundleOf('first') }))
   await db.transaction((tx) => reproveRevision(tx, { application: 'clinic', number: 1, verdict: 'proved', examination: {}, at: AT, bundle: bundleOf('again') }))
   await db.transaction((tx) => insertRevocation(tx, { certificate: 'cert-1', reason: 'withdrawn', by: 'operator-1', at: AT }))
@@ -47,11 +47,14 @@ test('rows of every kind agree with their entries, also what was replaced', asyn
 const CHANGES: readonly (readonly [sql: string, entry: number | null, message: RegExp])[] = [
   [`update applications set schema = 'old'`, 1, /application `clinic` was changed \(its schema\)/],
   [`update applications set schema_digest = 'x'`, 1, /its schema/],
+  [`update applications set created_by = 'somebody'`, 1, /its created_by/],
   [`update applications set entities_version = 7`, 2, /the version of its entities/],
   [`update applications set active_revision = null`, 5, /which revision decides/],
   [`update applications set active_revision = 2`, 5, /which revision decides/],
   [`update revisions set content = jsonb_set(content, '{policy}', '"permit(principal,action,resource);"')`, 3, /revision 1 of `clinic` was changed \(its content\)/],
   [`update revisions set digest = 'x'`, 3, /its digest/],
+  [`update revisions set proposed_by = 'somebody'`, 3, /its proposed_by/],
+  [`update revisions set rollback_of = 1`, 3, /its rollback_of/],
   [`update revisions set proposed_at = proposed_at - interval '1 day'`, 3, /its proposed_at/],
   [`update revisions set activated_by = 'somebody'`, 5, /activation of revision 1 of `clinic` was changed \(its activated_by\)/],
   [`update revisions set activated_at = now()`, 5, /its activated_at/],
@@ -84,7 +87,7 @@ for (const [sql, entry, message] of CHANGES) {
     } finally {
       await db.query(`delete from applications where name = 'other'`)
       for (const table of ['approvals', 'revisions', 'revocations']) await db.query(`delete from ${table}; insert into ${table} select * from was_${table}`)
-      await db.query('update applications a set schema = w.schema, schema_digest = w.schema_digest, entities_version = w.entities_version, active_revision = w.active_revision from was_applications w where w.name = a.name')
+      await db.query('update applications a set schema = w.schema, created_by = w.created_by, schema_digest = w.schema_digest, entities_version = w.entities_version, active_revision = w.active_revision from was_applications w where w.name = a.name')
       for (const table of tables) await db.query(`drop table was_${table}`)
     }
     // Sabotage: as it was, nothing is found, so it was the change that was found.

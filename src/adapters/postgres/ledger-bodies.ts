@@ -16,6 +16,7 @@ export type BodyChecks = {
 /** A body that was replaced is compared with the last entry about it: a schema that was put again, a bundle that was signed anew. */
 export function bodyChecks(): BodyChecks {
   const puts = new Map<string, Seen>()
+  const makers = new Map<string, string | undefined>()
   const changes = new Map<string, Seen>()
   const proposals = new Map<string, Seen>()
   const approvals = new Map<string, Seen>()
@@ -28,7 +29,10 @@ export function bodyChecks(): BodyChecks {
     see: (index, entry) => {
       const { application = '', revision = '', member = '', certificate = '' } = entry.subject
       const seen = { index, entry }
-      if (entry.kind === 'application.put') puts.set(application, seen)
+      if (entry.kind === 'application.put') {
+        puts.set(application, seen)
+        if (!makers.has(application)) makers.set(application, entry.subject['by'])
+      }
       else if (entry.kind === 'entities.changed') changes.set(application, seen)
       else if (entry.kind === 'revision.proposed') proposals.set(key(application, revision), seen)
       else if (entry.kind === 'revision.approved') approvals.set(key(application, entry.digests['content'] ?? '', member), seen)
@@ -45,7 +49,9 @@ export function bodyChecks(): BodyChecks {
       const check = checking(report)
       await eachRow<ApplicationRow>(tx, 'applications', ['name'], (row) => {
         const what = `application \`${row.name}\``
-        check(puts, row.name, what, (put) => [['schema', put.digests['schema'] === sha256(row.schema) && row.schema_digest === sha256(row.schema)]])
+        check(puts, row.name, what, (put) => [
+          ['schema', put.digests['schema'] === sha256(row.schema) && row.schema_digest === sha256(row.schema)], ['created_by', isBy(makers.get(row.name), row.created_by)],
+        ])
         const version = changes.get(row.name)
         if (String(version?.entry.subject['version'] ?? 0) !== row.entities_version) report(version?.index ?? null, version?.index ?? null, `${what} was changed (the version of its entities)`)
         const active = deciding.get(row.name)
@@ -54,8 +60,9 @@ export function bodyChecks(): BodyChecks {
       await eachRow<RevisionRow>(tx, 'revisions', ['application', 'number'], (row) => {
         const id = key(row.application, String(row.number))
         const what = `revision ${row.number} of \`${row.application}\``
-        check(proposals, id, what, ({ digests, at }) => [
+        check(proposals, id, what, ({ subject, digests, at }) => [
           ['content', digests['content'] === digestOf(row.content)], ['digest', digests['content'] === row.digest], ['proposed_at', isAt(row.proposed_at, at)],
+          ['proposed_by', isBy(subject['by'], row.proposed_by)], ['rollback_of', subject['by'] === undefined || (subject['rollback_of'] ?? null) === text(row.rollback_of)],
         ])
         if (row.activated_at !== null) check(activations, id, `the activation of ${what}`, ({ subject, at }) => [['activated_by', subject['by'] === row.activated_by], ['activated_at', isAt(row.activated_at, at)]])
         if (row.bundle !== null) check(bundles, id, `the bundle of ${what}`, ({ digests }) => [['bundle', digests['bundle'] === digestOf(row.bundle)]])
@@ -80,9 +87,9 @@ export function bodyChecks(): BodyChecks {
   }
 }
 
-type ApplicationRow = { name: string; schema: string; schema_digest: string; entities_version: string; active_revision: number | null }
+type ApplicationRow = { name: string; schema: string; schema_digest: string; created_by: string; entities_version: string; active_revision: number | null }
 type RevisionRow = {
-  application: string; number: number; content: unknown; digest: string; bundle: unknown; proposed_at: Date; activated_by: string | null; activated_at: Date | null
+  application: string; number: number; content: unknown; digest: string; bundle: unknown; proposed_by: string; proposed_at: Date; rollback_of: number | null; activated_by: string | null; activated_at: Date | null
 }
 type ApprovalRow = { application: string; digest: string; member: string; token: string; at: Date }
 type RevocationRow = { certificate_id: string; reason: string; revoked_by: string; at: Date }
@@ -127,6 +134,11 @@ function digestOf(value: unknown): string | null {
     if (error instanceof TypeError) return null // It has no canonical form, so it is nothing that we wrote.
     throw error
   }
+}
+
+/** Entries of releases before this one name nobody. */
+function isBy(said: string | undefined, by: string): boolean {
+  return said === undefined || said === by
 }
 
 function isAt(at: Date | null, wanted: string): boolean {

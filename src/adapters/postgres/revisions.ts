@@ -43,7 +43,8 @@ export async function insertRevision(tx: Queryable, row: Omit<RevisionRow, 'numb
   const number = (rows[0] as { number: number }).number
   const ledger = await append(tx, {
     kind: 'revision.proposed', at: row.proposed_at.toISOString(),
-    subject: { application: row.application, revision: String(number) }, digests: { content: row.digest },
+    subject: { application: row.application, revision: String(number), by: row.proposed_by, ...(row.rollback_of === null ? {} : { rollback_of: String(row.rollback_of) }) },
+    digests: { content: row.digest },
   })
   return { number, ledger }
 }
@@ -70,12 +71,24 @@ export async function approvalsOf(db: Queryable, application: string, contentDig
   return rows
 }
 
-/** Stores an approval and appends it to the ledger. @returns False when the member has approved this content already: nothing changes. */
-export async function insertApproval(tx: Queryable, approval: ApprovalRow & { readonly application: string; readonly revision: number; readonly digest: string }): Promise<boolean> {
-  const { application, digest: contentDigest, member, token, at, revision } = approval
+/** Who proposed a content, under whichever numbers: whoever asks for its return is one of them. */
+export async function proposersOf(db: Queryable, application: string, contentDigest: string): Promise<readonly string[]> {
+  const { rows } = await db.query<{ proposed_by: string }>('select distinct proposed_by from revisions where application = $1 and digest = $2', [application, contentDigest])
+  return rows.map(({ proposed_by }) => proposed_by)
+}
+
+/**
+ * Stores an approval and appends it to the ledger.
+ *
+ * @param instead The member's token that it replaces, since that one counts no more; null when there is none.
+ * @returns False when the member's approval of this content is another one by now: nothing changes.
+ */
+export async function putApproval(tx: Queryable, approval: ApprovalRow & { readonly application: string; readonly revision: number; readonly digest: string; readonly instead: string | null }): Promise<boolean> {
+  const { application, digest: contentDigest, member, token, at, revision, instead } = approval
   const { rowCount } = await tx.query(
-    'insert into approvals (application, digest, member, token, at) values ($1, $2, $3, $4, $5) on conflict (application, digest, member) do nothing',
-    [application, contentDigest, member, token, at],
+    `insert into approvals (application, digest, member, token, at) values ($1, $2, $3, $4, $5)
+     on conflict (application, digest, member) do update set token = excluded.token, at = excluded.at where approvals.token = $6`,
+    [application, contentDigest, member, token, at, instead],
   )
   if (rowCount === 0) return false
   await append(tx, { kind: 'revision.approved', at: at.toISOString(), subject: { application, revision: String(revision), member }, digests: { content: contentDigest, token: sha256(token) } })
@@ -132,6 +145,12 @@ export async function readCertificates(db: Queryable, ids: readonly string[]): P
     })
   }
   return ids.map((id) => found.get(id) as { id: string; envelope: unknown })
+}
+
+/** The revision that decides for an application, and its schema; null when there is no such application. */
+export async function readNow(db: Queryable, application: string): Promise<{ readonly activeRevision: number | null; readonly schemaDigest: string } | null> {
+  const { rows } = await db.query<{ active_revision: number | null; schema_digest: string }>('select active_revision, schema_digest from applications where name = $1', [application])
+  return rows[0] === undefined ? null : { activeRevision: rows[0].active_revision, schemaDigest: rows[0].schema_digest }
 }
 
 /** How far every application has come, in one cheap question: what the decision point asks twice a second. */

@@ -159,6 +159,7 @@ test('compliance signs nothing without approval, for a revoked or expired certif
   await assert.rejects(signer({ revoked: [patients.id] })(request()), refusedWith('CERTIFICATE_UNUSABLE', /revoked/))
   await assert.rejects(signer({ at: new Date('2029-01-01') })(request()), refusedWith('CERTIFICATE_UNUSABLE', /expired/))
   await assert.rejects(signer({ seen: { revision: 1, digest: 'f'.repeat(64) } })(request()), refusedWith('BUNDLE_REFUSED', /must grow/))
+  await assert.rejects(signer({ seen: { revision: 1, digest: 'f'.repeat(64) } })(request({ revision: 2_000_000_000 })), refusedWith('BUNDLE_REFUSED', /too far beyond 1/))
   await assert.rejects(signer()(request({ content: { ...content, constitution: { ...content.constitution, digest: 'f'.repeat(64) } } })), refusedWith('BUNDLE_REFUSED', /another constitution/))
 })
 
@@ -268,5 +269,22 @@ test('neither a full disk nor Auth being out makes the follower forget: a revoca
   isFull = false
   await follower.look()
   assert.deepEqual([follower.probe().status, kept], ['healthy', [revoked]])
+  await follower[Symbol.asyncDispose]()
+})
+
+test('what is wrong with one application keeps no other from what is new', async () => {
+  const point = createDecisionPoint()
+  const follower = follow({
+    point, examiner, intervalMs: 60_000, telemetry, now: () => NOW, ports: { isSignedBy, approvalOf },
+    state: { kept: () => [], keep: () => {}, revoked: () => [], keepRevoked: () => {} },
+    source: {
+      heads: async () => ({ applications: ['broken', 'clinic'].map((name) => ({ name, bundleTag: 'a', entitiesVersion: 1 })), revoked: [] }),
+      bundle: async () => bundle,
+      changes: async (name) => (name === 'broken' ? Promise.reject(new Error('its entities cannot be read')) : { version: 1, isWhole: true, upserted: CHART.entities, deleted: [] }),
+    },
+  })
+  await follower.look()
+  assert.equal(point.activeOf('clinic')?.revision, 1)
+  assert.deepEqual(follower.probe(), { status: 'degraded', detail: 'entities and revisions may be old: broken: its entities cannot be read' })
   await follower[Symbol.asyncDispose]()
 })

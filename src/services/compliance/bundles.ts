@@ -9,6 +9,9 @@ import { checkApprovals, checkContent, refused, signBundle, type Bundle, type Bu
 import { unusable } from '#core/revision/compose.ts'
 import { revisionDigest, type RevisionContent } from '#core/revision/revision.ts'
 
+/** So that whoever broke into the platform cannot use up an application's numbers with one bundle: a number is never taken back. */
+const STEP_MAX = 1_000_000
+
 /** A revision that wants to decide, with all that must be shown for it. */
 export type BundleRequest = {
   readonly revision: number
@@ -47,6 +50,7 @@ export function bundler({ examiner, key, isSignedBy, approvalOf, constitutionalH
     const before = seen(content.application)
     const decidesAlready = before?.revision === revision && before.digest === revisionDigest(content)
     if (before !== null && revision <= before.revision && !decidesAlready) throw refused(`revision ${before.revision} has decided already: the number must grow`)
+    if (revision - (before?.revision ?? 0) > STEP_MAX) throw refused(`revision ${revision} is too far beyond ${before?.revision ?? 0}: numbers grow one by one with every proposal, by ${STEP_MAX} between two activations at most`)
 
     const examination = await examine(policies, schema, examiner.examining(schema))
     const standing = standingOf(examination, threshold)

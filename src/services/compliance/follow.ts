@@ -102,17 +102,21 @@ export function follow({ source, point, state, examiner, ports, intervalMs, tele
       state.keepRevoked([...revoked])
       isSaved = true
     }
-    for (const { name, bundleTag, entitiesVersion } of heads.applications) {
-      point.know(name)
-      if (versions.get(name) !== entitiesVersion) {
-        const changes = await source.changes(name, versions.get(name) ?? 0)
-        point.apply(name, changes)
-        versions.set(name, changes.version)
-      }
-      if (bundleTag !== null && tags.get(name) !== bundleTag) {
-        await load(name, await source.bundle(name))
-        tags.set(name, bundleTag)
-      }
+    // What is wrong with one application must not keep the others from what is new.
+    const failed: string[] = []
+    for (const head of heads.applications) await takeOver(head).catch((error: unknown) => failed.push(`${head.name}: ${error instanceof Error ? error.message : String(error)}`))
+    if (failed.length > 0) throw new Error(failed.join('; '))
+  }
+  const takeOver = async ({ name, bundleTag, entitiesVersion }: Heads['applications'][number]) => {
+    point.know(name)
+    if (versions.get(name) !== entitiesVersion) {
+      const changes = await source.changes(name, versions.get(name) ?? 0)
+      point.apply(name, changes)
+      versions.set(name, changes.version)
+    }
+    if (bundleTag !== null && tags.get(name) !== bundleTag) {
+      await load(name, await source.bundle(name))
+      tags.set(name, bundleTag)
     }
   }
 

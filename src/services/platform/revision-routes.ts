@@ -57,7 +57,7 @@ export function revisionRoutes({ revisions, bundle, heads, certificate }: Use): 
 }
 
 /** A revision as it is shown: how many articles apply comes first. */
-export function replyOf({ row, isActive, approvals, required, revoked, missing }: RevisionView): RevisionReply {
+export function replyOf({ row, isActive, approvals, required, revoked, obstacles }: RevisionView): RevisionReply {
   const { articles } = row.examination as { articles: RevisionReply['articles'] }
   return {
     applicable: row.content.applicable,
@@ -66,7 +66,7 @@ export function replyOf({ row, isActive, approvals, required, revoked, missing }
     digest: row.digest,
     verdict: row.verdict,
     is_active: isActive,
-    missing: [...missing],
+    missing: obstacles.map(({ message }) => message),
     revoked: [...revoked],
     approvals: approvals.map(({ member, at }) => ({ member, at: at.toISOString() })),
     approvals_required: required,

@@ -3,8 +3,8 @@ import type { Examiner } from '#adapters/examiner.ts'
 import { lockApplication } from '#adapters/postgres/applications.ts'
 import type { Database, Queryable } from '#adapters/postgres/connect.ts'
 import {
-  activateRevision, activeRevisions, approvalsOf, insertApproval, insertRevision, insertRevocation, listRevisions, readCertificates,
-  readRevision, readRevocations, reproveRevision, type ApprovalRow, type RevisionRow,
+  activateRevision, activeRevisions, approvalsOf, insertRevision, insertRevocation, listRevisions, proposersOf, putApproval, readCertificates,
+  readNow, readRevision, readRevocations, reproveRevision, type ApprovalRow, type RevisionRow,
 } from '#adapters/postgres/revisions.ts'
 import { canonical, digest } from '#core/canonical.ts'
 import { applicableOf, type Certificate } from '#core/certificate/statement.ts'
@@ -12,7 +12,10 @@ import { open } from '#core/certificate/verify.ts'
 import { score, standingOf, type Examination } from '#core/compliance/judge.ts'
 import { Failure, type Problem } from '#core/failure.ts'
 import { examine } from '#core/generate.ts'
-import type { Approval, Bundle } from '#core/revision/bundle.ts'
+import type { VerifyApproval } from '#adapters/keys/approval.ts'
+import type { Approved } from '#core/revision/approval.ts'
+import type { Application } from '#core/revision/application.ts'
+import type { Bundle } from '#core/revision/bundle.ts'
 import { changed, cite, compose, concerned, unusable, type Change, type OpenCertificate } from '#core/revision/compose.ts'
 import type { RevisionContent } from '#core/revision/revision.ts'
 import type { Caller } from '#http/contract.ts'
@@ -26,9 +29,12 @@ export type RevisionView = {
   readonly required: number
   /** Certificates of it that were revoked: while it decides, it does so without their permits. */
   readonly revoked: readonly string[]
-  /** What keeps it from deciding; empty: it can be activated, or decides already. */
-  readonly missing: readonly string[]
+  /** What keeps it from deciding, the weightiest first; empty: it can be activated, or decides already. */
+  readonly obstacles: readonly Obstacle[]
 }
+
+/** Why a revision cannot decide at present: for programs, and for people with what to do. */
+export type Obstacle = { readonly reason: 'not_proved' | 'superseded' | 'stale' | 'revoked' | 'not_approved'; readonly message: string }
 
 /** What the acts on revisions are given. */
 export type Given = {
@@ -38,7 +44,7 @@ export type Given = {
   readonly threshold: number
   /** Compliance: judges again, then signs. */
   readonly bundle: (request: BundleRequest) => Promise<Bundle>
-  readonly approvalOf: (token: string, of: { readonly application: string; readonly digest: string }) => Promise<Approval>
+  readonly approvalOf: VerifyApproval
   /** Told when the decision point has something to fetch. */
   readonly changed: () => void
   /** Told of an active revision whose bundle compliance will not sign anew. */
@@ -78,37 +84,38 @@ export type Revisions = {
 export function createRevisions({ database, examiner, inForce, threshold, bundle, approvalOf, changed: tell, reported, revoked, now }: Given): Revisions {
   const parse: Parameters<typeof compose>[2] = (text, schema) => examiner.examining(schema).parse(text, schema)
   const required = inForce.constitution.approvals
+  const recordedApprovalOf = (token: string, of: Approved) => approvalOf(token, of, { at: 'recorded' })
 
   const found = async (db: Queryable, application: string, number: number): Promise<RevisionRow> => {
     const row = await readRevision(db, application, number)
-    if (row === null) await activeOf(db, application) // That there is no such application is said first.
-    if (row === null) throw new Failure('NOT_FOUND', `application \`${application}\` has no revision ${number}`)
-    return row
+    if (row !== null) return row
+    await activeOf(db, application) // That there is no such application is said first.
+    throw new Failure('NOT_FOUND', `application \`${application}\` has no revision ${number}`)
   }
-  const view = async (db: Queryable, row: RevisionRow, activeRevision: number | null): Promise<RevisionView> => {
+  const view = async (db: Queryable, row: RevisionRow, now: Now): Promise<RevisionView> => {
     const approvals = await approvalsOf(db, row.application, row.digest)
-    const isActive = row.number === activeRevision
-    const counting = approvals.filter(({ member }) => !concerned(row.content).has(member))
     const everRevoked = new Set(await readRevocations(db))
     const revoked = row.content.certificates.flatMap(({ id }) => (everRevoked.has(id) ? [id] : []))
-    const isSuperseded = row.activated_at !== null && !isActive
-    const missing = isSuperseded ? [`it was superseded: bring its content back with rollback_to ${row.number}`] : [
-      ...revoked.map((id) => `certificate ${id} was revoked: propose the set without it`),
-      ...(row.verdict === 'proved' ? [] : [`the set as a whole is ${row.verdict}`]),
-      ...(counting.length >= required ? [] : [`${required - counting.length} approval${required - counting.length === 1 ? '' : 's'} by the council`]),
-      ...(row.base === activeRevision ? [] : ['another revision decides since: propose it again']),
-    ]
-    return { row, isActive, approvals, required, revoked, missing: isActive ? [] : missing }
+    const isActive = row.number === now.activeRevision
+    return { row, isActive, approvals, required, revoked, obstacles: isActive ? [] : obstaclesOf(row, now, { approvals, required, revoked }) }
   }
-  const activeOf = async (db: Queryable, application: string): Promise<number | null> => {
-    const { rows } = await db.query<{ active_revision: number | null }>('select active_revision from applications where name = $1', [application])
-    if (rows[0] === undefined) throw new Failure('NOT_FOUND', `there is no application \`${application}\`: put its schema first`)
-    return rows[0].active_revision
+  const activeOf = async (db: Queryable, application: string): Promise<Now> => (await readNow(db, application)) ?? unknownApplication(application)
+  const locked = async (tx: Queryable, application: string) => (await lockApplication(tx, application)) ?? unknownApplication(application)
+  /** Approvals that count today: a token of an issuer that is gone would have the whole bundle refused. */
+  const standingTokens = async (row: RevisionRow, approvals: readonly ApprovalRow[]): Promise<readonly string[]> => {
+    const barred = concerned(row.content)
+    const candidates = approvals.filter(({ member }) => !barred.has(member))
+    const counts = await Promise.all(candidates.map(({ token }) => doesCount(token, { application: row.application, digest: row.digest })))
+    return candidates.filter((_, at) => counts[at]).map(({ token }) => token)
   }
-  const locked = async (tx: Queryable, application: string) => {
-    const lock = await lockApplication(tx, application)
-    if (lock === null) throw new Failure('NOT_FOUND', `there is no application \`${application}\`: put its schema first`)
-    return lock
+  const doesCount = async (token: string, of: Approved): Promise<boolean> => {
+    try {
+      await recordedApprovalOf(token, of)
+      return true
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== 'APPROVAL_INVALID') throw error
+      return false
+    }
   }
 
   /** Reads what decides now, makes a content of it without holding a lock, and stores it when nothing has changed meanwhile. */
@@ -128,7 +135,7 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
         application, base: lock.activeRevision, rollback_of: rollbackOf, content, digest: digest(content), ...stand(examination, content.schema.digest),
         proved_at: at, proposed_by: caller.subject, proposed_at: at,
       })
-      return view(tx, await found(tx, application, number), lock.activeRevision)
+      return view(tx, await found(tx, application, number), nowOf(lock))
     })
   }
   const provedWhole = async (content: Omit<RevisionContent, 'applicable'>): Promise<{ content: RevisionContent; examination: Examination }> => {
@@ -178,33 +185,37 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
     approve: async (application, number, token, caller) => {
       const row = await found(database, application, number)
       if (row.verdict !== 'proved') throw conflict('not_proved', `revision ${number} of \`${application}\` is ${row.verdict}: there is nothing to approve`)
-      const { member } = await approvalOf(token, { application, digest: row.digest })
+      const of = { application, digest: row.digest }
+      const { member } = await approvalOf(token, of)
       if (member !== caller.subject) throw new Failure('APPROVAL_INVALID', `the approval is \`${member}\`'s, and \`${caller.subject}\` brings it: bring your own`)
-      if (concerned(row.content).has(member)) throw new Failure('APPROVAL_INVALID', `\`${member}\` proposed revision ${number} or wrote a part of it: another member of the council must approve it`)
+      const proposers = await proposersOf(database, application, row.digest)
+      if (concerned(row.content).has(member) || proposers.includes(member)) {
+        throw new Failure('APPROVAL_INVALID', `\`${member}\` proposed what revision ${number} holds or wrote a part of it: another member of the council must approve it`)
+      }
+      const given = (await approvalsOf(database, application, row.digest)).find((each) => each.member === member)
+      const isNeeded = given === undefined || !(await doesCount(given.token, of))
       return database.transaction(async (tx) => {
         const lock = await locked(tx, application)
-        await insertApproval(tx, { application, revision: number, digest: row.digest, member, token, at: now() })
-        return view(tx, row, lock.activeRevision)
+        if (isNeeded) await putApproval(tx, { ...of, revision: number, member, token, at: now(), instead: given?.token ?? null })
+        return view(tx, row, nowOf(lock))
       })
     },
 
     activate: async (application, number, caller) => {
+      // Compliance judges the whole set again, and nobody has to wait for that: what may change meanwhile is looked at again, under the lock.
+      const [row, before] = [await found(database, application, number), await activeOf(database, application)]
+      const { isActive, obstacles, approvals } = await view(database, row, before)
+      if (isActive) return view(database, row, before)
+      refuseBlocked(row, obstacles)
+      const certificates = (await readCertificates(database, row.content.certificates.map(({ id }) => id))) as Certificate[]
+      const signed = await bundle({ revision: number, content: row.content, certificates, approvals: await standingTokens(row, approvals) })
       const result = await database.transaction(async (tx) => {
         const lock = await locked(tx, application)
-        const row = await found(tx, application, number)
-        if (lock.activeRevision === number) return view(tx, row, number)
-        const { missing, approvals, revoked: without } = await view(tx, row, lock.activeRevision)
-        if (row.verdict !== 'proved') throw conflict('not_proved', `revision ${number} of \`${application}\` is ${row.verdict}, and only what is proved may decide`, { missing })
-        if (row.activated_at !== null) throw conflict('superseded', `revision ${number} of \`${application}\` was superseded: bring its content back with rollback_to ${number}`)
-        if (row.base !== lock.activeRevision) throw conflict('stale', `revision ${number} of \`${application}\` was proposed on ${named(row.base)}, and ${named(lock.activeRevision)} decides now: propose it again`)
-        if (row.content.schema.digest !== lock.schema.digest) throw conflict('stale', `the schema of \`${application}\` changed since revision ${number} was proved: propose it again`)
-        if (without.length > 0) throw conflict('revoked', `revision ${number} of \`${application}\` rests on what was revoked: ${missing.join('; ')}`, { missing })
-        if (missing.length > 0) throw conflict('not_approved', `revision ${number} of \`${application}\` cannot decide yet: ${missing.join('; ')} missing`, { missing })
-        const certificates = (await readCertificates(tx, row.content.certificates.map(({ id }) => id))) as Certificate[]
-        const barred = concerned(row.content)
-        const signed = await bundle({ revision: number, content: row.content, certificates, approvals: approvals.filter(({ member }) => !barred.has(member)).map(({ token }) => token) })
+        const again = await view(tx, await found(tx, application, number), nowOf(lock))
+        if (again.isActive) return again
+        refuseBlocked(row, again.obstacles)
         await activateRevision(tx, { application, number, by: caller.subject, at: now(), bundle: signed })
-        return view(tx, await found(tx, application, number), number)
+        return view(tx, await found(tx, application, number), { ...nowOf(lock), activeRevision: number })
       })
       tell()
       return result
@@ -221,8 +232,9 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
 
     reprove: async () => {
       const results = []
-      for (const { application, number, content, proved_at, examination } of await activeRevisions(database)) {
-        const under = { constitution: inForce.shown.digest, schema: (await schemaNow(application)).digest }
+      for (const row of await activeRevisions(database)) {
+        const { application, number, content, proved_at, examination } = row
+        const under = { constitution: inForce.shown.digest, schema: (await activeOf(database, application)).schemaDigest }
         if (now().getTime() - proved_at.getTime() < DAY_MS && isUnder(examination, under)) continue
         const { schema, certificates, approvals } = await database.transaction(async (tx) => ({
           schema: (await locked(tx, application)).schema,
@@ -230,8 +242,7 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
           approvals: await approvalsOf(tx, application, digest(content)),
         }))
         const again = await examineUnder(schema, content.policy)
-        const asked = { revision: number, content, certificates, approvals: approvals.filter(({ member }) => !concerned(content).has(member)).map(({ token }) => token) }
-        const signed = await bundle(asked).catch((error: unknown) => refusedBundle(error, (because) => reported(application, number, because)))
+        const signed = await standingTokens(row, approvals).then((tokens) => bundle({ revision: number, content, certificates, approvals: tokens })).catch((error: unknown) => refusedBundle(error, (because) => reported(application, number, because)))
         const at = now()
         const isStill = await database.transaction(async (tx) => {
           if ((await locked(tx, application)).activeRevision !== number) return false
@@ -249,11 +260,6 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
   function stand(examination: Examination, schema: string): { verdict: RevisionRow['verdict']; examination: unknown } {
     const { verdict, articles } = standing(examination, threshold)
     return { verdict, examination: { articles, under: { constitution: inForce.shown.digest, schema } } }
-  }
-
-  async function schemaNow(application: string): Promise<{ digest: string }> {
-    const { rows } = await database.query<{ schema_digest: string }>('select schema_digest from applications where name = $1', [application])
-    return { digest: rows[0]?.schema_digest ?? '' }
   }
 
   /** How a policy stands over the schema of today; a policy that no longer fits it is undetermined, and says why. */
@@ -274,6 +280,39 @@ function refusedBundle(error: unknown, report: (because: string) => void): null 
   if (!(error instanceof Failure)) throw error
   report(error.message)
   return null
+}
+
+/** What an application has now: the revision that decides, and the schema. */
+type Now = { readonly activeRevision: number | null; readonly schemaDigest: string }
+
+function nowOf({ activeRevision, schema }: Application): Now {
+  return { activeRevision, schemaDigest: schema.digest }
+}
+
+function unknownApplication(application: string): never {
+  throw new Failure('NOT_FOUND', `there is no application \`${application}\`: put its schema first`)
+}
+
+function obstaclesOf(row: RevisionRow, { activeRevision, schemaDigest }: Now, { approvals, required, revoked }: Pick<RevisionView, 'approvals' | 'required' | 'revoked'>): readonly Obstacle[] {
+  if (row.activated_at !== null) return [{ reason: 'superseded', message: `it was superseded: bring its content back with \`acgs revision rollback ${row.application} ${row.number}\`` }]
+  const barred = concerned(row.content)
+  const lacking = required - approvals.filter(({ member }) => !barred.has(member)).length
+  const all: readonly (Obstacle | false)[] = [
+    row.verdict !== 'proved' && { reason: 'not_proved', message: `the set as a whole is ${row.verdict}, and only what is proved may decide` },
+    row.base !== activeRevision && { reason: 'stale', message: `it was proposed on ${named(row.base)}, and ${named(activeRevision)} decides now: propose it again` },
+    row.content.schema.digest !== schemaDigest && { reason: 'stale', message: 'the schema changed since it was proved: propose it again' },
+    ...revoked.map((id): Obstacle => ({ reason: 'revoked', message: `certificate ${id} was revoked: propose the set without it` })),
+    lacking > 0 && { reason: 'not_approved', message: `${lacking} approval${lacking === 1 ? '' : 's'} by the council` },
+  ]
+  return all.filter((each) => each !== false)
+}
+
+function refuseBlocked({ application, number }: RevisionRow, obstacles: readonly Obstacle[]): void {
+  const [first] = obstacles
+  if (first === undefined) return
+  const missing = obstacles.map(({ message }) => message)
+  const message = first.reason === 'not_approved' ? `it still needs ${first.message}` : missing.join('; ')
+  throw conflict(first.reason, `revision ${number} of \`${application}\` cannot decide: ${message}`, { missing })
 }
 
 type Proposal = { readonly content: RevisionContent; readonly examination: Examination; readonly rollbackOf: number | null }
