@@ -5,6 +5,7 @@ import type { Result } from './measure.ts'
 
 /** `npm run bench -- NAME [--json]`: figures with the machine they were taken on, and ratios to a baseline of the same run. */
 const BENCHES: { readonly [name: string]: () => Promise<{ run: () => Promise<readonly Result[]> }> } = {
+  activate: () => import('./activate.ts'),
   decide: () => import('./decide.ts'),
   entities: () => import('./entities.ts'),
   generate: () => import('./generate.ts'),
