@@ -95,7 +95,7 @@ test('a request that keeps the promise is answered with the promised reply', asy
   assert.deepEqual(reply.json(), { id: 'abc', text: 'hi', times: 2 })
   for (const nothing of [undefined, '{}', ' { } \n']) {
     const created = await at.inject({ method: 'POST', url: '/api/v1/made', headers: json, ...(nothing === undefined ? {} : { payload: nothing }) })
-    assert.deepEqual([created.statusCode, created.headers.location], [201, '/api/v1/made/1'], nothing)
+    assert.deepEqual([created.statusCode, created.headers.location], [201, '/api/v1/made/1'], `with ${nothing}`)
   }
 })
 

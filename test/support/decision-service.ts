@@ -24,7 +24,7 @@ export function activeRevision(application: string, schemaText: string, cedar: s
 export function decisionPoint(active: ActiveRevision, entities: readonly CedarEntity[]): DecisionPoint {
   const point = createDecisionPoint()
   point.load(active)
-  point.apply(active.application, { version: 1, isWhole: true, upserted: entities, deleted: [] })
+  point.entitiesOf(active.application).apply({ version: 1, isWhole: true, upserted: entities, deleted: [] })
   return point
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { EntityStore } from '#core/decision/entity-store.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
 import { testDatabase, type TestDatabase } from '#test/database.ts'
 import { insertApplication, listApplications, lockApplication, readApplication } from './applications.ts'
@@ -61,20 +62,20 @@ test('a change that fails leaves nothing behind', async () => {
 
 test('changes since a version are told one by one; from before a replacement everything is', async () => {
   await using db = await store()
-  assert.deepEqual(await changesSince(db, 'clinic', 0), { version: 0, isWhole: true, upserted: [], deleted: [] })
+  assert.deepEqual(await changesSince(db, 'clinic', 0)(undefined), { version: 0, isWhole: true, upserted: [], deleted: [], next: null })
   await change(db, { upserted: [user('a'), user('b')] })
   await change(db, { upserted: [user('c')], deleted: [{ type: 'User', id: 'b' }] })
-  assert.deepEqual(await changesSince(db, 'clinic', 1), { version: 2, isWhole: false, upserted: [user('c')], deleted: [{ type: 'User', id: 'b' }] })
-  assert.deepEqual(await changesSince(db, 'clinic', 2), { version: 2, isWhole: false, upserted: [], deleted: [] })
-  assert.deepEqual(await changesSince(db, 'clinic', 0), { version: 2, isWhole: true, upserted: [user('a'), user('c')], deleted: [] })
+  assert.deepEqual(await changesSince(db, 'clinic', 1)(undefined), { version: 2, isWhole: false, upserted: [user('c')], deleted: [{ type: 'User', id: 'b' }], next: null })
+  assert.deepEqual(await changesSince(db, 'clinic', 2)(undefined), { version: 2, isWhole: false, upserted: [], deleted: [], next: null })
+  assert.deepEqual(await changesSince(db, 'clinic', 0)(undefined), { version: 2, isWhole: true, upserted: [user('a'), user('c')], deleted: [], next: null })
 
   const replaced = await change(db, { upserted: [user('c'), user('d')], deleted: 'the rest' })
   assert.deepEqual(replaced.deleted, [{ type: 'User', id: 'a' }])
-  assert.deepEqual(await changesSince(db, 'clinic', 2), { version: 3, isWhole: false, upserted: [user('d')], deleted: [{ type: 'User', id: 'a' }] })
-  assert.deepEqual(await changesSince(db, 'clinic', 1), { version: 3, isWhole: true, upserted: [user('c'), user('d')], deleted: [] })
+  assert.deepEqual(await changesSince(db, 'clinic', 2)(undefined), { version: 3, isWhole: false, upserted: [user('d')], deleted: [{ type: 'User', id: 'a' }], next: null })
+  assert.deepEqual(await changesSince(db, 'clinic', 1)(undefined), { version: 3, isWhole: true, upserted: [user('c'), user('d')], deleted: [], next: null })
   // A store that was put back to an earlier state: whoever has seen more must forget it.
-  assert.equal((await changesSince(db, 'clinic', 9)).isWhole, true)
-  await assert.rejects(changesSince(db, 'none', 0), /no application `none`/)
+  assert.equal((await changesSince(db, 'clinic', 9)(undefined)).isWhole, true)
+  await assert.rejects(changesSince(db, 'none', 0)(undefined), /no application `none`/)
 })
 
 test('pages that are read while the store changes lead to one state of it', async () => {
@@ -87,27 +88,19 @@ test('pages that are read while the store changes lead to one state of it', asyn
         upserted: upserted.map(([id, n]) => user(id, n)), deleted: deleted === null ? 'the rest' : deleted.filter((id) => !upserted.some(([other]) => other === id)).map((id) => ({ type: 'User', id })),
       })
       for (const each of before) await run(each)
-      let held = new Map<string, CedarEntity>()
-      let since = 0
-      if (!fromStart) {
-        const now = await changesSince(db, 'clinic', 0)
-        held = new Map(now.upserted.map((entity) => [entity.uid.id, entity]))
-        since = now.version
-      }
-      let cursor: string | undefined
+      const held = new EntityStore()
+      if (!fromStart) await held.follow(changesSince(db, 'clinic', 0))
       const left = [...during]
-      for (;;) {
+      const since = held.version
+      await held.follow(async (cursor) => {
         const next = left.shift()
         if (next !== undefined) await run(next)
         const page = await readChanges(db, 'clinic', { since, cursor, limit: 1 })
         assert.ok(page !== null)
-        if (page.isWhole) held.clear()
-        for (const entity of page.upserted) held.set(entity.uid.id, entity)
-        for (const { id } of page.deleted) held.delete(id)
-        if (page.next === null) break
-        cursor = page.next
-      }
-      assert.deepEqual([...held.values()].sort((a, b) => (a.uid.id < b.uid.id ? -1 : 1)), await stored(db))
+        return page
+      })
+      const here = ['a', 'b', 'c', 'd', 'e'].flatMap((id) => held.get({ type: 'User', id }) ?? [])
+      assert.deepEqual([here, held.size], [await stored(db), here.length])
     }),
     { numRuns: 60 },
   )

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { z } from 'zod'
 import { Failure } from '#core/failure.ts'
 import type { Uid } from '#core/policy/expression.ts'
-import { gathered, type ChangesPage, type EntityChanges } from '#core/revision/application.ts'
+import type { ChangesPage, ReadPage } from '#core/revision/application.ts'
 import { changeDigest, type KeptEntity } from '#core/revision/entities.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
 import type { Database, Queryable } from './connect.ts'
@@ -17,6 +17,8 @@ export type Changed = { readonly version: number; readonly upserted: number; rea
 /** Rows of one statement: few enough that its text stays small in memory, many enough that round trips do not count. */
 const BATCH = 2_000
 const PAGE_MAX = 10_000
+/** Rows of one page for who follows: few enough that objects made of them do not fill memory. */
+const FOLLOWED = 2_000
 /** So many new rows make the database's own statistics misleading until it counts again by itself, a minute later. */
 const COUNTED_FROM = 5_000
 
@@ -147,13 +149,13 @@ export async function readChanges(
   }, 'snapshot')
 }
 
-/** Everything that happened since a version: one state of the store. @throws {Failure} `NOT_FOUND` */
-export function changesSince(db: Database, application: string, since: number): Promise<EntityChanges> {
-  return gathered(async (cursor) => {
-    const page = await readChanges(db, application, { since, cursor, limit: PAGE_MAX })
+/** The same as pages for who follows from a version. Each holds the database for a moment only. @throws {Failure} `NOT_FOUND` */
+export function changesSince(db: Database, application: string, since: number): ReadPage {
+  return async (cursor) => {
+    const page = await readChanges(db, application, { since, cursor, limit: FOLLOWED })
     if (page === null) throw new Failure('NOT_FOUND', `there is no application \`${application}\``)
     return page
-  })
+  }
 }
 
 const version = z.coerce.number().int().nonnegative()

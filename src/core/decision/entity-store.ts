@@ -1,5 +1,5 @@
 import type { Uid } from '#core/policy/expression.ts'
-import type { EntityChanges } from '#core/revision/application.ts'
+import type { EntityChanges, ReadPage } from '#core/revision/application.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
 
 /**
@@ -22,24 +22,41 @@ export class EntityStore {
     return this.#size
   }
 
-  /**
-   * Takes over what changed. A whole is built before the one that was is forgotten, so that nobody ever sees half of it.
-   */
+  /** Takes over what changed, at once. */
   apply(changes: EntityChanges): void {
-    const upserted = changes.upserted.map((entity) => ({ uid: entity.uid, text: textOf(entity) }))
-    if (changes.isWhole) {
+    const staged = new Staged()
+    staged.add(changes)
+    this.#commit(staged, changes.version)
+  }
+
+  /** Takes over what changed, page by page: what was there goes on being there until the last page has been read, and nobody sees half of it. */
+  async follow(read: ReadPage): Promise<void> {
+    const staged = new Staged()
+    let cursor: string | undefined
+    for (;;) {
+      const page = await read(cursor)
+      staged.add(page)
+      if (page.next === null) return this.#commit(staged, page.version)
+      cursor = page.next
+    }
+  }
+
+  #commit({ isWhole, types }: Staged, version: number): void {
+    if (isWhole) {
       this.#types.clear()
       this.#size = 0
     }
-    for (const { type, id } of changes.deleted) if (this.#types.get(type)?.delete(id) === true) this.#size--
-    for (const { uid: { type, id }, text } of upserted) {
-      const known = this.#types.get(type)
-      const ids = known ?? new Map<string, string>()
-      if (known === undefined) this.#types.set(type, ids)
-      if (!ids.has(id)) this.#size++
-      ids.set(id, text)
+    for (const [type, changed] of types) {
+      const ids = this.#types.get(type) ?? new Map<string, string>()
+      this.#types.set(type, ids)
+      const before = ids.size
+      for (const [id, text] of changed) {
+        if (text === null) ids.delete(id)
+        else ids.set(id, text)
+      }
+      this.#size += ids.size - before
     }
-    this.#version = changes.version
+    this.#version = version
   }
 
   get({ type, id }: Uid): CedarEntity | null {
@@ -47,6 +64,27 @@ export class EntityStore {
     if (text === undefined) return null
     const [attrs, parents, tags] = JSON.parse(text) as [CedarEntity['attrs'], readonly (readonly [string, string])[], CedarEntity['tags']]
     return { uid: { type, id }, attrs, parents: parents.map(([type, id]) => ({ type, id })), ...(tags === undefined ? {} : { tags }) }
+  }
+}
+
+/** What is to change once all of it is here; each entity as the text that is kept, null: deleted. */
+class Staged {
+  readonly types = new Map<string, Map<string, string | null>>()
+  isWhole = false
+
+  add({ isWhole, upserted, deleted }: EntityChanges): void {
+    if (isWhole) {
+      this.types.clear()
+      this.isWhole = true
+    }
+    for (const { type, id } of deleted) this.#of(type).set(id, null)
+    for (const entity of upserted) this.#of(entity.uid.type).set(entity.uid.id, textOf(entity))
+  }
+
+  #of(type: string): Map<string, string | null> {
+    const known = this.types.get(type) ?? new Map<string, string | null>()
+    this.types.set(type, known)
+    return known
   }
 }
 

@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import type { Uid } from '#core/policy/expression.ts'
-import { uidText } from '#core/policy/policy.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
 
 /** Names one application, as paths, ledger entries and bundles do: a vocabulary with a store of entities, for which one revision decides. */
@@ -26,36 +25,11 @@ export type EntityChanges = {
   readonly deleted: readonly Uid[]
 }
 
-/** One page of what happened; `next`: the cursor of the one after it, null on the last. */
+/** One page of what happened; `next`: the cursor of the one after it, null on the last. What a later page says goes before what an earlier one said. */
 export type ChangesPage = EntityChanges & { readonly next: string | null }
 
-/** All pages as one: what a later page says of an entity goes before what an earlier one said, and a whole begins anew. */
-export async function gathered(read: (cursor: string | undefined) => Promise<ChangesPage>): Promise<EntityChanges> {
-  const upserted = new Map<string, CedarEntity>()
-  const deleted = new Map<string, Uid>()
-  let isWhole = false
-  let cursor: string | undefined
-  for (;;) {
-    const page = await read(cursor)
-    if (page.isWhole) {
-      upserted.clear()
-      deleted.clear()
-      isWhole = true
-    }
-    for (const entity of page.upserted) {
-      const key = uidText(entity.uid)
-      deleted.delete(key)
-      upserted.set(key, entity)
-    }
-    for (const uid of page.deleted) {
-      const key = uidText(uid)
-      upserted.delete(key)
-      deleted.set(key, uid)
-    }
-    if (page.next === null) return { version: page.version, isWhole, upserted: [...upserted.values()], deleted: isWhole ? [] : [...deleted.values()] }
-    cursor = page.next
-  }
-}
+/** The page at a cursor; the first without one. */
+export type ReadPage = (cursor: string | undefined) => Promise<ChangesPage>
 
 /** How far the platform says that everything has come. */
 export type Heads = {

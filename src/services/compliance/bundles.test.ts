@@ -198,7 +198,7 @@ test('the follower loads what is good, keeps it when a bad one comes, and rememb
     const source = {
       heads: async () => ({ applications: [{ name: 'clinic', bundleTag: served.tag, entitiesVersion: 1 }], revoked: served.revoked }),
       bundle: async () => served.bundle,
-      changes: async () => ({ version: 1, isWhole: true, upserted: CHART.entities, deleted: [] }),
+      changes: () => async () => ({ version: 1, isWhole: true, upserted: CHART.entities, deleted: [], next: null }),
     }
     return { point, follower: follow({ source, point, state: stateFolder(folder), examiner, ports: { isSignedBy, approvalOf }, intervalMs: 60_000, telemetry, now: () => NOW }) }
   }
@@ -253,7 +253,7 @@ test('neither a full disk nor Auth being out makes the follower forget: a revoca
     source: {
       heads: async () => ({ applications: [{ name: 'clinic', bundleTag: 'a', entitiesVersion: 0 }], revoked }),
       bundle: async () => bundle,
-      changes: async () => ({ version: 0, isWhole: true, upserted: [], deleted: [] }),
+      changes: () => async () => ({ version: 0, isWhole: true, upserted: [], deleted: [], next: null }),
     },
     ports: { isSignedBy, approvalOf: async (token, of) => (isOut ? Promise.reject(new Failure('AUTH_UNAVAILABLE', 'no keys')) : approvalOf(token, of)) },
   })
@@ -280,7 +280,7 @@ test('what is wrong with one application keeps no other from what is new', async
     source: {
       heads: async () => ({ applications: ['broken', 'clinic'].map((name) => ({ name, bundleTag: 'a', entitiesVersion: 1 })), revoked: [] }),
       bundle: async () => bundle,
-      changes: async (name) => (name === 'broken' ? Promise.reject(new Error('its entities cannot be read')) : { version: 1, isWhole: true, upserted: CHART.entities, deleted: [] }),
+      changes: (name) => async () => (name === 'broken' ? Promise.reject(new Error('its entities cannot be read')) : { version: 1, isWhole: true, upserted: CHART.entities, deleted: [], next: null }),
     },
   })
   await follower.look()

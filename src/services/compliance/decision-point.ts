@@ -1,6 +1,5 @@
 import { EntityStore } from '#core/decision/entity-store.ts'
 import type { ActiveRevision } from '#core/revision/active.ts'
-import type { EntityChanges } from '#core/revision/application.ts'
 
 /** What decides, by application: its active revision and its entities. Whoever loads bundles and entities fills it. */
 export type DecisionPoint = {
@@ -14,7 +13,6 @@ export type DecisionPoint = {
   readonly know: (application: string) => void
   /** Replaces what decides for the revision's application, as a whole. Every check has been passed by then. */
   readonly load: (active: ActiveRevision) => void
-  readonly apply: (application: string, changes: EntityChanges) => void
 }
 
 /** A decision point with nothing in it, so that there is no application to ask about. */
@@ -34,6 +32,5 @@ export function createDecisionPoint(): DecisionPoint {
     entitiesOf: (application) => known.get(application)?.entities ?? new EntityStore(),
     know: (application) => { of(application) },
     load: (active) => { of(active.application).active = active },
-    apply: (application, changes) => of(application).entities.apply(changes),
   }
 }

@@ -3,7 +3,7 @@ import { sha256 } from '#core/canonical.ts'
 import { Failure } from '#core/failure.ts'
 import { renderRules } from '#core/policy/render.ts'
 import type { ActiveRevision } from '#core/revision/active.ts'
-import type { EntityChanges, Heads } from '#core/revision/application.ts'
+import type { Heads, ReadPage } from '#core/revision/application.ts'
 import { loadBundle, type BundlePorts, type HighWater } from '#core/revision/bundle.ts'
 import type { ProbeResult } from '#http/health.ts'
 import { bundleLoaded, bundleRefused, type Telemetry } from '#telemetry/events.ts'
@@ -17,7 +17,8 @@ export const FOLLOW_MS = 500
 export type Source = {
   readonly heads: () => Promise<Heads>
   readonly bundle: (application: string) => Promise<unknown>
-  readonly changes: (application: string, since: number) => Promise<EntityChanges>
+  /** What happened to its entities since a version. */
+  readonly changes: (application: string, since: number) => ReadPage
 }
 
 /** What keeps a decision point up to date. */
@@ -51,7 +52,6 @@ export function follow({ source, point, state, examiner, ports, intervalMs, tele
   /** Loaded whole, before revocations. */
   const whole = new Map<string, ActiveRevision>()
   const tags = new Map<string, string>()
-  const versions = new Map<string, number>()
   const refusals = new Map<string, string>()
   const seen = new Map<string, HighWater>()
   const revoked = new Set<string>(state.revoked())
@@ -109,10 +109,9 @@ export function follow({ source, point, state, examiner, ports, intervalMs, tele
   }
   const takeOver = async ({ name, bundleTag, entitiesVersion }: Heads['applications'][number]) => {
     point.know(name)
-    if (versions.get(name) !== entitiesVersion) {
-      const changes = await source.changes(name, versions.get(name) ?? 0)
-      point.apply(name, changes)
-      versions.set(name, changes.version)
+    if (point.entitiesOf(name).version !== entitiesVersion) {
+      const entities = point.entitiesOf(name)
+      await entities.follow(source.changes(name, entities.version))
     }
     if (bundleTag !== null && tags.get(name) !== bundleTag) {
       await load(name, await source.bundle(name))

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { gathered } from '#core/revision/application.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
 import type { Call } from '#http/call.ts'
 import { getEntities } from '#services/platform/application-contract.ts'
@@ -17,9 +16,9 @@ export function platformSource(call: Call): Source {
   return {
     heads: () => call(getHeads, {}),
     bundle: async (app) => (await call(getBundle, { params: { app } })).bundle,
-    changes: (app, since) => gathered(async (cursor) => {
+    changes: (app, since) => async (cursor) => {
       const page = await call(getEntities, { params: { app }, query: { since, limit: PAGE, ...(cursor === undefined ? {} : { cursor }) } })
       return { version: page.version, isWhole: page.is_whole, upserted: page.upserted.map((each): CedarEntity => Entity.parse(each)), deleted: page.deleted, next: page.next_cursor }
-    }),
+    },
   }
 }
