@@ -98,3 +98,42 @@ test('where bigint is wanted, integers beyond 2^53 come back exactly and everyth
   assert.throws(() => parseJson(bytes('{"a":9007199254740993}')), /body\.a: is an integer beyond/)
   assert.throws(() => parseJson(bytes('{"a":[1e30]}'), 'body', undefined, 'bigint'), /body\.a\[0\]: is an integer beyond/)
 })
+
+test('a list that is read element by element has the elements that the whole has, and what is wrong is refused as ever', () => {
+  const spaces = fc.constantFrom(undefined, 1, '\t')
+  fc.assert(fc.property(fc.array(fc.jsonValue({ maxDepth: 3 }), { maxLength: 6 }), fc.jsonValue({ maxDepth: 2 }), spaces, (list, other, indent) => {
+    const text = bytes(JSON.stringify({ other, list, again: { list }, more: [list], other2: other }, null, indent).replaceAll('-0', '0'))
+    fc.pre(isAccepted(text)) // Numbers beyond 2^53 and the like are refused elsewhere.
+    const whole = parseJson(text) as { list: unknown[] }
+    const { list: read, ...rest } = parseJson(text, 'body', undefined, 'refused', ['list', 'absent']) as { list: Iterable<unknown> & { length: number } }
+    assert.deepEqual([[...read], read.length], [whole.list, whole.list.length])
+    assert.deepEqual([...read], [...read])
+    const { list: _, ...others } = whole
+    assert.deepEqual(rest, others)
+  }))
+  const wrong = ['{"list":[1,2', '{"list":[1,,2]}', '{"list":[1,2]]}', '{"list":[1 2]}', '{"list":[', '{"list":[1e400]}', '{"list":[{"a":1,"a":2}]}', '{"list":[1],"list":[2]}', '{"list":["\\ud800"]}', `{"list":[${'['.repeat(80)}${']'.repeat(80)}]}`, '[1,2']
+  for (const text of wrong) assert.equal(messageOf(() => parseJson(bytes(text), 'body', undefined, 'refused', ['list'])), messageOf(() => parseJson(bytes(text))), text)
+  const { list } = parseJson(bytes('{"list":[9007199254740993,{"n":-9007199254740993}]}'), 'body', undefined, 'bigint', ['list']) as { list: Iterable<unknown> }
+  assert.deepEqual([...list], [9007199254740993n, { n: -9007199254740993n }])
+  // What is no array at that place stays what it is.
+  assert.deepEqual(parseJson(bytes('{"list":{"list":[1]}}'), 'body', undefined, 'refused', ['list']), { list: { list: [1] } })
+})
+
+function isAccepted(text: Uint8Array): boolean {
+  try {
+    parseJson(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function messageOf(parse: () => unknown): string {
+  try {
+    parse()
+  } catch (error) {
+    assert.ok(error instanceof Failure)
+    return error.message
+  }
+  return assert.fail('nothing was refused')
+}

@@ -14,9 +14,11 @@ const PROBLEMS_MAX = 20
  *
  * @param place How the whole is called in messages, e.g. `body`.
  * @param integers `bigint`: an integer beyond 2⁵³ becomes a bigint, every other number stays a number.
+ * @param lists Members of the object that the text is, whose arrays become a {@link JsonList}: as many objects as a long list makes take several
+ *   times the memory of its text.
  * @throws {Failure} REQUEST_MALFORMED with every problem, or with line and column when it is not JSON at all.
  */
-export function parseJson(bytes: Uint8Array, place = 'body', levelsMax = LEVELS_MAX, integers: 'refused' | 'bigint' = 'refused'): unknown {
+export function parseJson(bytes: Uint8Array, place = 'body', levelsMax = LEVELS_MAX, integers: 'refused' | 'bigint' = 'refused', lists: readonly string[] = []): unknown {
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
@@ -24,16 +26,54 @@ export function parseJson(bytes: Uint8Array, place = 'body', levelsMax = LEVELS_
     throw malformed([{ place, message: 'is not UTF-8' }], cause)
   }
   if (text.trim() === '') throw malformed([{ place, message: 'is empty; a JSON document was expected' }])
+  const { breaksAt, problems, hasBig, extents } = walk(text, place, levelsMax, integers, new Set(lists))
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = JSON.parse(extents.size === 0 || breaksAt !== null ? text : emptied(text, extents), hasBig ? exactInteger : undefined)
   } catch (cause) {
-    throw malformed([{ place: `${place}, ${lineAndColumn(text, walk(text, place, levelsMax, integers).breaksAt ?? text.length)}`, message: 'is not JSON' }], cause)
+    throw malformed([{ place: `${place}, ${lineAndColumn(text, breaksAt ?? text.length)}`, message: 'is not JSON' }], cause)
   }
-  const { breaksAt, problems, hasBig } = walk(text, place, levelsMax, integers)
   assert(breaksAt === null || problems.length > 0) // Two readers of one text must agree on whether it is JSON.
   if (problems.length > 0) throw malformed(problems)
-  return hasBig ? JSON.parse(text, exactInteger) : value
+  for (const [name, extent] of extents) (value as { [name: string]: unknown })[name] = new JsonList(text, extent, hasBig)
+  return value
+}
+
+/** An array of a JSON text: each element is read when its turn comes, and anew each time. */
+export class JsonList implements Iterable<unknown> {
+  readonly length: number
+  readonly #text: string
+  readonly #extent: Extent
+  readonly #hasBig: boolean
+
+  constructor(text: string, extent: Extent, hasBig: boolean) {
+    this.#text = text
+    this.#extent = extent
+    this.#hasBig = hasBig
+    this.length = extent.from.length
+  }
+
+  *[Symbol.iterator](): Generator<unknown> {
+    const { from, end } = this.#extent
+    for (const [i, start] of from.entries()) {
+      const next = from[i + 1]
+      yield JSON.parse(this.#text.slice(start, next === undefined ? end - 1 : next - 1), this.#hasBig ? exactInteger : undefined)
+    }
+  }
+}
+
+/** Where an array stands in a text: from its bracket to behind the other one, and where each element begins. */
+type Extent = { readonly start: number; end: number; readonly from: number[] }
+
+/** The text with these arrays empty. */
+function emptied(text: string, extents: ReadonlyMap<string, Extent>): string {
+  const parts: string[] = []
+  let at = 0
+  for (const { start, end } of extents.values()) {
+    parts.push(text.slice(at, start), '[]')
+    at = end
+  }
+  return parts.join('') + text.slice(at)
 }
 
 /** @see the proposal “JSON.parse source text access” */
@@ -74,9 +114,13 @@ const BLANK = /[ \t\n\r]*/y
  *
  * Linear, and without recursion, so that depth cannot hurt. Stops at the first break, and where it is nested too deep.
  */
-function walk(text: string, root: string, levelsMax: number, integers: 'refused' | 'bigint'): { breaksAt: number | null; problems: Problem[]; hasBig: boolean } {
+function walk(text: string, root: string, levelsMax: number, integers: 'refused' | 'bigint', lists: ReadonlySet<string>): {
+  breaksAt: number | null; problems: Problem[]; hasBig: boolean; extents: Map<string, Extent>
+} {
   const problems: Problem[] = []
   let hasBig = false
+  const extents = new Map<string, Extent>()
+  let list: Extent | null = null
   const open: Open[] = []
   let expected: Expected = 'value'
   let offset = skip(BLANK, text, 0)
@@ -85,28 +129,35 @@ function walk(text: string, root: string, levelsMax: number, integers: 'refused'
 
   while (offset < text.length) {
     const end = text[offset] === '"' ? endOfString(text, offset) : skip(TOKEN, text, offset)
-    if (end === offset) return { breaksAt: offset, problems, hasBig }
+    if (end === offset) return { breaksAt: offset, problems, hasBig, extents }
     const token = text.slice(offset, end)
     const top = open.at(-1)
     const takesValue = expected === 'value' || expected === 'value or ]'
 
     if (token === '{' || token === '[') {
-      if (!takesValue) return { breaksAt: offset, problems, hasBig }
-      if (open.length >= levelsMax) return { breaksAt: offset, problems: [...problems, { place: root, message: `is nested more than ${levelsMax} levels deep` }], hasBig }
+      if (!takesValue) return { breaksAt: offset, problems, hasBig, extents }
+      if (open.length >= levelsMax) return { breaksAt: offset, problems: [...problems, { place: root, message: `is nested more than ${levelsMax} levels deep` }], hasBig, extents }
+      if (token === '[' && open.length === 1 && top?.kind === 'object' && lists.has(top.key)) extents.set(top.key, (list = { start: offset, end, from: [] }))
+      else if (list !== null && open.length === 2 && expected === 'value or ]') list.from.push(offset)
       open.push(token === '{' ? { kind: 'object', keys: new Set(), key: '' } : { kind: 'array', index: 0 })
       expected = token === '{' ? 'key or }' : 'value or ]'
     } else if (token === '}' || token === ']') {
       const closes = token === '}' ? 'object' : 'array'
       const mayClose = expected === ', or end' || expected === (closes === 'object' ? 'key or }' : 'value or ]')
-      if (top?.kind !== closes || !mayClose) return { breaksAt: offset, problems, hasBig }
+      if (top?.kind !== closes || !mayClose) return { breaksAt: offset, problems, hasBig, extents }
       open.pop()
+      if (list !== null && open.length === 1) {
+        list.end = end
+        list = null
+      }
       expected = open.length === 0 ? 'nothing' : ', or end'
     } else if (token === ',') {
-      if (expected !== ', or end' || top === undefined) return { breaksAt: offset, problems, hasBig }
+      if (expected !== ', or end' || top === undefined) return { breaksAt: offset, problems, hasBig, extents }
       if (top.kind === 'array') top.index++
+      if (list !== null && open.length === 2) list.from.push(end)
       expected = top.kind === 'array' ? 'value' : 'key'
     } else if (token === ':') {
-      if (expected !== ':') return { breaksAt: offset, problems, hasBig }
+      if (expected !== ':') return { breaksAt: offset, problems, hasBig, extents }
       expected = 'value'
     } else if (top?.kind === 'object' && token[0] === '"' && (expected === 'key' || expected === 'key or }')) {
       const key = unquote(token)
@@ -117,16 +168,17 @@ function walk(text: string, root: string, levelsMax: number, integers: 'refused'
       addFlaws(problems, key, here)
       expected = ':'
     } else {
-      if (!takesValue) return { breaksAt: offset, problems, hasBig }
+      if (!takesValue) return { breaksAt: offset, problems, hasBig, extents }
+      if (list !== null && open.length === 2 && expected === 'value or ]') list.from.push(offset)
       if (token[0] === '"') addFlaws(problems, unquote(token), here)
       else if (integers === 'bigint' && isBig(token)) hasBig = true
       else if (!/^[tfn]/.test(token)) addLoss(problems, token, here)
       expected = open.length === 0 ? 'nothing' : ', or end'
     }
-    if (problems.length > PROBLEMS_MAX) return { breaksAt: offset, problems, hasBig }
+    if (problems.length > PROBLEMS_MAX) return { breaksAt: offset, problems, hasBig, extents }
     offset = skip(BLANK, text, end)
   }
-  return { breaksAt: expected === 'nothing' ? null : text.length, problems, hasBig }
+  return { breaksAt: expected === 'nothing' ? null : text.length, problems, hasBig, extents }
 }
 
 function skip(pattern: RegExp, text: string, from: number): number {

@@ -39,6 +39,8 @@ export type Endpoint = {
   readonly refusesMediaWith?: 400
   /** Integers beyond 2⁵³ are read as bigint instead of being refused. */
   readonly exactIntegers?: true
+  /** Members of the body that may be very long arrays: each becomes a `JsonList`, of which one element at a time is an object. */
+  readonly lists?: readonly string[]
   /** How deep a body may be nested, where 64 levels do not suffice. */
   readonly levelsMax?: number
   /** The media type of a reply that is text, not JSON. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { JsonList } from '#core/json.ts'
 import { ApplicationName } from '#core/revision/application.ts'
 import type { Endpoint } from '#http/contract.ts'
 import { MAY } from '#http/roles.ts'
@@ -8,7 +9,8 @@ const Digest = z.string().regex(/^[0-9a-f]{64}$/)
 const Params = z.strictObject({ app: ApplicationName })
 const UidShape = z.strictObject({ type: z.string(), id: z.string() })
 /** Read by the schema of the application, not here: so every problem is named with its entity. */
-const Entities = z.array(z.unknown()).describe('In Cedar’s JSON format: `{"uid": {"type", "id"}, "attrs": {}, "parents": [], "tags": {}}`')
+const Entities = z.custom<JsonList>((value) => value instanceof JsonList, { error: ({ input }) => (input === undefined ? 'is missing (array)' : 'expected array') })
+  .meta({ type: 'array', items: {} }).describe('In Cedar’s JSON format: `{"uid": {"type", "id"}, "attrs": {}, "parents": [], "tags": {}}`')
 
 const Summary = z.strictObject({
   name: z.string(),
@@ -77,6 +79,7 @@ export const putEntities = {
   params: Params,
   body: z.strictObject({ entities: Entities, mode: z.enum(['upsert', 'replace']).default('upsert') }),
   exactIntegers: true,
+  lists: ['entities'],
   reply: Changed,
   failures: ['NOT_FOUND', 'ENTITIES_INVALID', 'DATABASE_UNAVAILABLE'],
   example: { body: { entities: [{ uid: { type: 'User', id: 'ana' }, attrs: {}, parents: [] }], mode: 'upsert' } },
@@ -89,8 +92,9 @@ export const postEntities = {
   description: 'Deleting what is not there changes nothing.',
   access: MAY.putApplications,
   params: Params,
-  body: z.strictObject({ upsert: Entities.default([]), delete: z.array(z.unknown()).default([]).describe('Uids: `{"type", "id"}`') }),
+  body: z.strictObject({ upsert: Entities.optional(), delete: z.array(z.unknown()).default([]).describe('Uids: `{"type", "id"}`') }),
   exactIntegers: true,
+  lists: ['upsert'],
   reply: Changed,
   failures: ['NOT_FOUND', 'ENTITIES_INVALID', 'DATABASE_UNAVAILABLE'],
   example: { body: { upsert: [], delete: [{ type: 'User', id: 'ana' }] } },

@@ -41,7 +41,7 @@ export function applicationRoutes({ applications, applicable, entitiesBytesMax }
       change(app, { upsert: entities, delete: mode === 'replace' ? 'the rest' : [], places: { upsert: 'entities', delete: '' } }), large),
 
     route(postEntities, ({ params: { app }, body }) =>
-      change(app, { upsert: body.upsert, delete: body.delete, places: { upsert: 'upsert', delete: 'delete' } }), large),
+      change(app, { upsert: body.upsert ?? [], delete: body.delete, places: { upsert: 'upsert', delete: 'delete' } }), large),
 
     route(deleteEntity, async ({ params: { app, type, id } }) => {
       const reply = await change(app, { upsert: [], delete: [{ type, id }], places: { upsert: '', delete: 'path' } })

@@ -27,8 +27,8 @@ export type Given = {
 
 /** Entities as they arrive, unread: those to be there, and uids of those to go (`the rest`: all that are not given). */
 export type RawChange = {
-  /** Is emptied while it is read. */
-  readonly upsert: unknown[]
+  /** Read once, from the first to the last. */
+  readonly upsert: Iterable<unknown> & { readonly length: number }
   readonly delete: readonly unknown[] | 'the rest'
   /** How the lists are called in problems. */
   readonly places: { readonly upsert: string; readonly delete: string }
@@ -119,7 +119,7 @@ export function createApplications({ database, examiner, telemetry, onChanged, n
       for (const { name, schema: text, entities } of packs.filter((pack) => !taken.has(pack.name))) {
         const schema = examiner.parseSchema(text)
         const putting = { name, schema, by, at: now() }
-        const change = await readChange({ upsert: [...entities], delete: 'the rest', places: { upsert: `entities of the pack ${name}`, delete: '' } }, schema)
+        const change = await readChange({ upsert: entities, delete: 'the rest', places: { upsert: `entities of the pack ${name}`, delete: '' } }, schema)
         const changed = await database.transaction(async (tx) => {
           if (!(await insertApplication(tx, putting))) return null // Another process that starts at the same time was first.
           await refuseCycles(tx, name, change)
@@ -146,11 +146,10 @@ type ReadChange = {
 }
 
 /** So many entities are read before others get their turn. */
-const PART = 2_000
+const PART = 1_000
 
 /**
- * Reads a change, which may be a large one: others are served in between, and the list is emptied while it is read, so that memory
- * holds either what arrived or what is kept.
+ * Reads a change, which may be a large one: others are served in between, and one part at a time is objects.
  *
  * @param change What arrived, or what was read by another schema.
  * @throws {Failure} `ENTITIES_INVALID` naming everything that does not fit.
@@ -169,12 +168,17 @@ async function readChange(change: RawChange | ReadChange, schema: Schema): Promi
   }
   if ('upserted' in change) for (const { text } of change.upserted) take(read([JSON.parse(text)]))
   else {
-    for (let from = 0; from < change.upsert.length; from += PART) {
-      const part = change.upsert.slice(from, from + PART)
-      change.upsert.fill(null, from, from + PART)
+    let part: unknown[] = []
+    const flush = async () => {
       take(read(part))
+      part = []
       await new Promise(setImmediate)
     }
+    for (const each of change.upsert) {
+      part.push(each)
+      if (part.length === PART) await flush()
+    }
+    await flush()
   }
   const given = 'upserted' in change ? change.deleted : change.delete
   const deleted = given === 'the rest' ? given : readUids(given, upserted, schema, change.places.delete, findings)
