@@ -321,6 +321,7 @@ function parseQuery(endpoint: Endpoint, query: unknown): unknown {
 
 function readBody(request: FastifyRequest, endpoint: Endpoint): unknown {
   const bytes = request.body
+  request.body = undefined // Its bytes need not wait in memory until the reply is sent.
   if (Buffer.isBuffer(bytes) && bytes.length > 0) return parseJson(bytes, 'body', endpoint.levelsMax, endpoint.exactIntegers === true ? 'bigint' : 'refused', endpoint.lists)
   if (endpoint.body?.safeParse(undefined).success === true) return undefined
   throw new Failure('REQUEST_MALFORMED', 'body: is empty; a JSON document was expected', { problems: [{ place: 'body', message: 'is empty' }] })
