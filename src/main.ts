@@ -13,6 +13,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<{ command: () => Comman
   app: () => import('./cli/app.ts'),
   entities: () => import('./cli/entities.ts'),
   revision: () => import('./cli/revision.ts'),
+  certificate: () => import('./cli/certificate.ts'),
   verify: () => import('./cli/verify.ts'),
   constitution: () => import('./cli/constitution.ts'),
   ledger: () => import('./cli/ledger.ts'),

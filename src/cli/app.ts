@@ -22,22 +22,29 @@ export function command(): Command {
     .argument('<app>', 'its name')
     .action(async (app: string, options: ServiceOptions) => {
       const reply = await askService({ service: 'platform', method: 'GET', path: pathOf(getApplication.path, { app }), role: 'author' }, options)
-      finish(answerOf(reply, (body) => `${summary(body)}\n\n${String(body.schema).trimEnd()}`), options)
+      finish(answerOf(reply, (body) => `${[summary(body), ...inapplicable(body)].join('\n')}\n\n${String(body.schema).trimEnd()}`), options)
     })
   return newGroup('app', 'applications: a schema with its entities, for which one revision decides', './acgs app show ai-agents').addCommand(put).addCommand(show)
 }
 
-function summary({ name, schema_digest, entities, active_revision, applicable }: {
+type Shown = {
   name: string
   schema_digest: string
   entities: { version: number; count: number }
   active_revision: number | null
   applicable: { articles: number; of: number; missing: readonly { article: string; concepts: readonly string[] }[] }
-}): string {
+}
+
+/** What the schema would have to mark for the articles that say nothing about it; one line a concept, since many articles lack the same. */
+function inapplicable({ applicable: { missing } }: Shown): readonly string[] {
+  const articles = Map.groupBy(missing.flatMap(({ article, concepts }) => concepts.map((concept) => ({ article, concept }))), ({ concept }) => concept)
+  return [...articles].map(([concept, those]) => `  without @concept("${concept}") in the schema: ${those.map(({ article }) => article).join(', ')}`)
+}
+
+function summary({ name, schema_digest, entities, active_revision, applicable }: Shown): string {
   return [
     `${name}   ${applicable.articles} of ${applicable.of} articles apply`,
     `  schema ${schema_digest}`,
     `  ${entities.count} entities, version ${entities.version} · ${active_revision === null ? 'no revision is active: everything is denied' : `revision ${active_revision} decides`}`,
-    ...applicable.missing.map(({ article, concepts }) => `  ${article} does not apply: no ${concepts.join(', ')} in the schema`),
   ].join('\n')
 }

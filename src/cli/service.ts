@@ -80,8 +80,8 @@ export async function askService(question: Question, options: ServiceOptions): P
 export function answerOf(reply: Reply, render: (body: any) => string): Answer {
   const exit = exitOf(reply)
   if (reply.status >= 200 && reply.status < 300) return { json: reply.body, text: render(reply.body), exit }
-  const { detail, problems = [] } = reply.body as { detail?: string; problems?: readonly Problem[] }
-  const said = detail ?? `the service answered ${reply.status}`
+  const { detail, code, problems = [] } = reply.body as { detail?: string; code?: string; problems?: readonly Problem[] }
+  const said = `${detail ?? `the service answered ${reply.status}`}${code === 'FORBIDDEN' && process.env['ACGS_TOKEN'] === undefined ? ': say who asks with --as ROLE' : ''}`
   const isSaid = ({ place, message }: Problem) => said.includes(problems.length === 1 ? message : `${place}: ${message}`)
   const shown = problems.filter((problem) => !isSaid(problem)).map(({ place, message }) => `  ${place}: ${message}`)
   return { json: reply.body, text: '', error: [said, ...shown].join('\n'), exit }

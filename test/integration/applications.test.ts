@@ -215,7 +215,7 @@ test('the command line puts and shows applications and entities, with the exit s
   assert.deepEqual([piped.status, JSON.parse(piped.stdout).deleted], [0, 1], piped.stderr)
   const bad = await product.acgs('entities', 'put', 'shop', file('bad.json', '[{"uid":{"type":"User","id":"a"}},{"uid":{"type":"User","id":"b"}}]'))
   assert.equal(bad.status, 2)
-  assert.match(bad.stderr, /^acgs: the entities do not fit the schema: User::"a" attrs\.level: is missing \(and 1 more\)\n {2}.*User::"b" attrs\.level: is missing/)
+  assert.match(bad.stderr, /^acgs: the entities do not fit the schema: User::"a" attrs\.level: is missing \(and 1 other problem\)\n {2}.*User::"b" attrs\.level: is missing/)
   assert.equal((await product.acgs('entities', 'put', 'nobody', file('none.json', '[]'))).status, 2)
   assert.equal((await product.acgs('entities', 'put', 'shop', file('broken.json', '[{]'))).status, 2)
   assert.equal((await product.acgs('entities', 'put', 'shop', file('object.json', '{}'))).status, 2)

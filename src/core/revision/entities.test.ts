@@ -89,7 +89,7 @@ test('every problem is named, and beyond a hundred they are counted', () => {
   assert.throws(() => findings.refuse('no'), (error: Failure) => {
     assert.equal(error.problems.length, 100)
     assert.deepEqual(error.details, { problems_total: 300, problems_more: 200 })
-    assert.match(error.message, /^no: User::"u0" attrs\.m: is an attribute that the schema does not have \(and 299 more, of which 99 are named\)$/)
+    assert.match(error.message, /^no: User::"u0" attrs\.m: is an attribute that the schema does not have \(and 299 other problems, of which 99 are named\)$/)
     return true
   })
 })

@@ -28,7 +28,7 @@ export class Findings {
     const [first] = this.problems
     if (first === undefined) return
     const more = this.count - this.problems.length
-    const others = this.count === 1 ? '' : ` (and ${this.count - 1} more${more > 0 ? `, of which ${this.problems.length - 1} are named` : ''})`
+    const others = this.count === 1 ? '' : ` (and ${this.count - 1} other problem${this.count === 2 ? '' : 's'}${more > 0 ? `, of which ${this.problems.length - 1} are named` : ''})`
     throw new Failure('ENTITIES_INVALID', `${what}: ${first.place}: ${first.message}${others}`, {
       problems: this.problems, details: { problems_total: this.count, problems_more: more },
     })
