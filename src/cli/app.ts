@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { getApplication, putApplication } from '#services/platform/application-contract.ts'
+import { getApplication, getApplications, putApplication } from '#services/platform/application-contract.ts'
 import { answerOf, asksService, askService, pathOf, type ServiceOptions } from './service.ts'
 import { finish, newCommand, newGroup, readText } from './terminal.ts'
 
@@ -16,16 +16,26 @@ export function command(): Command {
         service: 'platform', method: 'PUT', path: pathOf(putApplication.path, { app }), role: 'author', body: { schema: readText(options.schema) },
         ...(ifMatch === undefined ? {} : { headers: { 'if-match': `"${ifMatch.replace(/"/g, '')}"` } }),
       }, options)
-      finish(answerOf(reply, (body) => `${reply.status === 201 ? 'made' : 'is there'}: ${summary(body)}`), options)
+      const { current_digest: present } = reply.body as { current_digest?: string }
+      const answer = answerOf(reply, (body) => `${reply.status === 201 ? 'made' : 'is there'}: ${summary(body)}`, TYPED)
+      const remedy = present === undefined ? {} : { error: `\`${app}\` has another schema: to replace it by this one, say --if-match ${present}` }
+      finish({ ...answer, ...remedy }, options)
     })
   const show = asksService(newCommand('show', 'an application: its schema, its entities, what decides for it, and how much of the constitution applies', './acgs app show data-protection'))
     .argument('<app>', 'its name')
     .action(async (app: string, options: ServiceOptions) => {
       const reply = await askService({ service: 'platform', method: 'GET', path: pathOf(getApplication.path, { app }), role: 'author' }, options)
-      finish(answerOf(reply, (body) => `${[summary(body), ...inapplicable(body)].join('\n')}\n\n${String(body.schema).trimEnd()}`), options)
+      finish(answerOf(reply, (body) => `${summary(body)}\n\n${String(body.schema).trimEnd()}`, TYPED), options)
     })
-  return newGroup('app', 'applications: a schema with its entities, for which one revision decides', './acgs app show ai-agents').addCommand(put).addCommand(show)
+  const list = asksService(newCommand('list', 'every application, and what decides for it', './acgs app list'))
+    .action(async (options: ServiceOptions) => {
+      const reply = await askService({ service: 'platform', method: 'GET', path: getApplications.path, role: 'author' }, options)
+      finish(answerOf(reply, ({ applications }: { applications: readonly Omit<Shown, 'applicable'>[] }) => applications.map((each) => `${each.name}   ${standing(each)}`).join('\n')), options)
+    })
+  return newGroup('app', 'applications: a schema with its entities, for which one revision decides', './acgs app show ai-agents').addCommand(put).addCommand(list).addCommand(show)
 }
+
+const TYPED = { 'params.app': '<app>', 'body.schema': '--schema', 'headers.if-match': '--if-match', 'the If-Match header': '--if-match' }
 
 type Shown = {
   name: string
@@ -35,16 +45,15 @@ type Shown = {
   applicable: { articles: number; of: number; missing: readonly { article: string; concepts: readonly string[] }[] }
 }
 
-/** What the schema would have to mark for the articles that say nothing about it; one line a concept, since many articles lack the same. */
-function inapplicable({ applicable: { missing } }: Shown): readonly string[] {
-  const articles = Map.groupBy(missing.flatMap(({ article, concepts }) => concepts.map((concept) => ({ article, concept }))), ({ concept }) => concept)
-  return [...articles].map(([concept, those]) => `  without @concept("${concept}") in the schema: ${those.map(({ article }) => article).join(', ')}`)
-}
-
 function summary({ name, schema_digest, entities, active_revision, applicable }: Shown): string {
   return [
     `${name}   ${applicable.articles} of ${applicable.of} articles apply`,
     `  schema ${schema_digest}`,
-    `  ${entities.count} entities, version ${entities.version} · ${active_revision === null ? 'no revision is active: everything is denied' : `revision ${active_revision} decides`}`,
+    `  ${standing({ entities, active_revision })}`,
+    ...(applicable.missing.length === 0 ? [] : [`  for the other ${applicable.missing.length} the schema lacks concepts: --json says which`]),
   ].join('\n')
+}
+
+function standing({ entities, active_revision }: Pick<Shown, 'entities' | 'active_revision'>): string {
+  return `${entities.count} entities, version ${entities.version} · ${active_revision === null ? 'no revision is active: everything is denied' : `revision ${active_revision} decides`}`
 }

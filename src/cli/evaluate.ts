@@ -9,6 +9,11 @@ import { EXIT, finish, newCommand } from './terminal.ts'
 
 type Options = ServiceOptions & { subject: string; action: string; resource: string; context?: string; minRevision?: string }
 
+const TYPED = {
+  'body.subject': '--subject', 'body.resource': '--resource', 'body.action.name': '--action', 'body.context': '--context',
+  'the header X-ACGS-Min-Revision': '--min-revision', 'headers.x-acgs-min-revision': '--min-revision',
+}
+
 /** What people are shown of a reply. */
 const Shown = z.looseObject({
   decision: z.boolean(),
@@ -38,7 +43,7 @@ async function run(application: string, options: Options) {
     service: 'compliance', method: postEvaluation.method, path: postEvaluation.path, role: 'service', body: question,
     headers: { 'x-acgs-application': application, ...(options.minRevision === undefined ? {} : { 'x-acgs-min-revision': options.minRevision }) },
   }, options)
-  const answer = answerOf(reply, (body) => render(Shown.parse(body)))
+  const answer = answerOf(reply, (body) => render(Shown.parse(body)), TYPED)
   return reply.status === 200 && !Shown.parse(reply.body).decision ? { ...answer, exit: EXIT.no } : answer
 }
 

@@ -1,18 +1,21 @@
 import type { Command } from 'commander'
+import { Failure } from '#core/failure.ts'
 import { malformed } from '#core/json.ts'
+import { revisionDigest, type RevisionContent } from '#core/revision/revision.ts'
 import { postApproval as postAuthApproval } from '#services/auth/contract.ts'
 import { getRevision, getRevisions, postActivation, postApproval, postRevision } from '#services/platform/revision-contract.ts'
 import { answerOf, asksService, askService, pathOf, type Reply, type ServiceOptions } from './service.ts'
 import { finish, newCommand, newGroup } from './terminal.ts'
 
-type ProposeOptions = ServiceOptions & { add: readonly string[]; remove: readonly string[]; replace: readonly string[] }
+type ApproveOptions = ServiceOptions & { digest?: string }
+type ProposeOptions = ServiceOptions & { add?: readonly string[]; remove?: readonly string[]; replace?: readonly string[] }
 
 export function command(): Command {
   const propose = asksService(newCommand('propose', 'prove a set of certified policies as a whole, and propose it to the council', './acgs revision propose data-protection --add CERTIFICATE'))
     .argument('<app>', 'for which application')
-    .option('--add <certificate...>', 'ids of certificates to add', [])
-    .option('--remove <certificate...>', 'ids of certificates that shall no longer decide', [])
-    .option('--replace <old=new...>', 'a certificate and the one that takes its place', [])
+    .option('--add <certificate...>', 'ids of certificates to add')
+    .option('--remove <certificate...>', 'ids of certificates that shall no longer decide')
+    .option('--replace <old=new...>', 'a certificate and the one that takes its place')
     .action(async (app: string, options: ProposeOptions) => {
       const change = changeIn(options)
       finish(answered(await ask(postRevision, { app }, 'author', options, change), summary), options)
@@ -24,25 +27,27 @@ export function command(): Command {
       finish(answered(reply, ({ revisions }: { revisions: readonly Shown[] }) => (revisions.length === 0 ? `${app} has no revision yet: ./acgs revision propose ${app} --add CERTIFICATE` : revisions.map(line).join('\n'))), options)
     })
   const show = of('show', 'what a revision is and says, how it stands, and what is missing before it can decide', async (app, n, options) => ask(getRevision, { app, n }, 'author', options), whole)
-  const approve = of('approve', 'approve a revision as a member of the council, by a token that Auth signs for exactly its content', async (app, n, options) => {
+  const approve = of('approve', 'approve a revision as a member of the council, by a token that Auth signs for exactly its content', async (app, n, options: ApproveOptions) => {
     const shown = await ask(getRevision, { app, n }, 'council', options)
     if (shown.status !== 200) return shown
-    const { digest, revision } = shown.body as { digest: string; revision: number }
+    const { digest, revision } = checked(shown.body as Whole)
+    if (options.digest !== undefined && options.digest !== digest) throw new Failure('APPROVAL_INVALID', `revision ${n} of \`${app}\` has the digest ${digest}, not the one that was approved of: look at it again`)
     const signed = await askService({ service: 'auth', method: 'POST', path: postAuthApproval.path, role: 'council', body: { application: app, revision, digest } }, options)
     if (signed.status !== 200) return signed
     return ask(postApproval, { app, n }, 'council', options, { approval_token: (signed.body as { approval_token: string }).approval_token })
   })
+  approve.option('--digest <digest>', 'approve only what has this digest, as `revision show` printed it')
   const activate = of('activate', 'make a proved and approved revision the one that decides', async (app, n, options) => ask(postActivation, { app, n }, 'council', options))
   const rollback = of('rollback', 'bring the content of an earlier revision back under a new number; its approvals count again', async (app, n, options) =>
-    ask(postRevision, { app }, 'council', options, { rollback_to: Number(n) }))
+    ask(postRevision, { app }, 'author', options, { rollback_to: Number(n) }))
   return [propose, list, show, approve, activate, rollback].reduce((group, each) => group.addCommand(each), newGroup('revision', 'what decides for an application: proposed, proved, approved, activated', './acgs revision show data-protection 1'))
 }
 
-function of(name: string, does: string, run: (app: string, n: string, options: ServiceOptions) => Promise<Reply>, render = summary): Command {
+function of(name: string, does: string, run: (app: string, n: string, options: ApproveOptions) => Promise<Reply>, render: (body: any) => string = summary): Command {
   return asksService(newCommand(name, does, `./acgs revision ${name} data-protection 1`))
     .argument('<app>', 'of which application')
     .argument('<n>', 'its number')
-    .action(async (app: string, n: string, options: ServiceOptions) => {
+    .action(async (app: string, n: string, options: ApproveOptions) => {
       if (!/^[1-9]\d{0,8}$/.test(n)) throw malformed([{ place: '<n>', message: `\`${n}\` is not the number of a revision: ./acgs revision list ${app} shows those there are` }])
       finish(answered(await run(app, n, options), render), options)
     })
@@ -55,7 +60,7 @@ function ask(
 }
 
 /** @throws {Failure} `REQUEST_MALFORMED` naming every option that is no certificate's id. */
-function changeIn({ add, remove, replace }: ProposeOptions) {
+function changeIn({ add = [], remove = [], replace = [] }: ProposeOptions) {
   const pairs = replace.map((pair) => pair.split('='))
   const named = [...add.map((id) => ['--add', id]), ...remove.map((id) => ['--remove', id]), ...pairs.flatMap((ids) => (ids.length === 2 ? ids : ['']).map((id) => ['--replace', id]))]
   const wrong = named.filter(([, id]) => !/^[0-9a-f]{32}$/.test(id ?? ''))
@@ -88,7 +93,7 @@ type Shown = {
 }
 
 function answered(reply: Reply, render: (body: any) => string): ReturnType<typeof answerOf> {
-  const answer = answerOf(reply, render)
+  const answer = answerOf(reply, render, { 'params.app': '<app>', 'params.n': '<n>', '`rollback_to`': 'rollback' })
   // A set that is refused is stored all the same: what is known of it is shown.
   return reply.status === 422 && typeof (reply.body as Partial<Shown>).revision === 'number' ? { ...answer, text: summary(reply.body as Shown) } : answer
 }
@@ -110,11 +115,19 @@ function summary({ applicable, revision, application, certificates, verdict, is_
   ].join('\n')
 }
 
+type Whole = Shown & { content: RevisionContent }
+
+/** The content must be what its digest says: the platform that shows one thing must not have another approved. @throws {Failure} `APPROVAL_INVALID` */
+function checked(body: Whole): Whole {
+  if (revisionDigest(body.content) === body.digest) return body
+  throw new Failure('APPROVAL_INVALID', `revision ${body.revision} of \`${body.application}\` is not what its digest says: do not approve it, and look at the platform`)
+}
+
 /** What whoever approves must know: every rule with the sentence that it came from, and whose it is. */
-function whole(body: Shown): string {
-  const { certificates, policy, proposed_by, proposed_at, rollback_of, activated_by, activated_at } = body
+function whole(body: Whole): string {
+  const { content: { certificates, policy }, proposed_by, proposed_at, rollback_of, activated_by, activated_at } = body
   return [
-    summary(body),
+    summary(checked(body)),
     `  proposed by ${proposed_by} at ${proposed_at}${rollback_of === null ? '' : `, bringing back revision ${rollback_of}`}`,
     ...(activated_at === null ? [] : [`  activated by ${activated_by} at ${activated_at}`]),
     ...certificates.map(({ id, author }) => `  certificate ${id} by ${author}`),

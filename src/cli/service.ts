@@ -21,8 +21,8 @@ export type Question = {
   /** Sent as JSON; a Uint8Array is JSON already and is sent as it stands, so that no integer in it is changed. */
   readonly body?: unknown
   readonly headers?: Readonly<Record<string, string>>
-  /** Who asks when neither `--as` nor ACGS_TOKEN says so: `author` for writing, `service` for asking. */
-  readonly role: Role
+  /** Who asks when neither `--as` nor ACGS_TOKEN says so: `author` for writing, `service` for asking; null: anybody may ask. */
+  readonly role: Role | null
 }
 
 const TIMEOUT_MS = 120_000
@@ -49,14 +49,14 @@ export function pathOf(path: `/${string}`, params: Readonly<Record<string, strin
 export async function askService(question: Question, options: ServiceOptions): Promise<Reply> {
   const config = readConfig({ file: options.config ?? null, env: process.env, dataFolder: options.data })
   const base = config.services[`${question.service}Url`]
-  const token = await tokenFor(question.role, config, options)
+  const token = question.role === null ? null : await tokenFor(question.role, config, options)
   const { body } = question
   let response: Response
   let text: string
   try {
     response = await fetch(`${base}${question.path}`, {
       method: question.method,
-      headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...question.headers },
+      headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...question.headers },
       ...(body === undefined ? {} : { body: body instanceof Uint8Array ? new Uint8Array(body) : JSON.stringify(body) }),
       redirect: 'error',
       signal: AbortSignal.timeout(TIMEOUT_MS),
@@ -76,12 +76,16 @@ export async function askService(question: Question, options: ServiceOptions): P
  * What to print and with which status to leave: a reply that is no 2xx becomes its problem, with every place.
  *
  * @param render For people, of a reply that is a 2xx.
+ * @param names What a place in the request is called where it was typed: `{ 'params.app': '<app>' }`.
  */
-export function answerOf(reply: Reply, render: (body: any) => string): Answer {
+export function answerOf(reply: Reply, render: (body: any) => string, names: { readonly [place: string]: string } = {}): Answer {
   const exit = exitOf(reply)
   if (reply.status >= 200 && reply.status < 300) return { json: reply.body, text: render(reply.body), exit }
-  const { detail, code, problems = [] } = reply.body as { detail?: string; code?: string; problems?: readonly Problem[] }
-  const said = `${detail ?? `the service answered ${reply.status}`}${code === 'FORBIDDEN' && process.env['ACGS_TOKEN'] === undefined ? ': say who asks with --as ROLE' : ''}`
+  const { detail, problems: places = [], required } = reply.body as { detail?: string; problems?: readonly Problem[]; required?: readonly Role[] }
+  const typed = (text: string) => Object.entries(names).reduce((said, [place, name]) => said.replaceAll(place, name), text)
+  const problems = places.map(({ place, message }) => ({ place: typed(place), message }))
+  const remedy = required === undefined ? '' : `: ask with ${required.map((role) => `--as ${role}`).join(' or ')}`
+  const said = `${typed(detail ?? `the service answered ${reply.status}`)}${remedy}`
   const isSaid = ({ place, message }: Problem) => said.includes(problems.length === 1 ? message : `${place}: ${message}`)
   const shown = problems.filter((problem) => !isSaid(problem)).map(({ place, message }) => `  ${place}: ${message}`)
   return { json: reply.body, text: '', error: [said, ...shown].join('\n'), exit }

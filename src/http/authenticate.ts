@@ -112,7 +112,7 @@ export function tokenFrom(header: string | undefined): string {
 export function authorize(caller: Caller, roles: readonly Role[]): void {
   if (roles.some((role) => caller.roles.includes(role))) return
   const held = caller.roles.length === 0 ? 'no role' : caller.roles.map((role) => `\`${role}\``).join(', ')
-  throw new Failure('FORBIDDEN', `this needs the role ${roles.map((role) => `\`${role}\``).join(' or ')}; the token has ${held}`, { details: { reason: 'role' } })
+  throw new Failure('FORBIDDEN', `this needs the role ${roles.map((role) => `\`${role}\``).join(' or ')}; the token has ${held}`, { details: { reason: 'role', required: roles } })
 }
 
 /** Where verification keys come from; throws AUTH_UNAVAILABLE when there are none and none can be had. */

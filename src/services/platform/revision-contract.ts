@@ -1,12 +1,13 @@
 import { z } from 'zod'
 import { ApplicationName } from '#core/revision/application.ts'
 import { Bundle } from '#core/revision/bundle.ts'
+import { RevisionContent } from '#core/revision/revision.ts'
 import type { Endpoint } from '#http/contract.ts'
 import { MAY } from '#http/roles.ts'
 import { Applicable, Counterexample } from './contract.ts'
 
 const Params = z.strictObject({ app: ApplicationName })
-const OneParams = z.strictObject({ app: ApplicationName, n: z.coerce.number().int().min(1).max(2_147_483_647) })
+const OneParams = z.strictObject({ app: ApplicationName, n: z.coerce.number({ error: 'is not the number of a revision' }).int().min(1).max(2_147_483_647) })
 const CertificateId = z.string().regex(/^[0-9a-f]{32}$/, 'is not the id of a certificate: 32 hex digits')
 const Ids = z.array(CertificateId).max(1_000).default([])
 
@@ -66,9 +67,10 @@ export const getRevision = {
   method: 'GET',
   path: '/api/v1/applications/{app}/revisions/{n}',
   summary: 'One revision: what it is, how it stands, what is missing',
+  description: '`content` is what its digest is of: whoever approves computes it again (SHA-256 of the canonical JSON, RFC 8785) instead of believing it.',
   access: MAY.readRevisions,
   params: OneParams,
-  reply: Revision,
+  reply: Revision.extend({ content: RevisionContent }),
   failures: ['NOT_FOUND'],
 } as const satisfies Endpoint
 

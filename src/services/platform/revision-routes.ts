@@ -31,7 +31,10 @@ export function revisionRoutes({ revisions, bundle, heads, certificate }: Use): 
       throw new Failure(reply.verdict === 'refuted' ? 'POLICY_REFUSED' : 'POLICY_UNDETERMINED', `revision ${reply.revision} of \`${app}\` is ${reply.verdict} as a whole: ${broken.join(', ')}`, { details: { ...reply } })
     }),
     route(getRevisions, async ({ params: { app } }) => ({ revisions: (await revisions.list(app)).map(replyOf) })),
-    route(getRevision, async ({ params: { app, n } }) => replyOf(await revisions.read(app, n))),
+    route(getRevision, async ({ params: { app, n } }) => {
+      const view = await revisions.read(app, n)
+      return { ...replyOf(view), content: view.row.content }
+    }),
     route(postApproval, async ({ params: { app, n }, body, caller }) => replyOf(await revisions.approve(app, n, body.approval_token, caller))),
     route(postActivation, async ({ params: { app, n }, caller }) => replyOf(await revisions.activate(app, n, caller))),
     route(postRevocation, async ({ params: { id }, body, caller }) => {
