@@ -3,6 +3,7 @@ import { createLocalJWKSet } from 'jose'
 import packageJson from '../../package.json' with { type: 'json' }
 import { ROOT, type Config } from '#config'
 import { CEDAR_VERSION } from '#adapters/cedar/cedar.ts'
+import { probeCedar } from '#adapters/cedar/engine.ts'
 import { loadConstitution, type ConstitutionInForce } from '#adapters/constitution.ts'
 import { loadPacks } from '#adapters/packs.ts'
 import { connect } from '#adapters/postgres/connect.ts'
@@ -105,7 +106,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   })
   await follower.look() // What decides already must be known before it is proved again, and before anybody asks.
   const compliance = await open(
-    await startCompliance({ ...common, point, signCheckpoint, peers, telemetry: complianceTelemetry, authenticate, components: [{ name: 'solver', isCritical: true, probe: () => prover.probe() }, { name: 'decision_point', isCritical: false, probe: follower.probe }] }),
+    await startCompliance({ ...common, point, signCheckpoint, peers, telemetry: complianceTelemetry, authenticate, components: [{ name: 'cedar', isCritical: true, probe: probeCedar }, { name: 'solver', isCritical: true, probe: () => prover.probe() }, { name: 'decision_point', isCritical: false, probe: follower.probe }] }),
     services.compliancePort, 'compliance',
   )
 

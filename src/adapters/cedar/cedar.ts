@@ -4,6 +4,7 @@ import type { PolicySet, Rule } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { forCedar } from '#core/proof/exact.ts'
 import type { CedarEntity, CedarRequest } from '#core/unit/semantic-unit.ts'
+import { refuseExpansive, refuseTooDeep } from './bounds.ts'
 import { readRule } from './rule.ts'
 import { readSchema } from './schema.ts'
 
@@ -17,6 +18,8 @@ export const CEDAR_VERSION = wasm.getCedarSDKVersion()
  *   request environment (no action applies to a principal and a resource), so that no policy over it could decide anything.
  */
 export function parseSchema(text: string): Schema {
+  refuseTooDeep(text, 'SCHEMA_INVALID')
+  refuseExpansive(text)
   const answer = wasm.schemaToJsonWithResolvedTypes(text)
   if (answer.type === 'failure') refuse('SCHEMA_INVALID', 'the schema does not parse', text, answer.errors)
   // Resolving names does not find every mistake (unknown types in appliesTo, cycles in groups): Cedar's full check does.
@@ -175,6 +178,7 @@ export function checkEntities(entities: readonly CedarEntity[], schema: Schema):
 }
 
 function parseUnvalidated(text: string): readonly Rule[] {
+  refuseTooDeep(text, 'POLICY_INVALID')
   const split = wasm.policySetTextToParts(text)
   if (split.type === 'failure') refuse('POLICY_INVALID', 'the policy set does not parse', text, split.errors)
   if (split.policy_templates.length > 0) {

@@ -1,3 +1,4 @@
+import { probeCedar } from '#adapters/cedar/engine.ts'
 import type { Config } from '#config'
 import { peerComponent } from '#http/health.ts'
 import { caller, judgedByAuth, startFramed, type Apart } from '#services/apart.ts'
@@ -26,6 +27,7 @@ export function startComplianceApart(config: Config, signal: AbortSignal): Promi
     const server = await startCompliance({
       config, version, inForce, packs, examiner, telemetry, authenticate, point, peers, signCheckpoint: checkpointsSignedBy(config),
       components: [
+        { name: 'cedar', isCritical: true, probe: probeCedar },
         { name: 'solver', isCritical: true, probe: () => prover.probe() },
         { name: 'decision_point', isCritical: false, probe: follower.probe },
         peerComponent('auth', services.authUrl), peerComponent('platform', services.platformUrl),

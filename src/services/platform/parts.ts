@@ -1,3 +1,4 @@
+import { probeCedar } from '#adapters/cedar/engine.ts'
 import { join } from 'node:path'
 import { ROOT, type Config } from '#config'
 import { checkpointFileOf, noteFile } from '#adapters/checkpoint-file.ts'
@@ -49,6 +50,7 @@ export function ownComponents({ database, packs, examiner, prover }: { database:
   const wellIf = (isWell: boolean, otherwise: string) => (isWell ? ({ status: 'healthy' } as const) : ({ status: 'unhealthy', detail: otherwise } as const))
   return [
     { name: 'database', isCritical: true, probe: async () => (await database.query('select 1'), { status: 'healthy' }) },
+    { name: 'cedar', isCritical: true, probe: probeCedar },
     { name: 'generation_engine', isCritical: true, probe: () => wellIf(readsKnownSentence(packs, examiner.parseSchema), 'a known sentence is not read') },
     { name: 'stabilizer_environment', isCritical: false, probe: () => prover.probe() },
     { name: 'diagnostic_engine', isCritical: false, probe: () => wellIf(locatesKnownFault(), 'a known fault is not located') },
