@@ -11,7 +11,7 @@ const endpoints: readonly Endpoint[] = [
   {
     method: 'POST', path: '/api/v1/things/{id}', summary: 'Makes <one>', description: 'A "quoted" & <b>bold</b> one', access: MAY.generate,
     params: z.strictObject({ id: z.string().describe('Its id') }), query: z.strictObject({ dry: z.enum(['yes', 'no']).default('no'), from: z.iso.datetime() }),
-    body: z.strictObject({ tree: Tree, size: z.int().max(10).default(3) }), reply: z.strictObject({ tree: Tree }), status: 201, alsoStatus: { 202: 'Later.' }, failures: ['POLICY_REFUSED'],
+    body: z.strictObject({ tree: Tree, size: z.int().max(10).default(3), names: z.array(z.string()).readonly().optional() }), reply: z.strictObject({ tree: Tree }), status: 201, alsoStatus: { 202: 'Later.' }, failures: ['POLICY_REFUSED'],
     example: { body: { tree: { name: '</pre><script>alert(1)</script>', children: [] } } },
   },
   { method: 'GET', path: '/api/v1/things/{id}', summary: 'Reads one', access: 'public', params: z.strictObject({ id: z.string() }), reply: z.strictObject({}), failures: ['NOT_FOUND'] },
@@ -54,6 +54,11 @@ test('what may be left out is not required, and what an endpoint can answer is l
   const health = operations.find(({ path }) => path === '/health')!.operation
   assert.deepEqual(Object.keys(health.responses).sort(), ['200', '500', '503'])
   assert.deepEqual(health.security, [])
+})
+
+test('what our compiler must not change is still to be sent', () => {
+  assert.ok(JSON.stringify(document).includes('"names"'))
+  assert.ok(!JSON.stringify(document).includes('readOnly'))
 })
 
 test('the page shows descriptions and examples as text, never as markup', () => {

@@ -104,7 +104,11 @@ function parameters(object: z.ZodObject | undefined, where: 'path' | 'query', id
 
 /** A zod schema as JSON Schema; what it shares or repeats moves to `components`, because a reference starts at the root of the document. */
 function schemaOf(schema: z.ZodType, io: 'input' | 'output', name: string, schemas: Record<string, Schema>): Schema {
-  const { $schema: _, $defs, ...root } = z.toJSONSchema(schema, { target: 'draft-2020-12', io, unrepresentable: 'any' }) as Schema
+  const { $schema: _, $defs, ...root } = z.toJSONSchema(schema, {
+    target: 'draft-2020-12', io, unrepresentable: 'any',
+    // `.readonly()` is said to our compiler; here it would mean that a request must leave the member out.
+    override: ({ jsonSchema }) => { delete jsonSchema.readOnly },
+  }) as Schema
   const nameOf = (local: string) => (local.startsWith('__') ? `${name}${local.replace(/\W|_/g, '')}` : `${pascal(local)}${io === 'input' ? 'Input' : ''}`)
   const moved = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(moved)

@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { digest, sha256 } from '#core/canonical.ts'
+import type { Certificate } from '#core/certificate/statement.ts'
+import { CertificateFile } from '#core/certificate/verify.ts'
 import { Failure } from '#core/failure.ts'
 import { Bundle } from '#core/revision/bundle.ts'
 import type { Heads } from '#core/revision/application.ts'
@@ -135,16 +137,16 @@ export async function readCertificateStatus(db: Queryable, id: string): Promise<
 }
 
 /** Certificates by id, in the order asked for. @throws {Failure} `CERTIFICATE_UNUSABLE` naming each that is not here. */
-export async function readCertificates(db: Queryable, ids: readonly string[]): Promise<readonly { id: string; envelope: unknown }[]> {
-  const { rows } = await db.query<{ certificate: { id: string; envelope: unknown } }>('select certificate from policy_generations where certificate_id = any($1)', [ids])
-  const found = new Map(rows.map(({ certificate }) => [certificate.id, certificate]))
+export async function readCertificates(db: Queryable, ids: readonly string[]): Promise<readonly Certificate[]> {
+  const { rows } = await db.query<{ certificate: unknown }>('select certificate from policy_generations where certificate_id = any($1)', [ids])
+  const found = new Map(rows.map(({ certificate }) => CertificateFile.parse(certificate)).map((certificate) => [certificate.id, certificate]))
   const missing = ids.filter((id) => !found.has(id))
   if (missing.length > 0) {
     throw new Failure('CERTIFICATE_UNUSABLE', missing.map((id) => `certificate \`${id}\` is not known here`).join('; ') + ': generate-policy gives the ids of certificates', {
       problems: missing.map((id) => ({ place: id, message: 'is not known here' })),
     })
   }
-  return ids.map((id) => found.get(id) as { id: string; envelope: unknown })
+  return ids.map((id) => found.get(id) as Certificate)
 }
 
 /** The revision that decides for an application, and its schema; null when there is no such application. */

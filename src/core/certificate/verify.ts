@@ -37,7 +37,7 @@ const LEVELS_MAX = 1_000
 export const EnvelopeFile = z.strictObject({
   payloadType: z.literal(PAYLOAD_TYPE),
   payload: z.string(),
-  signatures: z.array(z.strictObject({ keyid: z.string(), sig: z.string() })).length(1),
+  signatures: z.array(z.strictObject({ keyid: z.string(), sig: z.string() })).length(1).readonly(),
 })
 
 /** The file's shape; a member that is not known is refused, so that nothing in the file stands outside of what was checked. */

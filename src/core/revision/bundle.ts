@@ -20,12 +20,12 @@ const BundleBody = z.strictObject({
     revision: z.int().positive(),
     content: RevisionContent,
     /** Tokens that Auth signed, one for each member who approved this content. */
-    approvals: z.array(z.string()),
+    approvals: z.array(z.string()).readonly(),
     /** How many approvals the constitution demanded when this was signed. */
     approvalsRequired: z.int().positive(),
-    certificates: z.array(CertificateFile),
+    certificates: z.array(CertificateFile).readonly(),
     /** How the whole set stood before the constitution in force when this was signed. */
-    standing: z.strictObject({ kind: z.enum(['proved', 'refuted', 'unknown']), constitution: z.string(), violated: z.array(z.string()) }),
+    standing: z.strictObject({ kind: z.enum(['proved', 'refuted', 'unknown']), constitution: z.string(), violated: z.array(z.string()).readonly() }),
     issuedAt: z.iso.datetime(),
     expiresAt: z.iso.datetime(),
   }),

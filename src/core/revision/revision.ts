@@ -16,9 +16,9 @@ export const RevisionContent = z.strictObject({
   /** The one in force when it was proposed. */
   constitution: z.strictObject({ hash: z.string(), digest: Sha256 }),
   /** What whoever approves must know first: how many articles speak about this schema at all. */
-  applicable: z.strictObject({ articles: z.int(), of: z.int(), missing: z.array(z.strictObject({ article: z.string(), concepts: z.array(z.string()) })) }),
+  applicable: z.strictObject({ articles: z.int(), of: z.int(), missing: z.array(z.strictObject({ article: z.string(), concepts: z.array(z.string()).readonly() })).readonly() }),
   /** In the order in which their rules stand in the policy. */
-  certificates: z.array(z.strictObject({ id: z.string(), policyDigest: Sha256, author: z.string() })),
+  certificates: z.array(z.strictObject({ id: z.string(), policyDigest: Sha256, author: z.string() })).readonly(),
   /** Cedar: the rules of all certificates. */
   policy: z.string(),
   proposedBy: z.string(),

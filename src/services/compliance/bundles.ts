@@ -69,7 +69,7 @@ export function bundler({ examiner, key, isSignedBy, approvalOf, constitutionalH
     const required = decidesAlready ? Math.max(1, Math.min(constitution.approvals, approvals.length)) : constitution.approvals
     await checkApprovals(content, approvals, required, { approvalOf })
     return signBundle({
-      revision, content, approvals: [...approvals], approvalsRequired: required, certificates: certificates as never,
+      revision, content, approvals, approvalsRequired: required, certificates,
       standing: { kind: standing.kind, constitution: constitution.digest, violated: standing.violations.map(({ article }) => article) },
       issuedAt: at.toISOString(),
       expiresAt: new Date(at.getTime() + validDays * 86_400_000).toISOString(),

@@ -31,7 +31,7 @@ export const postBundle = {
   description: 'For the platform. Every certificate, every approval and the composition are checked, and every article is proved for the whole set, before anything is signed.',
   access: MAY.certify,
   audience: 'peers',
-  body: z.strictObject({ revision: z.int().positive(), content: RevisionContent, certificates: z.array(CertificateFile).max(10_000), approvals: z.array(z.string().max(8_192)).max(1_000) }),
+  body: z.strictObject({ revision: z.int().positive(), content: RevisionContent, certificates: z.array(CertificateFile).max(10_000).readonly(), approvals: z.array(z.string().max(8_192)).max(1_000).readonly() }),
   reply: z.strictObject({ bundle: Bundle }),
   failures: ['BUNDLE_REFUSED', 'CERTIFICATE_UNUSABLE', 'POLICY_REFUSED', 'POLICY_UNDETERMINED', 'SCHEMA_INVALID', 'SOLVER_FAILED', 'AUTH_UNAVAILABLE'],
 } as const satisfies Endpoint

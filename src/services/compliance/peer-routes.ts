@@ -1,5 +1,4 @@
 import { evidenceOf } from '#core/evidence.ts'
-import type { Certificate } from '#core/certificate/statement.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Bundle } from '#core/revision/bundle.ts'
 import type { Call } from '#http/call.ts'
@@ -18,15 +17,15 @@ export type Use = {
 
 export function peerRoutes(use: Use): Route[] {
   return [
-    route(postCertificate, async ({ body: { evidence, author } }) => ({ certificate: (await use.certify(evidenceOf(evidence, use.parseSchema), author)) as never }), { bodyBytesMax: PEER_BODY_BYTES_MAX }),
-    route(postBundle, async ({ body }) => ({ bundle: await use.bundle(body as BundleRequest) }), { bodyBytesMax: PEER_BODY_BYTES_MAX }),
+    route(postCertificate, async ({ body: { evidence, author } }) => ({ certificate: await use.certify(evidenceOf(evidence, use.parseSchema), author) }), { bodyBytesMax: PEER_BODY_BYTES_MAX }),
+    route(postBundle, async ({ body }) => ({ bundle: await use.bundle(body) }), { bodyBytesMax: PEER_BODY_BYTES_MAX }),
   ]
 }
 
 /** The same functions in another process, asked over HTTP. */
 export function askCompliance(call: Call): Pick<Use, 'certify' | 'bundle'> {
   return {
-    certify: async (evidence, author) => (await call(postCertificate, { body: { evidence: evidenceBody(evidence), author } })).certificate as Certificate | null,
-    bundle: async (request) => (await call(postBundle, { body: request as never })).bundle,
+    certify: async (evidence, author) => (await call(postCertificate, { body: { evidence: evidenceBody(evidence), author } })).certificate,
+    bundle: async (request) => (await call(postBundle, { body: request })).bundle,
   }
 }

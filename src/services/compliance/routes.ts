@@ -86,7 +86,7 @@ function judged(examination: Examination, use: Use, shown: { constitutional_hash
       hard: article.hard,
       answer: proof.answer.kind,
       ...(proof.answer.kind === 'unknown' ? { reason: proof.answer.reason } : {}),
-      ...(proof.answer.kind === 'refuted' ? { counterexample: proof.answer.counterexample as never } : {}),
+      ...(proof.answer.kind === 'refuted' ? { counterexample: proof.answer.counterexample } : {}),
     })),
     violations: violations.map(({ article, counterexample, mentions }) => `${article}: ${describe(counterexample, mentions)}`),
     recommendations: violations.map(({ article, text }) => `${article} does not hold: ${text}`),

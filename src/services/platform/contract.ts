@@ -19,7 +19,7 @@ export const Counterexample = z.looseObject({
   action: z.string(),
   resource: z.string(),
   context: z.record(z.string(), z.unknown()),
-  entities: z.array(z.unknown()),
+  entities: z.array(z.unknown()).readonly(),
 })
 
 const Violation = z.strictObject({
@@ -59,7 +59,7 @@ const Proof = z.strictObject({
 
 export const Unread = z.strictObject({ sentence: z.number().int(), text: z.string(), because: z.string(), may_rule: z.boolean() })
 export const Applicable = z
-  .strictObject({ articles: z.number().int(), of: z.number().int(), missing: z.array(z.strictObject({ article: z.string(), concepts: z.array(z.string()) })) })
+  .strictObject({ articles: z.number().int(), of: z.number().int(), missing: z.array(z.strictObject({ article: z.string(), concepts: z.array(z.string()).readonly() })).readonly() })
   .describe('How many articles of the constitution speak about this schema at all; whoever writes a schema could leave the annotations out')
 
 const Shared = {

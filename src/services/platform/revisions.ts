@@ -141,7 +141,7 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
   const provedWhole = async (content: Omit<RevisionContent, 'applicable'>): Promise<{ content: RevisionContent; examination: Examination }> => {
     const schema = examiner.parseSchema(content.schema.text)
     const examination = await examine(parse(content.policy, schema), schema, examiner.examining(schema))
-    return { content: { ...content, applicable: plain(applicableOf(examination)) }, examination }
+    return { content: { ...content, applicable: applicableOf(examination) }, examination }
   }
 
   return {
@@ -207,7 +207,7 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
       const { isActive, obstacles, approvals } = await view(database, row, before)
       if (isActive) return view(database, row, before)
       refuseBlocked(row, obstacles)
-      const certificates = (await readCertificates(database, row.content.certificates.map(({ id }) => id))) as Certificate[]
+      const certificates = await readCertificates(database, row.content.certificates.map(({ id }) => id))
       const signed = await bundle({ revision: number, content: row.content, certificates, approvals: await standingTokens(row, approvals) })
       const result = await database.transaction(async (tx) => {
         const lock = await locked(tx, application)
@@ -238,7 +238,7 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
         if (now().getTime() - proved_at.getTime() < DAY_MS && isUnder(examination, under)) continue
         const { schema, certificates, approvals } = await database.transaction(async (tx) => ({
           schema: (await locked(tx, application)).schema,
-          certificates: (await readCertificates(tx, content.certificates.map(({ id }) => id))) as Certificate[],
+          certificates: await readCertificates(tx, content.certificates.map(({ id }) => id)),
           approvals: await approvalsOf(tx, application, digest(content)),
         }))
         const again = await examineUnder(schema, content.policy)
@@ -333,7 +333,7 @@ function isUnder(examination: unknown, { constitution, schema }: { constitution:
 const DAY_MS = 86_400_000
 
 /** The platform holds no key: it reads what it stored, and compliance checks the signatures before it signs. */
-function opened(certificates: readonly { id: string; envelope: unknown }[]): readonly OpenCertificate[] {
+function opened(certificates: readonly Certificate[]): readonly OpenCertificate[] {
   return certificates.map((certificate) => {
     const { statement } = open(Buffer.from(canonical(certificate)), () => true)
     if (statement === null) throw unusable([{ place: certificate.id, message: 'has a form that this version does not read: generate its policy again' }])
@@ -359,8 +359,4 @@ function conflict(reason: string, message: string, details: Record<string, unkno
 
 function named(revision: number | null): string {
   return revision === null ? 'no revision' : `revision ${revision}`
-}
-
-function plain<T>(value: unknown): T {
-  return JSON.parse(JSON.stringify(value)) as T
 }
