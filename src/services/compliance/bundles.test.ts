@@ -147,8 +147,20 @@ for (const { because, bundle: make, message, ...over } of HOSTILE) {
   test(`the decision point refuses ${because}`, async () => assert.rejects(load(make(), over), refusedWith('BUNDLE_REFUSED', message)))
 }
 
-test('compliance signs no set that breaks an article as a whole, though its policy says so honestly', async () => {
-  // A permit that no certificate could hold alone: the content is composed of what was signed, so it must be refused before it is proved.
+test('compliance signs no set that breaks an article as a whole, though every certificate in it is good', async () => {
+  // Alone it permits nobody anything; beside permits it makes the ethnicity count.
+  const unfair = await certificateFor('Unfair to some', 'Nobody may view a chart if the ethnicity of the patient is "Danish".')
+  const together = await contentOf([...ALL, unfair])
+  const asked = request({ content: together, certificates: [...ALL, unfair], approvals: [approve('carla', together)] })
+  await assert.rejects(signer()(asked), refusedWith('POLICY_REFUSED', /breaks/))
+})
+
+test('compliance signs no content that says of itself that another number of articles applies', async () => {
+  const boasting = { ...content, applicable: { ...content.applicable, articles: content.applicable.of, missing: [] } }
+  await assert.rejects(signer()(request({ content: boasting, approvals: [approve('carla', boasting)] })), refusedWith('BUNDLE_REFUSED', /which articles apply/))
+})
+
+test('compliance signs no rule that no certificate holds', async () => {
   const wide = { ...content, policy: `${content.policy}\n@id("x")\npermit (principal, action, resource);\n` }
   await assert.rejects(signer()(request({ content: wide, approvals: [approve('carla', wide)] })), refusedWith('BUNDLE_REFUSED', /not the one that its certificates make/))
 })
