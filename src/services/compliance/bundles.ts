@@ -8,6 +8,7 @@ import { examine } from '#core/generate.ts'
 import { checkApprovals, checkContent, refused, signBundle, type Bundle, type BundlePorts, type HighWater } from '#core/revision/bundle.ts'
 import { unusable } from '#core/revision/compose.ts'
 import { revisionDigest, type RevisionContent } from '#core/revision/revision.ts'
+import { flawOf } from '#core/revision/usable.ts'
 
 /** So that whoever broke into the platform cannot use up an application's numbers with one bundle: a number is never taken back. */
 const STEP_MAX = 1_000_000
@@ -57,9 +58,8 @@ export function bundler({ examiner, key, isSignedBy, approvalOf, constitutionalH
     if (!decidesAlready) {
       if (content.constitution.digest !== constitution.digest || content.constitution.hash !== constitutionalHash) throw refused('another constitution was in force when it was proposed: propose it again')
       if (canonical(content.applicable) !== canonical(applicableOf(examination))) throw refused('it does not say which articles apply')
-      refuseExpired(opened.map(({ id, statement }) => ({ id, expiresAt: statement.predicate.expiresAt })), at)
-      const revoked = certificates.filter(({ id }) => isRevoked(id))
-      if (revoked.length > 0) throw unusable(revoked.map(({ id }) => ({ place: id, message: 'was revoked' })))
+      const flaws = opened.map((each) => flawOf(each, { isRevoked, at })).filter((flaw) => flaw !== null)
+      if (flaws.length > 0) throw unusable(flaws)
       if (standing.kind === 'refuted') {
         throw new Failure('POLICY_REFUSED', `the set as a whole breaks ${standing.violations.map(({ article }) => article).join(', ')}`, { details: { violations: standing.violations } })
       }
@@ -75,9 +75,4 @@ export function bundler({ examiner, key, isSignedBy, approvalOf, constitutionalH
       expiresAt: new Date(at.getTime() + validDays * 86_400_000).toISOString(),
     }, key)
   }
-}
-
-function refuseExpired(certificates: readonly { readonly id: string; readonly expiresAt: string }[], at: Date): void {
-  const expired = certificates.filter(({ expiresAt }) => Date.parse(expiresAt) <= at.getTime())
-  if (expired.length > 0) throw unusable(expired.map(({ id, expiresAt }) => ({ place: id, message: `expired at ${expiresAt}` })))
 }

@@ -18,6 +18,7 @@ import type { Application } from '#core/revision/application.ts'
 import type { Bundle } from '#core/revision/bundle.ts'
 import { changed, cite, compose, concerned, unusable, type Change, type OpenCertificate } from '#core/revision/compose.ts'
 import type { RevisionContent } from '#core/revision/revision.ts'
+import { flawOf } from '#core/revision/usable.ts'
 import type { Caller } from '#http/contract.ts'
 import type { BundleRequest } from '#services/compliance/bundles.ts'
 
@@ -344,11 +345,12 @@ function opened(certificates: readonly Certificate[]): readonly OpenCertificate[
 function refuseUnusable(certificates: readonly OpenCertificate[], { application, schemaDigest, stays, revoked, at }: {
   application: string; schemaDigest: string; stays: ReadonlySet<string>; revoked: ReadonlySet<string>; at: Date
 }): void {
-  const problems = certificates.flatMap(({ id, statement: { predicate } }): Problem[] => {
-    if (revoked.has(id)) return [{ place: id, message: 'was revoked: leave it out' }]
-    if (!stays.has(id) && predicate.digests.schema !== schemaDigest) return [{ place: id, message: `is for another schema than that of \`${application}\`: generate the policy with this application's schema` }]
-    if (Date.parse(predicate.expiresAt) <= at.getTime()) return [{ place: id, message: `expired at ${predicate.expiresAt}: generate the policy again` }]
-    return []
+  const problems = certificates.flatMap((certificate): Problem[] => {
+    const { id, statement } = certificate
+    const flaw = flawOf(certificate, { isRevoked: (each) => revoked.has(each), at })
+    if (flaw !== null) return [flaw]
+    if (stays.has(id) || statement.predicate.digests.schema === schemaDigest) return []
+    return [{ place: id, message: `is for another schema than that of \`${application}\`: generate the policy with this application's schema` }]
   })
   if (problems.length > 0) throw unusable(problems)
 }
