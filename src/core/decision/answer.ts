@@ -7,7 +7,7 @@ import type { ActiveRevision } from '#core/revision/active.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
 import { conclude, type Authorize, type Decision } from './decide.ts'
 import type { EntityStore } from './entity-store.ts'
-import { follow, readsOf, type Met } from './reads.ts'
+import { meet, readsOf, type Met } from './reads.ts'
 import { unknownId, valueOf, valuesOf, type Found } from './values.ts'
 
 type Json = { readonly [name: string]: unknown }
@@ -87,7 +87,7 @@ export function answer(question: Question, { application, active, entities, now 
   const request = { principal: uidText(principal), action: uid, resource: uidText(resource), context }
   const scene = new Scene(schema, entities, properties)
   const reads = readsOf(policies, schema, { principal: principal.type, action: uid, resource: resource.type })
-  const { met, missing } = follow(reads, { schema, request, lookup: (text, named) => scene.entity(text, named ?? (text === request.principal ? principal : resource)) })
+  const { met, missing } = meet(reads, { schema, request, lookup: (text, named) => scene.entity(text, named ?? (text === request.principal ? principal : resource)) })
   const slice = [...met].map(([text, each]) => scene.asked(text, each))
   const untold = [...new Set([...missing, ...scene.untold])].sort()
   const unusable = scene.unusable.map(({ place, message }) => ({ rule: '', message: `${place} ${message}` }))

@@ -1,7 +1,7 @@
 import { obligations as obligationsOf, uidText, type PolicySet } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { CedarEntity, CedarRequest } from '#core/unit/semantic-unit.ts'
-import { follow, readsOf, typeOf } from './reads.ts'
+import { meet, readsOf, typeOf } from './reads.ts'
 
 /**
  * What the decision point answers. The three kinds of no are told apart: `forbidden` by a rule, `not_permitted` by any, and
@@ -47,5 +47,5 @@ export function conclude(policies: PolicySet, { decision, determining, errors }:
 function missingFrom({ policies, schema, request, entities }: { policies: PolicySet; schema: Schema; request: CedarRequest; entities: readonly CedarEntity[] }): readonly string[] {
   const present = new Map(entities.map((entity) => [uidText(entity.uid), entity]))
   const reads = readsOf(policies, schema, { principal: typeOf(request.principal), action: request.action, resource: typeOf(request.resource) })
-  return follow(reads, { schema, request, lookup: (text) => present.get(text) ?? null }).missing
+  return meet(reads, { schema, request, lookup: (text) => present.get(text) ?? null }).missing
 }

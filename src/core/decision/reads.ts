@@ -42,14 +42,14 @@ export type Met = {
 }
 
 /**
- * Follows what rules read through a request and its entities.
+ * What rules meet when they read through a request and its entities.
  *
  * @param lookup The entity of a uid, which is null for principal and resource; null when nobody supplied it.
  * @returns The entities that were met, by uid text, and what is missing: uids of entities that are read and were not supplied
  *   (`User::"bo"`), among them groups between an entity and what it may be in; attributes that their type promises and that are not there
  *   (`User::"bo".quota`, `context.amount`). Cedar would answer `has` and `in` about those with a silent no. What no rule reads may be missing.
  */
-export function follow(
+export function meet(
   reads: readonly Read[], { schema, request, lookup }: { readonly schema: Schema; readonly request: CedarRequest; readonly lookup: (text: string, uid: Uid | null) => CedarEntity | null },
 ): { readonly met: ReadonlyMap<string, Met>; readonly missing: readonly string[] } {
   const met = new Map<string, Met>()
@@ -165,17 +165,17 @@ function visit(expression: Expression, found: (read: Read) => void): void {
 
 /** Where an expression's value may come from, when it is an entity or a record. */
 function pathsOf(expression: Expression): readonly Path[] {
-  const follow = (each: Expression): readonly Path[] => {
+  const from = (each: Expression): readonly Path[] => {
     switch (each.kind) {
       case 'entity': return [{ root: each.uid, steps: [] }]
       case 'var': return each.name === 'action' ? [] : [{ root: each.name, steps: [] }]
-      case 'if': return [...follow(each.then), ...follow(each.else)]
-      case 'get': return follow(each.of).map(({ root, steps }) => ({ root, steps: [...steps, each.attribute] }))
+      case 'if': return [...from(each.then), ...from(each.else)]
+      case 'get': return from(each.of).map(({ root, steps }) => ({ root, steps: [...steps, each.attribute] }))
       // A tag's value is not followed: no rule with tags is proved, and so none decides.
       default: return []
     }
   }
-  return follow(reduced(expression))
+  return from(reduced(expression))
 }
 
 /** The same value without a record that is written out only to be read: `{ a: x }.a` is `x`, and a choice is made last. */

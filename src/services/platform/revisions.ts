@@ -47,11 +47,11 @@ export type Given = {
   readonly bundle: (request: BundleRequest) => Promise<Bundle>
   readonly approvalOf: VerifyApproval
   /** Told when the decision point has something to fetch. */
-  readonly changed: () => void
+  readonly onChanged: () => void
   /** Told of an active revision whose bundle compliance will not sign anew. */
-  readonly reported: (application: string, revision: number, because: string) => void
+  readonly onUnsigned: (application: string, revision: number, because: string) => void
   /** Told of every certificate that was revoked. */
-  readonly revoked: (certificate: string) => void
+  readonly onRevoked: (certificate: string) => void
   readonly now: () => Date
 }
 
@@ -82,7 +82,7 @@ export type Revisions = {
   readonly reprove: () => Promise<readonly { readonly application: string; readonly number: number; readonly verdict: RevisionRow['verdict']; readonly score: number | null }[]>
 }
 
-export function createRevisions({ database, examiner, inForce, threshold, bundle, approvalOf, changed: tell, reported, revoked, now }: Given): Revisions {
+export function createRevisions({ database, examiner, inForce, threshold, bundle, approvalOf, onChanged, onUnsigned, onRevoked, now }: Given): Revisions {
   const parse: Parameters<typeof compose>[2] = (text, schema) => examiner.examining(schema).parse(text, schema)
   const required = inForce.constitution.approvals
   const recordedApprovalOf = (token: string, of: Approved) => approvalOf(token, of, { at: 'recorded' })
@@ -218,7 +218,7 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
         await activateRevision(tx, { application, number, by: caller.subject, at: now(), bundle: signed })
         return view(tx, await found(tx, application, number), { ...nowOf(lock), activeRevision: number })
       })
-      tell()
+      onChanged()
       return result
     },
 
@@ -226,8 +226,8 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
       const { rowCount } = await database.query('select from policy_generations where certificate_id = $1', [certificate])
       if (rowCount === 0) throw new Failure('NOT_FOUND', `there is no certificate \`${certificate}\``)
       const isNew = await database.transaction((tx) => insertRevocation(tx, { certificate, reason, by: caller.subject, at: now() }))
-      if (isNew) revoked(certificate)
-      tell()
+      if (isNew) onRevoked(certificate)
+      onChanged()
       return { isNew }
     },
 
@@ -243,7 +243,7 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
           approvals: await approvalsOf(tx, application, digest(content)),
         }))
         const again = await examineUnder(schema, content.policy)
-        const signed = await standingTokens(row, approvals).then((tokens) => bundle({ revision: number, content, certificates, approvals: tokens })).catch((error: unknown) => refusedBundle(error, (because) => reported(application, number, because)))
+        const signed = await standingTokens(row, approvals).then((tokens) => bundle({ revision: number, content, certificates, approvals: tokens })).catch((error: unknown) => refusedBundle(error, (because) => onUnsigned(application, number, because)))
         const at = now()
         const isStill = await database.transaction(async (tx) => {
           if ((await locked(tx, application)).activeRevision !== number) return false
@@ -252,7 +252,7 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
         })
         if (isStill) results.push({ application, number, verdict: again.verdict, score: again.score })
       }
-      if (results.length > 0) tell()
+      if (results.length > 0) onChanged()
       return results
     },
   }

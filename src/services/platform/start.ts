@@ -62,8 +62,8 @@ export async function startPlatform(given: Given): Promise<Server> {
   const onChanged = given.onChanged ?? (() => {})
   const revisions = createRevisions({
     database, examiner: given.examiner, inForce, threshold: config.constitutional.complianceThreshold, bundle: given.bundle, approvalOf: given.approvalOf,
-    changed: onChanged, reported: (application, revision, because) => revisionUnsigned(telemetry, { application, revision, because }),
-    revoked: (certificate) => certificateRevoked(telemetry, { certificate }), now: () => new Date(),
+    onChanged, onUnsigned: (application, revision, because) => revisionUnsigned(telemetry, { application, revision, because }),
+    onRevoked: (certificate) => certificateRevoked(telemetry, { certificate }), now: () => new Date(),
   })
   const reproof = createReproof({ revisions, database, telemetry, now: () => new Date() })
   const components: Component[] = [...given.components, given.ledger.checkpoints.component, { name: 'revisions', isCritical: false, probe: reproof.probe }]
