@@ -21,6 +21,7 @@ import type { RevisionContent } from '#core/revision/revision.ts'
 import { flawOf } from '#core/revision/usable.ts'
 import type { Caller } from '#http/contract.ts'
 import type { BundleRequest } from '#services/compliance/bundles.ts'
+import { obstaclesOf, type Now, type Obstacle } from './obstacles.ts'
 
 /** A revision as whoever reads it sees it: what it is, how it stands, and what is still missing before it can decide. */
 export type RevisionView = {
@@ -33,9 +34,6 @@ export type RevisionView = {
   /** What keeps it from deciding, the weightiest first; empty: it can be activated, or decides already. */
   readonly obstacles: readonly Obstacle[]
 }
-
-/** Why a revision cannot decide at present: for programs, and for people with what to do. */
-export type Obstacle = { readonly reason: 'not_proved' | 'superseded' | 'stale' | 'revoked' | 'not_approved'; readonly message: string }
 
 /** What the acts on revisions are given. */
 export type Given = {
@@ -283,29 +281,12 @@ function refusedBundle(error: unknown, report: (because: string) => void): null 
   return null
 }
 
-/** What an application has now: the revision that decides, and the schema. */
-type Now = { readonly activeRevision: number | null; readonly schemaDigest: string }
-
 function nowOf({ activeRevision, schema }: Application): Now {
   return { activeRevision, schemaDigest: schema.digest }
 }
 
 function unknownApplication(application: string): never {
   throw new Failure('NOT_FOUND', `there is no application \`${application}\`: put its schema first`)
-}
-
-function obstaclesOf(row: RevisionRow, { activeRevision, schemaDigest }: Now, { approvals, required, revoked }: Pick<RevisionView, 'approvals' | 'required' | 'revoked'>): readonly Obstacle[] {
-  if (row.activated_at !== null) return [{ reason: 'superseded', message: `it was superseded: bring its content back with \`acgs revision rollback ${row.application} ${row.number}\`` }]
-  const barred = concerned(row.content)
-  const lacking = required - approvals.filter(({ member }) => !barred.has(member)).length
-  const all: readonly (Obstacle | false)[] = [
-    row.verdict !== 'proved' && { reason: 'not_proved', message: `the set as a whole is ${row.verdict}, and only what is proved may decide` },
-    row.base !== activeRevision && { reason: 'stale', message: `it was proposed on ${named(row.base)}, and ${named(activeRevision)} decides now: propose it again` },
-    row.content.schema.digest !== schemaDigest && { reason: 'stale', message: 'the schema changed since it was proved: propose it again' },
-    ...revoked.map((id): Obstacle => ({ reason: 'revoked', message: `certificate ${id} was revoked: propose the set without it` })),
-    lacking > 0 && { reason: 'not_approved', message: `${lacking} approval${lacking === 1 ? '' : 's'} by the council` },
-  ]
-  return all.filter((each) => each !== false)
 }
 
 function refuseBlocked({ application, number }: RevisionRow, obstacles: readonly Obstacle[]): void {
@@ -357,8 +338,4 @@ function refuseUnusable(certificates: readonly OpenCertificate[], { application,
 
 function conflict(reason: string, message: string, details: Record<string, unknown> = {}): Failure {
   return new Failure('CONFLICT', message, { details: { reason, ...details } })
-}
-
-function named(revision: number | null): string {
-  return revision === null ? 'no revision' : `revision ${revision}`
 }
