@@ -47,7 +47,7 @@ function storeOf(entities: readonly CedarEntity[], make: new () => EntityStore =
 
 /** What the decision point answers from a store and from the question alone. */
 function answered({ schema, environment, policies }: Place, scene: Scene, entities: EntityStore): Reply {
-  const active = { application: 'app', revision: 1, digest: '', policies, schema, sentenceOf: new Map() }
+  const active = { application: 'app', revision: 1, digest: '', policies, schema, withdrawn: [], sentenceOf: new Map() }
   return answer({
     subject: { type: environment.principal, id: scene.principal }, action: { name: environment.action }, resource: { type: environment.resource, id: scene.resource }, context: scene.context,
   }, { application: 'app', active, entities, now: new Date() }, authorize, 'body')

@@ -150,7 +150,9 @@ test('rolled back under a new number, the approvals of then count; a caller may 
   // Who asks for its return adds no approval of their own, under whichever number; they bring back what others approved.
   const asked = await propose('cosmo', { rollback_to: 1 })
   for (const n of [asked.body.revision, 1]) assert.equal((await approve('cosmo', n)).body.code, 'APPROVAL_INVALID')
-  const { status, body } = await propose('carla', { rollback_to: 1 })
+  // Nor does what they gave before they asked; another who asks brings it back.
+  assert.deepEqual((await propose('carla', { rollback_to: 1 })).body.missing, ['1 approval by the council'])
+  const { status, body } = await propose('pat', { rollback_to: 1 })
   assert.equal(status, 201, JSON.stringify(body))
   assert.deepEqual([body.rollback_of, body.missing], [1, []])
   const { status: done } = await activate('cosmo', body.revision)
@@ -204,7 +206,7 @@ test('an activation that is cut off by kill -9 is done or not done', async () =>
     const { valid, problems } = await ledger()
     assert(valid, JSON.stringify(problems))
     if (active[0].revision === revision) {
-      const { body: back } = await propose('carla', { rollback_to: base })
+      const { body: back } = await propose('pat', { rollback_to: base })
       assert.equal((await activate('cosmo', back.revision)).status, 200)
     }
   }
@@ -279,9 +281,9 @@ test('approvals of an Auth that is gone count no more, and a member may approve 
   const { body: { revision } } = await propose('pat', { add: [doctors] })
   for (const who of ['carla', 'cosmo'] as const) assert.equal((await approve(who, revision)).status, 200)
   await restartWith({ ACGS_SECURITY_TOKEN_ISSUER: 'http://another-auth.test' })
-  assert.equal((await activate('carla', revision)).status, 422)
+  assert.deepEqual((await activate('carla', revision)).body.missing, ['2 approvals by the council'])
   assert.equal((await approve('carla', revision)).status, 200)
-  assert.match((await activate('carla', revision)).body.detail, /1 of 2 approvals/)
+  assert.deepEqual((await activate('carla', revision)).body.missing, ['1 approval by the council'])
   assert.equal((await approve('cosmo', revision)).status, 200)
   const done = await activate('carla', revision)
   assert.equal(done.status, 200, JSON.stringify(done.body))

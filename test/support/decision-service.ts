@@ -17,7 +17,7 @@ export function activeRevision(application: string, schemaText: string, cedar: s
   const schema = parseSchema(schemaText)
   const policies = parsePolicies(cedar, schema)
   const sentenceOf = new Map(policies.rules.flatMap(({ id, annotations: { sentence } }) => (sentence === undefined ? [] : [[id, sentence] as const])))
-  return { application, revision, digest: sha256(cedar), policies, schema, sentenceOf }
+  return { application, revision, digest: sha256(cedar), policies, schema, withdrawn: [], sentenceOf }
 }
 
 /** A decision point with one revision and its entities. */

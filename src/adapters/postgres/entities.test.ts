@@ -19,7 +19,7 @@ async function store(): Promise<TestDatabase> {
   return db
 }
 const change = (db: TestDatabase, { upserted = [], deleted = [] }: { upserted?: readonly CedarEntity[]; deleted?: EntityChange['deleted'] }) =>
-  db.transaction(async (tx) => changeEntities(tx, 'clinic', { upserted: upserted.map(keep), deleted }, { version: (await lockApplication(tx, 'clinic'))?.entitiesVersion ?? -1, at }))
+  db.transaction(async (tx) => changeEntities(tx, 'clinic', { upserted: upserted.map(keep), deleted }, { version: (await lockApplication(tx, 'clinic'))?.entitiesVersion ?? -1, by: 'author-1', at }))
 const stored = async (db: TestDatabase) => {
   const all: CedarEntity[] = []
   for await (const some of storedEntities(db, 'clinic')) all.push(...some)
@@ -53,7 +53,7 @@ test('a change that fails leaves nothing behind', async () => {
   await using db = await store()
   await change(db, { upserted: [user('a')] })
   await assert.rejects(db.transaction(async (tx) => {
-    await changeEntities(tx, 'clinic', { upserted: [user('b')].map(keep), deleted: 'the rest' }, { version: 1, at })
+    await changeEntities(tx, 'clinic', { upserted: [user('b')].map(keep), deleted: 'the rest' }, { version: 1, by: 'author-1', at })
     throw new Error('interrupted')
   }), /interrupted/)
   assert.deepEqual(await stored(db), [user('a')])

@@ -28,7 +28,7 @@ const COUNTED_FROM = 5_000
  * The application must be locked, and the entities read by its schema: what is stored is not looked at again.
  * @param version The store's, before.
  */
-export async function changeEntities(tx: Queryable, application: string, { upserted, deleted }: EntityChange, { version, at }: { version: number; at: Date }): Promise<Changed> {
+export async function changeEntities(tx: Queryable, application: string, { upserted, deleted }: EntityChange, { version, by, at }: { version: number; by: string; at: Date }): Promise<Changed> {
   await tx.query('set local statement_timeout = 0')
   const next = version + 1
   let written = 0
@@ -47,7 +47,7 @@ export async function changeEntities(tx: Queryable, application: string, { upser
   if (written === 0 && gone.length === 0) return { version, upserted: 0, deleted: [], ledger: null }
   await tx.query('update applications set entities_version = $2, updated_at = $3 where name = $1', [application, next, at])
   const ledger = await append(tx, {
-    kind: 'entities.changed', at: at.toISOString(), subject: { application, version: String(next) }, digests: { change: changeDigest({ upserted, deleted: gone }) },
+    kind: 'entities.changed', at: at.toISOString(), subject: { application, version: String(next), by }, digests: { change: changeDigest({ upserted, deleted: gone }) },
   })
   return { version: next, upserted: written, deleted: gone, ledger }
 }

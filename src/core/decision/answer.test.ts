@@ -35,7 +35,7 @@ const STORED: readonly CedarEntity[] = [
 function ask(question: Partial<Question>, { rules = RULES, stored = STORED, now = new Date('2026-11-24T10:00:00Z'), isActive = true } = {}) {
   const entities = new EntityStore()
   entities.apply({ version: 1, isWhole: true, upserted: stored, deleted: [] })
-  const active = { application: 'bank', revision: 3, digest: '', policies: parsePolicies(rules, schema), schema, sentenceOf: SENTENCES }
+  const active = { application: 'bank', revision: 3, digest: '', policies: parsePolicies(rules, schema), schema, withdrawn: [], sentenceOf: SENTENCES }
   const whole = { subject: { type: 'Bank::Person', id: 'ana' }, action: { name: 'pay' }, resource: { type: 'Bank::Payment', id: 'p' }, context: { region: 'eu' }, ...question }
   return answer(whole, { application: 'bank', active: isActive ? active : null, entities, now }, authorize, 'body')
 }
@@ -117,13 +117,21 @@ test('a group that is not stored opens no prohibition on the groups above it', (
   const decided = (...teams: CedarEntity[]) => {
     const entities = new EntityStore()
     entities.apply({ version: 1, isWhole: true, upserted: [...STORED, person('cy', { limit: 1 }, 'one'), ...teams], deleted: [] })
-    const active = { application: 'bank', revision: 3, digest: '', policies: parsePolicies(rules, nested), schema: nested, sentenceOf: new Map() }
+    const active = { application: 'bank', revision: 3, digest: '', policies: parsePolicies(rules, nested), schema: nested, withdrawn: [], sentenceOf: new Map() }
     const { context } = answer({ subject: { type: 'Bank::Person', id: 'cy' }, action: { name: 'pay' }, resource: { type: 'Bank::Payment', id: 'p' }, context: {} }, { application: 'bank', active, entities, now: new Date() }, authorize, 'body')
     return [context.verdict, context.missing]
   }
   assert.deepEqual(decided(team('one', 'two'), team('two', 'all'), team('all')), ['forbidden', []])
   assert.deepEqual(decided(team('one', 'two'), team('all')), ['error', ['Bank::Team::"two"']])
   assert.deepEqual(decided(team('all')), ['error', ['Bank::Team::"one"']])
+  // That the question describes it says nothing of what it is in.
+  const described = parseSchema(SCHEMA.replace('entity Team;', 'entity Team in [Team] = { size: Long };').replace('action rest appliesTo { principal: Person, resource: Person }', 'action join appliesTo { principal: Person, resource: Team }'))
+  const entities = new EntityStore()
+  entities.apply({ version: 1, isWhole: true, upserted: [person('cy', { limit: 1 }, 'one')], deleted: [] })
+  const joins = parsePolicies('permit(principal, action, resource); forbid(principal in Bank::Team::"all", action, resource);', described)
+  const active = { application: 'bank', revision: 3, digest: '', policies: joins, schema: described, withdrawn: [], sentenceOf: new Map() }
+  const { context } = answer({ subject: { type: 'Bank::Person', id: 'cy' }, action: { name: 'join' }, resource: { type: 'Bank::Team', id: 'one', properties: { size: 1 } }, context: {} }, { application: 'bank', active, entities, now: new Date() }, authorize, 'body')
+  assert.deepEqual([context.verdict, context.missing], ['error', ['Bank::Team::"one"']])
 })
 
 test('what no rule could read is passed over and said', () => {
@@ -184,7 +192,7 @@ test('an ancestor many levels up is found, and a store that goes round in circle
   const nested = parseSchema(SCHEMA.replace('entity Team;', 'entity Team in [Team];'))
   const entities = new EntityStore()
   entities.apply({ version: 1, isWhole: true, upserted: [...STORED, person('ana', { limit: 0 }, 't0'), ...Array.from({ length: 50 }, (_, i) => team(`t${i}`, `t${i + 1}`)), team('t50', 'all', 't0'), team('all')], deleted: [] })
-  const active = { application: 'bank', revision: 3, digest: '', policies: parsePolicies(RULES, nested), schema: nested, sentenceOf: new Map() }
+  const active = { application: 'bank', revision: 3, digest: '', policies: parsePolicies(RULES, nested), schema: nested, withdrawn: [], sentenceOf: new Map() }
   const { decision, context } = answer({ subject: { type: 'Bank::Person', id: 'ana' }, action: { name: 'pay' }, resource: { type: 'Bank::Payment', id: 'p' }, context: {} }, { application: 'bank', active, entities, now: new Date() }, authorize, 'body')
   assert.deepEqual([decision, context.determining.map(({ rule }) => rule)], [true, ['team']])
 })

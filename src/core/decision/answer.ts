@@ -87,7 +87,7 @@ export function answer(question: Question, { application, active, entities, now 
   const request = { principal: uidText(principal), action: uid, resource: uidText(resource), context }
   const scene = new Scene(schema, entities, properties)
   const reads = readsOf(policies, schema, { principal: principal.type, action: uid, resource: resource.type })
-  const { met, missing } = meet(reads, { schema, request, lookup: (text, named) => scene.entity(text, named ?? (text === request.principal ? principal : resource)) })
+  const { met, missing } = meet(reads, { schema, request, lookup: (text, named) => scene.entity(text, named ?? (text === request.principal ? principal : resource)), stored: (_, named) => entities.get(named) })
   const slice = [...met].map(([text, each]) => scene.asked(text, each))
   const untold = [...new Set([...missing, ...scene.untold])].sort()
   const unusable = scene.unusable.map(({ place, message }) => ({ rule: '', message: `${place} ${message}` }))
@@ -152,7 +152,8 @@ class Scene {
     if (strange !== undefined) this.unusable.push({ place: text, message: `is in ${uidText(strange)}, which its type cannot be in` })
     const { tags: ofType } = type
     const read = ofType === null ? [] : Object.entries(tags ?? {}).map(([name, value]) => [name, valueOf(ofType, value, `${text} tag ${name}`, this.#schema, found, null)] as const)
-    return { uid, attrs: laidOver(kept, properties), parents: above, ...(read.length === 0 ? {} : { tags: Object.fromEntries(read) }) }
+    const brought = Object.fromEntries(Object.entries(properties).filter(([name]) => asked.has(name)))
+    return { uid, attrs: laidOver(kept, brought), parents: above, ...(read.length === 0 ? {} : { tags: Object.fromEntries(read) }) }
   }
 
   /** Of an entity that only the question describes. */
@@ -224,13 +225,13 @@ function propertiesOf({ subject, resource }: Question, schema: Schema, place: st
   return properties
 }
 
-function replyOf({ decision, verdict, determining, obligations, errors, missing }: Decision, { revision, sentenceOf }: ActiveRevision, ignored: readonly string[]): Reply {
+function replyOf({ decision, verdict, determining, obligations, errors, missing }: Decision, { revision, sentenceOf, withdrawn }: ActiveRevision, ignored: readonly string[]): Reply {
   const rules = determining.map((rule) => ({ rule, sentence: sentenceOf.get(rule) ?? null }))
   const said = rules.map(({ rule, sentence }) => (sentence === null ? rule : `${rule} (“${sentence}”)`)).join(', ')
   const reason = {
     permitted: `permitted by ${said}`,
     forbidden: `forbidden by ${said}`,
-    not_permitted: 'no rule permits it',
+    not_permitted: withdrawn.length === 0 ? 'no rule permits it' : `no rule permits it; what rests on the revoked ${withdrawn.map((id) => `certificate ${id}`).join(', ')} permits no more`,
     // A rule that fails over what is missing says nothing new.
     error: missing.length > 0 ? `missing: ${missing.join(', ')}; store it, or send it with the question`
       : errors.map(({ rule, message }) => (rule === '' ? message : `${rule} could not be evaluated: ${message}`)).join('; '),

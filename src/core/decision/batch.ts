@@ -1,8 +1,10 @@
+import { malformed } from '#core/json.ts'
 import type { Reply } from './answer.ts'
 
 export const SEMANTICS = ['execute_all', 'deny_on_first_deny', 'permit_on_first_permit'] as const
 export type Semantic = (typeof SEMANTICS)[number]
 
+const DEFAULTS = ['subject', 'action', 'resource', 'context'] as const
 const NEEDED = { subject: ['type', 'id'], action: ['name'], resource: ['type', 'id'] } as const
 
 /**
@@ -12,7 +14,7 @@ const NEEDED = { subject: ['type', 'id'], action: ['name'], resource: ['type', '
 export function withDefaults(item: unknown, defaults: { readonly [name: string]: unknown }): unknown {
   if (!isRecord(item)) return item
   const merged: { [name: string]: unknown } = {}
-  for (const name of ['subject', 'action', 'resource', 'context']) {
+  for (const name of DEFAULTS) {
     const [own, general] = [item[name], defaults[name]]
     if (own === undefined) merged[name] = general
     else if (isRecord(own) && isRecord(general) && Object.hasOwn(NEEDED, name)) {
@@ -33,6 +35,24 @@ export function answerInTurn<T>(items: readonly T[], semantic: Semantic, answerO
     if (semantic === 'permit_on_first_permit' && reply.decision) break
   }
   return replies
+}
+
+/** So many values a batch may bring, over all its questions: each is read by the schema, the defaults anew for every question. */
+const VALUES_MAX = 100_000
+
+/** @throws {Failure} `REQUEST_MALFORMED` when the questions of a batch, with its defaults, come to more than may be read in one go. */
+export function refuseTooMuch(items: readonly unknown[], defaults: { readonly [name: string]: unknown }): void {
+  const general = Object.fromEntries(DEFAULTS.map((name) => [name, valuesIn(defaults[name])]))
+  let sum = 0
+  for (const item of items) {
+    for (const name of DEFAULTS) sum += isRecord(item) && item[name] !== undefined ? valuesIn(item[name]) : (general[name] ?? 0)
+    if (sum > VALUES_MAX) throw malformed([{ place: 'body.evaluations', message: `the questions with their defaults bring more than ${VALUES_MAX} values: divide them` }])
+  }
+}
+
+function valuesIn(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 1
+  return Object.values(value).reduce<number>((sum, each) => sum + valuesIn(each), 1)
 }
 
 function isRecord(value: unknown): value is { readonly [name: string]: unknown } {

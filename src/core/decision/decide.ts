@@ -47,5 +47,5 @@ export function conclude(policies: PolicySet, { decision, determining, errors }:
 function missingFrom({ policies, schema, request, entities }: { policies: PolicySet; schema: Schema; request: CedarRequest; entities: readonly CedarEntity[] }): readonly string[] {
   const present = new Map(entities.map((entity) => [uidText(entity.uid), entity]))
   const reads = readsOf(policies, schema, { principal: typeOf(request.principal), action: request.action, resource: typeOf(request.resource) })
-  return meet(reads, { schema, request, lookup: (text) => present.get(text) ?? null }).missing
+  return meet(reads, { schema, request, lookup: (text) => present.get(text) ?? null, stored: (text) => present.get(text) ?? null }).missing
 }

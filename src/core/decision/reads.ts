@@ -45,12 +45,13 @@ export type Met = {
  * What rules meet when they read through a request and its entities.
  *
  * @param lookup The entity of a uid, which is null for principal and resource; null when nobody supplied it.
+ * @param stored The same of what is stored alone: what only the question describes is in nobody knows what.
  * @returns The entities that were met, by uid text, and what is missing: uids of entities that are read and were not supplied
  *   (`User::"bo"`), among them groups between an entity and what it may be in; attributes that their type promises and that are not there
  *   (`User::"bo".quota`, `context.amount`). Cedar would answer `has` and `in` about those with a silent no. What no rule reads may be missing.
  */
 export function meet(
-  reads: readonly Read[], { schema, request, lookup }: { readonly schema: Schema; readonly request: CedarRequest; readonly lookup: (text: string, uid: Uid | null) => CedarEntity | null },
+  reads: readonly Read[], { schema, request, lookup, stored }: { readonly schema: Schema; readonly request: CedarRequest; readonly lookup: (text: string, uid: Uid | null) => CedarEntity | null; readonly stored: (text: string, uid: Uid) => CedarEntity | null },
 ): { readonly met: ReadonlyMap<string, Met>; readonly missing: readonly string[] } {
   const met = new Map<string, Met>()
   const missing = new Set<string>()
@@ -91,7 +92,7 @@ export function meet(
       const key = uidText(each)
       if (key === text || found.has(key)) continue
       found.set(key, each)
-      const entity = lookup(key, each)
+      const entity = stored(key, each)
       if (entity === null && (schema.entityTypes.get(each.type)?.ancestors.length ?? 0) > 0) missing.add(key)
       queue.push(...(entity?.parents ?? []))
     }

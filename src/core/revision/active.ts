@@ -10,6 +10,8 @@ export type ActiveRevision = {
   /** Without the permits that rest on a revoked certificate. */
   readonly policies: PolicySet
   readonly schema: Schema
+  /** Revoked certificates whose permits were taken out. */
+  readonly withdrawn: readonly string[]
   /** By rule id: the sentence that the rule came from. */
   readonly sentenceOf: ReadonlyMap<string, string>
 }

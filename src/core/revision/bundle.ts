@@ -86,7 +86,7 @@ export async function loadBundle(application: string, bundle: unknown, seen: Hig
   await checkApprovals(content, approvals, approvalsRequired, ports)
   const sentenceOf = new Map(policies.rules.flatMap(({ id, annotations }) => (annotations['sentence'] === undefined ? [] : [[id, annotations['sentence']] as const])))
   if (Date.parse(issuedAt) >= Date.parse(expiresAt)) throw refused('it expires before it was issued')
-  return { active: { application, revision, digest, policies, schema, sentenceOf }, statement }
+  return { active: { application, revision, digest, policies, schema, withdrawn: [], sentenceOf }, statement }
 }
 
 /**

@@ -4,55 +4,69 @@ export type Cycle = readonly string[]
 /**
  * Cycles in a hierarchy, at most `max`, none sharing a node with another; empty exactly when there is none.
  *
- * @param parents By node; a parent that is not a key has none of its own. O(nodes + edges) for each cycle.
+ * @param parents By node; a parent that is not a key has none of its own. O(nodes + edges), and O(nodes) for each cycle.
  */
 export function findCycles(parents: ReadonlyMap<string, readonly string[]>, max: number): readonly Cycle[] {
+  const left = new Remaining(parents)
   const cycles: Cycle[] = []
-  let left = withoutLeaves(parents)
-  while (left.size > 0 && cycles.length < max) {
-    const cycle = walkAround(left)
+  for (let start = left.first(); start !== undefined && cycles.length < max; start = left.first()) {
+    const cycle = walkAround(start, (node) => parents.get(node)?.find((parent) => left.has(parent)) as string)
     cycles.push(cycle)
-    for (const node of cycle) left.delete(node)
-    left = withoutLeaves(left)
+    left.take(cycle)
   }
   return cycles
 }
 
 /** What is left when nodes that have no parent left are taken away until there are none: everything that leads into a cycle. */
-function withoutLeaves(parents: ReadonlyMap<string, readonly string[]>): Map<string, readonly string[]> {
-  const open = new Map<string, number>()
-  const children = new Map<string, string[]>()
-  const free: string[] = []
-  for (const [node, above] of parents) {
-    const known = above.filter((parent) => parents.has(parent))
-    open.set(node, known.length)
-    if (known.length === 0) free.push(node)
-    for (const parent of known) {
-      const list = children.get(parent)
-      if (list === undefined) children.set(parent, [node])
-      else list.push(node)
+class Remaining {
+  /** By node: how many of its parents are left. */
+  readonly #parentsLeft = new Map<string, number>()
+  readonly #children = new Map<string, string[]>()
+
+  constructor(parents: ReadonlyMap<string, readonly string[]>) {
+    for (const [node, above] of parents) {
+      const known = above.filter((parent) => parents.has(parent))
+      this.#parentsLeft.set(node, known.length)
+      for (const parent of known) {
+        const list = this.#children.get(parent)
+        if (list === undefined) this.#children.set(parent, [node])
+        else list.push(node)
+      }
+    }
+    this.take([...this.#parentsLeft].flatMap(([node, count]) => (count === 0 ? [node] : [])))
+  }
+
+  first(): string | undefined {
+    return this.#parentsLeft.keys().next().value
+  }
+
+  has(node: string): boolean {
+    return this.#parentsLeft.has(node)
+  }
+
+  take(nodes: readonly string[]): void {
+    const free = [...nodes]
+    for (let node = free.pop(); node !== undefined; node = free.pop()) {
+      if (!this.#parentsLeft.delete(node)) continue
+      for (const child of this.#children.get(node) ?? []) {
+        const count = this.#parentsLeft.get(child)
+        if (count === undefined) continue
+        this.#parentsLeft.set(child, count - 1)
+        if (count === 1) free.push(child)
+      }
     }
   }
-  for (let node = free.pop(); node !== undefined; node = free.pop()) {
-    open.delete(node)
-    for (const child of children.get(node) ?? []) {
-      const count = (open.get(child) as number) - 1
-      open.set(child, count)
-      if (count === 0) free.push(child)
-    }
-  }
-  return new Map([...open.keys()].map((node) => [node, (parents.get(node) as readonly string[]).filter((parent) => open.has(parent))]))
 }
 
-/** Follows first parents, of which every node has one, until a node comes again. */
-function walkAround(parents: ReadonlyMap<string, readonly string[]>): Cycle {
+/** Follows one parent after another until a node comes again. */
+function walkAround(start: string, parentOf: (node: string) => string): Cycle {
   const path: string[] = []
   const placeOf = new Map<string, number>()
-  let node = parents.keys().next().value as string
+  let node = start
   while (!placeOf.has(node)) {
     placeOf.set(node, path.length)
     path.push(node)
-    node = parents.get(node)?.[0] as string
+    node = parentOf(node)
   }
   return path.slice(placeOf.get(node))
 }

@@ -139,6 +139,7 @@ const HOSTILE: readonly { because: string; bundle: () => unknown; message: RegEx
   { because: 'an old revision', bundle: () => bundle, seen: { revision: 2, digest: 'f'.repeat(64) }, message: /revision 2 has decided already/ },
   { because: 'another content under a number that was used', bundle: () => bundle, seen: { revision: 1, digest: 'f'.repeat(64) }, message: /another content/ },
   { because: 'an expired one', bundle: () => bundle, at: new Date(NOW.getTime() + 8 * 86_400_000), message: /expired/ },
+  { because: 'one that was issued after it expires', bundle: () => forged({ issuedAt: '2030-01-01T00:00:00.000Z' }), message: /before it was issued/ },
   { because: 'another application’s', bundle: () => bundle, application: 'bank', message: /for the application/ },
   { because: 'not a bundle at all', bundle: () => ({ bundle: 'yes' }), message: /form/ },
   { because: 'a certificate instead of a bundle', bundle: () => ({ envelope: nurses.envelope }), message: /bundle/ },

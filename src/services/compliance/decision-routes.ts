@@ -1,5 +1,5 @@
 import { answer, refusal, type Ground, type Question, type Reply } from '#core/decision/answer.ts'
-import { answerInTurn, withDefaults } from '#core/decision/batch.ts'
+import { answerInTurn, refuseTooMuch, withDefaults } from '#core/decision/batch.ts'
 import type { Authorize } from '#core/decision/decide.ts'
 import { Failure } from '#core/failure.ts'
 import { parseInput } from '#core/parse.ts'
@@ -40,6 +40,7 @@ export function routes(use: Use): Route[] {
       const ground = groundFor(headers)
       const { evaluations: items = [], options } = body
       if (items.length === 0) return answered(parseInput(QuestionBody, body, 'body'), ground, 'body')
+      refuseTooMuch(items, body)
       const evaluations = answerInTurn(items, options?.evaluations_semantic ?? 'execute_all', (item, index) => {
         const started = performance.now()
         const place = `body.evaluations[${index}]`

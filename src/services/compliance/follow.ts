@@ -79,17 +79,28 @@ export function follow({ source, point, state, examiner, ports, intervalMs, tele
       bundleRefused(telemetry, { application, because: error.message })
     }
   }
-  const kept = state.kept()
-  const remembered = (async () => {
-    for (const { application, revision, digest, bundle } of kept) {
-      seen.set(application, { revision, digest })
-      point.know(application)
-      await load(application, bundle).catch((error: unknown) => refusals.set(application, error instanceof Error ? error.message : String(error)))
+  /** What was kept and is not loaded yet: while Auth is out, nobody can judge it. */
+  const waiting = new Map(state.kept().map((kept) => [kept.application, kept]))
+  for (const [application, { revision, digest }] of waiting) {
+    seen.set(application, { revision, digest })
+    point.know(application)
+  }
+  const remember = async () => {
+    for (const [application, { bundle }] of waiting) {
+      try {
+        await load(application, bundle)
+        waiting.delete(application)
+      } catch (error) {
+        refusals.set(application, error instanceof Error ? error.message : String(error))
+      }
     }
-  })()
+  }
+
+  const begun = remember()
 
   const turn = async () => {
-    await remembered
+    await begun
+    await remember()
     const heads = await source.heads()
     const fresh = heads.revoked.filter((id) => !revoked.has(id))
     if (fresh.length > 0) {
@@ -115,6 +126,7 @@ export function follow({ source, point, state, examiner, ports, intervalMs, tele
     }
     if (bundleTag !== null && tags.get(name) !== bundleTag) {
       await load(name, await source.bundle(name))
+      waiting.delete(name)
       tags.set(name, bundleTag)
     }
   }
@@ -173,7 +185,8 @@ export function withoutRevoked(active: ActiveRevision, revoked: ReadonlySet<stri
   const kept = active.policies.rules.filter(({ effect, annotations }) => effect === 'forbid' || !rests(annotations['certificate']))
   if (kept.length === active.policies.rules.length) return active
   const text = renderRules(kept.map((rule) => ({ ...rule, annotations: withoutId(rule.annotations) })))
-  return { ...active, policies: parse(text, active.schema), digest: sha256(`${active.digest} ${text}`) }
+  const withdrawn = new Set(active.policies.rules.filter((rule) => !kept.includes(rule)).map(({ annotations }) => annotations['certificate'] as string))
+  return { ...active, policies: parse(text, active.schema), digest: sha256(`${active.digest} ${text}`), withdrawn: [...withdrawn].sort() }
 }
 
 function withoutId({ id: _, ...annotations }: { readonly [name: string]: string }): { readonly [name: string]: string } {

@@ -3,7 +3,7 @@ import type { StoredApplication } from '#adapters/postgres/applications.ts'
 import type { Changed } from '#adapters/postgres/entities.ts'
 import type { Applicable } from '#core/certificate/statement.ts'
 import { Failure } from '#core/failure.ts'
-import { Answer, route, type Route } from '#http/contract.ts'
+import { Answer, route, type Caller, type Route } from '#http/contract.ts'
 import { deleteEntity, getApplication, getApplications, getEntities, postEntities, putApplication, putEntities } from './application-contract.ts'
 import type { Applications } from './applications.ts'
 
@@ -21,7 +21,7 @@ export function applicationRoutes({ applications, applicable, entitiesBytesMax }
     const { articles, of, missing } = applicable(application.schema.text)
     return { ...summaryOf(application), schema: application.schema.text, applicable: { articles, of, missing: missing.map(({ article, concepts }) => ({ article, concepts: [...concepts] })) } }
   }
-  const change = async (app: string, change: Parameters<Applications['change']>[1]) => changedOf(app, change.upsert.length, await applications.change(app, change))
+  const change = async (app: string, change: Parameters<Applications['change']>[1], { subject }: Caller) => changedOf(app, change.upsert.length, await applications.change(app, change, subject))
   const large = { bodyBytesMax: entitiesBytesMax }
 
   return [
@@ -37,14 +37,14 @@ export function applicationRoutes({ applications, applicable, entitiesBytesMax }
       return new Answer(whole(application), { headers: { etag: quoted(application.schema.digest) } })
     }),
 
-    route(putEntities, ({ params: { app }, body: { entities, mode } }) =>
-      change(app, { upsert: entities, delete: mode === 'replace' ? 'the rest' : [], places: { upsert: 'entities', delete: '' } }), large),
+    route(putEntities, ({ params: { app }, body: { entities, mode }, caller }) =>
+      change(app, { upsert: entities, delete: mode === 'replace' ? 'the rest' : [], places: { upsert: 'entities', delete: '' } }, caller), large),
 
-    route(postEntities, ({ params: { app }, body }) =>
-      change(app, { upsert: body.upsert ?? [], delete: body.delete, places: { upsert: 'upsert', delete: 'delete' } }), large),
+    route(postEntities, ({ params: { app }, body, caller }) =>
+      change(app, { upsert: body.upsert ?? [], delete: body.delete, places: { upsert: 'upsert', delete: 'delete' } }, caller), large),
 
-    route(deleteEntity, async ({ params: { app, type, id } }) => {
-      const reply = await change(app, { upsert: [], delete: [{ type, id }], places: { upsert: '', delete: 'path' } })
+    route(deleteEntity, async ({ params: { app, type, id }, caller }) => {
+      const reply = await change(app, { upsert: [], delete: [{ type, id }], places: { upsert: '', delete: 'path' } }, caller)
       if (reply.deleted === 0) throw new Failure('NOT_FOUND', `application \`${app}\` has no entity of the type \`${type}\` with the id \`${id}\``)
       return reply
     }),

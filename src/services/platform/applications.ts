@@ -49,7 +49,7 @@ export type Applications = {
   readonly read: (name: string) => Promise<StoredApplication>
   readonly list: () => Promise<readonly StoredApplication[]>
   /** @throws {Failure} `NOT_FOUND`; `ENTITIES_INVALID` naming everything that does not fit. */
-  readonly change: (name: string, change: RawChange) => Promise<Changed>
+  readonly change: (name: string, change: RawChange, by: string) => Promise<Changed>
   /** @throws {Failure} `NOT_FOUND` */
   readonly changes: (name: string, page: { readonly since: number; readonly cursor?: string | undefined; readonly limit: number }) => Promise<ChangesPage>
   /** Makes an application of every pack whose name is not taken, with the pack's entities. @returns The names of those made. */
@@ -85,7 +85,7 @@ export function createApplications({ database, examiner, telemetry, onChanged, n
         }
         const moved = await readAgain(tx, name, schema)
         await updateSchema(tx, putting)
-        const changed = await changeEntities(tx, name, { upserted: moved, deleted: [] }, { version: present.entitiesVersion, at })
+        const changed = await changeEntities(tx, name, { upserted: moved, deleted: [] }, { version: present.entitiesVersion, by, at })
         return { isNew: false, receipt: await appendPut(tx, putting), changed }
       })
       if (outcome.receipt !== null) {
@@ -96,7 +96,7 @@ export function createApplications({ database, examiner, telemetry, onChanged, n
       return { isNew: outcome.isNew, application: await read(name) }
     },
 
-    change: async (name, raw) => {
+    change: async (name, raw, by) => {
       // Reading takes longest, and nobody has to wait for it: only when the schema changed meanwhile it is done again, under the lock.
       const found = await schemaOf(database, name)
       const before = await readChange(raw, examiner.parseSchema(found.text))
@@ -105,7 +105,7 @@ export function createApplications({ database, examiner, telemetry, onChanged, n
         const schema = examiner.parseSchema(application.schema.text)
         const read = application.schema.digest === found.digest ? before : await readChange(before, schema)
         await refuseCycles(tx, name, read)
-        return changeEntities(tx, name, read, { version: application.entitiesVersion, at: now() })
+        return changeEntities(tx, name, read, { version: application.entitiesVersion, by, at: now() })
       })
       told(name, changed)
       return changed
@@ -124,7 +124,7 @@ export function createApplications({ database, examiner, telemetry, onChanged, n
           if (!(await insertApplication(tx, putting))) return null // Another process that starts at the same time was first.
           await refuseCycles(tx, name, change)
           await appendPut(tx, putting)
-          return changeEntities(tx, name, change, { version: 0, at: putting.at })
+          return changeEntities(tx, name, change, { version: 0, by, at: putting.at })
         })
         if (changed === null) continue
         made.push(name)

@@ -15,7 +15,7 @@ const proposed: RevisionRow = {
 }
 const now = { activeRevision: 2, schemaDigest: SCHEMA }
 const reasons = (row: Partial<RevisionRow>, { at = now, by = ['carla'], required = 1, revoked = [] }: { at?: Parameters<typeof obstaclesOf>[1]; by?: readonly string[]; required?: number; revoked?: readonly string[] } = {}) =>
-  obstaclesOf({ ...proposed, ...row }, at, { approvals: by.map((member) => ({ member })), required, revoked }).map(({ reason }) => reason)
+  obstaclesOf({ ...proposed, ...row }, at, { approvals: by.map((member) => ({ member })), demanded: { constitution: 'c'.repeat(64), approvals: required }, revoked }).map(({ reason }) => reason)
 
 test('what is proved, approved and proposed on what decides now can be activated', () => assert.deepEqual(reasons({}), []))
 
@@ -23,6 +23,7 @@ test('each thing that is wrong is an obstacle by itself', () => {
   assert.deepEqual(reasons({ verdict: 'undetermined' }), ['not_proved'])
   assert.deepEqual(reasons({}, { at: { ...now, activeRevision: null } }), ['stale'])
   assert.deepEqual(reasons({}, { at: { ...now, schemaDigest: 'b'.repeat(64) } }), ['stale'])
+  assert.deepEqual(reasons({ content: { ...proposed.content, constitution: { hash: '', digest: 'f'.repeat(64) } } }), ['stale'])
   assert.deepEqual(reasons({}, { revoked: ['one'] }), ['revoked'])
   assert.deepEqual(reasons({}, { required: 2 }), ['not_approved'])
 })
@@ -30,6 +31,8 @@ test('each thing that is wrong is an obstacle by itself', () => {
 test('the word of whoever proposed it or wrote a part of it is not counted', () => {
   assert.deepEqual(reasons({}, { by: ['ann', 'pat'] }), ['not_approved'])
   assert.deepEqual(reasons({}, { by: ['ann', 'pat', 'carla'] }), [])
+  // Nor that of whoever asked for an earlier content to come back, whenever they gave it.
+  assert.deepEqual([reasons({ proposed_by: 'carla', rollback_of: 1 }), reasons({ proposed_by: 'carla', rollback_of: 1 }, { by: ['carla', 'cosmo'] })], [['not_approved'], []])
 })
 
 test('everything is named at once, the weightiest first; of what was superseded only that', () => {

@@ -21,7 +21,7 @@ import type { RevisionContent } from '#core/revision/revision.ts'
 import { flawOf } from '#core/revision/usable.ts'
 import type { Caller } from '#http/contract.ts'
 import type { BundleRequest } from '#services/compliance/bundles.ts'
-import { obstaclesOf, type Now, type Obstacle } from './obstacles.ts'
+import { mayNotApprove, obstaclesOf, type Now, type Obstacle } from './obstacles.ts'
 
 /** A revision as whoever reads it sees it: what it is, how it stands, and what is still missing before it can decide. */
 export type RevisionView = {
@@ -83,6 +83,7 @@ export type Revisions = {
 export function createRevisions({ database, examiner, inForce, threshold, bundle, approvalOf, onChanged, onUnsigned, onRevoked, now }: Given): Revisions {
   const parse: Parameters<typeof compose>[2] = (text, schema) => examiner.examining(schema).parse(text, schema)
   const required = inForce.constitution.approvals
+  const demanded = { constitution: inForce.shown.digest, approvals: required }
   const recordedApprovalOf = (token: string, of: Approved) => approvalOf(token, of, { at: 'recorded' })
 
   const found = async (db: Queryable, application: string, number: number): Promise<RevisionRow> => {
@@ -96,17 +97,17 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
     const everRevoked = new Set(await readRevocations(db))
     const revoked = row.content.certificates.flatMap(({ id }) => (everRevoked.has(id) ? [id] : []))
     const isActive = row.number === now.activeRevision
-    return { row, isActive, approvals, required, revoked, obstacles: isActive ? [] : obstaclesOf(row, now, { approvals, required, revoked }) }
+    return { row, isActive, approvals, required, revoked, obstacles: isActive ? [] : obstaclesOf(row, now, { approvals: await stillCounting(row, approvals), demanded, revoked }) }
   }
   const activeOf = async (db: Queryable, application: string): Promise<Now> => (await readNow(db, application)) ?? unknownApplication(application)
   const locked = async (tx: Queryable, application: string) => (await lockApplication(tx, application)) ?? unknownApplication(application)
-  /** Approvals that count today: a token of an issuer that is gone would have the whole bundle refused. */
-  const standingTokens = async (row: RevisionRow, approvals: readonly ApprovalRow[]): Promise<readonly string[]> => {
-    const barred = concerned(row.content)
-    const candidates = approvals.filter(({ member }) => !barred.has(member))
-    const counts = await Promise.all(candidates.map(({ token }) => doesCount(token, { application: row.application, digest: row.digest })))
-    return candidates.filter((_, at) => counts[at]).map(({ token }) => token)
+  /** Approvals that count today: a token of an issuer that is gone would have the whole bundle refused. While nobody can judge them, they stand. */
+  const stillCounting = async (row: RevisionRow, approvals: readonly ApprovalRow[]): Promise<readonly ApprovalRow[]> => {
+    const counts = await Promise.all(approvals.map(({ token }) => doesCount(token, { application: row.application, digest: row.digest }).catch(() => true)))
+    return approvals.filter((_, at) => counts[at])
   }
+  const standingTokens = async (row: RevisionRow, approvals: readonly ApprovalRow[]): Promise<readonly string[]> =>
+    (await stillCounting(row, approvals)).flatMap(({ member, token }) => (mayNotApprove(row).has(member) ? [] : [token]))
   const doesCount = async (token: string, of: Approved): Promise<boolean> => {
     try {
       await recordedApprovalOf(token, of)
@@ -230,26 +231,29 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
     },
 
     reprove: async () => {
-      const results = []
-      for (const row of await activeRevisions(database)) {
-        const { application, number, content, proved_at, examination } = row
+      const results: Awaited<ReturnType<Revisions['reprove']>>[number][] = []
+      const again = async (row: RevisionRow) => {
+        const { application, number, content, verdict, proved_at, examination } = row
         const under = { constitution: inForce.shown.digest, schema: (await activeOf(database, application)).schemaDigest }
-        if (now().getTime() - proved_at.getTime() < DAY_MS && isUnder(examination, under)) continue
+        const age = now().getTime() - proved_at.getTime()
+        if (age < (verdict === 'undetermined' ? RETRY_MS : DAY_MS) && isUnder(examination, under)) return
         const { schema, certificates, approvals } = await database.transaction(async (tx) => ({
           schema: (await locked(tx, application)).schema,
           certificates: await readCertificates(tx, content.certificates.map(({ id }) => id)),
           approvals: await approvalsOf(tx, application, digest(content)),
         }))
-        const again = await examineUnder(schema, content.policy)
+        const today = await examineUnder(schema, content.policy)
         const signed = await standingTokens(row, approvals).then((tokens) => bundle({ revision: number, content, certificates, approvals: tokens })).catch((error: unknown) => refusedBundle(error, (because) => onUnsigned(application, number, because)))
         const at = now()
         const isStill = await database.transaction(async (tx) => {
           if ((await locked(tx, application)).activeRevision !== number) return false
-          await reproveRevision(tx, { application, number, verdict: again.verdict, examination: again.examination, at, bundle: signed })
+          await reproveRevision(tx, { application, number, verdict: today.verdict, examination: today.examination, at, bundle: signed })
           return true
         })
-        if (isStill) results.push({ application, number, verdict: again.verdict, score: again.score })
+        if (isStill) results.push({ application, number, verdict: today.verdict, score: today.score })
       }
+      // What fails for one application is tried again at the next look, and keeps no other from being proved.
+      for (const row of await activeRevisions(database)) await again(row).catch((error: unknown) => onUnsigned(row.application, row.number, error instanceof Error ? error.message : String(error)))
       if (results.length > 0) onChanged()
       return results
     },
@@ -313,6 +317,8 @@ function isUnder(examination: unknown, { constitution, schema }: { constitution:
 }
 
 const DAY_MS = 86_400_000
+/** What could not be decided may be when the solver is less busy. */
+const RETRY_MS = 600_000
 
 /** The platform holds no key: it reads what it stored, and compliance checks the signatures before it signs. */
 function opened(certificates: readonly Certificate[]): readonly OpenCertificate[] {
