@@ -1,5 +1,7 @@
+import assert from 'node:assert/strict'
 import * as wasm from '@cedar-policy/cedar-wasm/nodejs'
 import { Failure, type FailureCode, type Problem } from '#core/failure.ts'
+import type { Uid } from '#core/policy/expression.ts'
 import type { PolicySet, Rule } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { forCedar } from '#core/proof/exact.ts'
@@ -41,7 +43,14 @@ export function parseSchema(text: string): Schema {
  *   has a template, or gives two rules one id.
  */
 export function parsePolicies(text: string, schema: Schema): PolicySet {
-  const rules = parseUnvalidated(text)
+  const { statics, templates } = partsOf(text)
+  if (templates.length > 0) {
+    throw new Failure('POLICY_INVALID', 'the policy set has a template (`?principal` or `?resource`): link it first', {
+      problems: [{ place: 'policies', message: 'templates are not supported here' }],
+    })
+  }
+  const rules = statics.map(({ part, place }) => readPart(part, place))
+  refuseDuplicates(rules)
   const answer = wasm.validate({ schema: bareSchema(schema), policies: { staticPolicies: text }, validationSettings: { mode: 'strict' } })
   if (answer.type === 'failure') refuse('POLICY_INVALID', 'the policy set cannot be validated', text, answer.errors)
   if (answer.validationErrors.length > 0) {
@@ -177,29 +186,90 @@ export function checkEntities(entities: readonly CedarEntity[], schema: Schema):
   throw new Failure('ENTITIES_INVALID', `the entities do not fit the schema: ${summary(problems)}`, { problems })
 }
 
-function parseUnvalidated(text: string): readonly Rule[] {
+/** A template that becomes a rule of its own, with an id of its own, by what stands in its slots. */
+export type TemplateLink = { readonly template: string; readonly id: string; readonly principal?: Uid; readonly resource?: Uid }
+
+/**
+ * Reads a policy set that need not be well typed over any schema: the rules in the order of the text, then the linked templates in the order
+ * of the links. Long literals are exact.
+ *
+ * @param links Templates of the text by their id; a template without a link is no rule.
+ * @param ids `annotated`: a rule's id is its `@id`; `positional`: every policy of the text, template or not, is called by its place, `policy0`, `policy1` …, as
+ *   Cedar itself calls it.
+ * @throws {Failure} `POLICY_INVALID` with every problem and its line: it does not parse, gives two rules one id, or a link does not fit.
+ */
+export function parseUnvalidated(text: string, { links = [], ids = 'annotated' }: { readonly links?: readonly TemplateLink[]; readonly ids?: 'annotated' | 'positional' } = {}): PolicySet {
+  const { statics, templates } = partsOf(text)
+  const called = (rule: Rule, place: number): Rule => (ids === 'annotated' ? rule : { ...rule, id: `policy${place}` })
+  const rules = statics.map(({ part, place }) => called(readPart(part, place), place))
+  const templateOf = new Map(templates.map(({ part, place }) => {
+    const json = exactly(() => wasm.templateToJson(part))
+    if (json.type === 'failure') refuse('POLICY_INVALID', `template ${place} does not parse`, part, json.errors)
+    return [ids === 'annotated' ? json.json.annotations?.['id'] ?? `policy${place}` : `policy${place}`, json.json] as const
+  }))
+  for (const { template, id, principal, resource } of links) {
+    const json = templateOf.get(template)
+    if (json === undefined) throw new Failure('POLICY_INVALID', `a link names the template \`${template}\`, and the text has none of that id`, { problems: [{ place: `link ${id}`, message: 'names no template' }] })
+    const rule = readRule(json, id, { ...(principal === undefined ? {} : { '?principal': principal }), ...(resource === undefined ? {} : { '?resource': resource }) })
+    rules.push({ ...rule, id })
+  }
+  refuseDuplicates(rules)
+  return { text, rules }
+}
+
+type Part = { readonly part: string; readonly place: number }
+
+/** The policies and the templates of a text, each with its place among both. */
+function partsOf(text: string): { readonly statics: readonly Part[]; readonly templates: readonly Part[] } {
   refuseTooDeep(text, 'POLICY_INVALID')
   const split = wasm.policySetTextToParts(text)
   if (split.type === 'failure') refuse('POLICY_INVALID', 'the policy set does not parse', text, split.errors)
-  if (split.policy_templates.length > 0) {
-    throw new Failure('POLICY_INVALID', 'the policy set has a template (`?principal` or `?resource`): link it first', {
-      problems: [{ place: 'policies', message: 'templates are not supported here' }],
-    })
-  }
+  const { policies, policy_templates } = split
+  const count = policies.length + policy_templates.length
   // Cedar names the parts policy0, policy1 … and sorts them by that name as text: 0, 1, 10, 11, 2.
-  const order = split.policies.map((_, index) => index).sort((a, b) => (`policy${a}` < `policy${b}` ? -1 : 1))
-  const parts = split.policies.map((part, k) => ({ part, index: order[k] as number })).sort((a, b) => a.index - b.index)
-  const rules = parts.map(({ part, index }) => {
-    const answer = exactly(() => wasm.policyToJson(part))
-    if (answer.type === 'failure') refuse('POLICY_INVALID', `rule ${index} does not parse`, part, answer.errors)
-    return readRule(answer.json, `policy${index}`)
-  })
+  const order = Array.from({ length: count }, (_, index) => index).sort((a, b) => (`policy${a}` < `policy${b}` ? -1 : 1))
+  const areTemplates = policy_templates.length === 0 ? order.map(() => false) : kindsByPlace(text, [...policies, ...policy_templates], new Set(policy_templates))
+  const placed = (parts: readonly string[], isTemplate: boolean): readonly Part[] => {
+    const places = order.filter((place) => areTemplates[place] === isTemplate)
+    return parts.map((part, i) => ({ part, place: places[i] as number })).sort((a, b) => a.place - b.place)
+  }
+  return { statics: placed(policies, false), templates: placed(policy_templates, true) }
+}
+
+/** Which places of the text hold templates. Parts are exactly what stands in the text, so that they can be found again between comments. */
+function kindsByPlace(text: string, parts: readonly string[], templates: ReadonlySet<string>): readonly boolean[] {
+  const kinds: boolean[] = []
+  const longestFirst = [...new Set(parts)].sort((a, b) => b.length - a.length)
+  for (let at = endOfTrivia(text, 0); at < text.length; ) {
+    const found = longestFirst.find((part) => text.startsWith(part, at))
+    assert(found !== undefined) // Cedar has just taken the text apart into these.
+    kinds.push(templates.has(found))
+    at = endOfTrivia(text, at + found.length)
+  }
+  assert(kinds.length === parts.length)
+  return kinds
+}
+
+/** Where blanks and comments end that begin at a place. */
+function endOfTrivia(text: string, from: number): number {
+  const trivia = /\p{White_Space}+|\/\/[^\n]*/uy
+  let end = from
+  for (trivia.lastIndex = from; trivia.test(text); ) end = trivia.lastIndex
+  return end
+}
+
+function readPart(part: string, place: number): Rule {
+  const answer = exactly(() => wasm.policyToJson(part))
+  if (answer.type === 'failure') refuse('POLICY_INVALID', `rule ${place} does not parse`, part, answer.errors)
+  return readRule(answer.json, `policy${place}`)
+}
+
+function refuseDuplicates(rules: readonly Rule[]): void {
   const seen = new Set<string>()
   for (const { id } of rules) {
     if (seen.has(id)) throw new Failure('POLICY_INVALID', `two rules have the id \`${id}\`: ids name rules in answers, so give each its own`, { problems: [{ place: `rule ${id}`, message: 'duplicate @id' }] })
     seen.add(id)
   }
-  return rules
 }
 
 /** Cedar's answers name rules policy0, policy1 … in the order of the text; ours by their id. */

@@ -12,9 +12,10 @@ const BINARY: { readonly [operator: string]: BinaryKind } = {
  * A rule from Cedar's JSON policy format, as its parser wrote it.
  *
  * @param fallback The id of a rule without an `@id` annotation.
+ * @param slots Of a template, what a link puts into them, by `?principal` and `?resource`.
  * @see https://docs.cedarpolicy.com/policies/json-format.html
  */
-export function readRule(json: unknown, fallback: string): Rule {
+export function readRule(json: unknown, fallback: string, slots: Slots = {}): Rule {
   const rule = json as {
     effect: 'permit' | 'forbid'
     principal: JsonScope
@@ -33,13 +34,16 @@ export function readRule(json: unknown, fallback: string): Rule {
     id: annotations['id'] ?? fallback,
     effect: rule.effect,
     annotations,
-    principal: readScope(rule.principal),
+    principal: readScope(rule.principal, slots),
     action: readActionScope(rule.action),
-    resource: readScope(rule.resource),
+    resource: readScope(rule.resource, slots),
     when: bodies(true),
     unless: bodies(false),
   }
 }
+
+/** What stands in the slots of a template, once it is linked. */
+export type Slots = { readonly '?principal'?: Uid; readonly '?resource'?: Uid }
 
 type JsonUid = { readonly type: string; readonly id: string } | { readonly __entity: { readonly type: string; readonly id: string } }
 type JsonScope = {
@@ -47,7 +51,8 @@ type JsonScope = {
   readonly entity?: JsonUid
   readonly entities?: readonly JsonUid[]
   readonly entity_type?: string
-  readonly in?: { readonly entity: JsonUid }
+  readonly slot?: keyof Slots
+  readonly in?: { readonly entity: JsonUid } | { readonly slot: keyof Slots }
 }
 
 function readUid(json: JsonUid): Uid {
@@ -55,10 +60,19 @@ function readUid(json: JsonUid): Uid {
   return { type, id }
 }
 
-function readScope(json: JsonScope): Scope {
+function readScope(json: JsonScope, slots: Slots): Scope {
+  const filled = (slot: keyof Slots): Uid => {
+    const uid = slots[slot]
+    if (uid === undefined) throw new Failure('POLICY_INVALID', `the template's slot \`${slot}\` is not filled: link it with an entity`, { problems: [{ place: slot, message: 'is not filled' }] })
+    return uid
+  }
   if (json.op === 'All') return { kind: 'any' }
-  if (json.op === 'is' && json.entity_type !== undefined) return { kind: 'is', type: json.entity_type, in: json.in === undefined ? null : readUid(json.in.entity) }
-  if ((json.op === '==' || json.op === 'in') && json.entity !== undefined) return { kind: json.op === '==' ? 'eq' : 'in', uid: readUid(json.entity) }
+  if (json.op === 'is' && json.entity_type !== undefined) {
+    const above = json.in === undefined ? null : 'slot' in json.in ? filled(json.in.slot) : readUid(json.in.entity)
+    return { kind: 'is', type: json.entity_type, in: above }
+  }
+  const uid = json.slot !== undefined ? filled(json.slot) : json.entity === undefined ? null : readUid(json.entity)
+  if ((json.op === '==' || json.op === 'in') && uid !== null) return { kind: json.op === '==' ? 'eq' : 'in', uid }
   throw unknown('scope', json)
 }
 
