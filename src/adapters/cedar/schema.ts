@@ -108,7 +108,10 @@ function readType(json: JsonType, common: ReadonlyMap<string, JsonType>): Type {
     }
     default: {
       const named = common.get(json.type)
-      return named === undefined ? { kind: 'extension', name: json.type.replace(/^__cedar::/, '') } : readType(named, common)
+      if (named !== undefined) return readType(named, common)
+      // `__cedar::Long` is what a schema writes where something of its own could be called `Long`.
+      const builtIn = json.type.replace(/^__cedar::/, '')
+      return ['Bool', 'Long', 'String'].includes(builtIn) ? readType({ ...json, type: builtIn }, common) : { kind: 'extension', name: builtIn }
     }
   }
 }
