@@ -32,3 +32,9 @@ test('a number with leading zeros is no integer, and said to be none', () => {
   assert.equal(ask(0), 'deny')
   assert.throws(() => ask('09007199254740993'), (error) => error instanceof Failure && error.code === 'REQUEST_MALFORMED')
 })
+
+test('a type of the language is that type however it is written', () => {
+  const written = ['Long', 'Bool', 'String'].map((name) => `${name.toLowerCase()}: __cedar::${name}`).join(', ')
+  const { shape } = parseSchema(`entity U { ${written}, ip: __cedar::ipaddr }; action a appliesTo { principal: U, resource: U };`).entityTypes.get('U') ?? {}
+  assert.deepEqual(Object.values(shape?.attributes ?? {}).map(({ type }) => type), [{ kind: 'bool' }, { kind: 'extension', name: 'ipaddr' }, { kind: 'long' }, { kind: 'string' }])
+})

@@ -68,6 +68,16 @@ test('implicit forms are read by the type, escapes in any case, integers exactly
   assert.equal(readContext({ at: '2024-01-01' }, null, action).fields.get('at'), '2024-01-01')
 })
 
+test('without a schema, what is marked is what it is marked as, and a mark that says nothing is refused', () => {
+  const read = (v: unknown) => readEntities([{ uid: { type: 'User', id: 'a' }, attrs: { v }, parents: [] }], null).find(new EntityValue('User', 'a'))?.attributes.get('v')
+  assert.ok(read({ __entity: { type: 'User', id: 'b' } }) instanceof EntityValue)
+  assert.equal(String(read({ __extn: { fn: 'offset', args: [{ __extn: { fn: 'datetime', arg: '1970-01-01' } }, { __extn: { fn: 'duration', arg: '-1ms' } }] } })), 'datetime("1970-01-01").offset(duration("-1ms"))')
+  assert.equal(String(read({ type: 'User', id: 'b' })), '{"type": "User", "id": "b"}')
+  for (const odd of [null, 1.5, 2 ** 53, 2n ** 63n, '\ud800', { __expr: '1' }, { __entity: 'User::"b"' }, { __extn: { fn: 'ip', arg: 'x' } }, { __extn: { fn: 'toDays', arg: 'x' } }, { __extn: { fn: 'ip' } }]) {
+    assert.throws(() => read(odd), (error) => error instanceof Failure && error.code === 'ENTITIES_INVALID')
+  }
+})
+
 const ana = new EntityValue('User', 'ana')
 const bo = new EntityValue('User', 'bo')
 const view = new EntityValue('Action', 'view')

@@ -39,6 +39,7 @@ export class ValueReader {
     if (json === null) return this.#add(place, 'is null, which is no value')
     if (isOnly(json, '__entity')) return this.#entity(json, place)
     if (isOnly(json, '__extn')) return this.#extension(json['__extn'], place)
+    if (isOnly(json, '__expr')) return this.#add(place, 'is an `__expr`, which Cedar no longer reads: write `__entity` or `__extn`')
     return this.fields(json as Json, place, (each, _name, at) => this.value(each, at))
   }
 
