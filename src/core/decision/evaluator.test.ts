@@ -166,6 +166,7 @@ const TWINS: { readonly [name: string]: Sabotage } = {
   'durations have no sign': { file: 'extension/datetime.ts', from: "const sign = match[1] ?? ''", to: "const sign = ''" },
   'a permit wins over a prohibition': { file: 'evaluator.ts', from: 'permits !== null && forbids === null', to: 'permits !== null' },
   'the group in a scope is forgotten': { file: 'evaluator.ts', from: 'situation.isIn(subject(situation), group)', to: 'true' },
+  'a scope looks at ids alone': { file: 'evaluator.ts', from: "scope.kind === 'eq' ? scope.uid.type === type : ", to: '' },
   'an unless is a when': { file: 'evaluator.ts', from: 'condition(compileExpression(body), false)', to: 'condition(compileExpression(body), true)' },
 }
 

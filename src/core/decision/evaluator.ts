@@ -56,7 +56,7 @@ export class Evaluator {
     let forbids: CompiledRule[] | null = null
     let errors: { readonly rule: string; readonly message: string }[] | null = null
     for (const rule of this.#fittingFor(situation)) {
-      if (!rule.fits(situation)) continue
+      if (rule.fits !== null && !rule.fits(situation)) continue
       const outcome = rule.holds(situation)
       if (outcome instanceof EvaluationError) (errors ??= []).push({ rule: rule.id, message: outcome.message })
       else if (outcome && rule.isPermit) (permits ??= []).push(rule)
@@ -107,8 +107,8 @@ type CompiledRule = {
   /** Its id as the only determining one. */
   readonly alone: readonly string[]
   readonly obligations: readonly string[]
-  /** Whether its scope does; a scope never fails. */
-  readonly fits: (situation: Situation) => boolean
+  /** Whether what its scope names is met, of a request whose action and types fit; null: it names nothing more. A scope never fails. */
+  readonly fits: Fits | null
   readonly holds: (situation: Situation) => boolean | EvaluationError
 }
 
@@ -126,24 +126,25 @@ function compileRule(rule: Rule): CompiledRule {
 
 type Fits = (situation: Situation) => boolean
 
-/** What must be read in the hierarchy comes last: what a cheaper part excludes is not read. */
-function compileScopes({ principal, action, resource }: Rule): Fits {
+/**
+ * What {@link mayFitAction} and {@link mayFitType} leave open. What must be read in the hierarchy comes last: what a cheaper part excludes is
+ * not read.
+ */
+function compileScopes({ principal, action, resource }: Rule): Fits | null {
   const [tests, lookups]: [Fits[], Fits[]] = [[], []]
   const of = { principal: (situation: Situation) => situation.principal, resource: (situation: Situation) => situation.resource }
   for (const [name, scope] of [['principal', principal], ['resource', resource]] as const) {
     const subject = of[name]
     if (scope.kind === 'eq') {
-      const { type, id } = scope.uid
-      tests.push((situation) => subject(situation).id === id && subject(situation).type === type)
+      const { id } = scope.uid
+      tests.push((situation) => subject(situation).id === id)
     }
-    if (scope.kind === 'is') tests.push((situation) => subject(situation).type === scope.type)
     const above = scope.kind === 'in' ? scope.uid : scope.kind === 'is' ? scope.in : null
     if (above !== null) {
       const group = entityOf(above)
       lookups.push((situation) => situation.isIn(subject(situation), group))
     }
   }
-  if (action.kind === 'eq') tests.push((situation) => situation.action.id === action.uid.id && situation.action.type === action.uid.type)
   if (action.kind === 'in') {
     const groups = action.uids.map(entityOf)
     lookups.unshift((situation) => situation.isInAny(situation.action, groups))
@@ -151,12 +152,8 @@ function compileScopes({ principal, action, resource }: Rule): Fits {
   return conjunction([...tests, ...lookups])
 }
 
-function conjunction(parts: readonly Fits[]): Fits {
-  const [first, second, ...rest] = parts
-  if (first === undefined) return () => true
-  if (second === undefined) return first
-  const others = rest.length === 0 ? second : conjunction([second, ...rest])
-  return (situation) => first(situation) && others(situation)
+function conjunction(parts: readonly Fits[]): Fits | null {
+  return parts.reduceRight<Fits | null>((rest, part) => (rest === null ? part : (situation) => part(situation) && rest(situation)), null)
 }
 
 function compileConditions(when: readonly Expression[], unless: readonly Expression[]): CompiledRule['holds'] {
@@ -180,11 +177,12 @@ function condition(evaluate: Evaluate, wanted: boolean): CompiledRule['holds'] {
   }
 }
 
-/** Whether an action scope could hold. What an action is in, the entities say. */
+/** Whether an action scope could hold, and for one action whether it does. What an action is in, the entities say. */
 function mayFitAction(scope: ActionScope, action: EntityValue): boolean {
   return scope.kind !== 'eq' || (scope.uid.id === action.id && scope.uid.type === action.type)
 }
 
+/** Whether a scope could hold for an entity of a type, and for a mere type whether it does. */
 function mayFitType(scope: Scope, type: string): boolean {
   return scope.kind === 'eq' ? scope.uid.type === type : scope.kind === 'is' ? scope.type === type : true
 }

@@ -65,11 +65,11 @@ export class Situation {
   }
 
   isInAny(name: EntityValue, above: readonly EntityValue[]): boolean {
-    if (above.some((each) => each.equals(name))) return true
+    for (const each of above) if (name.equals(each)) return true
     if (above.length === 0) return false
     const entity = this.read(name)
     if (entity === undefined) return false
-    if (above.some((each) => entity.ancestors.has(each.key))) return true
+    for (const each of above) if (entity.ancestors.has(each.key)) return true
     this.#noteUnknown(entity)
     return false
   }
