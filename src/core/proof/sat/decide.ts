@@ -1,0 +1,36 @@
+import type { Term, Value } from '../terms.ts'
+import { solve } from './cdcl.ts'
+import { Inapplicable, type Cnf } from './cnf.ts'
+import { reduce } from './reduce.ts'
+
+/** Counts of work, so that the same question is always answered alike. */
+export type SatLimits = { readonly clauses: number; readonly conflicts: number }
+
+export const SAT_LIMITS: SatLimits = { clauses: 400_000, conflicts: 20_000 }
+
+/** Clauses that follow from the assertions and contradict each other, and a proof of that for `checkRup`. */
+export type Certificate = { readonly cnf: Cnf; readonly proof: Int32Array }
+
+export type SatAnswer =
+  | { readonly kind: 'unsat'; readonly certificate: Certificate }
+  /** A model, as `readValues` gives it. */
+  | { readonly kind: 'sat'; readonly values: ReadonlyMap<Term, Value> }
+  /** The reduction does not reach this question: integers are calculated with, or it grows too large. */
+  | { readonly kind: 'inapplicable'; readonly reason: string }
+  | { readonly kind: 'unknown'; readonly reason: string }
+
+/** Whether ground assertions can hold together, by reduction to SAT: exact, and without any engine but this. */
+export function decideBySat(assertions: readonly Term[], limits: SatLimits = SAT_LIMITS): SatAnswer {
+  try {
+    const { cnf, values } = reduce(assertions, limits.clauses)
+    const solution = solve(cnf, limits.conflicts)
+    switch (solution.kind) {
+      case 'unsat': return { kind: 'unsat', certificate: { cnf, proof: solution.proof } }
+      case 'sat': return { kind: 'sat', values: values(solution.model) }
+      case 'unknown': return { kind: 'unknown', reason: `more than ${limits.conflicts} conflicts` }
+    }
+  } catch (error) {
+    if (error instanceof Inapplicable) return { kind: 'inapplicable', reason: error.message }
+    throw error
+  }
+}
