@@ -9,6 +9,7 @@ function symbol(kind: FunctionSymbol['kind'], owner: string, name: string, resul
 }
 
 const PRESENT = symbol('present', 'E', 'age', 'bool')
+const SIZE = symbol('member', '', 'sizes', 'bool')
 
 /** Functions of every shape that questions have: arguments of every sort, results of every sort, one beneath another. */
 const FUNCTIONS: readonly { readonly symbol: FunctionSymbol; readonly args: readonly Sort[] }[] = [
@@ -22,6 +23,7 @@ const FUNCTIONS: readonly { readonly symbol: FunctionSymbol; readonly args: read
   { symbol: symbol('member', 'E', 'sizes', 'bool'), args: [E, 'int'] },
   { symbol: symbol('member', '', 'flags', 'bool'), args: ['bool'] },
   { symbol: symbol('in', 'E', '', 'bool', 'F'), args: [E, F] },
+  { symbol: SIZE, args: ['int'] },
   { symbol: symbol('value', '', 'kind', 'string'), args: [] },
 ]
 
@@ -30,24 +32,24 @@ const FUNCTIONS: readonly { readonly symbol: FunctionSymbol; readonly args: read
  *
  * @param calculates How often an integer is calculated.
  * @param names How many variables and how many literals of each sort there are.
- * @param isDense Only one type of entity, in short assertions, so that equalities meet each other.
+ * @param dense Only about this sort, in short assertions, so that comparisons meet each other.
  */
-export function randomAssertions(random: Random, options: { readonly depth: number; readonly count: number; readonly names: number; readonly calculates?: number; readonly isDense?: boolean }): { readonly terms: Terms; readonly assertions: readonly Term[] } {
+export function randomAssertions(random: Random, options: { readonly depth: number; readonly count: number; readonly names: number; readonly calculates?: number; readonly dense?: 'entity:E' | 'int' | null }): { readonly terms: Terms; readonly assertions: readonly Term[] } {
   const terms = new Terms()
-  const { names, calculates = 0, isDense = false } = options
+  const { names, calculates = 0, dense = null } = options
   const chance = (probability: number) => random() < probability
   const index = () => Math.floor(random() * names)
   const ints = ['-3', '0', '1', '2', '3', '9223372036854775807'].slice(0, names + 2)
 
   const leaf = (sort: Sort): Term => {
-    if (chance(isDense ? 0.15 : 0.45)) {
+    if (chance(dense === null ? 0.45 : 0.3)) {
       if (sort === 'bool') return terms.bool(chance(0.5))
       return sort === 'int' ? terms.int(BigInt(pick(random, ints))) : terms.literal(sort, 'abcdefghijkl'.charAt(index()))
     }
     return terms.variable(`${sort} ${index()}`, sort)
   }
   const value = (sort: Sort, depth: number): Term => {
-    const functions = FUNCTIONS.filter(({ symbol: { result }, args: [first] }) => result === sort && (!isDense || first === sort))
+    const functions = FUNCTIONS.filter(({ symbol: { result }, args: [first] }) => result === sort && (dense === null || first === sort))
     if (depth <= 0 || functions.length === 0 || chance(0.35)) return leaf(sort)
     if (chance(0.15)) return terms.ite(truth(depth - 1), value(sort, depth - 1), value(sort, depth - 1))
     if (sort === 'int' && chance(calculates)) return terms[pick(random, ['add', 'sub'] as const)](value('int', depth - 1), value('int', depth - 1))
@@ -55,8 +57,9 @@ export function randomAssertions(random: Random, options: { readonly depth: numb
     return terms.app(chosen, args.map((arg) => (arg === 'bool' ? truth(depth - 2) : value(arg, depth - 1))))
   }
   const atom = (depth: number): Term => {
-    if (isDense) {
-      const term = chance(0.2) ? terms.app(PRESENT, [value(E, 1)]) : terms.eq(value(E, 1), value(E, 1))
+    if (dense !== null) {
+      const [left, right] = [value(dense, 1), value(dense, 1)]
+      const term = chance(0.2) ? terms.app(dense === 'int' ? SIZE : PRESENT, [left]) : dense === 'int' && chance(0.7) ? terms.le(left, right) : terms.eq(left, right)
       return chance(0.4) ? terms.not(term) : term
     }
     const roll = random()
@@ -67,7 +70,7 @@ export function randomAssertions(random: Random, options: { readonly depth: numb
   }
   const truth = (depth: number): Term => {
     if (depth <= 0 || chance(0.3)) return atom(Math.max(depth, 0))
-    if (isDense) return terms.or(atom(0), atom(0))
+    if (dense !== null) return terms.or(atom(0), atom(0))
     switch (pick(random, ['and', 'or', 'or', 'not', 'ite', 'xor'])) {
       case 'and': return terms.and(truth(depth - 1), truth(depth - 1))
       case 'or': return terms.or(truth(depth - 1), truth(depth - 1), truth(depth - 1))

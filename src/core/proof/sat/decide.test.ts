@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createProver } from '#adapters/solver/prover.ts'
 import { randomAssertions, worldOfModel } from '#test/random-terms.ts'
-import { seeded } from '../random-world.ts'
+import { pick, seeded } from '../random-world.ts'
 import { emit } from '../smtlib.ts'
 import { evaluate, postorder, symbolKey, Terms, type Term, type Value } from '../terms.ts'
 import { solve } from './cdcl.ts'
@@ -80,9 +80,9 @@ function bruteForce(assertions: readonly Term[], limit: number): boolean | null 
 function* small(seed: number, count: number): Iterable<{ readonly assertions: readonly Term[]; readonly isSatisfiable: boolean }> {
   const random = seeded(seed)
   for (let found = 0; found < count;) {
-    const isDense = random() < 0.5
-    const { assertions } = randomAssertions(random, isDense
-      ? { depth: 1, count: 3 + Math.floor(random() * 6), names: 3, isDense }
+    const dense = pick(random, [null, null, 'int', 'entity:E'] as const)
+    const { assertions } = randomAssertions(random, dense !== null
+      ? { depth: 1, count: 3 + Math.floor(random() * 6), names: 3, dense }
       : { depth: 2, count: 2 + Math.floor(random() * 3), names: 2 })
     const isSatisfiable = bruteForce(assertions, 20_000)
     if (isSatisfiable === null) continue
@@ -107,7 +107,7 @@ test('answers as Z3 does, on formulas of every size', async () => {
   const random = seeded(SEED + 1)
   const counts = { seed: SEED + 1, sat: 0, unsat: 0, inapplicable: 0 }
   for (let round = 0; round < (SLOW ? 400 : 60); round++) {
-    const all = Array.from({ length: 50 }, () => randomAssertions(random, random() < 0.3 ? { depth: 1, count: 5 + Math.floor(random() * 60), names: 3 + Math.floor(random() * 9), isDense: true } : {
+    const all = Array.from({ length: 50 }, () => randomAssertions(random, random() < 0.3 ? { depth: 1, count: 5 + Math.floor(random() * 60), names: 3 + Math.floor(random() * 9), dense: pick(random, ['int', 'entity:E']) } : {
       depth: 2 + Math.floor(random() * 3), count: 1 + Math.floor(random() * 12), names: 1 + Math.floor(random() * 3), calculates: random() < 0.1 ? 0.2 : 0,
     }).assertions)
     const replies = await prover.engines.solve(all.map((assertions) => emit(assertions)), { rlimit: 40_000_000, timeoutMs: 20_000 })
@@ -138,11 +138,12 @@ function without(law: Law, { clauses, variables }: Cnf, laws: readonly Law[]): C
 
 for (const law of ['congruence', 'distinct', 'transitive', 'order'] as const) {
   test(`without the clauses of the law “${law}”, contradictions are missed`, () => {
+    const random = seeded(SEED + 2)
     let missed = 0
-    for (const { assertions, isSatisfiable } of small(SEED + 2, 2_000)) {
-      if (isSatisfiable) continue
+    for (let i = 0; i < 1_000; i++) {
+      const { assertions } = randomAssertions(random, i % 2 === 0 ? { depth: 1, count: 20, names: 5, dense: pick(random, ['int', 'entity:E']) } : { depth: 2, count: 6, names: 2 })
       const { cnf, laws } = reduce(assertions, SAT_LIMITS.clauses)
-      if (solve(without(law, cnf, laws), 1_000).kind === 'sat') missed++
+      if (solve(cnf, 1_000).kind === 'unsat' && solve(without(law, cnf, laws), 1_000).kind === 'sat') missed++
     }
     assert.ok(missed > 0)
   })
