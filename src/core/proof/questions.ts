@@ -12,8 +12,9 @@ import { forCedar } from './exact.ts'
 import { ground, simplify } from './ground.ts'
 import type { Answer, Counterexample, Limits, Proof } from './proof.ts'
 import { shrink } from './shrink.ts'
+import type { SatAnswer } from './sat/decide.ts'
 import { emit, readValues, type Ask, type Reply, type Script } from './smtlib.ts'
-import { evaluate, Terms, type Term } from './terms.ts'
+import { evaluate, Terms, type Term, type Value } from './terms.ts'
 import { worldOf } from './world.ts'
 
 /** Asks a solver: one reply for each script, in order, each under the limits for itself. */
@@ -30,6 +31,8 @@ export type Replay = (question: { policies: PolicySet; schema: Schema; request: 
 export type Engines = {
   readonly solve: Solve
   readonly replay: Replay
+  /** When given, asked before the solver, which then is asked only what this does not decide. */
+  readonly second?: (assertions: readonly Term[]) => SatAnswer
   /** Names and versions of the solver and of Cedar, for the record. */
   readonly versions: readonly { readonly name: string; readonly version: string }[]
   /** Told when solver and Cedar disagree, which is a bug of ours and never an answer. */
@@ -322,17 +325,18 @@ function environmentKey({ principal, action, resource }: Environment): string {
 
 // ---- From claims to proofs ----
 
-/** A claim that folding has not settled: it goes to the solver. */
+type Model = ReadonlyMap<Term, Value>
+
+/** A claim that folding has not settled: it goes to the solver, unless there is a model already. */
 type Open = {
   readonly question: Question
   readonly environment: Environment
   readonly claim: Claim
   readonly goal: Term
-  readonly script: Script
-}
+} & ({ readonly script: Script } | { readonly model: Model })
 
 async function settle(study: Study, questions: readonly Question[], engines: Engines): Promise<readonly Proof[]> {
-  const prepared = questions.map((question) => question.environments.map((environment) => prepare(study, question, environment)))
+  const prepared = questions.map((question) => question.environments.map((environment) => prepare(study, question, environment, engines)))
   const open = prepared.flat().filter((each) => 'script' in each)
   // Names in a script say nothing about their environment, so that many environments ask the same.
   const asks = [...new Map(open.map(({ script: { text, values } }) => [text, { text, values }])).values()]
@@ -343,20 +347,26 @@ async function settle(study: Study, questions: readonly Question[], engines: Eng
     const answers: Answer[] = []
     for (const each of prepared[i] ?? []) {
       const isShown = !answers.some(({ kind }) => kind === 'refuted')
-      answers.push('script' in each ? await answer(study, each, replyTo.get(each.script.text) as Reply, engines, isShown) : each)
+      answers.push('script' in each ? await answer(study, each, replyTo.get(each.script.text) as Reply, engines, isShown)
+        : 'model' in each ? picture(study, each, each.model, engines, isShown)
+        : each)
     }
     return proofOf(study, question, answers, engines)
   }))
 }
 
-function prepare(study: Study, question: Question, environment: Environment): Answer | Open {
+function prepare(study: Study, question: Question, environment: Environment, { second }: Engines): Answer | Open {
   try {
     const claim = question.claim(environment)
     const { terms } = study.place(environment)
     const goal = simplify(terms, claim.goal)
     if (goal === terms.false) return { kind: 'proved' }
     // INVARIANT: only `unsat` and `false` prove; a goal that folds to `true` still goes to the solver, for its counterexample.
-    return { question, environment, claim, goal, script: emit(ground(terms, study.schema, goal)) }
+    const assertions = ground(terms, study.schema, goal)
+    const known = second?.(assertions)
+    if (known?.kind === 'unsat') return { kind: 'proved' }
+    if (known?.kind === 'sat') return { question, environment, claim, goal, model: known.values }
+    return { question, environment, claim, goal, script: emit(assertions) }
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== 'UNSUPPORTED_CONSTRUCT') throw error
     return { kind: 'unknown', reason: `unsupported: ${error.message}` }
@@ -368,29 +378,31 @@ function prepare(study: Study, question: Question, environment: Environment): An
  *   depends on nothing else, made small, and replayed through Cedar. Those of further environments add nothing to the answer; the
  *   interpreter confirms them.
  */
-async function answer(study: Study, open: Open, first: Reply, engines: Engines, isShown: boolean): Promise<Answer> {
+async function answer(study: Study, open: Open & { readonly script: Script }, first: Reply, engines: Engines, isShown: boolean): Promise<Answer> {
   if (first.kind === 'unsat') return { kind: 'proved' }
   const again = isShown || first.kind === 'unknown'
   const [reply = first] = again ? await engines.solve([{ text: open.script.text, values: open.script.values }], study.limits) : [first]
   switch (reply.kind) {
     case 'unsat': return first.kind === 'sat' ? disagreement('two runs of the solver answer differently') : { kind: 'proved' }
     case 'unknown': return reply
-    case 'sat': return picture(study, open, reply.values, engines, isShown)
+    case 'sat': {
+      let model: Model
+      try {
+        model = readValues(reply.values, open.script)
+      } catch (error) {
+        if (error instanceof Failure && error.code === 'SOLVER_FAILED') return { kind: 'unknown', reason: `solver failed: ${error.message}` }
+        throw error
+      }
+      return picture(study, open, model, engines, isShown)
+    }
   }
 }
 
-function picture(study: Study, open: Open, values: string, engines: Engines, isShown: boolean): Answer {
-  const { question, environment, claim, goal, script } = open
+function picture(study: Study, { question, environment, claim, goal }: Open, model: Model, engines: Engines, isShown: boolean): Answer {
   const { schema } = study
   const literals = literalsOf(question.rules, claim.mentions, schema)
-  const hasTwoWorlds = script.asked.some((term) => term.kind === 'app' && term.symbol.copy === 1)
-  let found: Picture
-  try {
-    found = concretize({ schema, environment, model: readValues(values, script), literals, hasTwoWorlds })
-  } catch (error) {
-    if (error instanceof Failure && error.code === 'SOLVER_FAILED') return { kind: 'unknown', reason: `solver failed: ${error.message}` }
-    throw error
-  }
+  const hasTwoWorlds = [...model.keys()].some((term) => term.kind === 'app' && term.symbol.copy === 1)
+  const found = concretize({ schema, environment, model, literals, hasTwoWorlds })
   const holds = ({ first, second }: Picture): boolean => evaluate(goal, worldOf(schema, environment, first, second)) === true
   const report = (what: string, counterexample: Counterexample): Answer => {
     engines.onDisagreement?.({ question: question.name, environment, what, counterexample })
