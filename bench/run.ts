@@ -11,6 +11,7 @@ const BENCHES: { readonly [name: string]: () => Promise<{ run: () => Promise<rea
   generate: () => import('./generate.ts'),
   http: () => import('./http.ts'),
   ledger: () => import('./ledger.ts'),
+  prove: () => import('./prove.ts'),
   start: () => import('./start.ts'),
 }
 
