@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { parseSchema } from '#adapters/cedar/cedar.ts'
 import { createProver } from '#adapters/solver/prover.ts'
+import { not } from '#core/policy/expression.ts'
+import { renderRules } from '#core/policy/render.ts'
+import { randomRules, randomSchemaText, reworded, writer } from '#test/random-policy.ts'
 import { randomAssertions, worldOfModel } from '#test/random-terms.ts'
+import { neverErrors, proveEquivalent, type Engines } from '../questions.ts'
 import { pick, seeded } from '../random-world.ts'
 import { emit } from '../smtlib.ts'
 import { evaluate, postorder, symbolKey, Terms, type Term, type Value } from '../terms.ts'
@@ -124,6 +129,48 @@ test('answers as Z3 does, on formulas of every size', async () => {
   }
   console.log(JSON.stringify(counts))
   assert.ok(counts.unsat > counts.sat / 20, 'too few contradictions to show anything')
+})
+
+test('answers as Z3 does, on what random policies are asked', async () => {
+  await using prover = createProver({ rlimit: 40_000_000, timeoutMs: 20_000 })
+  const random = seeded(SEED + 4)
+  const counts = { seed: SEED + 4, sat: 0, unsat: 0, inapplicable: 0 }
+  let asked: (readonly Term[])[] = []
+  const engines: Engines = { ...prover.engines, second: (assertions) => {
+    asked.push(assertions)
+    const answer = decideBySat(assertions)
+    return answer.kind === 'inapplicable' ? { kind: 'unsat', certificate: { cnf: { variables: 0, clauses: Int32Array.of() }, proof: Int32Array.of() } } : answer
+  } }
+  for (let round = 0; round < (SLOW ? 1_500 : 120); round++) {
+    const schema = parseSchema(randomSchemaText(random))
+    const environment = pick(random, schema.environments)
+    const policy = () => {
+      const rules = randomRules(schema, environment, random, { count: 1 + Math.floor(random() * 6), carelessness: 0.2 })
+      return { text: renderRules(rules), rules }
+    }
+    const a = policy()
+    // Every rule cut in two, which no folding of terms puts together again.
+    const { bool } = writer(schema, environment, random, 0)
+    const rewritten = reworded(a.rules, random).flatMap((rule) => {
+      const condition = bool(1)
+      return [{ ...rule, when: [condition, ...rule.when] }, { ...rule, id: `${rule.id} otherwise`, when: [not(condition), ...rule.when] }]
+    })
+    const b = random() < 0.3 ? policy() : { text: renderRules(rewritten), rules: rewritten }
+    asked = []
+    // What is refuted is replayed through Cedar, so that its counterexample is one.
+    const proof = await proveEquivalent(a, b, schema, engines)
+    assert.notEqual(proof.answer.kind, 'unknown', JSON.stringify(proof))
+    await neverErrors(a, schema, engines)
+    const replies = await prover.engines.solve(asked.map((assertions) => emit(assertions)), { rlimit: 40_000_000, timeoutMs: 20_000 })
+    asked.forEach((assertions, i) => {
+      const kind = decided(assertions)
+      if (kind === 'unknown') assert.fail('a limit was reached')
+      counts[kind]++
+      if (kind !== 'inapplicable') assert.equal(kind, replies[i]?.kind, emit(assertions).text)
+    })
+  }
+  console.log(JSON.stringify(counts))
+  assert.ok(counts.unsat > 10 && counts.sat > 10)
 })
 
 function without(law: Law, { clauses, variables }: Cnf, laws: readonly Law[]): Cnf {
