@@ -49,6 +49,12 @@ export type Value = boolean | bigint | string
 export class Terms {
   readonly #nodes = new Map<string, Term>()
   readonly #negations = new Map<Term, Term>()
+  /** Nodes of two parts, by their kind and the ids of the parts. */
+  readonly #pairs = new Map<string, Map<number, Term>>()
+  #size = 0
+  /** For each id, the last junction that had it as a part. */
+  #seen = new Uint32Array(1 << 8)
+  #junctions = 0
   readonly true: Term
   readonly false: Term
 
@@ -96,7 +102,8 @@ export class Terms {
       case 'bool': return this.bool(!of.value)
       case 'and': return this.or(...of.parts.map((part) => this.not(part)))
       case 'or': return this.and(...of.parts.map((part) => this.not(part)))
-      default: return this.#make(`!${of.id}`, { kind: 'not', sort: 'bool', of })
+      // Its only key is `#negations`.
+      default: return this.#node({ kind: 'not', sort: 'bool', of })
     }
   }
 
@@ -136,13 +143,13 @@ export class Terms {
       if (this.not(a) === b) return this.false
     }
     const [left, right] = a.id < b.id ? [a, b] : [b, a]
-    return this.#make(`=${left.id},${right.id}`, { kind: 'eq', sort: 'bool', left, right })
+    return this.#pair({ kind: 'eq', sort: 'bool', left, right })
   }
 
   le(left: Term, right: Term): Term {
     if (left === right) return this.true
     if (left.kind === 'int' && right.kind === 'int') return this.bool(left.value <= right.value)
-    return this.#make(`<${left.id},${right.id}`, { kind: 'le', sort: 'bool', left, right })
+    return this.#pair({ kind: 'le', sort: 'bool', left, right })
   }
 
   lt(left: Term, right: Term): Term {
@@ -151,17 +158,17 @@ export class Terms {
 
   add(left: Term, right: Term): Term {
     if (left.kind === 'int' && right.kind === 'int') return this.int(left.value + right.value)
-    return this.#make(`+${left.id},${right.id}`, { kind: 'add', sort: 'int', left, right })
+    return this.#pair({ kind: 'add', sort: 'int', left, right })
   }
 
   sub(left: Term, right: Term): Term {
     if (left.kind === 'int' && right.kind === 'int') return this.int(left.value - right.value)
-    return this.#make(`-${left.id},${right.id}`, { kind: 'sub', sort: 'int', left, right })
+    return this.#pair({ kind: 'sub', sort: 'int', left, right })
   }
 
   mul(left: Term, right: Term): Term {
     if (left.kind === 'int' && right.kind === 'int') return this.int(left.value * right.value)
-    return this.#make(`*${left.id},${right.id}`, { kind: 'mul', sort: 'int', left, right })
+    return this.#pair({ kind: 'mul', sort: 'int', left, right })
   }
 
   neg(of: Term): Term {
@@ -177,23 +184,55 @@ export class Terms {
 
   #junction(kind: 'and' | 'or', all: readonly Term[]): Term {
     const [neutral, absorbing] = kind === 'and' ? [this.true, this.false] : [this.false, this.true]
-    const parts = new Set<Term>()
-    for (const part of all.flatMap((each) => (each.kind === kind ? each.parts : [each]))) {
-      if (part === absorbing) return absorbing
-      if (part !== neutral) parts.add(part)
+    for (const part of all) if (part === absorbing) return absorbing
+    if (this.#seen.length < this.#size) {
+      const larger = new Uint32Array(2 * this.#size)
+      larger.set(this.#seen)
+      this.#seen = larger
     }
-    for (const part of parts) if (parts.has(this.not(part))) return absorbing
-    const sorted = [...parts].sort((a, b) => a.id - b.id)
-    if (sorted.length < 2) return sorted[0] ?? neutral
-    return this.#make(`${kind === 'and' ? '&' : '|'}${sorted.map(({ id }) => id).join()}`, { kind, sort: 'bool', parts: sorted })
+    const [seen, mark] = [this.#seen, ++this.#junctions]
+    const parts: Term[] = []
+    const take = (part: Term): void => {
+      if (part === neutral || seen[part.id] === mark) return
+      seen[part.id] = mark
+      parts.push(part)
+    }
+    for (const each of all) {
+      if (each.kind !== kind) take(each)
+      else for (const part of each.parts) take(part)
+    }
+    // Negations stand at atoms only: where a part and its negation meet, one of them is a `not`.
+    for (const part of parts) if (part.kind === 'not' && seen[part.of.id] === mark) return absorbing
+    const [first = neutral, second] = parts
+    if (second === undefined) return first
+    parts.sort((a, b) => a.id - b.id)
+    if (parts.length === 2) return this.#pair({ kind, sort: 'bool', parts })
+    return this.#make(`${kind === 'and' ? '&' : '|'}${parts.map(({ id }) => id).join()}`, { kind, sort: 'bool', parts })
+  }
+
+  #pair(shape: Shape<Term> & { readonly kind: 'and' | 'or' | 'eq' | 'le' | 'add' | 'sub' | 'mul' }): Term {
+    const [left, right] = 'parts' in shape ? shape.parts : [shape.left, shape.right]
+    const known = this.#pairs.get(shape.kind) ?? new Map<number, Term>()
+    if (known.size === 0) this.#pairs.set(shape.kind, known)
+    // Exact: no graph has 2²⁶ nodes.
+    const key = (left as Term).id * 2 ** 26 + (right as Term).id
+    const found = known.get(key)
+    if (found !== undefined) return found
+    const made = this.#node(shape)
+    known.set(key, made)
+    return made
   }
 
   #make(key: string, shape: Shape<Term>): Term {
     const found = this.#nodes.get(key)
     if (found !== undefined) return found
-    const made = { id: this.#nodes.size, ...shape } as Term
+    const made = this.#node(shape)
     this.#nodes.set(key, made)
     return made
+  }
+
+  #node(shape: Shape<Term>): Term {
+    return { id: this.#size++, ...shape } as Term
   }
 }
 
