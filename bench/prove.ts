@@ -2,7 +2,8 @@ import { createProver } from '#adapters/solver/prover.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
 import type { Proof } from '#core/proof/proof.ts'
 import { LIMITS, proveArticles, proveEquivalent, type Engines } from '#core/proof/questions.ts'
-import { decideBySat } from '#core/proof/sat/decide.ts'
+import { checkRup } from '#core/proof/sat/check-rup.ts'
+import { decideBySat, type Certificate } from '#core/proof/sat/decide.ts'
 import { bound, mutantOf, policyOf, rewordedOf, schema } from './governance.ts'
 import { summarize, type Result } from './measure.ts'
 
@@ -17,7 +18,12 @@ export async function run(): Promise<readonly Result[]> {
   await using prover = createProver(LIMITS)
   await prover.warm()
   const alone = prover.engines
-  const both: Engines = { ...alone, second: (assertions) => decideBySat(assertions) }
+  let certificates: Certificate[] = []
+  const both: Engines = { ...alone, second: (assertions) => {
+    const answer = decideBySat(assertions)
+    if (answer.kind === 'unsat') certificates.push(answer.certificate)
+    return answer
+  } }
   const none: Engines = { ...alone, second: () => ({ kind: 'unsat', certificate: { cnf: { variables: 0, clauses: Int32Array.of(0) }, proof: Int32Array.of(0) } }) }
   const results: Result[] = []
   const cost = new Map<string, [size: number, ms: number][]>()
@@ -32,21 +38,28 @@ export async function run(): Promise<readonly Result[]> {
     const reworded = remembered(rewordedOf)
     const mutant = remembered(mutantOf)
     for (const [name, ask] of Object.entries(questions)) {
+      const checks: number[] = []
       const measure = async (engines: Engines, warmup: number): Promise<readonly number[]> => {
         const samples: number[] = []
         for (let i = 0; i < warmup + runs; i++) {
           const policy = policies[i % runs] as PolicySet
+          certificates = []
           const started = performance.now()
           const proofs = await ask(policy, i % runs, engines)
           if (i >= warmup) samples.push(performance.now() - started)
           if (engines !== none) check(name, proofs)
+          if (engines !== both) continue
+          const restarted = performance.now()
+          if (!certificates.every(({ cnf, proof }) => checkRup(cnf, proof))) throw new Error('a certificate is refused')
+          if (i >= warmup) checks.push(performance.now() - restarted)
         }
         return samples
       }
       const warmup = rules >= 1_000 ? 2 : runs
       const z3 = summarize(`${rules} rules, ${name}, Z3`, 'ms', await measure(alone, warmup))
       const sat = summarize(`${rules} rules, ${name}, SAT`, 'ms', await measure(both, warmup), z3)
-      results.push(z3, sat, summarize(`${rules} rules, ${name}, encoding alone`, 'ms', await measure(none, warmup)))
+      results.push(z3, sat, summarize(`${rules} rules, ${name}, its certificates checked again`, 'ms', checks))
+      results.push(summarize(`${rules} rules, ${name}, encoding alone`, 'ms', await measure(none, warmup)))
       for (const [engine, { p50 }] of [['Z3', z3], ['SAT', sat]] as const) {
         cost.set(`${name}, ${engine}`, [...(cost.get(`${name}, ${engine}`) ?? []), [rules * schema.environments.length, p50]])
       }

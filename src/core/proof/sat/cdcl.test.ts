@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { seeded, type Random } from '../random-world.ts'
 import { solve } from './cdcl.ts'
@@ -140,4 +141,10 @@ test('what is malformed is no proof', () => {
   assert.ok(!checkRup({ variables: 1, clauses: Int32Array.of(1, 0, -1) }, Int32Array.of(0)), 'clauses without their end')
   assert.ok(!checkRup(cnfOf(1, [[1]]), Int32Array.of(0)))
   assert.ok(!checkRup(cnfOf(1, []), Int32Array.of(0)))
+})
+
+test('the checker is a page, and nothing of the solver’s runs in it', () => {
+  const text = readFileSync(new URL('./check-rup.ts', import.meta.url), 'utf8')
+  assert.deepEqual(text.match(/^import .*$/gm), ["import type { Cnf } from './cnf.ts'"])
+  assert.ok(text.split('\n').length <= 100)
 })
