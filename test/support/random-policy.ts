@@ -2,15 +2,17 @@ import { all, any, not, type Expression } from '#core/policy/expression.ts'
 import type { ActionScope, Rule, Scope } from '#core/policy/policy.ts'
 import type { Environment, RecordType, Schema, Type } from '#core/policy/schema.ts'
 import { pick, POOL, type Random } from '#core/proof/random-world.ts'
+import { idsOf, sortOf } from '#core/proof/values.ts'
 
 /** A schema's text: a few entity types in a hierarchy, an enumerated one, attributes of every type the prover knows, two actions in a group. */
 export function randomSchemaText(random: Random): string {
   const types = ['T0', 'T1', 'T2', 'T3'].slice(0, 2 + Math.floor(random() * 3))
-  const flat = (): string => pick(random, ['Bool', 'Long', 'String', 'Kind', ...types])
+  const flat = (): string => pick(random, ['Bool', 'Long', 'String', 'String', 'Kind', ...EXTENSIONS, ...types])
   const type = (depth: number): string => {
     const roll = random()
-    if (roll < 0.2) return `Set<${flat()}>`
-    return roll < 0.35 && depth > 0 ? record(depth - 1) : flat()
+    if (roll < 0.15) return `Set<${flat()}>`
+    if (roll < 0.25 && depth > 0) return `Set<${pick(random, [`Set<${flat()}>`, record(depth - 1), '{ a: Long, b?: String }'])}>`
+    return roll < 0.4 && depth > 0 ? record(depth - 1) : flat()
   }
   const record = (depth: number): string => {
     const fields = Array.from({ length: 1 + Math.floor(random() * 3) }, (_, i) => `f${i}${random() < 0.35 ? '?' : ''}: ${type(depth)}`)
@@ -18,12 +20,15 @@ export function randomSchemaText(random: Random): string {
   }
   const entities = types.map((name, i) => {
     const above = types.filter((_, j) => (j > i && random() < 0.5) || (j === i && random() < 0.2))
-    return `entity ${name}${above.length === 0 ? '' : ` in [${above.join(', ')}]`} ${record(2)};`
+    return `entity ${name}${above.length === 0 ? '' : ` in [${above.join(', ')}]`} ${record(2)}${random() < 0.5 ? ` tags ${type(1)}` : ''};`
   })
   const some = () => { const chosen = types.filter(() => random() < 0.5); return chosen.length === 0 ? [pick(random, types)] : chosen }
   const action = (name: string) => `action ${name} in [group] appliesTo { principal: [${some().join(', ')}], resource: [${some().join(', ')}], context: ${record(1)} };`
   return ['entity Kind enum ["a", "k"];', ...entities, 'action group;', action('act'), action('do')].join('\n')
 }
+
+const PATTERNS: readonly (readonly (string | null)[])[] = [['x', null], [null, 'x'], [null, 'y', null], ['x', null, 'x'], ['y*x'], [null, '*', null], [null], ['😀', null], [null, 'x', null, 'x', null]]
+const EXTENSIONS = ['decimal', 'datetime', 'duration', 'ipaddr']
 
 /** What can be read in an environment: an expression, its type, and what must be asked first because it is optional. */
 type Access = { readonly expression: Expression; readonly type: Type; readonly guards: readonly Expression[] }
@@ -31,31 +36,50 @@ type Access = { readonly expression: Expression; readonly type: Type; readonly g
 /** Writes expressions that have a type in one environment. @param carelessness How often an optional attribute is read without asking. */
 export function writer(schema: Schema, environment: Environment, random: Random, carelessness: number) {
   const accesses = readable(schema, environment)
-  const same = (a: Type, b: Type): boolean => a.kind === b.kind && (a.kind !== 'entity' || a.name === (b as { name: string }).name) && (a.kind !== 'set' || same(a.element, (b as { element: Type }).element))
+  const same = (a: Type, b: Type): boolean => sortOf(a) === sortOf(b) && a.kind === b.kind && (a.kind !== 'extension' || a.name === (b as { name: string }).name)
   const entityTypes = [...schema.entityTypes.values()]
   const chance = (probability: number) => random() < probability
+  const call = (name: string, ...args: readonly Expression[]): Expression => ({ kind: 'call', name, args })
 
   const literal = (type: Type): Expression => {
     switch (type.kind) {
       case 'bool': return { kind: 'bool', value: chance(0.5) }
       case 'long': return { kind: 'long', value: pick(random, POOL.longs) }
       case 'string': return { kind: 'string', value: pick(random, POOL.strings) }
-      case 'entity': return { kind: 'entity', uid: { type: type.name, id: pick(random, schema.entityTypes.get(type.name)?.ids ?? POOL.idsOf(type.name)) } }
+      case 'entity': return { kind: 'entity', uid: { type: type.name, id: pick(random, idsOf(schema, type.name) ?? POOL.idsOf(type.name)) } }
       case 'set': return { kind: 'set', items: Array.from({ length: 1 + Math.floor(random() * 2) }, () => literal(type.element)) }
-      default: throw new Error(`no literal of type ${type.kind}`)
+      case 'record': return { kind: 'record', fields: Object.fromEntries(Object.entries(type.attributes).map(([name, attribute]) => [name, literal(attribute.type)])) }
+      case 'extension': return call(type.name === 'ipaddr' ? 'ip' : type.name, { kind: 'string', value: pick(random, POOL.extensions[type.name] ?? []) })
     }
+  }
+  /** Whether a literal of the type is of exactly this type: one of a record with an optional attribute is not. */
+  const isWritable = (type: Type): boolean =>
+    type.kind === 'set' ? isWritable(type.element) : type.kind !== 'record' || Object.values(type.attributes).every(({ type: own, required }) => required && isWritable(own))
+  const extension = (name: string): Type => ({ kind: 'extension', name })
+  /** Expressions of a type that methods make of others. */
+  const computed = (type: Type, depth: number, guards: Expression[]): Expression | null => {
+    const of = (name: string) => value(extension(name), depth - 1, guards)
+    if (type.kind === 'long') return call(pick(random, ['toMilliseconds', 'toSeconds', 'toMinutes', 'toHours', 'toDays']), of('duration'))
+    if (type.kind !== 'extension') return null
+    if (type.name === 'datetime') return chance(0.5) ? call('toDate', of('datetime')) : call('offset', of('datetime'), of('duration'))
+    if (type.name === 'duration') return chance(0.5) ? call('toTime', of('datetime')) : call('durationSince', of('datetime'), of('datetime'))
+    return null
   }
   const value = (type: Type, depth: number, guards: Expression[]): Expression => {
     const found = accesses.filter((each) => same(each.type, type))
     if (depth > 0 && chance(0.12)) return { kind: 'if', condition: bool(depth - 1), then: value(type, depth - 1, guards), else: value(type, depth - 1, guards) }
-    if (type.kind === 'long' && depth > 0 && chance(0.35)) {
+    if (depth > 0 && chance(0.3)) {
+      const made = computed(type, depth, guards)
+      if (made !== null && (type.kind !== 'long' || chance(0.4))) return made
+    }
+    if (type.kind === 'long' && depth > 0 && chance(0.5)) {
       if (chance(0.2)) return { kind: 'neg', of: value(type, depth - 1, guards) }
       const kind = pick(random, ['add', 'sub', 'mul'] as const)
       // Products of two attributes are left to a test of their own: the solver may not decide them.
       return { kind, left: value(type, depth - 1, guards), right: kind === 'mul' ? { kind: 'long', value: pick(random, ['2', '-3', '4611686018427387904']) } : value(type, depth - 1, guards) }
     }
-    if (type.kind === 'set' && chance(0.15)) return { kind: 'set', items: [value(type.element, depth - 1, guards), literal(type.element)] }
-    if (found.length === 0 || chance(0.2)) return literal(type)
+    if (type.kind === 'set' && isWritable(type) && chance(0.15)) return { kind: 'set', items: [value(type.element, depth - 1, guards), literal(type.element)] }
+    if (found.length === 0 || (isWritable(type) && chance(0.2))) return literal(type)
     const access = pick(random, found)
     guards.push(...access.guards)
     return access.expression
@@ -65,11 +89,11 @@ export function writer(schema: Schema, environment: Environment, random: Random,
     const expression = make(guards)
     return chance(carelessness) ? expression : all([...guards, expression])
   }
-  const flat = (): Type => pick(random, [{ kind: 'bool' }, { kind: 'long' }, { kind: 'string' }, ...entityTypes.map(({ name }) => ({ kind: 'entity', name }) as const)])
+  const flat = (): Type => pick(random, [{ kind: 'bool' }, { kind: 'long' }, { kind: 'string' }, ...EXTENSIONS.map(extension), ...entityTypes.map(({ name }) => ({ kind: 'entity', name }) as const)])
   const ofKind = (kind: Type['kind']) => accesses.filter(({ type }) => type.kind === kind)
 
   const atom = (depth: number): Expression => {
-    switch (pick(random, ['bool', 'eq', 'order', 'in', 'has', 'set', 'set', 'in', 'order', 'is', 'record'])) {
+    switch (pick(random, ['bool', 'eq', 'order', 'in', 'has', 'set', 'set', 'in', 'order', 'is', 'record', 'order', 'order', 'like', 'like', 'extension', 'extension', 'tag'])) {
       case 'eq': {
         const type = chance(0.15) && ofKind('set').length > 0 ? pick(random, ofKind('set')).type : flat()
         return guarded((guards) => ({ kind: pick(random, ['eq', 'neq'] as const), left: value(type, depth, guards), right: value(type, depth, guards) }))
@@ -81,7 +105,22 @@ export function writer(schema: Schema, environment: Environment, random: Random,
         // Records of one shape only: comparing others is refused by Cedar's strict validation.
         return guarded((guards) => { guards.push(...a.guards, ...b.guards); return { kind: 'eq', left: a.expression, right: JSON.stringify(a.type) === JSON.stringify(b.type) ? b.expression : a.expression } })
       }
-      case 'order': return guarded((guards) => ({ kind: pick(random, ['less', 'lessEq', 'greater', 'greaterEq'] as const), left: value({ kind: 'long' }, depth, guards), right: value({ kind: 'long' }, depth, guards) }))
+      case 'order': return guarded((guards) => {
+        const type: Type = chance(0.7) ? { kind: 'long' } : extension(pick(random, ['datetime', 'duration']))
+        return { kind: pick(random, ['less', 'lessEq', 'greater', 'greaterEq'] as const), left: value(type, depth, guards), right: value(type, depth, guards) }
+      })
+      case 'like': return guarded((guards) => ({ kind: 'like', of: value({ kind: 'string' }, depth, guards), pattern: pick(random, PATTERNS) }))
+      case 'extension': return guarded((guards) => {
+        const of = (name: string) => value(extension(name), depth, guards)
+        if (chance(0.3)) return call(pick(random, ['lessThan', 'lessThanOrEqual', 'greaterThan', 'greaterThanOrEqual']), of('decimal'), of('decimal'))
+        return chance(0.5) ? call('isInRange', of('ipaddr'), of('ipaddr')) : call(pick(random, ['isIpv4', 'isIpv6', 'isLoopback', 'isMulticast']), of('ipaddr'))
+      })
+      case 'tag': {
+        const tagged = accesses.filter(({ type }) => type.kind === 'entity' && (schema.entityTypes.get(type.name)?.tags ?? null) !== null)
+        if (tagged.length === 0) return literal({ kind: 'bool' })
+        const { expression, guards: before } = pick(random, tagged)
+        return guarded((guards) => { guards.push(...before); return { kind: 'hasTag', left: expression, right: value({ kind: 'string' }, depth, guards) } })
+      }
       case 'in': return guarded((guards) => {
         const from = pick(random, ofKind('entity'))
         guards.push(...from.guards)
@@ -142,6 +181,11 @@ function readable(schema: Schema, { principal, action, resource }: Environment):
     for (const [attribute, { type: own, required }] of Object.entries(record?.attributes ?? {})) {
       const guard: Expression = { kind: 'has', of: expression, attribute }
       visit({ expression: { kind: 'get', of: expression, attribute }, type: own, guards: required ? guards : [...guards, guard] }, depth - 1)
+    }
+    const tags = type.kind === 'entity' ? schema.entityTypes.get(type.name)?.tags ?? null : null
+    for (const key of tags === null ? [] : ['x', 'yes']) {
+      const [left, right] = [expression, { kind: 'string', value: key } as const]
+      visit({ expression: { kind: 'getTag', left, right }, type: tags as Type, guards: [...guards, { kind: 'hasTag', left, right }] }, depth - 1)
     }
   }
   visit({ expression: { kind: 'var', name: 'principal' }, type: { kind: 'entity', name: principal }, guards: [] }, 3)

@@ -1,6 +1,9 @@
 import type { Schema } from '#core/policy/schema.ts'
-import { LONG_MAX, LONG_MIN } from './encode.ts'
-import { postorder, rebuild, symbolKey, type FunctionSymbol, type Sort, type Term, type Terms } from './terms.ts'
+import { LONG_MAX, LONG_MIN } from './encode/place.ts'
+import { groundQuantifiers } from './quantifiers.ts'
+import { matches, minterms, patternOf } from './pattern.ts'
+import { postorder, rebuild, symbolKey, type FunctionSymbol, type Term, type Terms } from './terms.ts'
+import { idsOf } from './values.ts'
 
 /**
  * Replaces, in a conjunction, what the conjuncts themselves settle: where `a` is demanded, `a` elsewhere is true. Exact, and
@@ -47,57 +50,16 @@ function excluded(terms: Terms, settled: ReadonlyMap<Term, Term>, term: Term): T
 }
 
 /**
- * The goal without quantifiers, hierarchy and bounds, as assertions that are satisfiable together exactly when the goal holds in
- * some world: every set restricted to elements that terms name, every ancestor relation to the terms that are asked about.
+ * The goal without quantifiers, hierarchy, patterns and bounds, as assertions that are satisfiable together exactly when the goal holds
+ * in some world: every set restricted to elements that terms name, every ancestor relation to the terms that are asked about, every
+ * string to what patterns can tell of it.
+ *
+ * @throws {Failure} `UNSUPPORTED_CONSTRUCT` where patterns combine in too many ways.
  */
 export function ground(terms: Terms, schema: Schema, goal: Term): readonly Term[] {
   const { assertions, differing } = groundQuantifiers(terms, goal)
-  return [...assertions, ...hierarchy(terms, schema, assertions, differing), ...typing(terms, schema, assertions)]
-}
-
-/** A fresh truth `b` and a fresh witness `w` for each `exists`: b → φ(w), and ¬b → ¬φ(t) for every term t of the sort. */
-function groundQuantifiers(terms: Terms, goal: Term): { readonly assertions: readonly Term[]; readonly differing: ReadonlySet<string> } {
-  const quantified = new Map<Term, { truth: Term; body: Term; over: Sort; witness: Term }>()
-  const known = new Map<Term, Term>()
-  const strip = (term: Term): Term => {
-    const found = known.get(term)
-    if (found !== undefined) return found
-    let made: Term
-    if (term.kind === 'exists') {
-      const body = strip(term.body)
-      const number = quantified.size
-      made = terms.variable(`exists ${number}`, 'bool')
-      quantified.set(term, { truth: made, body, over: term.over, witness: terms.variable(`witness ${number}`, term.over) })
-    } else {
-      made = rebuild(terms, term, strip)
-    }
-    known.set(term, made)
-    return made
-  }
-  const stripped = strip(goal)
-  const witnessed = [...quantified.values()].map(({ truth, body, witness }) => terms.implies(truth, instantiate(terms, body, witness)))
-  // Instances name no new elements: their terms are the body's own and the witness.
-  const named = postorder([stripped, ...witnessed])
-  const excluded = [...quantified.values()].flatMap(({ truth, body, over }) =>
-    named.filter(({ sort }) => sort === over).map((each) => terms.or(truth, terms.not(instantiate(terms, body, each)))),
-  )
-  const assertions = [stripped, ...witnessed, ...excluded]
-  const symbols = named.flatMap((each) => (each.kind === 'app' && each.symbol.copy === 1 ? [each.symbol] : []))
-  const differing = new Set(symbols.map((symbol) => symbolKey({ ...symbol, copy: 0 })))
-  return { assertions, differing }
-}
-
-function instantiate(terms: Terms, body: Term, element: Term): Term {
-  const known = new Map<Term, Term>()
-  const visit = (term: Term): Term => {
-    if (term.kind === 'bound') return element
-    const found = known.get(term)
-    if (found !== undefined) return found
-    const made = rebuild(terms, term, visit)
-    known.set(term, made)
-    return made
-  }
-  return visit(body)
+  const related = [...assertions, ...hierarchy(terms, schema, assertions, differing), ...strings(terms, assertions)]
+  return [...related, ...typing(terms, schema, related)]
 }
 
 /**
@@ -134,15 +96,53 @@ function typeOf({ sort }: Term): string {
   return sort.slice('entity:'.length)
 }
 
-/** What the schema promises of free terms: integers have 64 bits, enumerated types no other ids. */
+/**
+ * Strings are of no sort that a solver knows: which patterns each satisfies is one of the ways in which strings can at all, and where
+ * only single strings do, it is one of these. Of a literal it is known.
+ */
+function strings(terms: Terms, assertions: readonly Term[]): readonly Term[] {
+  const subjects = new Map<Term, FunctionSymbol>()
+  const symbols = new Map<string, FunctionSymbol>()
+  const literals = new Set<Term>()
+  for (const term of postorder(assertions)) {
+    if (term.kind === 'literal' && term.sort === 'string') literals.add(term)
+    if (term.kind !== 'app' || term.symbol.kind !== 'matches') continue
+    symbols.set(term.symbol.to, term.symbol)
+    subjects.set(term.args[0] as Term, term.symbol)
+  }
+  const keys = [...symbols.keys()].sort()
+  if (keys.length === 0) return []
+  const kinds = minterms(keys)
+  const satisfies = (subject: Term, holds: readonly boolean[]): Term =>
+    terms.and(...keys.map((key, i) => {
+      const asked = terms.app(symbols.get(key) as FunctionSymbol, [subject])
+      return holds[i] === true ? asked : terms.not(asked)
+    }))
+  const isOneOf = [...subjects.keys()].map((subject) =>
+    terms.or(...kinds.map(({ holds, words }) => {
+      const single = words === null ? terms.true : terms.or(...words.map((word) => terms.eq(subject, terms.literal('string', word))))
+      return terms.and(satisfies(subject, holds), single)
+    })),
+  )
+  for (const { words } of kinds) for (const word of words ?? []) literals.add(terms.literal('string', word))
+  const patterns = keys.map(patternOf)
+  const known = [...literals].map((literal) => satisfies(literal, patterns.map((pattern) => literal.kind === 'literal' && matches(pattern, literal.value))))
+  return [...isOneOf, ...known]
+}
+
+/** What the schema promises of free terms: integers have 64 bits, enumerated types no other ids, addresses the bits of their family. */
 function typing(terms: Terms, schema: Schema, assertions: readonly Term[]): readonly Term[] {
   const promises: Term[] = []
+  const between = (low: bigint, term: Term, high: bigint) => [terms.le(terms.int(low), term), terms.le(term, terms.int(high))]
   for (const term of postorder(assertions)) {
     if (term.kind !== 'app' && term.kind !== 'var') continue
-    if (term.sort === 'int') promises.push(terms.le(terms.int(LONG_MIN), term), terms.le(term, terms.int(LONG_MAX)))
-    const ids = term.sort.startsWith('entity:') ? schema.entityTypes.get(typeOf(term))?.ids ?? null : null
+    if (term.kind === 'app' && term.symbol.kind === 'ip') {
+      const isV4 = terms.app({ ...term.symbol, to: 'v4', result: 'bool' }, term.args)
+      if (term.symbol.to === 'prefix') promises.push(...between(0n, term, 128n), terms.or(terms.not(isV4), terms.le(term, terms.int(32n))))
+      else if (Number(term.symbol.to) >= 32) promises.push(terms.or(terms.not(isV4), terms.not(term)))
+    } else if (term.sort === 'int') promises.push(...between(LONG_MIN, term, LONG_MAX))
+    const ids = term.sort.startsWith('entity:') ? idsOf(schema, typeOf(term)) : null
     if (ids !== null) promises.push(terms.or(...ids.map((id) => terms.eq(term, terms.literal(term.sort, id)))))
   }
   return promises
 }
-

@@ -1,5 +1,6 @@
 import type { Environment, RecordType, Schema, Type } from '#core/policy/schema.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
+import { idsOf } from './values.ts'
 import type { Attributes, Scene } from './world.ts'
 
 /** A number in [0, 1), the next of a sequence that its seed determines. */
@@ -27,12 +28,20 @@ export type Pool = {
   readonly strings: readonly string[]
   /** Digits, within 64 bits. */
   readonly longs: readonly string[]
+  /** Texts of values of the extension types, by the name of the type. */
+  readonly extensions: { readonly [type: string]: readonly string[] }
 }
 
 export const POOL: Pool = {
   idsOf: () => ['a', 'b', 'c'],
-  strings: ['', 'x', 'yes'],
+  strings: ['', 'x', 'yes', 'xyx', 'y*x', '😀x'],
   longs: ['0', '1', '-1', '2', '7', '9223372036854775807', '-9223372036854775808', '4611686018427387904', '3037000500'],
+  extensions: {
+    decimal: ['0.0', '1.5', '-0.0001', '922337203685477.5807', '-922337203685477.5808'],
+    datetime: ['1970-01-01', '1969-12-31T23:59:59.999Z', '2024-02-29T12:00:00+0130', '2024-02-29', '9999-12-31T23:59:59Z', '0000-01-01'],
+    duration: ['0ms', '1ms', '-1ms', '1d', '-1d1h', '23h59m59s999ms', '106751991167d', '-106751991167d7h12m55s808ms'],
+    ipaddr: ['10.0.0.1', '10.0.0.0/8', '10.0.0.1/8', '10.1.0.0/16', '127.0.0.1', '224.0.0.0/3', '0.0.0.0/0', '::1', '::/0', '2001:db8::/32', '2001:db8::1', 'ff00::/8', '::a00:1'],
+  },
 }
 
 /** A request of an environment with every entity there is: attributes as the schema has them, a hierarchy without cycles, levels skipped. */
@@ -48,14 +57,22 @@ export function randomScene(schema: Schema, environment: Environment, random: Ra
       case 'entity': return { __entity: { type: type.name, id: pick(random, ids(type.name)) } }
       case 'set': return Array.from({ length: Math.floor(random() * 4) }, () => value(type.element))
       case 'record': return record(type)
-      case 'extension': throw new Error(`no random value of the extension type ${type.name}`)
+      case 'extension': {
+        const texts = pool.extensions[type.name]
+        if (texts === undefined) throw new Error(`no random value of the extension type ${type.name}`)
+        // What has no text of its own is written as an offset.
+        if (type.name === 'datetime' && random() < 0.15) return instant(pick(random, ['-9223372036854775808', '9223372036854775807']))
+        return { __extn: { fn: type.name === 'ipaddr' ? 'ip' : type.name, arg: pick(random, texts) } }
+      }
     }
   }
+  const instant = (ms: string) => ({ __extn: { fn: 'offset', args: [{ __extn: { fn: 'datetime', arg: '1970-01-01' } }, { __extn: { fn: 'duration', arg: `${ms}ms` } }] } })
   const record = (type: RecordType): Attributes => {
     const present = Object.entries(type.attributes).filter(([, { required }]) => required || random() < 0.6)
     return Object.fromEntries(present.map(([name, attribute]) => [name, value(attribute.type)]))
   }
-  const ids = (type: string): readonly string[] => schema.entityTypes.get(type)?.ids ?? pool.idsOf(type)
+  const ids = (type: string): readonly string[] => idsOf(schema, type) ?? pool.idsOf(type)
+  const tags = (type: Type | null) => (type === null ? {} : { tags: Object.fromEntries(pool.strings.filter(() => random() < 0.4).map((key) => [key, value(type)])) })
 
   const all = [...schema.entityTypes.values()].filter((type) => type.ids === null).flatMap((type) => ids(type.name).map((id) => ({ type, id })))
   // Parents come later in this order, so that nothing is its own ancestor.
@@ -64,6 +81,7 @@ export function randomScene(schema: Schema, environment: Environment, random: Ra
     uid: { type: type.name, id },
     attrs: record(type.shape),
     parents: order.slice(i + 1).filter((other) => type.ancestors.includes(other.type.name) && random() < 0.3).map((other) => ({ type: other.type.name, id: other.id })),
+    ...tags(type.tags),
   }))
   return {
     principal: pick(random, ids(environment.principal)),

@@ -1,5 +1,5 @@
 import { canonical } from '#core/canonical.ts'
-import type { Picture } from './counterexample.ts'
+import { PLAIN_EXTENSION, type Picture } from './counterexample.ts'
 import type { Attributes, Scene } from './world.ts'
 import type { Environment, RecordType, Schema } from '#core/policy/schema.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
@@ -36,6 +36,9 @@ export function shrink(
       attempt((scene) => onEntity(scene, uid, (each) => ({ ...each, attrs: plainer(each.attrs) })))
     }
   }
+  for (const { uid, tags } of picture.first.entities) {
+    for (const key of Object.keys(tags ?? {})) attempt((scene) => onEntity(scene, uid, (each) => withoutTag(each, key)))
+  }
   const context = schema.actions.get(environment.action)?.context
   if (context !== undefined) for (const plainer of plainers(context)) attempt((scene) => ({ ...scene, context: plainer(scene.context) }))
   for (const { uid } of picture.first.entities) {
@@ -55,6 +58,11 @@ function onEntity(scene: Scene, uid: Uid, edit: (entity: CedarEntity) => CedarEn
   return { ...scene, entities: scene.entities.map((each) => (isSame(each.uid, uid) ? edit(each) : each)) }
 }
 
+function withoutTag({ tags, ...entity }: CedarEntity, key: string): CedarEntity {
+  const left = Object.entries(tags ?? {}).filter(([each]) => each !== key)
+  return left.length === 0 ? entity : { ...entity, tags: Object.fromEntries(left) }
+}
+
 function replace(scene: Scene, entity: CedarEntity): Scene {
   return onEntity(scene, entity.uid, () => entity)
 }
@@ -64,7 +72,7 @@ function isNeeded(scene: Scene, environment: Environment, uid: Uid): boolean {
   const roots = (['principal', 'resource'] as const).map((name) => ({ type: environment[name], id: scene[name] }))
   if (roots.some((root) => isSame(uid, root))) return true
   const reference = canonical({ type: uid.type, id: uid.id })
-  const others = scene.entities.filter((each) => !isSame(each.uid, uid)).map(({ attrs, parents }) => ({ attrs, parents }))
+  const others = scene.entities.filter((each) => !isSame(each.uid, uid)).map(({ attrs, parents, tags = {} }) => ({ attrs, parents, tags }))
   return [scene.context, ...others].some((json) => canonical(json).includes(reference))
 }
 
@@ -77,11 +85,19 @@ function plainers(type: RecordType, prefix: readonly string[] = []): readonly ((
     switch (own.kind) {
       case 'bool': return [...drop, set(false)]
       case 'long': return [...drop, set(1), set(0)]
-      case 'set': return [...drop, set([])]
+      case 'extension': return [...drop, set(PLAIN_EXTENSION[own.name])]
+      case 'set': return [...drop, set([]), ...Array.from({ length: ELEMENTS_MAX }, (_, i) => without(path, i))]
       case 'record': return [...drop, ...plainers(own, path)]
       default: return drop
     }
   })
+}
+
+/** Elements of a set that are tried one by one, from the last. */
+const ELEMENTS_MAX = 6
+
+function without(path: readonly string[], fromLast: number): (json: Attributes) => Attributes {
+  return (json) => change(json, path, (old) => (Array.isArray(old) && old.length > fromLast + 1 ? old.filter((_, i) => i !== old.length - 1 - fromLast) : old))
 }
 
 function change(json: Attributes, [name, ...rest]: readonly string[], edit: (old: unknown) => unknown): Attributes {

@@ -10,7 +10,7 @@ export type Script = {
 }
 
 /**
- * Emits assertions. Strings and entities are uninterpreted sorts with distinct literals, truths are Bool and integers Int, so that
+ * Emits assertions. Strings, entities and values with parts are of uninterpreted sorts with distinct literals, truths are Bool and integers Int, so that
  * the script is of the logic of uninterpreted functions and integer arithmetic.
  *
  * @see SMT-LIB 2.6
@@ -83,7 +83,8 @@ function write(term: Term, of: (part: Term) => string, declare: (key: string, ar
     case 'add': return `(+ ${of(term.left)} ${of(term.right)})`
     case 'sub': return `(- ${of(term.left)} ${of(term.right)})`
     case 'mul': return `(* ${of(term.left)} ${of(term.right)})`
-    case 'bound': case 'exists': throw new Error(`a ${term.kind} reached the solver: ground it first`)
+    case 'div': return `(div ${of(term.left)} ${of(term.right)})`
+    case 'bound': case 'exists': case 'record': case 'set': throw new Error(`a ${term.kind} reached the solver: ground it first`)
   }
 }
 

@@ -1,5 +1,9 @@
-/** What a term denotes: a truth, an integer without bounds, a string, or an entity of one type. */
-export type Sort = 'bool' | 'int' | 'string' | `entity:${string}`
+/**
+ * What a term denotes: a truth, an integer without bounds, a string, an entity of one type, or a value with parts (a record, a set, an
+ * address) where it stands as one, as an element of a set: `value:` and its type, see values.ts. To a solver all but the first two are
+ * uninterpreted.
+ */
+export type Sort = 'bool' | 'int' | 'string' | `entity:${string}` | `value:${string}`
 
 /**
  * An uninterpreted function: what a request and its entities are free to choose.
@@ -7,11 +11,13 @@ export type Sort = 'bool' | 'int' | 'string' | `entity:${string}`
  * - value: the attribute at `path` of an entity of type `owner` (one argument), or of the context (none).
  * - present: whether the optional attribute at `path` is there.
  * - member: whether the last argument is in the set at `path`.
+ * - ip: the part `to` of the address at `path`: `v4`, `prefix`, or the number of a bit, the most significant one first.
  * - in: whether the first argument, of type `owner`, has the second, of type `to`, as a proper ancestor.
+ * - matches: whether a string matches the pattern `to` (see pattern.ts).
  */
 export type FunctionSymbol = {
-  readonly kind: 'value' | 'present' | 'member' | 'in'
-  /** An entity type, or `''` for the context. */
+  readonly kind: 'value' | 'present' | 'member' | 'ip' | 'in' | 'matches'
+  /** An entity type; with `#tags` behind it, its tags (arguments: entity, key); a `value:` sort, its parts; or `''` for the context. */
   readonly owner: string
   readonly path: readonly string[]
   readonly to: string
@@ -34,9 +40,18 @@ export type Term = { readonly id: number; readonly sort: Sort } & (
   | { readonly kind: 'and' | 'or'; readonly parts: readonly Term[] }
   | { readonly kind: 'ite'; readonly condition: Term; readonly then: Term; readonly else: Term }
   | { readonly kind: 'eq' | 'le' | 'add' | 'sub' | 'mul'; readonly left: Term; readonly right: Term }
-  /** Some element of sort `over` satisfies `body`. Bodies hold only of elements of some set of the world. */
+  /** The quotient by a positive constant, rounded down. */
+  | { readonly kind: 'div'; readonly left: Term; readonly right: Term & { readonly kind: 'int' } }
+  /** Some element of sort `over` satisfies `body`. Bodies hold only of elements of some set of the world. Gone after grounding. */
   | { readonly kind: 'exists'; readonly over: Sort; readonly body: Term }
+  /** A value put together from its fields; those that are not listed are absent. Gone after grounding. */
+  | { readonly kind: 'record'; readonly fields: readonly RecordField[] }
+  /** A value with these elements, each under its guard, and every element of sort `over` that satisfies `body`. Gone after grounding. */
+  | { readonly kind: 'set'; readonly over: Sort; readonly items: readonly Item[]; readonly body: Term }
 )
+
+export type RecordField = { readonly symbol: FunctionSymbol; readonly present: Term; readonly value: Term }
+export type Item = { readonly guard: Term; readonly element: Term }
 
 type Shape<T> = T extends unknown ? Omit<T, 'id'> : never
 
@@ -171,6 +186,14 @@ export class Terms {
     return this.#pair({ kind: 'mul', sort: 'int', left, right })
   }
 
+  /** @param divisor Positive. */
+  div(left: Term, divisor: bigint): Term {
+    const right = this.int(divisor)
+    if (right.kind !== 'int' || divisor <= 0n) throw new Error('a divisor that is no positive constant')
+    if (left.kind === 'int') return this.int(floorDiv(left.value, divisor))
+    return this.#make(`/${left.id},${right.id}`, { kind: 'div', sort: 'int', left, right })
+  }
+
   neg(of: Term): Term {
     if (of.kind === 'int') return this.int(-of.value)
     return this.#make(`~${of.id}`, { kind: 'neg', sort: 'int', of })
@@ -180,6 +203,17 @@ export class Terms {
   exists(over: Sort, body: Term): Term {
     if (body === this.false) return body
     return this.#make(`E${over},${body.id}`, { kind: 'exists', sort: 'bool', over, body })
+  }
+
+  record(sort: Sort, fields: readonly RecordField[]): Term {
+    const listed = fields.filter(({ present }) => present !== this.false)
+    const key = listed.map(({ symbol, present, value }) => `${symbolKey(symbol)}=${present.id},${value.id}`).join(';')
+    return this.#make(`R${sort}(${key})`, { kind: 'record', sort, fields: listed })
+  }
+
+  set(sort: Sort, over: Sort, items: readonly Item[], body: Term): Term {
+    const listed = items.filter(({ guard }) => guard !== this.false)
+    return this.#make(`S${sort}(${listed.map(({ guard, element }) => `${guard.id},${element.id}`).join(';')}|${body.id})`, { kind: 'set', sort, over, items: listed, body })
   }
 
   #junction(kind: 'and' | 'or', all: readonly Term[]): Term {
@@ -248,8 +282,10 @@ export function partsOf(term: Term): readonly Term[] {
     case 'not': case 'neg': return [term.of]
     case 'and': case 'or': return term.parts
     case 'ite': return [term.condition, term.then, term.else]
-    case 'eq': case 'le': case 'add': case 'sub': case 'mul': return [term.left, term.right]
+    case 'eq': case 'le': case 'add': case 'sub': case 'mul': case 'div': return [term.left, term.right]
     case 'exists': return [term.body]
+    case 'record': return term.fields.flatMap(({ present, value }) => [present, value])
+    case 'set': return [...term.items.flatMap(({ guard, element }) => [guard, element]), term.body]
   }
 }
 
@@ -264,6 +300,9 @@ export function rebuild(terms: Terms, term: Term, of: (part: Term) => Term): Ter
     case 'or': return terms.or(...term.parts.map(of))
     case 'ite': return terms.ite(of(term.condition), of(term.then), of(term.else))
     case 'exists': return terms.exists(term.over, of(term.body))
+    case 'div': return terms.div(of(term.left), term.right.value)
+    case 'record': return terms.record(term.sort, term.fields.map(({ symbol, present, value }) => ({ symbol, present: of(present), value: of(value) })))
+    case 'set': return terms.set(term.sort, term.over, term.items.map(({ guard, element }) => ({ guard: of(guard), element: of(element) })), of(term.body))
     default: return terms[term.kind](of(term.left), of(term.right))
   }
 }
@@ -292,39 +331,68 @@ export type World = {
 /** What a term denotes in a world: the definition that the solver's encoding is tested against. */
 export function evaluate(term: Term, world: World): Value {
   const known = new Map<Term, Value>()
-  const visit = (each: Term, element: Value | null): Value => {
+  const visit = (each: Term, bound: Bound): Value => {
     // What stands in an `exists` may depend on the element: only outside of it is a value known for good.
-    const found = element === null ? known.get(each) : undefined
+    const found = bound === null ? known.get(each) : undefined
     if (found !== undefined) return found
-    const value = denote(each, element)
-    if (element === null) known.set(each, value)
+    const value = denote(each, bound)
+    if (bound === null) known.set(each, value)
     return value
   }
-  const denote = (each: Term, element: Value | null): Value => {
+  const denote = (each: Term, bound: Bound): Value => {
     switch (each.kind) {
       case 'bool': case 'int': case 'literal': return each.value
       case 'var': return world.variable(each.name)
-      case 'bound':
-        if (element === null) throw new Error('a bound variable outside of its quantifier')
-        return element
-      case 'app': return world.apply(each.symbol, each.args.map((arg) => visit(arg, element)))
-      case 'not': return !visit(each.of, element)
-      case 'neg': return -(visit(each.of, element) as bigint)
-      case 'and': return each.parts.every((part) => visit(part, element))
-      case 'or': return each.parts.some((part) => visit(part, element))
-      case 'ite': return visit(visit(each.condition, element) ? each.then : each.else, element)
-      case 'eq': return visit(each.left, element) === visit(each.right, element)
-      case 'le': return visit(each.left, element) <= visit(each.right, element)
-      case 'add': return (visit(each.left, element) as bigint) + (visit(each.right, element) as bigint)
-      case 'sub': return (visit(each.left, element) as bigint) - (visit(each.right, element) as bigint)
-      case 'mul': return (visit(each.left, element) as bigint) * (visit(each.right, element) as bigint)
+      case 'bound': return elementOf(bound, each.sort)
+      case 'app': return world.apply(each.symbol, each.args.map((arg) => visit(arg, bound)))
+      case 'not': return !visit(each.of, bound)
+      case 'neg': return -(visit(each.of, bound) as bigint)
+      case 'and': return each.parts.every((part) => visit(part, bound))
+      case 'or': return each.parts.some((part) => visit(part, bound))
+      case 'ite': return visit(visit(each.condition, bound) ? each.then : each.else, bound)
+      case 'eq': return visit(each.left, bound) === visit(each.right, bound)
+      case 'le': return visit(each.left, bound) <= visit(each.right, bound)
+      case 'add': return (visit(each.left, bound) as bigint) + (visit(each.right, bound) as bigint)
+      case 'sub': return (visit(each.left, bound) as bigint) - (visit(each.right, bound) as bigint)
+      case 'mul': return (visit(each.left, bound) as bigint) * (visit(each.right, bound) as bigint)
+      case 'div': return floorDiv(visit(each.left, bound) as bigint, each.right.value)
       case 'exists': {
-        for (const candidate of world.elements(each.over)) if (visit(each.body, candidate)) return true
+        for (const element of world.elements(each.over)) if (visit(each.body, { sort: each.over, element, outer: bound })) return true
         return false
+      }
+      case 'record': return recordValue(each.fields.filter(({ present }) => visit(present, bound)).map(({ symbol, value }) => [symbol, visit(value, bound)]))
+      case 'set': {
+        const items = each.items.filter(({ guard }) => visit(guard, bound)).map((item) => visit(item.element, bound))
+        const others = [...world.elements(each.over)].filter((element) => visit(each.body, { sort: each.over, element, outer: bound }))
+        return setValue([...items, ...others])
       }
     }
   }
   return visit(term, null)
+}
+
+/** What the quantifiers around a term range over at the moment, the nearest first. */
+type Bound = { readonly sort: Sort; readonly element: Value; readonly outer: Bound } | null
+
+function elementOf(bound: Bound, sort: Sort): Value {
+  for (let each = bound; each !== null; each = each.outer) if (each.sort === sort) return each.element
+  throw new Error('a bound variable outside of its quantifier')
+}
+
+/** The value of a record of a `value:` sort: one text for one record. Fields that are absent are not listed. */
+export function recordValue(fields: readonly (readonly [Pick<FunctionSymbol, 'path' | 'to'>, Value])[]): string {
+  const texts = fields.map(([{ path, to }, value]) => [[...path, to].join('/'), String(value)] as const)
+  return JSON.stringify(Object.fromEntries(texts.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))))
+}
+
+/** The value of a set of a `value:` sort: one text for one set. */
+export function setValue(elements: readonly Value[]): string {
+  return JSON.stringify([...new Set(elements.map(String))].sort())
+}
+
+export function floorDiv(dividend: bigint, divisor: bigint): bigint {
+  const quotient = dividend / divisor
+  return dividend % divisor !== 0n && dividend < 0n !== divisor < 0n ? quotient - 1n : quotient
 }
 
 function isConstant(term: Term): boolean {
