@@ -281,7 +281,7 @@ function names(rules: readonly Rule[]): (policyId: string) => string {
  * Runs a call whose result the binding makes by `JSON.parse`, keeping integers beyond 2⁵³ as strings of digits: with the
  * binding's own reading, a rule with 9007199254740993 would be proved as one with …992.
  */
-function exactly<T>(call: () => T): T {
+export function exactly<T>(call: () => T): T {
   const parse = JSON.parse
   JSON.parse = (text: string) =>
     parse(text, (_key, value: unknown, context?: { source?: string }) =>
