@@ -6,7 +6,7 @@ import { encode } from './encode/expression.ts'
 import { within } from './encode/hierarchy.ts'
 import { actionOf, Unsupported, type Place } from './encode/place.ts'
 import { entity, literalEntity, truth, variable } from './encode/typed.ts'
-import type { Term } from './terms.ts'
+import type { Term, Terms } from './terms.ts'
 
 export { LONG_MAX, LONG_MIN, placeIn, type Place } from './encode/place.ts'
 
@@ -31,16 +31,20 @@ export type Semantics = 'decision-point' | 'cedar'
  *   environment is not looked into.
  */
 export function encodePolicy(place: Place, rules: readonly Rule[], semantics: Semantics): EncodedPolicy {
-  const { terms } = place
   const encoded = rules
     .map((rule) => encodeRule(place, rule))
-    .filter(({ err, satisfied }) => err !== terms.false || satisfied !== terms.false)
-  const satisfied = (effect: Rule['effect']) => encoded.filter(({ rule }) => rule.effect === effect)
-  const err = terms.or(...encoded.map((each) => each.err))
-  const permits = satisfied('permit')
+    .filter(({ err, satisfied }) => err !== place.terms.false || satisfied !== place.terms.false)
+  return decided(place.terms, encoded, semantics)
+}
+
+/** What encoded rules decide together. */
+export function decided(terms: Terms, rules: readonly EncodedRule[], semantics: Semantics): EncodedPolicy {
+  const withEffect = (effect: Rule['effect']) => rules.filter(({ rule }) => rule.effect === effect)
+  const err = terms.or(...rules.map((each) => each.err))
+  const permits = withEffect('permit')
   const allow = terms.and(
     terms.or(...permits.map((each) => each.satisfied)),
-    terms.not(terms.or(...satisfied('forbid').map((each) => each.satisfied))),
+    terms.not(terms.or(...withEffect('forbid').map((each) => each.satisfied))),
     semantics === 'cedar' ? terms.true : terms.not(err),
   )
   const names = [...new Set(permits.flatMap(({ rule }) => obligations(rule)))].sort()
@@ -48,7 +52,7 @@ export function encodePolicy(place: Place, rules: readonly Rule[], semantics: Se
     const carriers = permits.filter(({ rule }) => obligations(rule).includes(name)).map((each) => each.satisfied)
     return [name, terms.and(allow, terms.or(...carriers))] as const
   })
-  return { rules: encoded, err, allow, obligations: new Map(carried) }
+  return { rules, err, allow, obligations: new Map(carried) }
 }
 
 function encodeRule(place: Place, rule: Rule): EncodedRule {

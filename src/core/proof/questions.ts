@@ -77,11 +77,14 @@ export async function proveArticles(
 
 /** Whether two policies decide every request alike and demand the same obligations for what they permit. */
 export async function proveEquivalent(a: PolicySet, b: PolicySet, schema: Schema, engines: Engines, options: Options = {}): Promise<Proof> {
-  return compare('equivalent', a, b, schema, engines, options, (terms, left, right) => {
-    const names = [...new Set([...left.obligations.keys(), ...right.obligations.keys()])]
-    const carried = names.map((name) => terms.xor(left.obligations.get(name) ?? terms.false, right.obligations.get(name) ?? terms.false))
-    return terms.or(terms.xor(left.allow, right.allow), ...carried)
-  }, (left, right) => left.isAllowed !== right.isAllowed || left.obligations.join() !== right.obligations.join())
+  return compare('equivalent', a, b, schema, engines, options, meansElse, (left, right) => left.isAllowed !== right.isAllowed || left.obligations.join() !== right.obligations.join())
+}
+
+/** Where two policies decide differently, or demand other obligations. */
+export function meansElse(terms: Terms, left: EncodedPolicy, right: EncodedPolicy): Term {
+  const names = [...new Set([...left.obligations.keys(), ...right.obligations.keys()])]
+  const carried = names.map((name) => terms.xor(left.obligations.get(name) ?? terms.false, right.obligations.get(name) ?? terms.false))
+  return terms.or(terms.xor(left.allow, right.allow), ...carried)
 }
 
 /** Whether everything that `a` permits, `b` permits too. */
@@ -150,7 +153,7 @@ export async function permitsSomething(
 // ---- From a question to claims ----
 
 /** One question over several environments; in each, a claim that fails exactly where its goal can hold. */
-type Question = {
+export type Question = {
   readonly name: string
   readonly inputs: unknown
   readonly environments: readonly Environment[]
@@ -159,7 +162,7 @@ type Question = {
   readonly claim: (environment: Environment) => Claim
 }
 
-type Claim = {
+export type Claim = {
   readonly goal: Term
   /** Expressions beside the policy's that name entities. */
   readonly mentions: readonly Expression[]
@@ -170,9 +173,11 @@ type Claim = {
 type Concern = BoundArticle['environments'][number]
 type Scene = CedarRequest & { readonly entities: readonly CedarEntity[] }
 type Decided = { readonly isAllowed: boolean; readonly errs: boolean; readonly obligations: readonly string[] }
-type Look = {
+export type Look = {
   readonly decided: (policy: PolicySet, scene: Scene) => Decided
   readonly concerned: (concern: Concern, scene: Scene) => boolean
+  /** Which permits of a policy without forbids are satisfied, and which fail. */
+  readonly permits: (policy: PolicySet, scene: Scene) => { readonly satisfied: readonly string[]; readonly erring: readonly string[] }
 }
 
 function articleClaim(study: Study, policy: PolicySet, { article, protected: facts, obligation }: BoundArticle, concern: Concern): Claim {
@@ -268,7 +273,7 @@ async function single(
 }
 
 /** What the questions of one call share: one graph of terms for each environment, in which each policy is encoded once. */
-class Study {
+export class Study {
   readonly schema: Schema
   readonly semantics: Semantics
   readonly limits: Limits
@@ -335,7 +340,7 @@ type Open = {
   readonly goal: Term
 } & ({ readonly script: Script } | { readonly model: Model })
 
-async function settle(study: Study, questions: readonly Question[], engines: Engines): Promise<readonly Proof[]> {
+export async function settle(study: Study, questions: readonly Question[], engines: Engines): Promise<readonly Proof[]> {
   const prepared = questions.map((question) => question.environments.map((environment) => prepare(study, question, environment, engines)))
   const open = prepared.flat().filter((each) => 'script' in each)
   // Names in a script say nothing about their environment, so that many environments ask the same.
@@ -438,6 +443,10 @@ function lookWith({ schema, semantics }: Study, environment: Environment, replay
       const isAllowed = decision === 'allow' && (semantics === 'cedar' || !errs)
       const permits = policy.rules.filter(({ id }) => determining.includes(id))
       return { isAllowed, errs, obligations: isAllowed ? [...new Set(permits.flatMap(obligationsOf))].sort() : [] }
+    },
+    permits: (policy, scene) => {
+      const { determining, errors } = ask(policy, scene)
+      return { satisfied: determining, erring: errors.map(({ rule }) => rule) }
     },
     concerned: ({ matches, unless }, scene) => {
       const rules = [probe('matches', matches), ...(unless === null ? [] : [probe('unless', unless)])]

@@ -15,32 +15,38 @@ export function shrink(
   schema: Schema, environment: Environment, picture: Picture, keep: readonly Uid[], holds: (picture: Picture) => boolean,
 ): Picture {
   let best = picture
-  const attempt = (edit: (scene: Scene) => Scene): void => {
-    const next = { first: edit(best.first), second: best.second === null ? null : edit(best.second) }
-    if (canonical(next) !== canonical(best) && holds(next)) best = next
+  // An edit that changes nothing gives back the very scene.
+  const attempt = (edit: (scene: Scene) => Scene, editSecond = edit): void => {
+    const next = { first: edit(best.first), second: best.second === null ? null : editSecond(best.second) }
+    if ((next.first !== best.first || next.second !== best.second) && holds(next)) best = next
   }
   if (best.second !== null) {
-    for (const entity of best.first.entities) {
-      const next = { first: best.first, second: replace(best.second as Scene, entity) }
-      if (canonical(next) !== canonical(best) && holds(next)) best = next
-    }
+    for (const entity of best.first.entities) attempt((scene) => scene, (scene) => onEntity(scene, entity.uid, (each) => (isSameValue(each, entity) ? each : entity)))
   }
   for (const { uid } of picture.first.entities) {
     const parents = picture.first.entities.find((each) => isSame(each.uid, uid))?.parents ?? []
     for (const parent of parents) {
-      attempt((scene) => onEntity(scene, uid, (each) => ({ ...each, parents: each.parents.filter((one) => !isSame(one, parent)) })))
+      attempt((scene) => onEntity(scene, uid, (each) => (each.parents.some((one) => isSame(one, parent)) ? { ...each, parents: each.parents.filter((one) => !isSame(one, parent)) } : each)))
     }
     const type = schema.entityTypes.get(uid.type)
     if (type === undefined) continue
     for (const plainer of plainers(type.shape)) {
-      attempt((scene) => onEntity(scene, uid, (each) => ({ ...each, attrs: plainer(each.attrs) })))
+      attempt((scene) => onEntity(scene, uid, (each) => {
+        const attrs = plainer(each.attrs)
+        return attrs === each.attrs ? each : { ...each, attrs }
+      }))
     }
   }
   for (const { uid, tags } of picture.first.entities) {
     for (const key of Object.keys(tags ?? {})) attempt((scene) => onEntity(scene, uid, (each) => withoutTag(each, key)))
   }
   const context = schema.actions.get(environment.action)?.context
-  if (context !== undefined) for (const plainer of plainers(context)) attempt((scene) => ({ ...scene, context: plainer(scene.context) }))
+  if (context !== undefined) for (const plainer of plainers(context)) {
+    attempt((scene) => {
+      const changed = plainer(scene.context)
+      return changed === scene.context ? scene : { ...scene, context: changed }
+    })
+  }
   for (const { uid } of picture.first.entities) {
     if (keep.some((each) => isSame(each, uid))) continue
     attempt((scene) => (isNeeded(scene, environment, uid) ? scene : { ...scene, entities: scene.entities.filter((each) => !isSame(each.uid, uid)) }))
@@ -55,16 +61,22 @@ function isSame(a: Uid, b: Uid): boolean {
 }
 
 function onEntity(scene: Scene, uid: Uid, edit: (entity: CedarEntity) => CedarEntity): Scene {
-  return { ...scene, entities: scene.entities.map((each) => (isSame(each.uid, uid) ? edit(each) : each)) }
+  const at = scene.entities.findIndex((each) => isSame(each.uid, uid))
+  const old = scene.entities[at]
+  if (old === undefined) return scene
+  const made = edit(old)
+  return made === old ? scene : { ...scene, entities: scene.entities.with(at, made) }
 }
 
-function withoutTag({ tags, ...entity }: CedarEntity, key: string): CedarEntity {
+function withoutTag(tagged: CedarEntity, key: string): CedarEntity {
+  const { tags, ...entity } = tagged
+  if (tags === undefined || !Object.hasOwn(tags, key)) return tagged
   const left = Object.entries(tags ?? {}).filter(([each]) => each !== key)
   return left.length === 0 ? entity : { ...entity, tags: Object.fromEntries(left) }
 }
 
-function replace(scene: Scene, entity: CedarEntity): Scene {
-  return onEntity(scene, entity.uid, () => entity)
+function isSameValue(a: unknown, b: unknown): boolean {
+  return a === b || canonical(a) === canonical(b)
 }
 
 /** Whether something refers to an entity; what is removed must leave no reference behind. */
@@ -81,7 +93,7 @@ function plainers(type: RecordType, prefix: readonly string[] = []): readonly ((
   return Object.entries(type.attributes).flatMap(([name, { type: own, required }]) => {
     const path = [...prefix, name]
     const drop = required ? [] : [(json: Attributes) => change(json, path, () => undefined)]
-    const set = (value: unknown) => (json: Attributes) => change(json, path, (old) => (old === undefined ? old : value))
+    const set = (value: unknown) => (json: Attributes) => change(json, path, (old) => (old === undefined || isSameValue(old, value) ? old : value))
     switch (own.kind) {
       case 'bool': return [...drop, set(false)]
       case 'long': return [...drop, set(1), set(0)]
@@ -104,5 +116,6 @@ function change(json: Attributes, [name, ...rest]: readonly string[], edit: (old
   if (name === undefined || !Object.hasOwn(json, name)) return json
   const old = json[name]
   const made = rest.length === 0 ? edit(old) : change(old as Attributes, rest, edit)
+  if (made === old) return json
   return made === undefined ? Object.fromEntries(Object.entries(json).filter(([each]) => each !== name)) : { ...json, [name]: made }
 }

@@ -37,13 +37,13 @@ export function worldOf(schema: Schema, environment: Environment, scene: Scene, 
       const element = kind === 'member' ? args.at(-1) as Value : null
       const subject = subjectKey(owner, element === null ? args : args.slice(0, -1))
       if (kind === 'in') return facts.ancestors(subjectKey(owner, args.slice(0, 1))).has(subjectKey(to, args.slice(1)))
-      const found = facts.attributes.get(subject)?.get(JSON.stringify(path)) ?? null
+      const found = facts.attributes(subject)?.get(JSON.stringify(path)) ?? null
       if (kind === 'present') return found !== null
       if (element !== null) return found?.kind === 'set' && found.elements.has(element)
       if (kind === 'ip') return found?.kind === 'ip' ? ipPart(found.ip, to) : nothing(result)
       return found?.kind === 'value' ? found.value : nothing(result)
     },
-    elements: (sort) => [...(first.elements.get(sort) ?? []), ...(other.elements.get(sort) ?? [])],
+    elements: (sort) => (second === null ? first.elements(sort) : [...first.elements(sort), ...other.elements(sort)]),
   }
 }
 
@@ -56,47 +56,61 @@ type Found =
 type Flat = Map<string, Found>
 
 type Facts = {
-  readonly attributes: ReadonlyMap<string, Flat>
-  readonly elements: ReadonlyMap<Sort, readonly Value[]>
+  /** Null for what the scene has not: then every fact is the plainest. */
+  readonly attributes: (subject: string) => Flat | null
+  readonly elements: (sort: Sort) => readonly Value[]
   readonly ancestors: (entity: string) => ReadonlySet<string>
 }
 
+/** Read where it is asked for: most questions are about a few of a scene's entities. */
 function factsOf(schema: Schema, environment: Environment, { context, entities }: Scene): Facts {
-  const attributes = new Map<string, Flat>()
-  const elements = new Map<Sort, Value[]>()
-  const read = (subject: string, type: Type, json: unknown): void => {
-    const flat: Flat = new Map()
-    attributes.set(subject, flat)
-    flatten(type, json, [], flat, elements)
-  }
-  const action = schema.actions.get(environment.action)
-  if (action !== undefined) read(subjectKey('', []), action.context, context)
+  const sources = new Map<string, { readonly type: Type; readonly json: unknown }>()
   const parents = new Map<string, readonly string[]>()
+  const action = schema.actions.get(environment.action)
+  if (action !== undefined) sources.set(subjectKey('', []), { type: action.context, json: context })
   for (const { uid, attrs, parents: above, tags } of entities) {
+    const subject = subjectKey(uid.type, [uid.id])
     const type = schema.entityTypes.get(uid.type)
-    parents.set(subjectKey(uid.type, [uid.id]), above.map((parent) => subjectKey(parent.type, [parent.id])))
+    if (above.length > 0) parents.set(subject, above.map((parent) => subjectKey(parent.type, [parent.id])))
     if (type === undefined) continue
-    read(subjectKey(uid.type, [uid.id]), type.shape, attrs)
+    sources.set(subject, { type: type.shape, json: attrs })
     if (type.tags === null) continue
-    for (const [key, tag] of Object.entries(tags ?? {})) read(subjectKey(`${uid.type}#tags`, [uid.id, key]), type.tags, tag)
+    for (const [key, json] of Object.entries(tags ?? {})) sources.set(subjectKey(`${uid.type}#tags`, [uid.id, key]), { type: type.tags, json })
   }
-  return { attributes, elements, ancestors: (entity) => reachable(entity, parents) }
+  const flats = new Map<string, Flat>()
+  const elements = new Map<Sort, Value[]>()
+  let areMet = false
+  return {
+    attributes: (subject) => {
+      const source = sources.get(subject)
+      if (source === undefined) return null
+      const flat = flats.get(subject) ?? flatten(source.type, source.json, [], new Map())
+      flats.set(subject, flat)
+      return flat
+    },
+    elements: (sort) => {
+      if (!areMet) for (const { type, json } of sources.values()) meet(type, json, elements)
+      areMet = true
+      return elements.get(sort) ?? []
+    },
+    ancestors: (entity) => reachable(entity, parents),
+  }
 }
 
-function flatten(type: Type, json: unknown, path: readonly string[], flat: Flat, elements: Map<Sort, Value[]>): void {
-  flat.set(JSON.stringify(path), found(type, json, elements))
-  if (type.kind !== 'record') return
+function flatten(type: Type, json: unknown, path: readonly string[], flat: Flat): Flat {
+  flat.set(JSON.stringify(path), found(type, json))
+  if (type.kind !== 'record') return flat
   const fields = json as Attributes
   for (const [name, attribute] of Object.entries(type.attributes)) {
-    if (Object.hasOwn(fields, name)) flatten(attribute.type, fields[name], [...path, name], flat, elements)
+    if (Object.hasOwn(fields, name)) flatten(attribute.type, fields[name], [...path, name], flat)
   }
+  return flat
 }
 
-function found(type: Type, json: unknown, elements: Map<Sort, Value[]>): Found {
+function found(type: Type, json: unknown): Found {
   if (type.kind === 'record') return { kind: 'record' }
   if (type.kind === 'extension' && type.name === 'ipaddr') return { kind: 'ip', ip: ipOf(json) }
   if (type.kind !== 'set') return { kind: 'value', value: valueOf(json, type) }
-  meet(type, json, elements)
   return { kind: 'set', elements: new Set((json as readonly unknown[]).map((each) => valueOf(each, type.element))) }
 }
 
