@@ -23,7 +23,8 @@ export const SELF_TEST_SCHEMA = `
 entity Level enum ["low", "high"];
 entity Company;
 entity Team in [Company];
-entity Person in [Team] { age: Long, level: Level, friends: Set<Person>, tags: Set<String>, boss?: Person, home: { city: String, floor?: Long } };
+entity Person in [Team] { age: Long, level: Level, friends: Set<Person>, tags: Set<String>, boss?: Person, home: { city: String, floor?: Long },
+  from: ipaddr, nets: Set<ipaddr>, born: datetime, ttl: duration, score: decimal, stays: Set<{ at: String, days: Long }>, stay: { at: String, days: Long } } tags Set<String>;
 entity Thing in [Team] { owner: Person, price: Long, label?: String, levels: Set<Level> };
 action manage;
 action read, write in [manage] appliesTo { principal: Person, resource: Thing, context: { urgent: Bool, count?: Long } };
@@ -40,6 +41,12 @@ const POLICY = `
 @id("tags") forbid (principal, action, resource) when { principal.tags.containsAny(["x", "yes"]) && principal.friends == resource.owner.friends };
 @id("count") forbid (principal, action == Action::"write", resource) when { context has count && -context.count > 0 };
 @id("urgent") forbid (principal, action, resource) when { context.urgent && resource.price - principal.age < 0 };
+@id("like") permit (principal, action, resource) when { resource has label && resource.label like "*y*" };
+@id("tagged") permit (principal, action, resource) when { principal.hasTag("x") && principal.getTag("x").contains("yes") };
+@id("net") forbid (principal, action, resource) when { principal.from.isInRange(ip("10.0.0.0/8")) && !principal.nets.contains(principal.from) };
+@id("age") forbid (principal, action, resource) when { principal.born.offset(principal.ttl).toDate() > datetime("2024-01-01") };
+@id("score") permit (principal, action, resource) when { principal.score.lessThan(decimal("0.5")) && principal.ttl.toDays() == -1 };
+@id("stays") permit (principal, action, resource) when { principal.stays.contains(if principal.age > 1 then principal.stay else { at: "x", days: 1 }) };
 @id("inner") forbid (principal is Person in Company::"a", action, resource) when { principal in resource.owner.friends };
 `
 
