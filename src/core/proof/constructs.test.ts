@@ -14,12 +14,13 @@ after(async () => {
 })
 
 const SCHEMA = parseSchema(`
+entity Kind enum ["a", "b"];
 entity Group in [Group];
 entity User in [Group] {
   name: String, nick: String, words: Set<String>,
   balance: decimal, limit?: decimal, born: datetime, seen?: datetime, ttl: duration, from: ipaddr, home?: ipaddr,
   nets: Set<ipaddr>, days: Set<datetime>, grid: Set<Set<Long>>, row: Set<Long>, pairs: Set<{ a: Long, b?: String }>, pair: { a: Long, b?: String },
-  deep: Set<{ who: User, nets: Set<ipaddr>, at: { when: datetime } }>, verbs: Set<Action>,
+  deep: Set<{ who: User, nets: Set<ipaddr>, at: { when: datetime } }>, verbs: Set<Action>, verb: Action, kind: Kind, team: Group,
 } tags Set<String>;
 entity Doc tags { level: Long, from?: ipaddr };
 action all;
@@ -36,7 +37,7 @@ const MIN = '-9223372036854775808'
 function scene(attrs: Attributes = {}, tags: { readonly user?: Attributes; readonly doc?: Attributes } = {}): Scene {
   const plain = {
     name: '', nick: '', words: [], balance: decimal('0.0'), born: datetime('2000-01-01'), ttl: duration('0ms'), from: ip('10.0.0.1'),
-    nets: [], days: [], grid: [], row: [], pairs: [], pair: { a: 0 }, deep: [], verbs: [],
+    nets: [], days: [], grid: [], row: [], pairs: [], pair: { a: 0 }, deep: [], verbs: [], verb: { __entity: { type: 'Action', id: 'edit' } }, kind: { __entity: { type: 'Kind', id: 'a' } }, team: { __entity: { type: 'Group', id: 'g' } },
   }
   return {
     principal: 'u', resource: 'd', context: {},
@@ -162,6 +163,12 @@ for (const [construct, cases] of Object.entries(CASES)) {
 
 /** What no request can be: proved, in each construct's own way. */
 const IMPOSSIBLE = [
+  'principal in principal.team && principal.team in Group::"x" && !(principal in Group::"x")',
+  'principal.team in Group::"x" && Group::"x" in principal.team && principal.team != Group::"x"',
+  'principal.kind != Kind::"a" && principal.kind != Kind::"b"',
+  'principal.verb != Action::"view" && principal.verb != Action::"edit" && principal.verb != Action::"all"',
+  'principal.name == "ab" && principal.name like "b*"',
+  'principal.words == ["ab"] && principal.words.contains(principal.name) && !(principal.name like "*b")',
   'principal.name like "a*" && principal.name like "b*"',
   'principal.name like "a*" && !(principal.name like "*") || principal.name like "ab*" && !(principal.name like "a*")',
   'principal.name like "a*" && principal.name like "*a" && !(principal.name like "*a*a*") && principal.name != "a"',
