@@ -27,6 +27,10 @@ export type Semantics = 'decision-point' | 'cedar'
 /**
  * What a policy decides in one environment, as terms.
  *
+ * ASSUMES that principal, resource and every entity that a rule reads are there and fit the schema, and that the hierarchy has no cycle.
+ * Of an entity that is not there, Cedar fails to read an attribute, while `has`, `hasTag` and `in` are false without a word: a decision point
+ * must deny where it lacks one, as ours does, or what is proved is not what happens.
+ *
  * @throws {Failure} `UNSUPPORTED_CONSTRUCT` naming construct and rule: nothing is approximated. A rule whose scope excludes the
  *   environment is not looked into.
  */

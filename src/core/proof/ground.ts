@@ -1,7 +1,7 @@
 import type { Schema } from '#core/policy/schema.ts'
 import { LONG_MAX, LONG_MIN } from './encode/place.ts'
 import { groundQuantifiers } from './quantifiers.ts'
-import { matches, minterms, patternOf } from './pattern.ts'
+import { strings } from './strings.ts'
 import { postorder, rebuild, symbolKey, type FunctionSymbol, type Term, type Terms } from './terms.ts'
 import { idsOf } from './values.ts'
 
@@ -94,40 +94,6 @@ function hierarchy(terms: Terms, schema: Schema, assertions: readonly Term[], di
 
 function typeOf({ sort }: Term): string {
   return sort.slice('entity:'.length)
-}
-
-/**
- * Strings are of no sort that a solver knows: which patterns each satisfies is one of the ways in which strings can at all, and where
- * only single strings do, it is one of these. Of a literal it is known.
- */
-function strings(terms: Terms, assertions: readonly Term[]): readonly Term[] {
-  const subjects = new Map<Term, FunctionSymbol>()
-  const symbols = new Map<string, FunctionSymbol>()
-  const literals = new Set<Term>()
-  for (const term of postorder(assertions)) {
-    if (term.kind === 'literal' && term.sort === 'string') literals.add(term)
-    if (term.kind !== 'app' || term.symbol.kind !== 'matches') continue
-    symbols.set(term.symbol.to, term.symbol)
-    subjects.set(term.args[0] as Term, term.symbol)
-  }
-  const keys = [...symbols.keys()].sort()
-  if (keys.length === 0) return []
-  const kinds = minterms(keys)
-  const satisfies = (subject: Term, holds: readonly boolean[]): Term =>
-    terms.and(...keys.map((key, i) => {
-      const asked = terms.app(symbols.get(key) as FunctionSymbol, [subject])
-      return holds[i] === true ? asked : terms.not(asked)
-    }))
-  const isOneOf = [...subjects.keys()].map((subject) =>
-    terms.or(...kinds.map(({ holds, words }) => {
-      const single = words === null ? terms.true : terms.or(...words.map((word) => terms.eq(subject, terms.literal('string', word))))
-      return terms.and(satisfies(subject, holds), single)
-    })),
-  )
-  for (const { words } of kinds) for (const word of words ?? []) literals.add(terms.literal('string', word))
-  const patterns = keys.map(patternOf)
-  const known = [...literals].map((literal) => satisfies(literal, patterns.map((pattern) => literal.kind === 'literal' && matches(pattern, literal.value))))
-  return [...isOneOf, ...known]
 }
 
 /** What the schema promises of free terms: integers have 64 bits, enumerated types no other ids, addresses the bits of their family. */

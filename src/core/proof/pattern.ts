@@ -131,31 +131,67 @@ function productOf(keys: readonly string[]): Product {
   return made
 }
 
+/** Patterns by the position that they have reached; those that no longer can match are left out, which soon are most. */
+type Reached = readonly (readonly [pattern: number, state: number])[]
+
 function explore(patterns: readonly Pattern[]): Product {
   const alphabet = [...new Set(patterns.flat())].filter((point) => point !== null).sort()
+  const machines = patterns.map(machineOf)
   const found = new Map<string, number>()
-  const open: (readonly Positions[])[] = []
-  const meet = (positions: readonly Positions[]): number => {
-    const key = positions.map((each) => each.join()).join(';')
+  const open: Reached[] = []
+  const meet = (reached: Reached): number => {
+    const key = reached.join(';')
     const known = found.get(key)
     if (known !== undefined) return known
     if (found.size >= STATES_MAX) throw new Failure('UNSUPPORTED_CONSTRUCT', `the question has ${patterns.length} patterns of \`like\` that combine in more than ${STATES_MAX} states, which the prover does not decide`)
     found.set(key, found.size)
-    open.push(positions)
+    open.push(reached)
     return found.size - 1
   }
-  meet(patterns.map(startOf))
+  meet(machines.map((_, pattern) => [pattern, 0] as const))
   const states: Product['states'][number][] = []
   for (let i = 0; i < open.length; i++) {
-    const positions = open[i] as readonly Positions[]
-    const after = (point: string | null) => meet(positions.map((each, p) => step(patterns[p] as Pattern, each, point)))
-    states.push({
-      holds: positions.map((each, p) => accepts(patterns[p] as Pattern, each)),
-      next: alphabet.map(after),
-      other: after(null),
-    })
+    const reached = open[i] as Reached
+    const after = (point: string | null) =>
+      meet(reached.flatMap(([pattern, state]) => {
+        const next = machines[pattern]?.next(state, point) ?? null
+        return next === null ? [] : [[pattern, next] as const]
+      }))
+    const holds = patterns.map(() => false)
+    for (const [pattern, state] of reached) holds[pattern] = machines[pattern]?.accepts(state) === true
+    states.push({ holds, next: alphabet.map(after), other: after(null) })
   }
   return { alphabet, states }
+}
+
+/** One pattern as an automaton whose states are made as they are met, number 0 the first; null is where nothing matches any more. */
+function machineOf(pattern: Pattern) {
+  const named = new Set(pattern)
+  const numbers = new Map<string, number>()
+  const states: Positions[] = []
+  const steps: Map<string | null, number | null>[] = []
+  const meet = (positions: Positions): number | null => {
+    if (positions.length === 0) return null
+    const key = positions.join()
+    const known = numbers.get(key)
+    if (known !== undefined) return known
+    numbers.set(key, states.length)
+    steps.push(new Map())
+    return states.push(positions) - 1
+  }
+  meet(startOf(pattern))
+  return {
+    accepts: (state: number) => accepts(pattern, states[state] ?? []),
+    next: (state: number, point: string | null): number | null => {
+      // A code point that this pattern does not name is to it as any other.
+      const symbol = point !== null && named.has(point) ? point : null
+      const known = steps[state]?.get(symbol)
+      if (known !== undefined) return known
+      const made = meet(step(pattern, states[state] ?? [], symbol))
+      steps[state]?.set(symbol, made)
+      return made
+    },
+  }
 }
 
 /** States that infinitely many words lead to: behind a cycle, or behind a code point that no pattern names. */

@@ -56,12 +56,12 @@ const CASES: readonly Case[] = [
   },
   {
     what: 'what patterns leave open to a string',
-    file: 'proof/ground.ts', from: 'return [...isOneOf, ...known]', to: 'return known',
+    file: 'proof/strings.ts', from: 'return [...promises, ...known]', to: 'return known',
     caughtBy: ['constructs.test.ts', 'what cannot be'],
   },
   {
     what: 'which patterns a literal matches',
-    file: 'proof/ground.ts', from: 'return [...isOneOf, ...known]', to: 'return isOneOf',
+    file: 'proof/strings.ts', from: 'return [...promises, ...known]', to: 'return promises',
     caughtBy: ['constructs.test.ts', 'what cannot be'],
   },
   {
