@@ -38,7 +38,7 @@ test('linked templates decide as Cedar decides with the same links, on random re
   assert.ok(environment !== undefined)
   let allowed = 0
   for (let i = 0; i < 200; i++) {
-    const { principal, resource, entities } = randomScene(SCHEMA, environment, random, { idsOf: () => ['a', 'b', 'c'], strings: ['x'], longs: ['1', '2'], extensions: {} })
+    const { principal, resource, entities } = randomScene(SCHEMA, environment, random, { idsOf: () => ['a', 'b', 'c'], strings: ['x'], longs: ['1', '2'], extensions: {}, instants: [] })
     const answer = wasm.isAuthorized({
       principal: { type: 'User', id: principal }, action: { type: 'Action', id: 'view' }, resource: { type: 'Doc', id: resource }, context: {},
       policies: { staticPolicies: { all: parts.policies[0] ?? '' }, templates, templateLinks }, entities: entities as unknown as wasm.Entities,

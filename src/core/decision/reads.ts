@@ -5,7 +5,10 @@ import { uidOf } from '#core/revision/entities.ts'
 import type { CedarEntity, CedarRequest } from '#core/unit/semantic-unit.ts'
 
 /** Where a value comes from: a root, and attributes one after another. `resource.owner.quota` is read at `resource.owner`. */
-type Path = { readonly root: 'principal' | 'resource' | 'context' | Uid; readonly steps: readonly string[] }
+type Path = { readonly root: 'principal' | 'resource' | 'context' | Uid; readonly steps: readonly Step[] }
+
+/** An attribute, or the value of a tag: of any, where its key is not written out. */
+type Step = string | { readonly tag: string | null }
 
 /** One thing that a rule may ask: an attribute of what is at a path, or (null) what it is in. */
 export type Read = { readonly at: Path; readonly attribute: string | null }
@@ -77,8 +80,17 @@ export function meet(
     if (root === 'context') return { kind: 'record', name: 'context', shape: schema.actions.get(request.action)?.context ?? { kind: 'record', attributes: {} }, json: request.context }
     return typeof root === 'string' ? atEntity(request[root], typeOf(request[root]), null) : atEntity(uidText(root), root.type, root)
   }
-  const step = (spot: Spot | null, name: string): Spot | null => {
-    if (spot === null) return null
+  const steps = (spot: Spot, to: Step): readonly Spot[] => {
+    const spots = typeof to === 'string' ? [attributeAt(spot, to)] : tagsAt(spot, to.tag)
+    return spots.filter((each) => each !== null)
+  }
+  const tagsAt = (spot: Spot, key: string | null): readonly (Spot | null)[] => {
+    if (spot.kind === 'record' || spot.type.tags === null) return []
+    const { tags: type } = spot.type
+    const tags = Object.entries(spot.entity?.tags ?? {}).filter(([name]) => key === null || name === key)
+    return tags.map(([name, json]) => into(type, json, `${spot.name} tag ${name}`))
+  }
+  const attributeAt = (spot: Spot, name: string): Spot | null => {
     const shape = spot.kind === 'record' ? spot.shape : spot.type.shape
     const json = spot.kind === 'record' ? spot.json : spot.entity?.attrs
     const attribute = Object.hasOwn(shape.attributes, name) ? shape.attributes[name] : undefined
@@ -98,8 +110,7 @@ export function meet(
     }
     return [...found.values()]
   }
-  const ask = (spot: Spot | null, attribute: string | null): void => {
-    if (spot === null) return
+  const ask = (spot: Spot, attribute: string | null): void => {
     if (spot.kind === 'entity' && spot.entity === null) {
       if (spot.type.ids === null) missing.add(spot.name)
       return
@@ -119,7 +130,11 @@ export function meet(
     const spot = rootOf(root)
     if (spot?.kind === 'entity' && spot.entity === null && spot.type.ids === null) missing.add(spot.name)
   }
-  for (const { at, attribute } of reads) ask(at.steps.reduce(step, rootOf(at.root)), attribute)
+  for (const { at, attribute } of reads) {
+    const root = rootOf(at.root)
+    const spots = at.steps.reduce<readonly Spot[]>((all, to) => all.flatMap((each) => steps(each, to)), root === null ? [] : [root])
+    for (const spot of spots) ask(spot, attribute)
+  }
   return { met, missing: [...missing].sort() }
 }
 
@@ -172,7 +187,10 @@ function pathsOf(expression: Expression): readonly Path[] {
       case 'var': return each.name === 'action' ? [] : [{ root: each.name, steps: [] }]
       case 'if': return [...from(each.then), ...from(each.else)]
       case 'get': return from(each.of).map(({ root, steps }) => ({ root, steps: [...steps, each.attribute] }))
-      // A tag's value is not followed: no rule with tags is proved, and so none decides.
+      case 'getTag': {
+        const tag = each.right.kind === 'string' ? each.right.value : null
+        return pathsOf(each.left).map(({ root, steps }) => ({ root, steps: [...steps, { tag }] }))
+      }
       default: return []
     }
   }

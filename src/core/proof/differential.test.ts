@@ -11,7 +11,7 @@ import { randomRules, randomSchemaText, reworded } from '#test/random-policy.ts'
 import { ask, interpreter, type Said } from './differential.ts'
 import type { Proof } from './proof.ts'
 import { proveArticles, proveEquivalent } from './questions.ts'
-import { pick, randomScene, seeded, type Random } from './random-world.ts'
+import { pick, randomScene, seeded, WHOLE_POOL, type Random } from './random-world.ts'
 import type { Scene } from './world.ts'
 
 const SLOW = process.env['ACGS_SLOW'] === '1'
@@ -47,7 +47,7 @@ function compare(seed: number, sets: number, worlds: number, carelessness: numbe
     const interpret = interpreter(schema, environment, policy)
     counts.sets++
     for (let i = 0; i < worlds; i++) {
-      const scene = randomScene(schema, environment, random)
+      const scene = randomScene(schema, environment, random, WHOLE_POOL)
       const ours: Said = interpret(scene)
       const theirs: Said = ask(schema, environment, policy, scene, replay)
       assert.deepEqual(ours, theirs, `terms and Cedar differ\n${schema.text}\n${policy.text}\n${JSON.stringify({ environment, scene }, null, 1)}`)
@@ -93,7 +93,7 @@ test('every difference that the solver finds between random policies is one for 
     if (roll < 0.5) assert.notEqual(answer.kind, 'refuted', `${schema.text}\n${left.text}\n----\n${right.text}\n${JSON.stringify(answer)}`)
     if (answer.kind !== 'proved') continue
     for (let i = 0; i < 12; i++) {
-      const scene = randomScene(schema, environment, random)
+      const scene = randomScene(schema, environment, random, WHOLE_POOL)
       const isAllowed = (policy: PolicySet): boolean => {
         const said = ask(schema, environment, policy, scene, replay)
         return said.decision === 'allow' && said.erring.length === 0
@@ -126,8 +126,8 @@ test('a decision proved independent of an attribute does not change with it, on 
     counts[(proof as Proof).answer.kind]++
     if (proof?.answer.kind !== 'proved') continue
     for (let i = 0; i < 10; i++) {
-      const scene = randomScene(schema, environment, random)
-      const drawn = new Map(randomScene(schema, environment, random).entities.map(({ uid, attrs }) => [JSON.stringify(uid), attrs]))
+      const scene = randomScene(schema, environment, random, WHOLE_POOL)
+      const drawn = new Map(randomScene(schema, environment, random, WHOLE_POOL).entities.map(({ uid, attrs }) => [JSON.stringify(uid), attrs]))
       const entities = scene.entities.map((entity) => {
         if (entity.uid.type !== type) return entity
         const { [attribute]: _, ...others } = entity.attrs

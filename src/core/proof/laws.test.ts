@@ -11,7 +11,7 @@ import { randomRules, randomSchemaText, reworded } from '#test/random-policy.ts'
 import { ask } from './differential.ts'
 import type { Counterexample, Proof } from './proof.ts'
 import { alwaysDenies, disjoint, implies, LIMITS, proveEquivalent } from './questions.ts'
-import { pick, randomScene, seeded, type Random } from './random-world.ts'
+import { pick, randomScene, seeded, WHOLE_POOL, type Random } from './random-world.ts'
 
 const SLOW = process.env['ACGS_SLOW'] === '1'
 const reports: unknown[] = []
@@ -147,7 +147,7 @@ test('every answer about mutants stands: refuted on requests that Cedar decides 
       const said = ask(schema, environment, which, scene, authorize)
       return said.decision === 'allow' && said.erring.length === 0
     }
-    const scenes = Array.from({ length: 15 }, () => randomScene(schema, environment, random))
+    const scenes = Array.from({ length: 15 }, () => randomScene(schema, environment, random, WHOLE_POOL))
     const decisions = scenes.map((scene) => [isAllowed(policy, scene), isAllowed(other, scene)] as const)
     for (const { prove, breaks } of questions) {
       const proof: Proof = await prove(policy, other, schema, prover.engines, { only: environment })

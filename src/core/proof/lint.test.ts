@@ -9,7 +9,7 @@ import { randomRules, randomSchemaText } from '#test/random-policy.ts'
 import { ask, type Said } from './differential.ts'
 import { lint, type RuleFindings } from './lint.ts'
 import { LIMITS, proveEquivalent, type Options } from './questions.ts'
-import { pick, randomScene, seeded } from './random-world.ts'
+import { pick, randomScene, seeded, WHOLE_POOL } from './random-world.ts'
 
 const SLOW = process.env['ACGS_SLOW'] === '1'
 const reports: unknown[] = []
@@ -71,7 +71,7 @@ test('what is said of rules of random policies agrees with equivalence without t
     if (policy === null) continue
     sets++
     const only = environment
-    const scenes = Array.from({ length: 12 }, () => randomScene(schema, environment, random))
+    const scenes = Array.from({ length: 12 }, () => randomScene(schema, environment, random, WHOLE_POOL))
     for (const { rule, vacuous, shadowed, redundant, neverFails } of await lint(policy, schema, prover.engines, { only })) {
       counts.rules++
       const rest = without(policy, rule)
