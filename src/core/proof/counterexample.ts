@@ -1,12 +1,12 @@
-import type { Expression } from '#core/policy/expression.ts'
+import type { Expression, Uid } from '#core/policy/expression.ts'
 import { uidText, type Rule } from '#core/policy/policy.ts'
 import type { Environment, RecordType, Schema, Type } from '#core/policy/schema.ts'
 import type { CedarEntity, CedarRequest } from '#core/unit/semantic-unit.ts'
 import { ipJson, isNumericExtension, numericJson, widthOf, type Ip } from './extension.ts'
-import { namesOf, tabulate, type Uid, type Where } from './facts.ts'
+import { namesOf, tabulate, type Where } from './facts.ts'
 import type { Counterexample } from './proof.ts'
 import type { Term, Value } from './terms.ts'
-import { IP_BITS, IP_PARTS, isCompound, sortOf } from './values.ts'
+import { IP_BITS, isCompound, sortOf } from './values.ts'
 import type { Attributes, Scene } from './world.ts'
 
 /** A solver's model as a request with its entities; two of them when the question is about two worlds. */
@@ -64,10 +64,7 @@ export function concretize(question: {
   const element = (each: Value, type: Type): unknown =>
     isCompound(type) ? value(type, { owner: sortOf(type), of: [each], path: [] }, 0) : toJson(each, type, meet)
   const ipAt = (where: Where, copy: 0 | 1): unknown => {
-    const facts = new Map(IP_PARTS.flatMap((part) => {
-      const found = known.fact('ip', where, copy, part)
-      return found === undefined ? [] : [[part, found] as const]
-    }))
+    const facts = known.ip(where, copy)
     return facts.size === 0 ? PLAIN_EXTENSION['ipaddr'] : ipJson(ipFrom(facts))
   }
   const plain = (type: Type): unknown => {

@@ -61,8 +61,7 @@ export function decided(terms: Terms, rules: readonly EncodedRule[], semantics: 
 
 function encodeRule(place: Place, rule: Rule): EncodedRule {
   const { terms } = place
-  const [principal, resource] = [scopeTerm(place, 'principal', rule.principal), scopeTerm(place, 'resource', rule.resource)]
-  const scope = terms.and(principal, actionScope(place, rule), resource)
+  const scope = scopeOf(place, rule)
   if (scope === terms.false) return { rule, err: terms.false, satisfied: terms.false }
   const body = [...rule.when, ...rule.unless.map((of) => ({ kind: 'not', of }) as const)].reduce<Expression | null>(
     (left, right) => (left === null ? right : { kind: 'and', left, right }),
@@ -97,6 +96,11 @@ function encodeCondition(place: Place, expression: Expression): { readonly err: 
 }
 
 // ---- Scopes ----
+
+/** Whether a rule looks at a request at all; false where its scope excludes the whole environment. */
+export function scopeOf(place: Place, rule: Rule): Term {
+  return place.terms.and(scopeTerm(place, 'principal', rule.principal), actionScope(place, rule), scopeTerm(place, 'resource', rule.resource))
+}
 
 function scopeTerm(place: Place, name: 'principal' | 'resource', scope: Scope): Term {
   if (scope.kind === 'any') return place.terms.true

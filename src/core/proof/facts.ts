@@ -1,10 +1,9 @@
+import type { Uid } from '#core/policy/expression.ts'
 import { uidText } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { exampleOf } from './pattern.ts'
 import { symbolKey, type FunctionSymbol, type Sort, type Term, type Value } from './terms.ts'
 import { idsOf } from './values.ts'
-
-export type Uid = { readonly type: string; readonly id: string }
 
 /** Whose fact it is, and where: an entity type and an id; with `#tags`, an id and a key; a `value:` sort and an element; the context. */
 export type Where = { readonly owner: string; readonly of: readonly Value[]; readonly path: readonly string[] }
@@ -14,7 +13,9 @@ export type Facts = {
   readonly variables: ReadonlyMap<string, Value>
   /** Every entity that is named. */
   readonly named: readonly Uid[]
-  readonly fact: (kind: 'present' | 'value' | 'ip', where: Where, copy: 0 | 1, to?: string) => Value | undefined
+  readonly fact: (kind: 'present' | 'value', where: Where, copy: 0 | 1) => Value | undefined
+  /** The parts of an address that are known, by name. */
+  readonly ip: (where: Where, copy: 0 | 1) => ReadonlyMap<string, Value>
   readonly members: (where: Where, copy: 0 | 1) => readonly Value[]
   readonly tagKeys: (uid: Uid) => readonly string[]
   readonly parents: (uid: Uid, copy: 0 | 1) => readonly Uid[]
@@ -24,6 +25,7 @@ export function tabulate(model: ReadonlyMap<Term, Value>, names: Names): Facts {
   const variables = new Map<string, Value>()
   const named = new Map<string, Uid>()
   const table = new Map<string, Value>()
+  const addresses = new Map<string, Map<string, Value>>()
   const members = new Map<string, Set<Value>>()
   const tagKeys = new Map<string, Set<string>>()
   const parents = new Map<string, Map<string, Map<string, Uid>>>()
@@ -42,7 +44,12 @@ export function tabulate(model: ReadonlyMap<Term, Value>, names: Names): Facts {
     const { symbol } = term
     const args = term.args.map(nameOf)
     switch (symbol.kind) {
-      case 'value': case 'present': case 'ip':
+      case 'ip': {
+        const at = factKey({ ...symbol, to: '' }, args)
+        addresses.set(at, (addresses.get(at) ?? new Map<string, Value>()).set(symbol.to, value))
+        break
+      }
+      case 'value': case 'present':
         table.set(factKey(symbol, args), symbol.kind === 'value' ? nameOf(term) : value)
         if (symbol.kind === 'present' && symbol.path.length === 0 && value === true) {
           const at = uidText({ type: symbol.owner, id: String(args[0]) })
@@ -72,7 +79,12 @@ export function tabulate(model: ReadonlyMap<Term, Value>, names: Names): Facts {
   return {
     variables,
     named: [...named.values()],
-    fact: (kind, { owner, of, path }, copy, to = '') => inCopies(copy, (each) => table.get(factKey({ kind, owner, path, to, copy: each }, of))),
+    fact: (kind, { owner, of, path }, copy) => inCopies(copy, (each) => table.get(factKey({ kind, owner, path, to: '', copy: each }, of))),
+    // Of a part that only one world was asked about, the other has the same.
+    ip: ({ owner, of, path }, copy) => {
+      const inCopy = (each: 0 | 1) => addresses.get(factKey({ kind: 'ip', owner, path, to: '', copy: each }, of)) ?? []
+      return new Map([...inCopy(0), ...(copy === 1 ? inCopy(1) : [])])
+    },
     members: ({ owner, of, path }, copy) => [...(inCopies(copy, (each) => members.get(factKey({ kind: 'member', owner, path, to: '', copy: each }, of))) ?? [])],
     tagKeys: ({ type, id }) => [...(tagKeys.get(uidText({ type: `${type}#tags`, id })) ?? [])].sort(),
     parents: ({ type, id }, copy) => {

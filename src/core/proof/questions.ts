@@ -1,13 +1,13 @@
 import { digest } from '#core/canonical.ts'
 import type { BoundArticle, ProtectedFact } from '#core/constitution/article.ts'
 import { Failure } from '#core/failure.ts'
-import type { Expression } from '#core/policy/expression.ts'
+import type { Expression, Uid } from '#core/policy/expression.ts'
 import { obligations as obligationsOf, type PolicySet, type Rule } from '#core/policy/policy.ts'
 import { renderRules } from '#core/policy/render.ts'
 import type { Environment, Schema } from '#core/policy/schema.ts'
 import type { CedarEntity, CedarRequest } from '#core/unit/semantic-unit.ts'
 import { concretize, literalsOf, toCounterexample, type Picture } from './counterexample.ts'
-import { encodePolicy, encodeStandalone, placeIn, type EncodedPolicy, type Place, type Semantics } from './encode.ts'
+import { encodePolicy, encodeStandalone, placeIn, scopeOf, type EncodedPolicy, type Place, type Semantics } from './encode.ts'
 import { forCedar } from './exact.ts'
 import { ground, simplify } from './ground.ts'
 import type { Answer, Counterexample, Limits, Proof } from './proof.ts'
@@ -279,6 +279,7 @@ export class Study {
   readonly limits: Limits
   readonly #only: NonNullable<Options['only']>
   readonly #places = new Map<string, Place>()
+  readonly #rules = new Map<readonly Rule[], Map<string, readonly Rule[]>>()
   readonly #policies = new Map<string, Map<PolicySet, EncodedPolicy | Failure>>()
 
   constructor(schema: Schema, { semantics = 'decision-point', only = {}, limits = LIMITS }: Options) {
@@ -312,6 +313,17 @@ export class Study {
     here.set(policy, known)
     if (known instanceof Failure) throw known
     return known
+  }
+
+  /** The entities that must be there: those that articles name, and rules, except rules that do not look at requests of the environment. */
+  literals(environment: Environment, rules: readonly Rule[], mentions: readonly Expression[]): readonly Uid[] {
+    const here = this.#rules.get(rules) ?? new Map<string, readonly Rule[]>()
+    this.#rules.set(rules, here)
+    const key = environmentKey(environment)
+    const place = this.place(environment)
+    const looking = here.get(key) ?? rules.filter((rule) => scopeOf(place, rule) !== place.terms.false)
+    here.set(key, looking)
+    return literalsOf(looking, mentions, this.schema)
   }
 
   #encode(environment: Environment, policy: PolicySet): EncodedPolicy | Failure {
@@ -405,7 +417,7 @@ async function answer(study: Study, open: Open & { readonly script: Script }, fi
 
 function picture(study: Study, { question, environment, claim, goal }: Open, model: Model, engines: Engines, isShown: boolean): Answer {
   const { schema } = study
-  const literals = literalsOf(question.rules, claim.mentions, schema)
+  const literals = study.literals(environment, question.rules, claim.mentions)
   const hasTwoWorlds = [...model.keys()].some((term) => term.kind === 'app' && term.symbol.copy === 1)
   const found = concretize({ schema, environment, model, literals, hasTwoWorlds })
   const holds = ({ first, second }: Picture): boolean => evaluate(goal, worldOf(schema, environment, first, second)) === true
