@@ -11,7 +11,7 @@ export function randomSchemaText(random: Random): string {
   const type = (depth: number): string => {
     const roll = random()
     if (roll < 0.15) return `Set<${flat()}>`
-    if (roll < 0.25 && depth > 0) return `Set<${pick(random, [`Set<${flat()}>`, record(depth - 1), '{ a: Long, b?: String }'])}>`
+    if (roll < 0.25 && depth > 0) return `Set<${pick(random, [`Set<${flat()}>`, record(depth - 1), '{ a: Long, b?: String }', '{ a: Long, b: datetime }', 'Long', 'duration'])}>`
     return roll < 0.4 && depth > 0 ? record(depth - 1) : flat()
   }
   const record = (depth: number): string => {
@@ -78,7 +78,10 @@ export function writer(schema: Schema, environment: Environment, random: Random,
       // Products of two attributes are left to a test of their own: the solver may not decide them.
       return { kind, left: value(type, depth - 1, guards), right: kind === 'mul' ? { kind: 'long', value: pick(random, ['2', '-3', '4611686018427387904']) } : value(type, depth - 1, guards) }
     }
-    if (type.kind === 'set' && isWritable(type) && chance(0.15)) return { kind: 'set', items: [value(type.element, depth - 1, guards), literal(type.element)] }
+    if (type.kind === 'record' && depth > 0 && isWritable(type) && chance(0.5)) {
+      return { kind: 'record', fields: Object.fromEntries(Object.entries(type.attributes).map(([name, attribute]) => [name, value(attribute.type, depth - 1, guards)])) }
+    }
+    if (type.kind === 'set' && isWritable(type) && chance(0.25)) return { kind: 'set', items: [value(type.element, depth - 1, guards), literal(type.element)] }
     if (found.length === 0 || (isWritable(type) && chance(0.2))) return literal(type)
     const access = pick(random, found)
     guards.push(...access.guards)

@@ -20,7 +20,7 @@ entity User in [Group] {
   name: String, nick: String, words: Set<String>,
   balance: decimal, limit?: decimal, born: datetime, seen?: datetime, ttl: duration, from: ipaddr, home?: ipaddr,
   nets: Set<ipaddr>, days: Set<datetime>, grid: Set<Set<Long>>, row: Set<Long>, pairs: Set<{ a: Long, b?: String }>, pair: { a: Long, b?: String },
-  deep: Set<{ who: User, nets: Set<ipaddr>, at: { when: datetime } }>, verbs: Set<Action>, verb: Action, kind: Kind, team: Group,
+  deep: Set<{ who: User, nets: Set<ipaddr>, at: { when: datetime } }>, verbs: Set<Action>, verb: Action, kind: Kind, team: Group, size: Long,
 } tags Set<String>;
 entity Doc tags { level: Long, from?: ipaddr };
 action all;
@@ -37,7 +37,7 @@ const MIN = '-9223372036854775808'
 function scene(attrs: Attributes = {}, tags: { readonly user?: Attributes; readonly doc?: Attributes } = {}): Scene {
   const plain = {
     name: '', nick: '', words: [], balance: decimal('0.0'), born: datetime('2000-01-01'), ttl: duration('0ms'), from: ip('10.0.0.1'),
-    nets: [], days: [], grid: [], row: [], pairs: [], pair: { a: 0 }, deep: [], verbs: [], verb: { __entity: { type: 'Action', id: 'edit' } }, kind: { __entity: { type: 'Kind', id: 'a' } }, team: { __entity: { type: 'Group', id: 'g' } },
+    nets: [], days: [], grid: [], row: [], pairs: [], pair: { a: 0 }, deep: [], verbs: [], verb: { __entity: { type: 'Action', id: 'edit' } }, kind: { __entity: { type: 'Kind', id: 'a' } }, team: { __entity: { type: 'Group', id: 'g' } }, size: 0,
   }
   return {
     principal: 'u', resource: 'd', context: {},
@@ -118,6 +118,21 @@ const CASES: { readonly [construct: string]: readonly Case[] } = {
     ['[{ x: 1, y: [principal.name] }].contains({ y: ["me", "me"], x: 1 })', scene({ name: 'me' }), true],
     ['principal.deep.contains({ who: principal, nets: [ip("10.0.0.1")], at: { when: datetime("2000-01-01") } })', scene({ deep: [{ who: { __entity: { type: 'User', id: 'u' } }, nets: [ip('10.0.0.1/32')], at: { when: datetime('2000-01-01') } }] }), true],
     ['principal.deep.contains({ who: principal, nets: principal.nets, at: { when: principal.born } })', scene({ nets: [ip('::1')], deep: [{ who: { __entity: { type: 'User', id: 'u' } }, nets: [], at: { when: datetime('2000-01-01') } }] }), false],
+  ],
+  'results that do not fit, as parts of values': [
+    ['principal.row.contains(principal.size + 1)', scene({ size: MAX }), 'fails'],
+    ['principal.grid.contains([principal.size + 1])', scene({ size: MAX }), 'fails'],
+    ['principal.grid.contains([principal.size + 1, 3])', scene({ size: 1, grid: [[3, 2]] }), true],
+    ['[[principal.size + 1], [7]] == principal.grid', scene({ size: MAX }), 'fails'],
+    ['principal.grid.containsAny([[principal.size * 2], [principal.size * 3]])', scene({ size: MAX }), 'fails'],
+    ['principal.grid.containsAny([[principal.size * 2], [principal.size * 3]]) || principal.grid.contains(principal.row)', scene({ size: MAX }), 'fails'],
+    ['principal.deep.contains({ who: principal, nets: principal.nets, at: { when: principal.born.offset(principal.ttl) } })', scene({ born: instant(MAX), ttl: duration('1ms') }), 'fails'],
+    // What follows fails never: the failure is in what must be known before it.
+    ['principal.deep.contains({ who: principal, nets: principal.nets, at: { when: principal.born.offset(principal.ttl) } }) || principal.size < 5 && principal.size + 1 > 0', scene({ born: instant(MAX), ttl: duration('1ms') }), 'fails'],
+    ['principal.grid.containsAny([[principal.size * 2], [principal.size * 3]]) || principal.ttl.toDays() < 5 && principal.ttl.toDays() + 1 > 7', scene({ size: MAX }), 'fails'],
+    ['[principal.grid, [[principal.size * 2], [principal.size * 3]]].contains([principal.row]) || principal.ttl.toDays() < 5 && principal.ttl.toDays() + 1 > 7', scene({ size: MAX }), 'fails'],
+    ['principal.days.contains(principal.born.offset(principal.ttl))', scene({ born: instant(MAX), ttl: duration('1ms') }), 'fails'],
+    ['principal.days == [principal.born.offset(principal.ttl)]', scene({ born: instant(MIN), ttl: duration('-1ms') }), 'fails'],
   ],
   'tags': [
     ['principal.hasTag("team") && principal.getTag("team").contains("red")', scene({}, { user: { team: ['red'] } }), true],

@@ -10,7 +10,7 @@ import type { Environment, Schema } from '#core/policy/schema.ts'
 import { randomRules, randomSchemaText, reworded } from '#test/random-policy.ts'
 import { ask } from './differential.ts'
 import type { Counterexample, Proof } from './proof.ts'
-import { alwaysDenies, disjoint, implies, LIMITS, proveEquivalent } from './questions.ts'
+import { alwaysDenies, disjoint, implies, LIMITS, neverErrors, proveEquivalent } from './questions.ts'
 import { pick, randomScene, seeded, WHOLE_POOL, type Random } from './random-world.ts'
 
 const SLOW = process.env['ACGS_SLOW'] === '1'
@@ -128,7 +128,7 @@ test('equivalent is an equivalence relation, implies a preorder that it refines,
 
 test('every answer about mutants stands: refuted on requests that Cedar decides so, proved against requests drawn at random', async () => {
   const random = seeded(32)
-  const counts = { seed: 32, pairs: 0, refuted: 0, proved: 0, unknown: 0, replayed: 0, attacked: 0, toldApartByChance: 0 }
+  const counts = { seed: 32, pairs: 0, refuted: 0, proved: 0, unknown: 0, replayed: 0, attacked: 0, toldApartByChance: 0, failing: 0 }
   const questions = [
     { prove: proveEquivalent, breaks: (x: boolean, y: boolean) => x !== y },
     { prove: implies, breaks: (x: boolean, y: boolean) => x && !y },
@@ -148,6 +148,12 @@ test('every answer about mutants stands: refuted on requests that Cedar decides 
       return said.decision === 'allow' && said.erring.length === 0
     }
     const scenes = Array.from({ length: 15 }, () => randomScene(schema, environment, random, WHOLE_POOL))
+    const failures: Proof = await neverErrors(policy, schema, prover.engines, { only: environment })
+    counts[failures.answer.kind]++
+    if (scenes.some((scene) => ask(schema, environment, policy, scene, authorize).erring.length > 0)) {
+      counts.failing++
+      assert.equal(failures.answer.kind, 'refuted', `a rule fails, and is said not to\n${schema.text}\n${policy.text}`)
+    }
     const decisions = scenes.map((scene) => [isAllowed(policy, scene), isAllowed(other, scene)] as const)
     for (const { prove, breaks } of questions) {
       const proof: Proof = await prove(policy, other, schema, prover.engines, { only: environment })

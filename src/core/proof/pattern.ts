@@ -47,7 +47,7 @@ export function minterms(keys: readonly string[]): readonly Minterm[] {
 /** The shortest string that satisfies exactly these patterns, and is not taken: readable where the patterns leave it a choice. */
 export function exampleOf(keys: readonly string[], holds: readonly boolean[], isTaken: (text: string) => boolean): string {
   const product = productOf(keys)
-  const letters = LETTERS.filter((letter) => !product.alphabet.includes(letter))
+  const letters = unnamed(product.alphabet)
   const edges = product.states.map(({ next, other }) => [
     ...letters.map((letter) => [letter, other] as const),
     ...product.alphabet.map((point, i) => [point, next[i] as number] as const),
@@ -74,7 +74,11 @@ export function exampleOf(keys: readonly string[], holds: readonly boolean[], is
 /** Beyond the number of states, every longer word repeats a shorter one; this many taken ones can be passed over. */
 const EXAMPLE_LENGTH = 1_000
 
-const LETTERS = [...'xyzabcdefghijklmnopqrstuvwABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789']
+/** Code points that no pattern names, letters first; whatever they can be used for, they can be used for again and again. */
+function unnamed(alphabet: readonly string[]): readonly string[] {
+  const others = Array.from({ length: alphabet.length + 1 }, (_, i) => String.fromCodePoint(0x4e00 + i))
+  return [...'xyzabcdefghijklmnopqrstuvw', ...others].filter((letter) => !alphabet.includes(letter)).slice(0, 8)
+}
 
 // ---- One pattern ----
 

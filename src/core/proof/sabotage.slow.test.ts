@@ -31,8 +31,13 @@ const CASES: readonly Case[] = [
   },
   {
     what: 'the overflow of integers',
-    file: 'encode/extension.ts', from: 'return terms.not(terms.and(terms.le(terms.int(LONG_MIN), exact), terms.le(exact, terms.int(LONG_MAX))))', to: 'return exact === terms.true ? exact : terms.false',
+    file: 'encode/place.ts', from: 'return terms.not(terms.and(terms.le(terms.int(LONG_MIN), exact), terms.le(exact, terms.int(LONG_MAX))))', to: 'return exact === terms.true ? exact : terms.false',
     caughtBy: ['encode.test.ts', 'each construct'],
+  },
+  {
+    what: 'that a part of a value fits where its evaluation fails',
+    file: 'encode/compare.ts', from: 'term: fitting(terms, value.term)', to: 'term: value.term',
+    caughtBy: ['constructs.test.ts', 'parts of values: the solver'],
   },
   {
     what: 'one bit of an address’s mask',

@@ -1,7 +1,7 @@
 import type { Type } from '#core/policy/schema.ts'
-import type { Item, RecordField, Term } from '../terms.ts'
+import type { Item, RecordField, Term, Terms } from '../terms.ts'
 import { compoundOf, idsOf, IP_PARTS, isCompound, partSymbols, sortOf } from '../values.ts'
-import { Unsupported, type Place } from './place.ts'
+import { overflows, Unsupported, type Place } from './place.ts'
 import { wrap, type IpValue, type SetValue, type Typed } from './typed.ts'
 
 /** Whether two values are equal. Values of different types differ; that is an answer in Cedar, not an error. */
@@ -47,7 +47,7 @@ function reify(place: Place, value: Typed, type: Type): { readonly possible: Ter
     if (!('term' in value)) return null
     if (value.kind === 'element' && value.term.sort !== sort) throw new Unsupported('elements of sets of different types')
     const isSame = value.term.sort === sort && wrap(type, value.term).kind === value.kind
-    return isSame ? { possible: terms.true, term: value.term } : null
+    return isSame ? { possible: terms.true, term: fitting(terms, value.term) } : null
   }
   if (type.kind === 'extension' && value.kind === 'ip') {
     const fields = partSymbols(sort).map((part): RecordField => ({ symbol: part.value, present: terms.true, value: value.part(part.value.to) }))
@@ -88,6 +88,16 @@ function reify(place: Place, value: Typed, type: Type): { readonly possible: Ter
     return { possible, term: terms.set(sort, over, items, terms.or(...bodies)) }
   }
   return null
+}
+
+/**
+ * An integer as a part of a value: one of 64 bits. Where a result has no place in them, its evaluation fails, and what the value is matters no
+ * more; but parts of values are promised to fit, and a promise that a failure breaks would leave the failure unseen.
+ */
+function fitting(terms: Terms, term: Term): Term {
+  if (term.sort !== 'int' || term.kind === 'app' || term.kind === 'var' || term.kind === 'bound') return term
+  if (term.kind === 'ite') return terms.ite(term.condition, fitting(terms, term.then), fitting(terms, term.else))
+  return terms.ite(overflows(terms, term), terms.int(0n), term)
 }
 
 // ---- Sets ----

@@ -2,9 +2,9 @@ import type { Expression } from '#core/policy/expression.ts'
 import { matches, patternKey, patternOf } from '../pattern.ts'
 import type { Term } from '../terms.ts'
 import { equality, intersects, member, some, subset } from './compare.ts'
-import { constructed, method, overflows } from './extension.ts'
+import { constructed, method } from './extension.ts'
 import { inside } from './hierarchy.ts'
-import { apply, LONG_MAX, LONG_MIN, Unsupported, type Place } from './place.ts'
+import { apply, LONG_MAX, LONG_MIN, overflows, Unsupported, type Place } from './place.ts'
 import { choose, entity, fieldOf, integer, literalEntity, setOf, tagOf, termOf, text, truth, variable, type Field, type Result, type Typed } from './typed.ts'
 
 /** The meaning of an expression. Parts that the left operand rules out are not looked into: they need not even have a type here. */

@@ -2,13 +2,8 @@ import type { Expression } from '#core/policy/expression.ts'
 import { DAY_MS, isNumericExtension, parseIp, parseNumeric, widthOf, type Ip, type NumericExtension } from '../extension.ts'
 import type { Term, Terms } from '../terms.ts'
 import { ipPart } from '../values.ts'
-import { LONG_MAX, LONG_MIN, Unsupported, type Place } from './place.ts'
+import { overflows, Unsupported, type Place } from './place.ts'
 import { ipValue, termOf, type IpValue, type Result, type Typed } from './typed.ts'
-
-/** Whether an exact result has no place in 64 bits. */
-export function overflows(terms: Terms, exact: Term): Term {
-  return terms.not(terms.and(terms.le(terms.int(LONG_MIN), exact), terms.le(exact, terms.int(LONG_MAX))))
-}
 
 /** A value that a constructor makes of a literal, which strict validation demands and has read. */
 export function constructed(terms: Terms, name: string, [argument, ...more]: readonly Expression[]): Typed | null {

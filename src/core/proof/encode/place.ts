@@ -19,6 +19,11 @@ export function placeIn(terms: Terms, schema: Schema, environment: Environment):
 export const LONG_MIN = -(2n ** 63n)
 export const LONG_MAX = 2n ** 63n - 1n
 
+/** Whether an exact result has no place in 64 bits. */
+export function overflows(terms: Terms, exact: Term): Term {
+  return terms.not(terms.and(terms.le(terms.int(LONG_MIN), exact), terms.le(exact, terms.int(LONG_MAX))))
+}
+
 /** What the prover does not decide, by its name. */
 export class Unsupported extends Error {}
 
