@@ -35,7 +35,8 @@ function requireKnown({ kind, sort }: Term): void {
   switch (kind) {
     case 'bool': case 'int': case 'literal': case 'var': case 'app': case 'not': case 'and': case 'or': case 'ite': case 'eq': case 'le': return
     case 'bound': case 'exists': throw new Error(`a ${kind} reached the solver: ground it first`)
-    case 'add': case 'sub': case 'mul': case 'neg': throw new Inapplicable(`arithmetic (${kind})`)
+    case 'add': case 'sub': case 'mul': case 'neg': case 'div': throw new Inapplicable(`arithmetic (${kind})`)
+    case 'record': case 'set': throw new Inapplicable(`a ${kind} as one value`)
     default: throw new Inapplicable(`a term of kind ${String(kind satisfies never)}`)
   }
 }
