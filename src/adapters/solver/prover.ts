@@ -4,6 +4,7 @@ import type { PolicySet } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Limits, Proof } from '#core/proof/proof.ts'
 import { alwaysAllows, alwaysDenies, disjoint, implies, neverErrors, proveArticles, proveEquivalent, type Engines, type Options } from '#core/proof/questions.ts'
+import { decideBySat, SAT_ENGINE } from '#core/proof/sat/decide.ts'
 import { startSolver, Z3 } from './pool.ts'
 
 /** The questions of `core/proof`, asked of a Z3 in a thread of its own; counterexamples are replayed through Cedar's own engine. */
@@ -29,7 +30,8 @@ export function createProver({ rlimit, timeoutMs, answered = () => {}, disagreed
   const engines: Engines = {
     solve: solver.solve,
     replay: ({ policies, schema, request, entities }) => authorize({ policies, schema, request, entities }),
-    versions: [Z3, { name: 'cedar', version: CEDAR_VERSION }],
+    second: (assertions) => decideBySat(assertions),
+    versions: [Z3, SAT_ENGINE, { name: 'cedar', version: CEDAR_VERSION }],
     onDisagreement: disagreed,
   }
   const timed = async <T extends Proof | readonly Proof[]>(work: Promise<T>): Promise<T> => {

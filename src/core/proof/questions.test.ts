@@ -216,7 +216,8 @@ test('a question asked again, among others or alone, is answered in the same byt
 
 test('sabotage: a solver that errs, dies or lies never makes a proof, nor a refutation', async () => {
   const lies: unknown[] = []
-  const withSolver = (solve: Engines['solve'], replay: Engines['replay'] = engines.replay): Engines => ({ ...engines, solve, replay, onDisagreement: (report) => lies.push(report) })
+  const { second: _, ...alone } = engines
+  const withSolver = (solve: Engines['solve'], replay: Engines['replay'] = engines.replay): Engines => ({ ...alone, solve, replay, onDisagreement: (report) => lies.push(report) })
   const text = 'permit (principal, action == Action::"view", resource) when { principal.admin && resource.owner in principal.friends };'
   const reasonOf = async (use: Engines) => {
     const { answer } = await judge(text, article('never-permit'), {}, use)
@@ -233,4 +234,39 @@ test('sabotage: a solver that errs, dies or lies never makes a proof, nor a refu
   assert.match(await reasonOf(withSolver(engines.solve, (question) => ({ ...engines.replay(question), errors: [{ rule: 'policy0' }] }))), /engines disagree/)
   assert.match(await reasonOf(withSolver(engines.solve, () => { throw new Failure('REQUEST_MALFORMED', 'no such attribute') })), /Cedar refuses the counterexample: no such attribute/)
   assert.equal(lies.length, 4)
+})
+
+test('what one engine contradicts is proved only when its certificate holds and the other says so too', async () => {
+  const a = 'permit (principal, action == Action::"view", resource) when { principal.n > 3 && principal.n < 5 };'
+  const b = 'permit (principal, action == Action::"view", resource) when { principal.n == 4 };'
+  const asked = (use: Partial<Engines>, options: Options = {}) => proveEquivalent(parse(a), parse(b), SCHEMA, { ...engines, onDisagreement: () => {}, ...use }, { only: { action: 'Action::"view"' }, ...options })
+  const kindOf = async (...args: Parameters<typeof asked>) => (await asked(...args)).answer
+  const { second, solve } = engines
+  assert(second !== undefined)
+  assert.equal((await kindOf({})).kind, 'proved')
+  // Each alone, where the other does not reach.
+  let scripts = 0
+  const counting: Engines['solve'] = (asks, limits) => ((scripts += asks.length), solve(asks, limits))
+  assert.equal((await kindOf({ second: () => ({ kind: 'inapplicable', reason: 'for this test' }), solve: counting })).kind, 'proved')
+  assert.ok(scripts > 0)
+  scripts = 0
+  assert.equal((await kindOf({ solve: counting }, { agreement: 'either' })).kind, 'proved')
+  assert.equal(scripts, 0)
+  // One lies, or says nothing: never a yes.
+  const noProof: Engines['second'] = (assertions) => {
+    const found = second(assertions)
+    return found.kind === 'unsat' ? { kind: 'unsat', certificate: { ...found.certificate, proof: new Int32Array() } } : found
+  }
+  const isForged = await kindOf({ second: noProof }, { agreement: 'either' })
+  assert.match(isForged.kind === 'unknown' ? isForged.reason : '', /certificate of a contradiction does not hold/)
+  const sat: Engines['solve'] = async (asks) => asks.map(() => ({ kind: 'sat', values: '()' }))
+  const isDenied = await kindOf({ solve: sat })
+  assert.match(isDenied.kind === 'unknown' ? isDenied.reason : '', /one has a model of what the other contradicts/)
+  const mute: Engines['solve'] = async (asks) => asks.map(() => ({ kind: 'unknown', reason: 'timeout' }))
+  const isMute = await kindOf({ solve: mute })
+  assert.match(isMute.kind === 'unknown' ? isMute.reason : '', /timeout; the other engine proves it, and both must/)
+  const wrong = 'permit (principal, action == Action::"view", resource) when { principal.n == 5 };'
+  const unsat: Engines['solve'] = async (asks) => asks.map(() => ({ kind: 'unsat' }))
+  const different = (use: Partial<Engines>) => proveEquivalent(parse(a), parse(wrong), SCHEMA, { ...engines, ...use }, { only: { action: 'Action::"view"' } })
+  assert.equal((await different({ solve: unsat })).answer.kind, 'refuted') // By a model that Cedar confirms, whatever the solver says.
 })

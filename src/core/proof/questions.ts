@@ -11,6 +11,7 @@ import { encodePolicy, encodeStandalone, placeIn, scopeOf, type EncodedPolicy, t
 import { forCedar } from './exact.ts'
 import { ground, simplify } from './ground.ts'
 import type { Answer, Counterexample, Limits, Proof } from './proof.ts'
+import { checkRup } from './sat/check-rup.ts'
 import { shrink } from './shrink.ts'
 import type { SatAnswer } from './sat/decide.ts'
 import { emit, readValues, type Ask, type Reply, type Script } from './smtlib.ts'
@@ -31,7 +32,10 @@ export type Replay = (question: { policies: PolicySet; schema: Schema; request: 
 export type Engines = {
   readonly solve: Solve
   readonly replay: Replay
-  /** When given, asked before the solver, which then is asked only what this does not decide. */
+  /**
+   * Another engine over the same terms, asked first. A model of it needs no solver, since Cedar judges the counterexample. What it contradicts is
+   * proved only when its certificate is checked and the solver says so too, unless `agreement` says that either suffices.
+   */
   readonly second?: (assertions: readonly Term[]) => SatAnswer
   /** Names and versions of the solver and of Cedar, for the record. */
   readonly versions: readonly { readonly name: string; readonly version: string }[]
@@ -52,6 +56,8 @@ export type Options = {
   /** Only environments with this principal type, action (uid text) or resource type. */
   readonly only?: { readonly principal?: string; readonly action?: string; readonly resource?: string }
   readonly limits?: Limits
+  /** `both` by default: where both engines can decide, both must. `either`: for what is only looked at, and decides nothing. */
+  readonly agreement?: 'both' | 'either'
 }
 
 export const LIMITS: Limits = { rlimit: 12_000_000, timeoutMs: 5_000 }
@@ -277,20 +283,22 @@ export class Study {
   readonly schema: Schema
   readonly semantics: Semantics
   readonly limits: Limits
+  readonly agreement: NonNullable<Options['agreement']>
   readonly #only: NonNullable<Options['only']>
   readonly #places = new Map<string, Place>()
   readonly #rules = new Map<readonly Rule[], Map<string, readonly Rule[]>>()
   readonly #policies = new Map<string, Map<PolicySet, EncodedPolicy | Failure>>()
 
-  constructor(schema: Schema, { semantics = 'decision-point', only = {}, limits = LIMITS }: Options) {
+  constructor(schema: Schema, { semantics = 'decision-point', only = {}, limits = LIMITS, agreement = 'both' }: Options) {
     this.schema = schema
     this.semantics = semantics
     this.limits = limits
+    this.agreement = agreement
     this.#only = only
   }
 
   get options() {
-    return { semantics: this.semantics, only: this.#only, limits: this.limits }
+    return { semantics: this.semantics, only: this.#only, limits: this.limits, agreement: this.agreement }
   }
 
   select(environments: readonly Environment[]): readonly Environment[] {
@@ -350,7 +358,7 @@ type Open = {
   readonly environment: Environment
   readonly claim: Claim
   readonly goal: Term
-} & ({ readonly script: Script } | { readonly model: Model })
+} & ({ readonly script: Script; /** By the other engine. */ readonly isContradicted: boolean } | { readonly model: Model })
 
 export async function settle(study: Study, questions: readonly Question[], engines: Engines): Promise<readonly Proof[]> {
   const prepared = questions.map((question) => question.environments.map((environment) => prepare(study, question, environment, engines)))
@@ -381,9 +389,11 @@ function prepare(study: Study, question: Question, environment: Environment, { s
     // INVARIANT: only `unsat` and `false` prove; a goal that folds to `true` still goes to the solver, for its counterexample.
     const assertions = ground(terms, study.schema, goal)
     const known = second?.(assertions)
-    if (known?.kind === 'unsat') return { kind: 'proved' }
     if (known?.kind === 'sat') return { question, environment, claim, goal, model: known.values }
-    return { question, environment, claim, goal, script: emit(assertions) }
+    const isContradicted = known?.kind === 'unsat'
+    if (isContradicted && !checkRup(known.certificate.cnf, known.certificate.proof)) return disagreement('the certificate of a contradiction does not hold')
+    if (isContradicted && study.agreement === 'either') return { kind: 'proved' }
+    return { question, environment, claim, goal, script: emit(assertions), isContradicted }
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== 'UNSUPPORTED_CONSTRUCT') throw error
     return { kind: 'unknown', reason: `unsupported: ${error.message}` }
@@ -395,14 +405,15 @@ function prepare(study: Study, question: Question, environment: Environment, { s
  *   depends on nothing else, made small, and replayed through Cedar. Those of further environments add nothing to the answer; the
  *   interpreter confirms them.
  */
-async function answer(study: Study, open: Open & { readonly script: Script }, first: Reply, engines: Engines, isShown: boolean): Promise<Answer> {
+async function answer(study: Study, open: Extract<Open, { script: Script }>, first: Reply, engines: Engines, isShown: boolean): Promise<Answer> {
   if (first.kind === 'unsat') return { kind: 'proved' }
   const again = isShown || first.kind === 'unknown'
   const [reply = first] = again ? await engines.solve([{ text: open.script.text, values: open.script.values }], study.limits) : [first]
   switch (reply.kind) {
     case 'unsat': return first.kind === 'sat' ? disagreement('two runs of the solver answer differently') : { kind: 'proved' }
-    case 'unknown': return reply
+    case 'unknown': return open.isContradicted ? { kind: 'unknown', reason: `${reply.reason}; the other engine proves it, and both must` } : reply
     case 'sat': {
+      if (open.isContradicted) return disagreement('one has a model of what the other contradicts')
       let model: Model
       try {
         model = readValues(reply.values, open.script)

@@ -3,10 +3,13 @@ import { solve } from './cdcl.ts'
 import { Inapplicable, type Cnf } from './cnf.ts'
 import { reduce } from './reduce.ts'
 
+/** The engine as proofs name it; the version grows when it may answer otherwise. */
+export const SAT_ENGINE = { name: 'acgs-sat', version: '1' } as const
+
 /** Counts of work, so that the same question is always answered alike. */
 export type SatLimits = { readonly clauses: number; readonly conflicts: number }
 
-/** At most about 0.2 s, and all in one turn; whole policies of 1,000 rules take less than 100 conflicts an environment. */
+/** Some tenths of a second at most, and all in one turn. */
 export const SAT_LIMITS: SatLimits = { clauses: 400_000, conflicts: 5_000 }
 
 /** Clauses that follow from the assertions and contradict each other, and a proof of that for `checkRup`. */
