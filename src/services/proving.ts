@@ -18,7 +18,7 @@ export function provingIn({ config: { generationEngine }, constitution, telemetr
 }): { prover: Prover; examiner: Examiner; test: () => Promise<SelfTest> } {
   let isServing = false
   const prover = createProver({
-    rlimit: generationEngine.proofRlimit, timeoutMs: generationEngine.proofTimeoutMs,
+    solvers: generationEngine.solvers, rlimit: generationEngine.proofRlimit, timeoutMs: generationEngine.proofTimeoutMs,
     disagreed: (report) => telemetry.log.error({ report }, 'solver and Cedar disagree: a bug, please report it'),
     answered: ({ question, answer }, seconds) => isServing && proofAnswered(telemetry, { question, outcome: answer.kind, seconds }),
   })

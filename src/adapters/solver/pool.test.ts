@@ -65,3 +65,18 @@ test('calls that overlap wait for each other; after the end there is only a refu
   await solver[Symbol.asyncDispose]()
   await assert.rejects(solver.solve([ask('(assert true)')], LIMITS), (error) => error instanceof Failure && error.code === 'SHUTTING_DOWN')
 })
+
+test('several calls are answered side by side: an easy one does not wait for a hard one, unless there are no more threads', async () => {
+  const limits = { rlimit: 2_000_000_000, timeoutMs: 1_500 }
+  for (const size of [2, 1]) {
+    await using solver = startSolver({ size, idleMs: 50 })
+    await solver.warm()
+    let isHardDone = false
+    const hard = solver.solve([ask(HARD)], limits).then(([reply]) => ((isHardDone = true), reply))
+    const easy = await Promise.all([1, 2, 3].map(() => solver.solve([ask('(assert false)')], limits)))
+    assert.deepEqual([easy.map(([reply]) => reply?.kind), isHardDone], [['unsat', 'unsat', 'unsat'], size === 1])
+    assert.equal((await hard)?.kind, 'unknown')
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    assert.equal((await solver.solve([ask('(assert false)')], limits))[0]?.kind, 'unsat') // After the idle ones have ended.
+  }
+})

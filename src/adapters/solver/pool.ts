@@ -8,7 +8,7 @@ import type { FromWorker, Job } from './worker.ts'
 /** The solver as proofs name it. */
 export const Z3 = { name: 'z3', version: (createRequire(import.meta.url)('z3-solver/package.json') as { version: string }).version } as const
 
-/** A Z3 in a thread of its own: about 100 MB while it lives, 0.2 s to start, which happens at the first question or `warm`. */
+/** One or several Z3, each in a thread of its own: about 100 MB while it lives, 0.2 s to start, which happens when a question finds no other idle, or at `warm`. */
 export type Solver = AsyncDisposable & {
   /**
    * One reply for each script, in order. Scripts of one call share a context; each has the limits for itself. A script that outlives
@@ -21,8 +21,64 @@ export type Solver = AsyncDisposable & {
   readonly warm: () => Promise<void>
 }
 
-/** @param startTimeoutMs How long a thread may take to start. */
-export function startSolver({ startTimeoutMs = 10_000, body = new URL('./worker.ts', import.meta.url) }: { startTimeoutMs?: number; body?: URL } = {}): Solver {
+type Start = { readonly startTimeoutMs?: number; readonly body?: URL }
+
+/**
+ * A pool of solvers: a call goes to one that is idle, else to a new one while there are fewer than `size`, else it waits for
+ * the first that is idle again. All but the first end when they have been idle for `idleMs`.
+ *
+ * @param startTimeoutMs How long a thread may take to start.
+ */
+export function startSolver({ size = 1, idleMs = 30_000, ...start }: Start & { readonly size?: number; readonly idleMs?: number } = {}): Solver {
+  type Lane = { readonly solver: Solver; isIdle: boolean; ending: NodeJS.Timeout | null }
+  const lanes: Lane[] = []
+  const waiting: ((lane: Lane) => void)[] = []
+  const free = (): Lane | Promise<Lane> => {
+    const idle = lanes.find(({ isIdle }) => isIdle)
+    if (idle !== undefined) return idle
+    if (lanes.length >= size) return new Promise((resolve) => waiting.push(resolve))
+    const lane = { solver: startOne(start), isIdle: true, ending: null }
+    lanes.push(lane)
+    return lane
+  }
+  const inLane = async <T>(use: (solver: Solver) => Promise<T>): Promise<T> => {
+    const found = free()
+    const lane = found instanceof Promise ? await found : found
+    lane.isIdle = false
+    if (lane.ending !== null) clearTimeout(lane.ending)
+    try {
+      return await use(lane.solver)
+    } finally {
+      const next = waiting.shift()
+      if (next !== undefined) next(lane)
+      else {
+        lane.isIdle = true
+        if (lane !== lanes[0]) lane.ending = setTimeout(() => void end(lane), idleMs).unref()
+      }
+    }
+  }
+  const end = async (lane: Lane): Promise<void> => {
+    const at = lanes.indexOf(lane)
+    if (at >= 0) lanes.splice(at, 1)
+    await lane.solver[Symbol.asyncDispose]()
+  }
+  let isClosed = false
+  return {
+    solve: (asks, limits) => (isClosed ? Promise.reject(stopped()) : inLane((solver) => solver.solve(asks, limits))),
+    warm: () => inLane((solver) => solver.warm()),
+    [Symbol.asyncDispose]: async () => {
+      isClosed = true
+      for (const { ending } of lanes) if (ending !== null) clearTimeout(ending)
+      await Promise.all([...lanes].map(end))
+    },
+  }
+}
+
+function stopped(): Failure {
+  return new Failure('SHUTTING_DOWN', 'the solver has been stopped')
+}
+
+function startOne({ startTimeoutMs = 10_000, body = new URL('./worker.ts', import.meta.url) }: Start): Solver {
   let worker: Promise<Worker> | null = null
   let queue: Promise<unknown> = Promise.resolve()
   let isClosed = false
@@ -47,7 +103,7 @@ export function startSolver({ startTimeoutMs = 10_000, body = new URL('./worker.
   const solve = (asks: readonly Ask[], limits: Limits): Promise<readonly Reply[]> => inTurn(async () => {
     const replies: Reply[] = []
     while (replies.length < asks.length) {
-      if (isClosed) throw new Failure('SHUTTING_DOWN', 'the solver has been stopped')
+      if (isClosed) throw stopped()
       let current: Worker
       try {
         current = await running()

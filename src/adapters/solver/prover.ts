@@ -20,12 +20,14 @@ export type Prover = Asked & AsyncDisposable & {
 }
 
 /** @param answered Told of every question that was answered, with its time in seconds. */
-export function createProver({ rlimit, timeoutMs, answered = () => {}, disagreed = shout }: Limits & {
+export function createProver({ rlimit, timeoutMs, solvers = 1, answered = () => {}, disagreed = shout }: Limits & {
+  /** So many threads at most. */
+  solvers?: number
   answered?: (proof: Proof, seconds: number) => void
   /** Solver and Cedar disagree: a bug of ours, which must not stay unseen. */
   disagreed?: (report: Parameters<NonNullable<Engines['onDisagreement']>>[0]) => void
 }): Prover {
-  const solver = startSolver()
+  const solver = startSolver({ size: solvers })
   const limits = { rlimit, timeoutMs }
   const engines: Engines = {
     solve: solver.solve,
