@@ -31,12 +31,11 @@ export function reduce(assertions: readonly Term[], clausesMax: number, choose =
 }
 
 function requireKnown({ kind, sort }: Term): void {
-  if (sort !== 'bool' && sort !== 'int' && sort !== 'string' && !sort.startsWith('entity:')) throw new Inapplicable(`a term of sort ${sort}`)
+  if (!['bool', 'int', 'string'].includes(sort) && !sort.startsWith('entity:') && !sort.startsWith('value:')) throw new Inapplicable(`a term of sort ${sort}`)
   switch (kind) {
     case 'bool': case 'int': case 'literal': case 'var': case 'app': case 'not': case 'and': case 'or': case 'ite': case 'eq': case 'le': return
-    case 'bound': case 'exists': throw new Error(`a ${kind} reached the solver: ground it first`)
+    case 'bound': case 'exists': case 'record': case 'set': throw new Error(`a ${kind} reached the solver: ground it first`)
     case 'add': case 'sub': case 'mul': case 'neg': case 'div': throw new Inapplicable(`arithmetic (${kind})`)
-    case 'record': case 'set': throw new Inapplicable(`a ${kind} as one value`)
     default: throw new Inapplicable(`a term of kind ${String(kind satisfies never)}`)
   }
 }
