@@ -3,7 +3,8 @@ import { renderRules } from '#core/policy/render.ts'
 import type { Environment, Schema } from '#core/policy/schema.ts'
 import { decided, type EncodedPolicy, type EncodedRule, type Semantics } from './encode.ts'
 import type { Proof } from './proof.ts'
-import { meansElse, settle, Study, type Claim, type Engines, type Options, type Question } from './questions.ts'
+import { meansElse } from './questions.ts'
+import { settle, Study, type Claim, type Engines, type Options, type Question } from './study.ts'
 import type { Term, Terms } from './terms.ts'
 
 /**
