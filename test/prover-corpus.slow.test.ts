@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { gunzipSync } from 'node:zlib'
 import { parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
 import { createProver } from '#adapters/solver/prover.ts'
+import { filesOfTar } from '#adapters/tar.ts'
 import { meet, readsOf } from '#core/decision/reads.ts'
 import { uidText } from '#core/policy/policy.ts'
 import { interpreter } from '#core/proof/differential.ts'
@@ -31,7 +31,7 @@ type Case = {
 test('terms decide Cedar’s labelled cases as they are labelled, and the prover refuses none of them', { skip: existsSync(ARCHIVE) ? false : 'the corpus is not here' }, async () => {
   const disagreements: unknown[] = []
   await using prover = createProver({ ...LIMITS, disagreed: (report) => disagreements.push(report) })
-  const files = filesOf(gunzipSync(readFileSync(ARCHIVE)))
+  const files = new Map([...filesOfTar(readFileSync(ARCHIVE))].map(([path, content]) => [path.replace(/^\.\//, ''), content.toString()]))
   const counts = { sets: 0, decisions: 0, allowed: 0, erring: 0, missing: 0, asked: 0, proved: 0, refuted: 0, unknown: 0 }
   const read = (path: string): string => files.get(path) ?? assert.fail(`the corpus has no ${path}`)
   for (const [path, text] of files) {
@@ -80,16 +80,4 @@ function bare(uid: JsonUid | { readonly __entity: JsonUid }): JsonUid {
 /** Integers beyond 2⁵³ as strings of digits. */
 function exactly(text: string): unknown {
   return JSON.parse(text, (_key, value: unknown, context?: { source?: string }) => (typeof value === 'number' && !Number.isSafeInteger(value) && context?.source !== undefined ? context.source : value))
-}
-
-/** The plain files of an archive whose names are short. @see POSIX.1-2024, pax, “ustar Interchange Format” */
-function filesOf(tar: Buffer): ReadonlyMap<string, string> {
-  const files = new Map<string, string>()
-  const field = (at: number, length: number) => tar.toString('utf8', at, at + length).replace(/\0.*$/s, '')
-  for (let at = 0; at < tar.length && tar[at] !== 0;) {
-    const [name, size] = [field(at, 100), Number.parseInt(field(at + 124, 12), 8)]
-    if (['0', ''].includes(field(at + 156, 1))) files.set(name.replace(/^\.\//, ''), tar.toString('utf8', at + 512, at + 512 + size))
-    at += 512 * (1 + Math.ceil(size / 512))
-  }
-  return files
 }

@@ -209,7 +209,10 @@ export function parseUnvalidated(text: string, { links = [], ids = 'annotated' }
   }))
   for (const { template, id, principal, resource } of links) {
     const json = templateOf.get(template)
-    if (json === undefined) throw new Failure('POLICY_INVALID', `a link names the template \`${template}\`, and the text has none of that id`, { problems: [{ place: `link ${id}`, message: 'names no template' }] })
+    if (json === undefined) throw new Failure('POLICY_INVALID', `the link \`${id}\` names the template \`${template}\`, and the text has none of that id`, { problems: [{ place: `link ${id}`, message: 'names no template' }] })
+    for (const [slot, uid] of [['?principal', principal], ['?resource', resource]] as const) {
+      if (uid !== undefined && !JSON.stringify([json.principal, json.resource]).includes(`"slot":"${slot}"`)) throw new Failure('POLICY_INVALID', `the link \`${id}\` fills the slot \`${slot}\`, which \`${template}\` does not have`, { problems: [{ place: `link ${id}`, message: `fills ${slot} in vain` }] })
+    }
     const rule = readRule(json, id, { ...(principal === undefined ? {} : { '?principal': principal }), ...(resource === undefined ? {} : { '?resource': resource }) })
     rules.push({ ...rule, id })
   }

@@ -5,8 +5,8 @@ import { createProver } from '#adapters/solver/prover.ts'
 import { Failure } from '#core/failure.ts'
 import { randomScene, seeded } from '#core/proof/random-world.ts'
 import { LIMITS } from '#core/proof/questions.ts'
-import { authorize, parsePolicies, parseSchema } from './cedar.ts'
-import { parseLinked, type Link } from './link.ts'
+import { authorize, parsePolicies, parseSchema, type TemplateLink } from './cedar.ts'
+import { parseLinked } from './link.ts'
 
 const SCHEMA = parseSchema('entity Team in [Team]; entity User in [Team] { n: Long, name: String }; entity Doc in [Team]; action view appliesTo { principal: User, resource: Doc };')
 const TEXT = `
@@ -15,7 +15,7 @@ const TEXT = `
 @id("own") permit (principal is User in ?principal, action, resource);
 @id("never") forbid (principal, action, resource in ?resource);
 `
-const LINKS: readonly Link[] = [
+const LINKS: readonly TemplateLink[] = [
   { template: 'share', id: 'share-1', principal: { type: 'Team', id: 'a' }, resource: { type: 'Doc', id: 'a' } },
   { template: 'share', id: 'share-2', principal: { type: 'User', id: 'b' }, resource: { type: 'Doc', id: 'it"s' } },
   { template: 'own', id: 'own-1', principal: { type: 'Team', id: 'b' } },
@@ -62,9 +62,9 @@ test('what is proved about linked templates is what is proved about the rules th
 })
 
 test('a link that does not fit is refused by its name', () => {
-  const refused = (link: Link, what: RegExp) => assert.throws(() => parseLinked(TEXT, [link], SCHEMA), (error) => error instanceof Failure && error.code === 'POLICY_INVALID' && what.test(error.message))
+  const refused = (link: TemplateLink, what: RegExp) => assert.throws(() => parseLinked(TEXT, [link], SCHEMA), (error) => error instanceof Failure && error.code === 'POLICY_INVALID' && what.test(error.message))
   refused({ template: 'none', id: 'x' }, /`x` names the template `none`/)
-  refused({ template: 'own', id: 'x' }, /leaves the slot `\?principal` of `own` open/)
+  refused({ template: 'own', id: 'x' }, /slot `\?principal` is not filled/)
   refused({ template: 'own', id: 'x', principal: { type: 'Team', id: 'a' }, resource: { type: 'Doc', id: 'a' } }, /fills the slot `\?resource`/)
   refused({ template: 'own', id: 'all', principal: { type: 'Team', id: 'a' } }, /two rules have the id `all`/)
   refused({ template: 'share', id: 'x', principal: { type: 'Nobody', id: 'a' }, resource: { type: 'Doc', id: 'a' } }, /type-check/)
