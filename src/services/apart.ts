@@ -97,10 +97,10 @@ export function judgedByAuth({ security, services }: Config): { authenticate: Au
 }
 
 /** Calls the other processes as a service account of its own. */
-export function caller(name: 'platform' | 'compliance', { config: { security, services }, telemetry }: Frame): (peer: PeerName, url: string, timeoutMs: number) => Call {
+export function caller(name: 'platform' | 'compliance', { config: { security, services }, telemetry }: Frame): (peer: PeerName, url: string, timeoutMs: number, restMs?: number) => Call {
   const token = peerTokens({
     clientId: security.peerClientId ?? `acgs-${name}`, keyFile: security.peerKeyFile as string, audience: security.peerAudience,
     authUrl: services.authUrl, issuer: security.tokenIssuer,
   })
-  return (peer, url, timeoutMs) => createCall({ peer, url, token, timeoutMs, telemetry })
+  return (peer, url, timeoutMs, restMs) => createCall({ peer, url, token, timeoutMs, telemetry, ...(restMs === undefined ? {} : { restMs }) })
 }

@@ -120,6 +120,23 @@ test('what the processes ask of each other is not open to anyone else, whatever 
   assert.equal((await ask(`${divided.url.compliance}/api/v1/certificates`, { body: empty })).status, 401)
 })
 
+test('a platform that was away for a while is followed within a second or two of its return', async () => {
+  await divided.running.get('platform')?.kill('SIGTERM')
+  await new Promise((resolve) => setTimeout(resolve, 4_000)) // Eight questions that nobody answers.
+  await divided.start('platform')
+  const schema = 'entity User; entity Doc; action read appliesTo { principal: User, resource: Doc };'
+  const put = await fetch(`${divided.url.platform}/api/v1/applications/returned`, { method: 'PUT', headers: { authorization: `Bearer ${author}`, 'content-type': 'application/json' }, body: JSON.stringify({ schema }) })
+  assert.equal(put.status, 201)
+  const service = await divided.token('service')
+  const known = async () => (await fetch(`${divided.url.compliance}/access/v1/evaluation`, {
+    method: 'POST', headers: { authorization: `Bearer ${service}`, 'content-type': 'application/json', 'x-acgs-application': 'returned' },
+    body: JSON.stringify({ subject: { type: 'User', id: 'a' }, action: { name: 'read' }, resource: { type: 'Doc', id: 'd' } }),
+  })).status === 200
+  let isKnown = false
+  for (const until = Date.now() + 5_000; !isKnown && Date.now() < until; await new Promise((resolve) => setTimeout(resolve, 50))) isKnown = await known()
+  assert.ok(isKnown, 'the decision point left the platform alone for too long')
+})
+
 test('without Auth, tokens are still judged; without synthesis, text is read here; without compliance, nothing is certified', async (t) => {
   await t.test('Auth is out', async () => {
     await divided.running.get('auth')?.kill('SIGKILL')

@@ -4,10 +4,13 @@ import { peerComponent } from '#http/health.ts'
 import { caller, judgedByAuth, startFramed, type Apart } from '#services/apart.ts'
 import { provingIn } from '#services/proving.ts'
 import { checkpointsSignedBy, complianceParts } from './parts.ts'
+import { FOLLOW_MS } from './follow.ts'
 import { platformSource } from './platform-source.ts'
 import { startCompliance } from './start.ts'
 
 const PLATFORM_TIMEOUT_MS = 10_000
+/** The follower asks twice a second and nobody waits for it: left alone for longer, a platform that is back could not tell of a revocation. */
+const PLATFORM_REST_MS = FOLLOW_MS
 
 /**
  * Compliance in a process of its own: the certificate key and a state folder, no database. It believes the platform about entities and
@@ -22,7 +25,7 @@ export function startComplianceApart(config: Config, signal: AbortSignal): Promi
     const { authenticate, keys } = judgedByAuth(config)
     const { point, follower, peers } = complianceParts({
       config, constitutionalHash: inForce.shown.hash, examiner, tokenKeys: keys, telemetry, ending,
-      source: platformSource(caller('compliance', frame)('platform', services.platformUrl, PLATFORM_TIMEOUT_MS)),
+      source: platformSource(caller('compliance', frame)('platform', services.platformUrl, PLATFORM_TIMEOUT_MS, PLATFORM_REST_MS)),
     })
     const server = await startCompliance({
       config, version, inForce, packs, examiner, telemetry, authenticate, point, peers, signCheckpoint: checkpointsSignedBy(config),
