@@ -8,6 +8,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<{ command: () => Comman
   generate: () => import('./cli/generate.ts'),
   synthesize: () => import('./cli/synthesize.ts'),
   prove: () => import('./cli/prove.ts'),
+  lint: () => import('./cli/lint.ts'),
   decide: () => import('./cli/decide.ts'),
   conformance: () => import('./cli/conformance.ts'),
   evaluate: () => import('./cli/evaluate.ts'),

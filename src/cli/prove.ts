@@ -1,20 +1,14 @@
-import { Option, type Command } from 'commander'
-import { createProver } from '#adapters/solver/prover.ts'
-import { parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
-import { readConfig } from '#config'
+import type { Command } from 'commander'
 import { describe } from '#core/compliance/explain.ts'
 import { applicable, score, standingOf } from '#core/compliance/judge.ts'
 import { attributesOf } from '#core/constitution/article.ts'
 import { bind } from '#core/constitution/bind.ts'
-import type { Semantics } from '#core/proof/encode.ts'
 import type { Proof } from '#core/proof/proof.ts'
 import { loadConstitution, loadDraft } from '#adapters/constitution.ts'
-import { EXIT, finish, newCommand, newGroup, progress, readText } from './terminal.ts'
+import { newQuestion, openQuestion, type ProverOptions } from './questioned.ts'
+import { EXIT, finish, newGroup, progress } from './terminal.ts'
 
-type Options = {
-  schema: string; constitution?: string; config?: string; semantics: Semantics
-  principal?: string; action?: string; resource?: string; json?: boolean; quiet?: boolean
-}
+type Options = ProverOptions & { constitution?: string }
 
 const COMPARE = {
   equivalent: 'whether two policies decide every request alike, and demand the same obligations for what they permit',
@@ -29,51 +23,30 @@ const ABOUT = {
 
 export function command(): Command {
   const group = newGroup('prove', 'questions about every request that a schema allows: proved, refuted with a request, or unknown', './acgs prove constitution out/clinic/policy.cedar --schema out/clinic/schema.cedarschema')
-  const add = (name: string, description: string, example: string) =>
-    newCommand(name, description, example)
-      .requiredOption('--schema <file>', 'Cedar schema')
-      .addOption(new Option('--semantics <which>', 'decision-point: any evaluation error denies; cedar: an erring rule is skipped').choices(['decision-point', 'cedar']).default('decision-point'))
-      .option('--principal <type>', 'only requests of principals of this type')
-      .option('--action <uid>', 'only requests of this action, e.g. Action::"view"')
-      .option('--resource <type>', 'only requests for resources of this type')
-      .option('--config <file>', 'another configuration file')
-
   for (const name of Object.keys(COMPARE) as (keyof typeof COMPARE)[]) {
-    group.addCommand(add(name, COMPARE[name], `./acgs prove ${name} old.cedar new.cedar --schema my.cedarschema`)
+    group.addCommand(newQuestion(name, COMPARE[name], `./acgs prove ${name} old.cedar new.cedar --schema my.cedarschema`)
       .argument('<a>', 'Cedar policies').argument('<b>', 'Cedar policies')
       .action((a: string, b: string, options: Options) => settle(options, ({ prover, schema, parse, only }) => prover.compare[name](parse(a), parse(b), schema, only))))
   }
   for (const name of Object.keys(ABOUT) as (keyof typeof ABOUT)[]) {
-    group.addCommand(add(name, ABOUT[name], `./acgs prove ${name} policy.cedar --schema my.cedarschema`)
+    group.addCommand(newQuestion(name, ABOUT[name], `./acgs prove ${name} policy.cedar --schema my.cedarschema`)
       .argument('<policies>', 'Cedar policies')
       .action((policies: string, options: Options) => settle(options, ({ prover, schema, parse, only }) => prover.about[name](parse(policies), schema, only))))
   }
-  group.addCommand(add('constitution', 'every article of the constitution that the schema binds', './acgs prove constitution policy.cedar --schema my.cedarschema')
+  group.addCommand(newQuestion('constitution', 'every article of the constitution that the schema binds', './acgs prove constitution policy.cedar --schema my.cedarschema')
     .argument('<policies>', 'Cedar policies')
     .option('--constitution <file>', 'another constitution than the one in force')
     .action(async (policies: string, options: Options) => finish(await constitution(policies, options), options)))
   return group
 }
 
-function open(options: Options) {
-  const config = readConfig({ file: options.config ?? null, env: process.env })
-  const schema = parseSchema(readText(options.schema))
-  const { principal, action, resource } = options
-  const only = { ...(principal === undefined ? {} : { principal }), ...(action === undefined ? {} : { action }), ...(resource === undefined ? {} : { resource }) }
-  return {
-    config, schema,
-    parse: (file: string) => parsePolicies(readText(file), schema),
-    only: { semantics: options.semantics, only },
-    prover: createProver({ rlimit: config.generationEngine.proofRlimit, timeoutMs: config.generationEngine.proofTimeoutMs }),
-  }
-}
-
-async function settle(options: Options, ask: (use: ReturnType<typeof open>) => Promise<Proof>): Promise<void> {
-  const use = open(options)
+async function settle(options: Options, ask: (use: ReturnType<typeof openQuestion>) => Promise<Proof>): Promise<void> {
+  const use = openQuestion(options)
   await using _ = use.prover
   progress('proving …', options)
   const started = performance.now()
   const proof = await ask(use)
+  use.emitted()
   const { answer, environments, engines } = proof
   const json = {
     answer: answer.kind,
@@ -87,7 +60,7 @@ async function settle(options: Options, ask: (use: ReturnType<typeof open>) => P
 }
 
 async function constitution(policies: string, options: Options) {
-  const use = open(options)
+  const use = openQuestion(options)
   await using _ = use.prover
   const { constitutional } = use.config
   const inForce = options.constitution === undefined ? loadConstitution(constitutional, constitutional.hash) : loadDraft(options.constitution)
@@ -95,6 +68,7 @@ async function constitution(policies: string, options: Options) {
   const policy = use.parse(policies)
   progress('proving …', options)
   const proofs = await use.prover.articles(policy, use.schema, bound, use.only)
+  use.emitted()
   const examined = bound.map((article, i) => ({ article: article.article, proof: proofs[i] as Proof, mentions: attributesOf(article) }))
   const value = score({ proofs: examined, inapplicable })
   const verdict = standingOf({ proofs: examined, inapplicable }, constitutional.complianceThreshold).kind

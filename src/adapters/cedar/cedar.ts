@@ -239,6 +239,18 @@ function partsOf(text: string): { readonly statics: readonly Part[]; readonly te
   return { statics: placed(policies, false), templates: placed(policy_templates, true) }
 }
 
+/** Where each rule of a text begins, in their order: line and column, from 1. @throws {Failure} `POLICY_INVALID` */
+export function placesOf(text: string): readonly { readonly line: number; readonly column: number }[] {
+  const { statics } = partsOf(text)
+  let from = 0
+  return statics.map(({ part }) => {
+    const start = text.indexOf(part, from)
+    from = start + part.length
+    const before = text.slice(0, start)
+    return { line: before.split('\n').length, column: start - before.lastIndexOf('\n') }
+  })
+}
+
 /** Which places of the text hold templates. Parts are exactly what stands in the text, so that they can be found again between comments. */
 function kindsByPlace(text: string, parts: readonly string[], templates: ReadonlySet<string>): readonly boolean[] {
   const kinds: boolean[] = []

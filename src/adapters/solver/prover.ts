@@ -4,6 +4,7 @@ import type { PolicySet } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Limits, Proof } from '#core/proof/proof.ts'
 import { alwaysAllows, alwaysDenies, disjoint, implies, neverErrors, proveArticles, proveEquivalent, type Engines, type Options } from '#core/proof/questions.ts'
+import { lint, type RuleFindings } from '#core/proof/lint.ts'
 import { decideBySat, SAT_ENGINE } from '#core/proof/sat/decide.ts'
 import { startSolver, Z3 } from './pool.ts'
 
@@ -13,6 +14,7 @@ export type Prover = Asked & AsyncDisposable & {
   readonly warm: () => Promise<void>
   readonly compare: { readonly [question in 'equivalent' | 'implies' | 'disjoint']: (a: PolicySet, b: PolicySet, schema: Schema, options?: Options) => Promise<Proof> }
   readonly about: { readonly [question in 'always-denies' | 'always-allows' | 'never-errors']: (policy: PolicySet, schema: Schema, options?: Options) => Promise<Proof> }
+  readonly lint: (policy: PolicySet, schema: Schema, options?: Options) => Promise<readonly RuleFindings[]>
   readonly articles: (policy: PolicySet, schema: Schema, bound: Parameters<typeof proveArticles>[2], options?: Options) => Promise<readonly Proof[]>
   readonly engines: Engines
   /** Whether the solver tells a contradiction from what can be: for its health. */
@@ -20,10 +22,12 @@ export type Prover = Asked & AsyncDisposable & {
 }
 
 /** @param answered Told of every question that was answered, with its time in seconds. */
-export function createProver({ rlimit, timeoutMs, solvers = 1, answered = () => {}, disagreed = shout }: Limits & {
+export function createProver({ rlimit, timeoutMs, solvers = 1, answered = () => {}, disagreed = shout, onScript }: Limits & {
   /** So many threads at most. */
   solvers?: number
   answered?: (proof: Proof, seconds: number) => void
+  /** As `Engines.onScript`. */
+  onScript?: Engines['onScript']
   /** Solver and Cedar disagree: a bug of ours, which must not stay unseen. */
   disagreed?: (report: Parameters<NonNullable<Engines['onDisagreement']>>[0]) => void
 }): Prover {
@@ -35,6 +39,7 @@ export function createProver({ rlimit, timeoutMs, solvers = 1, answered = () => 
     second: (assertions) => decideBySat(assertions),
     versions: [Z3, SAT_ENGINE, { name: 'cedar', version: CEDAR_VERSION }],
     onDisagreement: disagreed,
+    ...(onScript === undefined ? {} : { onScript }),
   }
   const timed = async <T extends Proof | readonly Proof[]>(work: Promise<T>): Promise<T> => {
     const started = performance.now()
@@ -51,6 +56,7 @@ export function createProver({ rlimit, timeoutMs, solvers = 1, answered = () => 
     engines,
     warm: solver.warm,
     articles,
+    lint: (policy, schema, options) => lint(policy, schema, engines, limited(options)),
     proveArticles: (policy, schema, bound) => articles(policy, schema, bound),
     sameMeaning: (a, b, schema) => timed(proveEquivalent(a, b, schema, engines, limited())),
     neverErrors: (policy, schema) => timed(neverErrors(policy, schema, engines, limited())),

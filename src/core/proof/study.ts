@@ -39,6 +39,8 @@ export type Engines = {
   readonly second?: (assertions: readonly Term[]) => SatAnswer
   /** Names and versions of the solver and of Cedar, for the record. */
   readonly versions: readonly { readonly name: string; readonly version: string }[]
+  /** Told of every question as a script, before anybody is asked; of one that folded to a contradiction, that. */
+  readonly onScript?: (asked: { readonly question: string; readonly environment: Environment; readonly text: string }) => void
   /** Told when solver and Cedar disagree, which is a bug of ours and never an answer. */
   readonly onDisagreement?: (report: Disagreement) => void
 }
@@ -192,14 +194,18 @@ export async function settle(study: Study, questions: readonly Question[], engin
   }))
 }
 
-function prepare(study: Study, question: Question, environment: Environment, { second }: Engines): Answer | Open {
+function prepare(study: Study, question: Question, environment: Environment, { second, onScript }: Engines): Answer | Open {
   try {
     const claim = question.claim(environment)
     const { terms } = study.place(environment)
     const goal = simplify(terms, claim.goal)
-    if (goal === terms.false) return { kind: 'proved' }
+    if (goal === terms.false) {
+      onScript?.({ question: question.name, environment, text: '(assert false)\n' })
+      return { kind: 'proved' }
+    }
     // INVARIANT: only `unsat` and `false` prove; a goal that folds to `true` still goes to the solver, for its counterexample.
     const assertions = ground(terms, study.schema, goal)
+    onScript?.({ question: question.name, environment, text: emit(assertions).text })
     const known = second?.(assertions)
     if (known?.kind === 'sat') return { question, environment, claim, goal, model: known.values }
     const isContradicted = known?.kind === 'unsat'
