@@ -7,10 +7,10 @@ import { postEvaluation } from '#services/compliance/decision-contract.ts'
 import { askService, asksService, answerOf, type ServiceOptions } from './service.ts'
 import { EXIT, finish, newCommand } from './terminal.ts'
 
-type Options = ServiceOptions & { subject: string; action: string; resource: string; context?: string; minRevision?: string }
+type Options = ServiceOptions & { subject: string; action: string; resource: string; context?: string; subjectProperties?: string; resourceProperties?: string; minRevision?: string }
 
 const TYPED = {
-  'body.subject': '--subject', 'body.resource': '--resource', 'body.action.name': '--action', 'body.context': '--context',
+  'body.subject.properties': '--subject-properties', 'body.resource.properties': '--resource-properties', 'body.subject': '--subject', 'body.resource': '--resource', 'body.action.name': '--action', 'body.context': '--context',
   'the header X-ACGS-Min-Revision': '--min-revision', 'headers.x-acgs-min-revision': '--min-revision',
 }
 
@@ -30,14 +30,17 @@ export function command(): Command {
     .requiredOption('--action <action>', 'an action’s id, or its uid')
     .requiredOption('--resource <uid>', 'on what: Type::"id" or Type::id')
     .option('--context <json>', 'the context, as a JSON object')
+    .option('--subject-properties <json>', 'attributes of the subject for this question only, as a JSON object')
+    .option('--resource-properties <json>', 'attributes of the resource for this question only, as a JSON object')
     .option('--min-revision <number>', 'refuse to be told by an older revision than this')
     .action(async (application: string, options: Options) => finish(await run(application, options), options))
 }
 
 async function run(application: string, options: Options) {
   const question = {
-    subject: named(options.subject, '--subject'), action: { name: options.action }, resource: named(options.resource, '--resource'),
-    ...(options.context === undefined ? {} : { context: contextIn(options.context) }),
+    subject: { ...named(options.subject, '--subject'), ...propertiesIn(options.subjectProperties, '--subject-properties') }, action: { name: options.action },
+    resource: { ...named(options.resource, '--resource'), ...propertiesIn(options.resourceProperties, '--resource-properties') },
+    ...(options.context === undefined ? {} : { context: objectIn(options.context, '--context') }),
   }
   const reply = await askService({
     service: 'compliance', method: postEvaluation.method, path: postEvaluation.path, role: 'service', body: question,
@@ -62,9 +65,13 @@ function named(text: string, option: string): { type: string; id: string } {
   return bare === null ? parseUid(text, option) : { type: bare[1] as string, id: bare[2] as string }
 }
 
+function propertiesIn(text: string | undefined, option: string): { properties?: unknown } {
+  return text === undefined ? {} : { properties: objectIn(text, option) }
+}
+
 /** Numbers beyond 2^53 are kept as their digits, which the decision point reads as that integer. */
-function contextIn(text: string): unknown {
-  const context = parseJson(new TextEncoder().encode(text), '--context', undefined, 'bigint')
-  if (typeof context !== 'object' || context === null || Array.isArray(context)) throw new Failure('REQUEST_MALFORMED', '--context is not a JSON object', { problems: [{ place: '--context', message: 'is not an object' }] })
-  return JSON.parse(JSON.stringify(context, (_name, value: unknown) => (typeof value === 'bigint' ? String(value) : value)))
+function objectIn(text: string, option: string): unknown {
+  const value = parseJson(new TextEncoder().encode(text), option, undefined, 'bigint')
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Failure('REQUEST_MALFORMED', `${option} is not a JSON object`, { problems: [{ place: option, message: 'is not an object' }] })
+  return JSON.parse(JSON.stringify(value, (_name, each: unknown) => (typeof each === 'bigint' ? String(each) : each)))
 }

@@ -14,7 +14,7 @@ import { migrate, readMigrations } from '#adapters/postgres/migrate.ts'
 import { Failure } from '#core/failure.ts'
 import { openCheckpoint, type SignedCheckpoint } from '#core/ledger/checkpoint.ts'
 import { readEntry } from '#core/ledger/entry.ts'
-import { leafHash, verifyInclusion } from '#core/ledger/merkle.ts'
+import { leafHash, verifyConsistency, verifyInclusion } from '#core/ledger/merkle.ts'
 import { verifierKey, type NoteKey } from '#core/ledger/note.ts'
 import { EXIT, finish, newCommand, newGroup, progress, type Answer } from './terminal.ts'
 
@@ -31,6 +31,10 @@ export function command(): Command {
       .argument('<id>', 'the number of an entry, or the id of a generation, a certificate or an application')
       .option('--size <n>', 'in the tree of how many entries; without it, that of the newest checkpoint', wholeNumber)
       .action(async (id: string, options: Options) => finish(await proof(id, options), options)))
+    .addCommand(reading('consistency', 'that the ledger of today begins with an earlier one: a consistency proof, verified', './acgs ledger consistency checkpoint')
+      .argument('<earlier>', 'a signed checkpoint that was kept, a file; or a number of entries')
+      .option('--size <n>', 'in the tree of how many entries; without it, that of the newest checkpoint', wholeNumber)
+      .action(async (earlier: string, options: Options) => finish(await consistency(earlier, options), options)))
 }
 
 function reading(name: string, what: string, example: string): Command {
@@ -109,6 +113,35 @@ async function proof(id: string, options: Options): Promise<Answer> {
     const under = signed === null ? `root ${root} of ${size} entries, for which no checkpoint was signed` : `root ${signed.root} of ${size} entries, signed as ${signed.origin}`
     return { json, text: [...lines, ...more, under].join('\n'), exit: signed === null ? EXIT.undetermined : EXIT.yes }
   })
+}
+
+async function consistency(earlier: string, options: Options): Promise<Answer> {
+  const config = configOf(options)
+  const keys = needed(trusted(config, options), config)
+  const kept = /^\d{1,15}$/.test(earlier) ? null : readKept(earlier, keys, config)
+  const from = kept?.size ?? Number(earlier)
+  return withDatabase(config, async (db) => {
+    const newest = options.size === undefined ? await newestOf(db, keys, config) : null
+    const size = options.size ?? (newest !== null && newest.size >= from ? newest.size : (await ledgerTip(db)).size)
+    const signed = newest?.size === size ? newest : await readCheckpoint(db, keys, config.audit.checkpointOrigin, size)
+    const found = from > size ? null : await ledgerTree(db).consistency(from, size)
+    if (found === null) throw new Failure('NOT_FOUND', `the ledger has ${(await ledgerTip(db)).size} entries, so that a tree of ${Math.max(from, size)} cannot be proved: run ./acgs ledger verify when it once had more`)
+    // Verified from what was kept and what was signed, not from what the database says of itself.
+    const [before, after] = [{ size: from, root: kept?.root ?? found.from.root }, { size, root: signed?.root ?? found.to.root }]
+    const bytes = (hash: string) => Buffer.from(hash, 'hex')
+    const isRight = verifyConsistency({ before: { size: before.size, root: bytes(before.root) }, after: { size: after.size, root: bytes(after.root) }, proof: found.proof.map(bytes) })
+    const json = { valid: isRight, from: before, to: after, proof: found.proof, checkpoint: signed }
+    if (!isRight) return { json, text: '', error: `the ledger of ${size} entries does not begin with that of ${from}: run ./acgs ledger verify`, exit: EXIT.no }
+    const under = signed === null ? 'for which no checkpoint was signed' : `signed as ${signed.origin}`
+    const lines = [`the ledger of ${size} entries begins with that of ${from}`, `  from ${before.root}`, `  to   ${after.root}, ${under}`, ...found.proof.map((hash, step) => `  ${String(step + 1).padStart(4)} ${hash}`)]
+    return { json, text: lines.join('\n'), exit: signed === null ? EXIT.undetermined : EXIT.yes }
+  })
+}
+
+function readKept(file: string, keys: readonly NoteKey[], config: Config): SignedCheckpoint {
+  const note = noteFile(file).read()
+  if (note === null) throw new Failure('FILE_UNREADABLE', `there is no file \`${file}\`: name a checkpoint that was kept, or a number of entries`)
+  return openCheckpoint(note, keys, config.audit.checkpointOrigin)
 }
 
 type Outside = SignedCheckpoint & { readonly file: string }

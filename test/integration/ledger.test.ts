@@ -92,6 +92,12 @@ test('on the command line: the checkpoint as others read it, and proofs that are
   for (const args of [['proof', 'nobody'], ['proof'], ['proof', '0', '--size', 'x'], ['proof', '0', '--size', '9999']]) assert.equal((await product.acgs('ledger', ...args)).status, 2, args.join(' '))
   const elsewhere = await runAcgs(['ledger', 'checkpoint', '--trust', join(folder, 'none.json')], product.env)
   assert.deepEqual([elsewhere.status, elsewhere.stdout], [2, ''])
+  const kept = join(folder, 'earlier')
+  writeFileSync(kept, stdout)
+  const begins = await product.acgs('ledger', 'consistency', kept, '--json')
+  assert.deepEqual([begins.status, JSON.parse(begins.stdout).valid], [0, true], begins.stderr)
+  assert.equal((await product.acgs('ledger', 'consistency', '2')).status, 0)
+  for (const args of [['99999'], ['nofile'], ['2', '--size', '1']]) assert.equal((await product.acgs('ledger', 'consistency', ...args)).status, 2, args.join(' '))
 })
 
 test('a database put back to an earlier state is found at the start and by verify; nothing more is recorded, the rest goes on', async () => {

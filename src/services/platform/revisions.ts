@@ -190,7 +190,7 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
       if (member !== caller.subject) throw new Failure('APPROVAL_INVALID', `the approval is \`${member}\`'s, and \`${caller.subject}\` brings it: bring your own`)
       const proposers = await proposersOf(database, application, row.digest)
       if (concerned(row.content).has(member) || proposers.includes(member)) {
-        throw new Failure('APPROVAL_INVALID', `\`${member}\` proposed what revision ${number} holds or wrote a part of it: another member of the council must approve it`)
+        throw new Failure('APPROVAL_INVALID', `\`${member}\` proposed what revision ${number} holds or wrote a part of it: another member of the council must approve it, or an author who is no member must propose it`)
       }
       const given = (await approvalsOf(database, application, row.digest)).find((each) => each.member === member)
       const isNeeded = given === undefined || !(await doesCount(given.token, of))
