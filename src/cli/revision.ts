@@ -104,11 +104,13 @@ function line({ revision, verdict, certificates, is_active, activated_at, missin
 }
 
 function summary({ applicable, revision, application, certificates, verdict, is_active, missing, revoked, approvals, approvals_required, articles, digest }: Shown): string {
+  const soft = articles.filter(({ hard, answer }) => !hard && answer !== 'proved')
   return [
     `revision ${revision} of ${application}   ${applicable.articles} of ${applicable.of} articles apply`,
     `  ${counted(certificates.length, 'certificate')} ${verdict} as one set, ${approvals.length} of ${counted(approvals_required, 'approval')}${approvals.length === 0 ? '' : `: ${approvals.map(({ member }) => member).join(', ')}`}`,
-    ...articles.filter(({ answer }) => answer !== 'proved').map(({ id, hard, answer, counterexample }) =>
-      `  ${hard ? '' : 'soft: '}${id} is ${answer}${counterexample === undefined ? '' : `: ${counterexample.principal} ${counterexample.action} ${counterexample.resource} (--json has the whole request)`}`),
+    ...(soft.length === 0 ? [] : [`  ${counted(soft.length, 'soft article')} lower${soft.length === 1 ? 's' : ''} the score: ${soft.map(({ id }) => id).join(', ')} (--json has a request for each)`]),
+    ...articles.filter(({ hard, answer }) => hard && answer !== 'proved').map(({ id, answer, counterexample }) =>
+      `  ${id} is ${answer}${counterexample === undefined ? '' : `: ${counterexample.principal} ${counterexample.action} ${counterexample.resource} (--json has the whole request)`}`),
     ...revoked.map((id) => `  certificate ${id} was revoked: its permits do not decide, its prohibitions do; the council must replace it`),
     `  ${is_active ? 'decides' : missing.length === 0 ? `can be activated: ./acgs revision activate ${application} ${revision}` : `missing: ${missing.join('; ')}`}`,
     `  digest ${digest}`,
