@@ -17,7 +17,7 @@ export function command(): Command {
         ...(ifMatch === undefined ? {} : { headers: { 'if-match': `"${ifMatch.replace(/"/g, '')}"` } }),
       }, options)
       const { current_digest: present } = reply.body as { current_digest?: string }
-      const answer = answerOf(reply, (body) => `${reply.status === 201 ? 'made' : 'is there'}: ${summary(body)}`, TYPED)
+      const answer = answerOf(reply, (body) => `${reply.status === 201 ? 'made' : ifMatch === undefined || ifMatch === body.schema_digest ? 'has this schema already' : 'has another schema now'}: ${summary(body)}`, TYPED)
       const remedy = present === undefined ? {} : { error: `\`${app}\` has another schema: to replace it by this one, say --if-match ${present}` }
       finish({ ...answer, ...remedy }, options)
     })

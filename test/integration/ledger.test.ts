@@ -71,7 +71,7 @@ test('what cannot be proved, and bad input, are answered as such', async () => {
     return `${status} ${body.code}`
   }
   for (const path of ['proof/nobody', 'proof/99999', 'proof/0?size=99999', 'proof/3?size=2', 'proof/0?size=0', 'consistency?from=0&to=99999']) assert.equal(await ending(path), '404 NOT_FOUND', path)
-  for (const path of ['proof/0?size=-1', 'proof/0?size=x', 'consistency', 'consistency?from=3&to=2', 'entries?limit=201', 'entries?limit=0', 'entries?from=-1', 'entries?of=x', `proof/${'9'.repeat(201)}`]) {
+  for (const path of ['proof/0?size=-1', 'proof/0?size=x', 'consistency', 'consistency?from=3&to=2', 'entries?limit=201', 'entries?limit=0', 'entries?from=-1', 'entries?of=x', 'entries?kind=bogus', 'entries?kind=', `proof/${'9'.repeat(201)}`]) {
     assert.equal(await ending(path), '400 REQUEST_MALFORMED', path)
   }
 })

@@ -15,11 +15,14 @@ export type LedgerEntry = {
   readonly digests: { readonly [body: string]: string }
 }
 
-export type LedgerKind =
-  | 'generation.certified' | 'generation.refused' | 'generation.undetermined'
-  | 'application.put' | 'entities.changed'
-  | 'revision.proposed' | 'revision.approved' | 'revision.activated' | 'revision.reproved'
-  | 'certificate.revoked'
+/** The acts that are recorded. */
+export const LEDGER_KINDS = [
+  'generation.certified', 'generation.refused', 'generation.undetermined',
+  'application.put', 'entities.changed',
+  'revision.proposed', 'revision.approved', 'revision.activated', 'revision.reproved',
+  'certificate.revoked',
+] as const
+export type LedgerKind = (typeof LEDGER_KINDS)[number]
 
 /** What an entry is found by: the id of what its kind is about, e.g. a generation's, or `clinic` for all acts on that application. */
 export function subjectOf({ kind, subject }: { readonly kind: string; readonly subject: LedgerEntry['subject'] }): string | null {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { LEDGER_KINDS } from '#core/ledger/entry.ts'
 import type { Endpoint } from '#http/contract.ts'
 import { MAY } from '#http/roles.ts'
 import { SignedCheckpointReply } from '#services/compliance/checkpoint-contract.ts'
@@ -29,7 +30,7 @@ export const getLedgerEntries = {
   query: z.strictObject({
     from: Size.default(0).describe('The number of the first entry'),
     limit: z.coerce.number().int().min(1).max(200).default(50),
-    kind: z.string().max(100).optional().describe('Only entries of this kind, such as revision.activated'),
+    kind: z.enum(LEDGER_KINDS).optional().describe('Only entries of this kind'),
   }),
   reply: z.strictObject({ entries: z.array(Entry), next: z.int().nullable().describe('`from` of the next page'), size: z.int().describe('How many entries there are in all') }),
   failures: ['DATABASE_UNAVAILABLE', 'LEDGER_CORRUPT'],
