@@ -75,8 +75,17 @@ async function deleteTheRest(tx: Queryable, application: string, kept: readonly 
   if (old === undefined) return []
   // Compared here: how the database would join many rows that it has never counted is a matter of luck, and bad luck takes minutes.
   const own = new Set(kept.map(({ uid }) => keyOf(uid)))
-  const { rows } = await tx.query<Uid>('select type, id from entities where application = $1 and entity is not null', [application])
-  return deleteEach(tx, application, rows.filter((uid) => !own.has(keyOf(uid))), version)
+  const rest: Uid[] = []
+  let after: Uid = { type: '', id: '' }
+  for (;;) {
+    const { rows } = await tx.query<Uid>(
+      'select type, id from entities where application = $1 and (type, id) > ($2, $3) and entity is not null order by type, id limit $4', [application, after.type, after.id, PAGE_MAX],
+    )
+    rest.push(...rows.filter((uid) => !own.has(keyOf(uid))))
+    const last = rows.at(-1)
+    if (last === undefined) return deleteEach(tx, application, rest, version)
+    after = last
+  }
 }
 
 /** Stored entities that are above these parents, at any height, as far as they are stored; by type and id. */
