@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { authorize } from '#adapters/cedar/cedar.ts'
+import { Evaluator } from '#core/decision/evaluator.ts'
 import { createDecisionPoint } from '#services/compliance/decision-point.ts'
 import { activeRevision, decisionPoint, decisionService } from '#test/decision-service.ts'
 
@@ -183,7 +183,7 @@ test('integers arrive exactly, as numbers and as digits', async () => {
   for (const k of ['9223372036854775808', '1.5', '1e30', '"x"', '[]', 'null']) assert.equal((await at.ask(body(k))).status, 400, k)
 })
 
-test('a rule that cannot be evaluated denies and is named; a decision point that believed Cedar alone would allow', async () => {
+test('a rule that cannot be evaluated denies and is named; a decision point that took Cedar’s answer alone would allow', async () => {
   const rules = 'permit(principal, action, resource); @id("guard") forbid(principal, action, resource) when { context.k + 9223372036854775807 > 0 };'
   const point = decisionPoint(activeRevision('records', COUNTED, rules), known)
   await using at = await decisionService(point)
@@ -191,6 +191,8 @@ test('a rule that cannot be evaluated denies and is named; a decision point that
   assert.deepEqual([decision, context.verdict], [false, 'error'])
   assert.match(context.reason_admin.en, /^guard could not be evaluated: /)
   assert.equal(await at.counted('error'), 1)
-  await using careless = await decisionService(point, { use: (question) => ({ ...authorize(question), errors: [] }) })
+  await using careless = await decisionService(point, {
+    decidesFor: ({ policies }) => ({ decide: (...of) => ({ ...new Evaluator(policies.rules).evaluate(...of), verdict: 'permitted', obligations: [], errors: [] }) }),
+  })
   assert.equal((await careless.ask(body('1'))).body.decision, true)
 })

@@ -1,6 +1,6 @@
-import { authorize, parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
+import { parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
 import { sha256 } from '#core/canonical.ts'
-import type { Authorize } from '#core/decision/decide.ts'
+import type { Decides } from '#core/decision/answer.ts'
 import type { ActiveRevision } from '#core/revision/active.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
 import { unauthenticated, type Authenticate } from '#http/authenticate.ts'
@@ -36,14 +36,14 @@ const byRole: Authenticate = async (header) => {
 }
 
 /** Decisions over HTTP as compliance serves them; without another `authenticate`, the bearer token is the caller's role. */
-export async function decisionService(point: DecisionPoint, { use = authorize, now = () => new Date(), authenticate = byRole }: { use?: Authorize; now?: () => Date; authenticate?: Authenticate } = {}) {
+export async function decisionService(point: DecisionPoint, { decidesFor, now = () => new Date(), authenticate = byRole }: { decidesFor?: (active: ActiveRevision) => Decides; now?: () => Date; authenticate?: Authenticate } = {}) {
   const metrics = createMetrics({ service: 'acgs-test', version: '8.0.0', constitutionalHash: HASH, description: 'test' })
   const telemetry = { log: createLog({ service: 'acgs-test', level: 'error', destination: { write: () => {} } }), metrics }
   const constitution = { hash: HASH, digest: '0'.repeat(64), isInherited: true }
   const health = createHealth({ service: 'acgs-test', version: '8.0.0', constitution, components: [], telemetry, intervalMs: 60_000, timeoutMs: 1_000 })
   const server = await createServer({
     service: 'acgs-test', title: 'Test', version: '8.0.0', description: 'For tests.', constitution, health, telemetry, authenticate, bodyBytesMax: 1_048_576,
-    routes: routes({ point, authorize: use, url: 'https://pdp.example', now, decided: (verdict, seconds) => decisionMade(telemetry, { verdict, seconds }) }),
+    routes: routes({ point, ...(decidesFor === undefined ? {} : { decidesFor }), url: 'https://pdp.example', now, decided: (verdict, seconds) => decisionMade(telemetry, { verdict, seconds }) }),
   })
   const post = async (path: string, body: unknown, headers: Record<string, string> = {}) => {
     const payload = typeof body === 'string' ? body : JSON.stringify(body)

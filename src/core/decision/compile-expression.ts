@@ -91,9 +91,17 @@ function get(of: Expression, attribute: string): Evaluate {
     if (owner instanceof EntityValue) {
       const entity = situation.read(owner)
       if (entity === undefined) return new EvaluationError('entity', `the entity \`${String(owner)}\` does not exist`)
-      return entity.attributes.get(attribute) ?? new EvaluationError('attribute', `\`${String(owner)}\` does not have the attribute \`${attribute}\``)
+      const value = entity.attributes.get(attribute)
+      if (value !== undefined) return value
+      situation.noteAttribute(entity, attribute)
+      return new EvaluationError('attribute', `\`${String(owner)}\` does not have the attribute \`${attribute}\``)
     }
-    if (owner instanceof RecordValue) return owner.fields.get(attribute) ?? new EvaluationError('attribute', `the record does not have the attribute \`${attribute}\``)
+    if (owner instanceof RecordValue) {
+      const value = owner.fields.get(attribute)
+      if (value !== undefined) return value
+      situation.noteField(owner, attribute)
+      return new EvaluationError('attribute', `the record does not have the attribute \`${attribute}\``)
+    }
     return notA('a record or an entity', owner)
   }
 }
@@ -101,8 +109,18 @@ function get(of: Expression, attribute: string): Evaluate {
 function has(of: Evaluate, attribute: string): Evaluate {
   return (situation) => {
     const owner = of(situation)
-    if (owner instanceof EntityValue) return situation.read(owner)?.attributes.has(attribute) ?? false
-    if (owner instanceof RecordValue) return owner.fields.has(attribute)
+    if (owner instanceof EntityValue) {
+      const entity = situation.read(owner)
+      if (entity === undefined) return false
+      if (entity.attributes.has(attribute)) return true
+      situation.noteAttribute(entity, attribute)
+      return false
+    }
+    if (owner instanceof RecordValue) {
+      if (owner.fields.has(attribute)) return true
+      situation.noteField(owner, attribute)
+      return false
+    }
     return notA('a record or an entity', owner)
   }
 }
@@ -233,11 +251,11 @@ const BINARY: { readonly [kind in Exclude<BinaryKind, 'eq' | 'neq'>]: Compile } 
   containsAll: sets((a, b) => a.hasAll(b)),
   containsAny: sets((a, b) => a.hasAny(b)),
   getTag: tagged((owner, tag, situation) => {
-    const entity = situation.read(owner)
+    const entity = situation.readTagged(owner)
     if (entity === undefined) return new EvaluationError('entity', `the entity \`${String(owner)}\` does not exist`)
     return entity.tags.get(tag) ?? new EvaluationError('tag', `\`${String(owner)}\` does not have the tag ${valueText(tag)}`)
   }),
-  hasTag: tagged((owner, tag, situation) => situation.read(owner)?.tags.has(tag) ?? false),
+  hasTag: tagged((owner, tag, situation) => situation.readTagged(owner)?.tags.has(tag) ?? false),
 }
 
 function and(left: Evaluate, right: Evaluate): Evaluate {

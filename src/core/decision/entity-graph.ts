@@ -144,7 +144,7 @@ function graphOf(read: ReadonlyMap<string, Read>, schema: Schema | null, beneath
 }
 
 /** What a schema itself says there is: its actions in their groups, the entities of its enumerated types. */
-function entitiesOf(schema: Schema): Entities {
+export function entitiesOf(schema: Schema): Entities {
   const known = ofSchemas.get(schema)
   if (known !== undefined) return known
   const read = new Map<string, Read>()

@@ -1,17 +1,21 @@
 import type { Uid } from '#core/policy/expression.ts'
+import type { Schema } from '#core/policy/schema.ts'
 import type { EntityChanges, ReadPage } from '#core/revision/application.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
+import type { Entities } from './situation.ts'
+import { StoredEntities } from './stored-entities.ts'
 
 /**
  * An application's entities as the decision point holds them, as of one version of the application's store.
  *
- * Each is kept as its JSON, and read anew for every decision that needs it: a text takes a third of what objects take, and reading the few
- * that one decision needs takes microseconds.
+ * Each is kept as its JSON: a text takes a third of what objects take, and reading one takes microseconds.
  */
 export class EntityStore {
   readonly #types = new Map<string, Map<string, string>>()
   #version = 0
   #size = 0
+  /** By the schema that they are read by, until something changes. */
+  #read = new WeakMap<Schema, Entities>()
 
   /** Of the application's store, that the last changes led to; 0 before any. */
   get version(): number {
@@ -57,6 +61,16 @@ export class EntityStore {
       this.#size += ids.size - before
     }
     this.#version = version
+    this.#read = new WeakMap()
+  }
+
+  /** What is stored now, as decisions by a revision with this schema read it. */
+  readBy(schema: Schema): Entities {
+    const known = this.#read.get(schema)
+    if (known !== undefined) return known
+    const made = new StoredEntities(this, schema)
+    this.#read.set(schema, made)
+    return made
   }
 
   get({ type, id }: Uid): CedarEntity | null {

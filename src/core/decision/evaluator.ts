@@ -1,5 +1,5 @@
 import type { Expression, Uid } from '#core/policy/expression.ts'
-import { obligations as obligationsOf, uidText, type ActionScope, type Rule, type Scope } from '#core/policy/policy.ts'
+import { obligations as obligationsOf, type ActionScope, type Rule, type Scope } from '#core/policy/policy.ts'
 import { compileExpression, type Evaluate } from './compile-expression.ts'
 import type { Decision } from './decide.ts'
 import { EvaluationError, notA } from './evaluation-error.ts'
@@ -13,7 +13,7 @@ export type Evaluation = {
   readonly determining: readonly string[]
   /** Rules that could not be evaluated, in the order of the rules. */
   readonly errors: readonly { readonly rule: string; readonly message: string }[]
-  /** Uid texts of entities that evaluation read and that are not there; sorted. Cedar itself does not mind. */
+  /** What evaluation read and what is not there, uid texts of entities above all; sorted. Cedar itself does not mind. */
   readonly missing: readonly string[]
 }
 
@@ -38,15 +38,22 @@ export class Evaluator {
   }
 
   /**
-   * What the decision point decides: any error denies, and so does an entity that evaluation read and that is not there, a principal or a
-   * resource that is not there in any case.
+   * What the decision point decides: any error denies, and so does what evaluation read and what is not there or cannot be used, a principal or
+   * a resource that is not there in any case.
+   *
+   * What was not read cannot change the answer: evaluation is determined by what it reads, so that every store that adds to this one what is
+   * not there would have led it the same way. That is the prover's assumption about the store, and no more than that.
    */
   decide(request: Request, entities: Entities): Decision {
     const situation = new Situation(request, entities)
     if (situation.principalEntity === undefined) situation.note(situation.principal)
     if (situation.resourceEntity === undefined) situation.note(situation.resource)
     const { evaluation: { decision, determining, errors, missing }, obligations } = this.#conclude(situation)
-    if (errors.length > 0 || missing.length > 0) return { decision: 'deny', verdict: 'error', determining: NONE, obligations: NONE, errors, missing }
+    const { unusable } = situation
+    if (errors.length > 0 || missing.length > 0 || unusable.length > 0) {
+      // A rule that fails over what is unusable says nothing new.
+      return { decision: 'deny', verdict: 'error', determining: NONE, obligations: NONE, errors: unusable.length > 0 ? unusable.map((message) => ({ rule: '', message })) : errors, missing }
+    }
     if (decision === 'allow') return { decision, verdict: 'permitted', determining, obligations, errors, missing }
     return { decision, verdict: determining.length > 0 ? 'forbidden' : 'not_permitted', determining, obligations: NONE, errors, missing }
   }
@@ -64,13 +71,12 @@ export class Evaluator {
     }
     const isAllowed = permits !== null && forbids === null
     const [only, ...others] = (forbids ?? permits ?? []) as readonly CompiledRule[]
-    const missing = situation.missing
     return {
       evaluation: {
         decision: isAllowed ? 'allow' : 'deny',
         determining: only === undefined ? NONE : others.length === 0 ? only.alone : [only, ...others].map(({ id }) => id),
         errors: errors ?? NO_ERRORS,
-        missing: missing.length === 0 ? NONE : missing.map(uidText).sort(),
+        missing: situation.missing,
       },
       obligations: !isAllowed || only === undefined ? NONE
         : others.length === 0 ? only.obligations

@@ -119,9 +119,12 @@ export class SetValue {
 /** A record. A request's context is one. */
 export class RecordValue {
   readonly fields: ReadonlyMap<string, Value>
+  /** Attributes that its type promises and that nobody supplied, each as it is called to whoever should; null: none. */
+  readonly absent: ReadonlyMap<string, string> | null
 
-  constructor(fields: ReadonlyMap<string, Value>) {
+  constructor(fields: ReadonlyMap<string, Value>, absent: ReadonlyMap<string, string> | null = null) {
     this.fields = fields
+    this.absent = absent
   }
 
   get typeName(): string {

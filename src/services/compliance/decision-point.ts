@@ -1,3 +1,4 @@
+import { evaluatorOf } from '#core/decision/answer.ts'
 import { EntityStore } from '#core/decision/entity-store.ts'
 import type { ActiveRevision } from '#core/revision/active.ts'
 
@@ -31,6 +32,9 @@ export function createDecisionPoint(): DecisionPoint {
     activeOf: (application) => known.get(application)?.active ?? null,
     entitiesOf: (application) => known.get(application)?.entities ?? new EntityStore(),
     know: (application) => { of(application) },
-    load: (active) => { of(active.application).active = active },
+    load: (active) => {
+      evaluatorOf(active.policies) // Compiled while the one before still decides.
+      of(active.application).active = active
+    },
   }
 }

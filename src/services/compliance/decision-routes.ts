@@ -1,15 +1,16 @@
-import { answer, refusal, type Ground, type Question, type Reply } from '#core/decision/answer.ts'
+import { answer, refusal, type Decides, type Ground, type Question, type Reply } from '#core/decision/answer.ts'
 import { answerInTurn, refuseTooMuch, withDefaults } from '#core/decision/batch.ts'
-import type { Authorize } from '#core/decision/decide.ts'
 import { Failure } from '#core/failure.ts'
 import { parseInput } from '#core/parse.ts'
+import type { ActiveRevision } from '#core/revision/active.ts'
 import { route, type Route } from '#http/contract.ts'
 import { getAuthzenConfiguration, postEvaluation, postEvaluations, QuestionBody } from './decision-contract.ts'
 import type { DecisionPoint } from './decision-point.ts'
 
 export type Use = {
   readonly point: Pick<DecisionPoint, 'applications' | 'activeOf' | 'entitiesOf'>
-  readonly authorize: Authorize
+  /** What decides by a revision; its rules, compiled, without this. */
+  readonly decidesFor?: (active: ActiveRevision) => Decides
   /** Called for every answer, with what it took. */
   readonly decided: (verdict: Reply['context']['verdict'], seconds: number) => void
   /** Under which others reach this service, without a slash at the end. */
@@ -26,9 +27,10 @@ export function routes(use: Use): Route[] {
     refuseOlder(headers, application, active?.revision ?? null)
     return { application, active, entities: use.point.entitiesOf(application), now: use.now() }
   }
+  const decidesBy = ({ active }: Ground): Decides | null => (active === null ? null : use.decidesFor?.(active) ?? null)
   const answered = (question: Question, ground: Ground, place: string): Reply => {
     const started = performance.now()
-    const reply = answer(question, ground, use.authorize, place)
+    const reply = answer(question, ground, place, decidesBy(ground))
     use.decided(reply.context.verdict, (performance.now() - started) / 1000)
     return reply
   }

@@ -1,5 +1,5 @@
 import type { Config } from '#config'
-import { authorize, parsePolicies } from '#adapters/cedar/cedar.ts'
+import { parsePolicies } from '#adapters/cedar/cedar.ts'
 import { keysIn, keySetFile, publishedKeySet } from '#adapters/keys/certificate-key.ts'
 import type { ConstitutionInForce } from '#adapters/constitution.ts'
 import type { Examiner } from '#adapters/examiner.ts'
@@ -48,7 +48,7 @@ export async function startCompliance({ config, version, inForce, packs, examine
       keys: () => publishedKeySet(keySetFile(keysIn(config.service.dataFolder))).keys,
       now: () => new Date(),
       decisions: {
-        point, authorize, url: config.services.complianceUrl,
+        point, url: config.services.complianceUrl,
         decided: (verdict, seconds) => decisionMade(telemetry, { verdict, seconds }),
       },
       validated: (isValid) => constitutionValidated(telemetry, { valid: isValid }),
