@@ -39,12 +39,15 @@ export function readEntities(json: readonly CedarEntity[], schema: Schema | null
     if (read.has(place)) reader.problems.push({ place, message: 'is given twice' })
     read.set(place, readEntity(entity, schema, reader, place))
   }
-  const problems: Problem[] = [...reader.problems, ...cycles(read)]
-  if (problems.length > 0) {
-    const [{ place, message }] = problems as [Problem]
-    throw new Failure('ENTITIES_INVALID', `the entities cannot be read: \`${place}\` ${message}${problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''}`, { problems })
-  }
+  refuse([...reader.problems, ...cycles(read)])
   return graphOf(read, schema, schema === null ? null : entitiesOf(schema))
+}
+
+/** @throws {Failure} `ENTITIES_INVALID` when there are problems. */
+export function refuse(problems: readonly Problem[]): void {
+  const [first] = problems
+  if (first === undefined) return
+  throw new Failure('ENTITIES_INVALID', `the entities cannot be read: \`${first.place}\` ${first.message}${problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''}`, { problems })
 }
 
 /**
@@ -61,9 +64,10 @@ export function readContext(json: { readonly [name: string]: unknown }, schema: 
   throw new Failure('REQUEST_MALFORMED', `the context cannot be read: ${reader.problems.map(({ place, message }) => `${place} ${message}`).join('; ')}`, { problems: reader.problems })
 }
 
-type Read = { readonly name: EntityValue; readonly parents: readonly Uid[] } & Pick<Entity, 'attributes' | 'tags'>
+/** An entity as it was given: values read, what it is in not yet worked out. */
+export type Read = { readonly name: EntityValue; readonly parents: readonly Uid[] } & Pick<Entity, 'attributes' | 'tags'>
 
-function readEntity({ uid, attrs, parents, tags = {} }: CedarEntity, schema: Schema | null, reader: ValueReader, place: string): Read {
+export function readEntity({ uid, attrs, parents, tags = {} }: CedarEntity, schema: Schema | null, reader: ValueReader, place: string): Read {
   const name = new EntityValue(uid.type, uid.id)
   const action = schema?.actions.get(place)
   const type = schema?.entityTypes.get(uid.type)
@@ -92,7 +96,8 @@ function readEntity({ uid, attrs, parents, tags = {} }: CedarEntity, schema: Sch
 
 const NOTHING: Entity['attributes'] = new Map()
 
-function cycles(read: ReadonlyMap<string, Read>): readonly Problem[] {
+/** @param read By uid text. */
+export function cycles(read: ReadonlyMap<string, Pick<Read, 'parents'>>): readonly Problem[] {
   const parents = new Map([...read].map(([key, entity]) => [key, entity.parents.map(uidText)]))
   return findCycles(parents, CYCLES_MAX).map((cycle) => ({ place: cycle[0] ?? '', message: `is above itself in the hierarchy: ${[...cycle.slice(0, 10), ...(cycle.length > 10 ? ['…'] : []), cycle[0]].join(' in ')}` }))
 }

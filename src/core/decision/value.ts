@@ -152,7 +152,7 @@ export function valueText(value: Value): string {
 }
 
 /** The same text for equal values and for no others: every part says where it ends. */
-function keyOf(value: Value): string {
+export function keyOf(value: Value): string {
   switch (typeof value) {
     case 'boolean': return value ? 't' : 'f'
     case 'number':
