@@ -1,0 +1,54 @@
+import type { Expression } from '#core/policy/expression.ts'
+import { not } from '#core/policy/expression.ts'
+import type { Rule } from '#core/policy/policy.ts'
+
+/**
+ * A rule's conditions as one sequence, which is evaluated in order up to the first part that is not true: the rule holds when there is none,
+ * does not when that part is false, and fails when that part has no boolean value. `unless` is the negation of its body, part by part.
+ */
+export function conjunctsOf({ when, unless }: Pick<Rule, 'when' | 'unless'>): readonly Expression[] {
+  return [...when.flatMap(parts), ...unless.flatMap(negated)]
+}
+
+function parts(body: Expression): readonly Expression[] {
+  return body.kind === 'and' ? [...parts(body.left), ...parts(body.right)] : body.kind === 'not' ? negated(body.of) : [body]
+}
+
+function negated(body: Expression): readonly Expression[] {
+  return body.kind === 'or' ? [...negated(body.left), ...negated(body.right)] : body.kind === 'not' ? parts(body.of) : [not(body)]
+}
+
+/** What of a request an expression looks at; the action is settled before rules are looked at. */
+export type Mentions = { readonly principal: boolean; readonly resource: boolean; readonly context: boolean }
+
+export function mentionsOf(expression: Expression): Mentions {
+  const found = { principal: false, resource: false, context: false }
+  const look = (part: Expression): void => {
+    if (part.kind === 'var' && part.name !== 'action') found[part.name] = true
+    for (const inner of innerOf(part)) look(inner)
+  }
+  look(expression)
+  return found
+}
+
+function innerOf(expression: Expression): readonly Expression[] {
+  switch (expression.kind) {
+    case 'bool':
+    case 'long':
+    case 'string':
+    case 'entity':
+    case 'var': return []
+    case 'get':
+    case 'has':
+    case 'not':
+    case 'neg':
+    case 'isEmpty':
+    case 'like': return [expression.of]
+    case 'is': return expression.in === null ? [expression.of] : [expression.of, expression.in]
+    case 'if': return [expression.condition, expression.then, expression.else]
+    case 'set': return expression.items
+    case 'record': return Object.values(expression.fields)
+    case 'call': return expression.args
+    default: return [expression.left, expression.right]
+  }
+}

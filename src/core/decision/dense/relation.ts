@@ -1,0 +1,207 @@
+import type { BinaryKind, Expression } from '#core/policy/expression.ts'
+import { Datetime, Duration } from '../extension/datetime.ts'
+import { matcherOf } from '../like.ts'
+import type { Entity } from '../situation.ts'
+import { EntityValue, equals, RecordValue, SetValue, type Value } from '../value.ts'
+import { FALSE, TRUE, type Interned } from './interned.ts'
+
+export const NO = 0
+export const YES = 1
+/** Not known here: an error, something missing, or a kind of value that only the general evaluator knows. */
+export const DOUBT = 2
+export type Answer = typeof NO | typeof YES | typeof DOUBT
+
+/** Where the answer to one request is looked up: the rows of its principal and resource begin at `p` and `r` of `rows`. */
+export type Relation = (rows: Int32Array, p: number, r: number, context: RecordValue) => Answer
+
+/** What stands for a part of a relation; undefined is doubt. */
+type Operand = (rows: Int32Array, p: number, r: number, context: RecordValue) => Value | undefined
+
+/** Of one side, principal or resource: where what depends on it alone is kept. */
+export type Side = { readonly slotOf: (expression: Expression) => number | null; readonly entities: readonly (Entity | undefined)[] }
+
+/** What a relation is compiled with. */
+export type Ground = {
+  readonly principal: Side
+  readonly resource: Side
+  readonly interned: Interned
+  /** Which side alone an expression looks at, principal when it looks at none; null: at both, or at the context. */
+  readonly sideOf: (expression: Expression) => 'principal' | 'resource' | null
+  /** The general evaluator's answer. */
+  readonly general: (expression: Expression) => Relation
+}
+
+/**
+ * Compiles a condition for decision time: whatever depends on one entity alone is read from that entity's row. It answers YES or NO only where
+ * the general evaluator would, with nothing missing; any doubt is for that one to settle.
+ */
+export function compileRelation(expression: Expression, ground: Ground): Relation {
+  return relationOf(expression, ground) ?? ground.general(expression)
+}
+
+function relationOf(expression: Expression, ground: Ground): Relation | null {
+  const numbers = slot(expression, ground)
+  if (numbers !== null) {
+    return (rows, p, r) => {
+      const number = numbers(rows, p, r)
+      return number === TRUE ? YES : number === FALSE ? NO : DOUBT
+    }
+  }
+  switch (expression.kind) {
+    case 'not': {
+      const of = compileRelation(expression.of, ground)
+      return (rows, p, r, context) => {
+        const answer = of(rows, p, r, context)
+        return answer === DOUBT ? DOUBT : answer === YES ? NO : YES
+      }
+    }
+    case 'and':
+    case 'or': {
+      const [left, right] = [compileRelation(expression.left, ground), compileRelation(expression.right, ground)]
+      const goesOn = expression.kind === 'and' ? YES : NO
+      return (rows, p, r, context) => {
+        const answer = left(rows, p, r, context)
+        return answer === goesOn ? right(rows, p, r, context) : answer
+      }
+    }
+    case 'if': {
+      const [condition, then, otherwise] = [expression.condition, expression.then, expression.else].map((each) => compileRelation(each, ground)) as [Relation, Relation, Relation]
+      return (rows, p, r, context) => {
+        const answer = condition(rows, p, r, context)
+        return answer === YES ? then(rows, p, r, context) : answer === NO ? otherwise(rows, p, r, context) : DOUBT
+      }
+    }
+    case 'eq': return equality(expression.left, expression.right, YES, NO, ground)
+    case 'neq': return equality(expression.left, expression.right, NO, YES, ground)
+    case 'like': {
+      const [of, matches] = [operand(expression.of, ground), matcherOf(expression.pattern)]
+      return of && ((rows, p, r, context) => {
+        const value = of(rows, p, r, context)
+        return typeof value === 'string' ? (matches(value) ? YES : NO) : DOUBT
+      })
+    }
+    case 'has': {
+      const [of, { attribute }] = [operand(expression.of, ground), expression]
+      return of && ((rows, p, r, context) => {
+        const value = of(rows, p, r, context)
+        return value instanceof RecordValue ? (value.fields.has(attribute) ? YES : NO) : DOUBT
+      })
+    }
+    case 'isEmpty': {
+      const of = operand(expression.of, ground)
+      return of && ((rows, p, r, context) => {
+        const value = of(rows, p, r, context)
+        return value instanceof SetValue ? (value.isEmpty ? YES : NO) : DOUBT
+      })
+    }
+    case 'in': return within(expression.left, expression.right, ground)
+    case 'less':
+    case 'lessEq':
+    case 'greater':
+    case 'greaterEq':
+    case 'contains':
+    case 'containsAll':
+    case 'containsAny': {
+      const [left, right, compare] = [operand(expression.left, ground), operand(expression.right, ground), COMPARE[expression.kind]]
+      return left && right && ((rows, p, r, context) => {
+        const one = left(rows, p, r, context)
+        const other = right(rows, p, r, context)
+        return one === undefined || other === undefined ? DOUBT : compare(one, other)
+      })
+    }
+    default: return null
+  }
+}
+
+/** The number of what depends on one entity alone, 0 in doubt. */
+function slot(expression: Expression, ground: Ground): ((rows: Int32Array, p: number, r: number) => number) | null {
+  const side = ground.sideOf(expression)
+  const at = side === null ? null : ground[side].slotOf(expression)
+  if (at === null) return null
+  return side === 'principal' ? (rows, p) => rows[p + at] as number : (rows, _p, r) => rows[r + at] as number
+}
+
+function operand(expression: Expression, ground: Ground): Operand | null {
+  if (expression.kind === 'bool' || expression.kind === 'string') return () => expression.value
+  if (expression.kind === 'long' && Number.isSafeInteger(Number(expression.value))) {
+    const value = Number(expression.value) + 0
+    return () => value
+  }
+  const numbers = slot(expression, ground)
+  const { values } = ground.interned
+  if (numbers !== null) return (rows, p, r) => values[numbers(rows, p, r)]
+  if (expression.kind === 'var' && expression.name === 'context') return (_rows, _p, _r, context) => context
+  if (expression.kind !== 'get') return null
+  const { attribute } = expression
+  if (expression.of.kind === 'var' && expression.of.name === 'context') return (_rows, _p, _r, context) => context.fields.get(attribute)
+  const of = operand(expression.of, ground)
+  return of && ((rows, p, r, context) => {
+    const owner = of(rows, p, r, context)
+    return owner instanceof RecordValue ? owner.fields.get(attribute) : undefined
+  })
+}
+
+function equality(left: Expression, right: Expression, same: Answer, different: Answer, ground: Ground): Relation | null {
+  const [one, other] = [slot(left, ground), slot(right, ground)]
+  if (one !== null && other !== null) {
+    return (rows, p, r) => {
+      const a = one(rows, p, r)
+      const b = other(rows, p, r)
+      return a === 0 || b === 0 ? DOUBT : a === b ? same : different
+    }
+  }
+  const [a, b] = [operand(left, ground), operand(right, ground)]
+  return a && b && ((rows, p, r, context) => {
+    const x = a(rows, p, r, context)
+    const y = b(rows, p, r, context)
+    return x === undefined || y === undefined ? DOUBT : equals(x, y) ? same : different
+  })
+}
+
+/** The principal or the resource itself in something: its ancestors are at hand. */
+function within(left: Expression, right: Expression, { principal, resource, ...ground }: Ground): Relation | null {
+  if (left.kind !== 'var' || (left.name !== 'principal' && left.name !== 'resource')) return null
+  const above = operand(right, { principal, resource, ...ground })
+  const isPrincipal = left.name === 'principal'
+  const { entities } = isPrincipal ? principal : resource
+  const isIn = (entity: Entity, each: Value): boolean => each instanceof EntityValue && (entity.name.equals(each) || entity.ancestors.has(each.key))
+  return above && ((rows, p, r, context) => {
+    const value = above(rows, p, r, context)
+    const entity = entities[rows[isPrincipal ? p : r] as number]
+    if (value === undefined || entity === undefined) return DOUBT
+    if (value instanceof SetValue) {
+      if (value.entities === null) return DOUBT
+      for (const each of value.entities) if (isIn(entity, each)) return YES
+    } else {
+      if (!(value instanceof EntityValue)) return DOUBT
+      if (isIn(entity, value)) return YES
+    }
+    return entity.unknown.length > 0 ? DOUBT : NO
+  })
+}
+
+type Compare = (one: Value, other: Value) => Answer
+
+const COMPARE: { readonly [kind in Extract<BinaryKind, 'less' | 'lessEq' | 'greater' | 'greaterEq' | 'contains' | 'containsAll' | 'containsAny'>]: Compare } = {
+  less: ordered((a, b) => a < b),
+  lessEq: ordered((a, b) => a <= b),
+  greater: ordered((a, b) => a > b),
+  greaterEq: ordered((a, b) => a >= b),
+  contains: (one, other) => (one instanceof SetValue ? (one.has(other) ? YES : NO) : DOUBT),
+  containsAll: (one, other) => (one instanceof SetValue && other instanceof SetValue ? (one.hasAll(other) ? YES : NO) : DOUBT),
+  containsAny: (one, other) => (one instanceof SetValue && other instanceof SetValue ? (one.hasAny(other) ? YES : NO) : DOUBT),
+}
+
+function ordered(compare: (a: number | bigint, b: number | bigint) => boolean): Compare {
+  return (one, other) => {
+    if (typeof one === 'number' && typeof other === 'number') return compare(one, other) ? YES : NO
+    if (isLong(one) && isLong(other)) return compare(one, other) ? YES : NO
+    if (one instanceof Datetime && other instanceof Datetime) return compare(one.ms, other.ms) ? YES : NO
+    if (one instanceof Duration && other instanceof Duration) return compare(one.ms, other.ms) ? YES : NO
+    return DOUBT
+  }
+}
+
+function isLong(value: Value): value is number | bigint {
+  return typeof value === 'number' || typeof value === 'bigint'
+}
