@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { decideInProcess } from './decide-in-process.ts'
 import { summarize, time, type Result } from './measure.ts'
 
 const RUNS = 2_000
@@ -12,7 +13,7 @@ const BATCH = 100
  * Beside the same server's emptiest reply.
  */
 export async function run(): Promise<readonly Result[]> {
-  const results: Result[] = []
+  const results: Result[] = [...decideInProcess()]
   for (const rules of [10, 100]) {
     const server = fork(fileURLToPath(new URL('../test/support/serve-decisions.ts', import.meta.url)), [String(rules), String(AGENTS)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     try {

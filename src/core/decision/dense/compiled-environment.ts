@@ -66,6 +66,8 @@ export class CompiledEnvironment {
   readonly #isSmall: boolean
   /** By place in the masks; there are places without a rule, whose bits are never set. */
   readonly #rules: (SplitRule | undefined)[] = []
+  /** By place. */
+  readonly #alone: Decision[] = []
   /** Places of rules that demand nothing of either side, in a large environment. */
   readonly #unconditional: number[] = []
   /** By place: where its relations begin in the list of their numbers. What one rule alone has is noted as its complement. */
@@ -128,6 +130,7 @@ export class CompiledEnvironment {
   #place(rules: readonly SplitRule[]): void {
     const put = (rule: SplitRule) => {
       const place = this.#rules.push(rule) - 1
+      this.#alone[place] = rule.alone
       this.principals.add(place, rule.principal)
       this.resources.add(place, rule.resource)
       return place
@@ -234,8 +237,7 @@ export class CompiledEnvironment {
 
   #conclude(): Decision {
     if (this.#count === 0) return NOT_PERMITTED
-    const first = this.#rules[this.#hits[0] as number] as SplitRule
-    return this.#count === 1 ? first.alone : this.#together()
+    return this.#count === 1 ? this.#alone[this.#hits[0] as number] as Decision : this.#together()
   }
 
   #together(): Decision {

@@ -8,10 +8,14 @@ import { Situation } from '../situation.ts'
 import { EntityValue, RecordValue } from '../value.ts'
 import { CompiledEnvironment, splitRule, type SplitRule } from './compiled-environment.ts'
 import type { Dependent, LiveEntities, TypeTable } from './live-entities.ts'
+import { Numbered } from './numbered.ts'
 import { fitsType, Recording, type SideRows } from './side.ts'
 
 /** A request whose uids need not be values yet. */
 export type Question = { readonly principal: Uid; readonly action: Uid; readonly resource: Uid; readonly context: RecordValue }
+
+/** Of one action: by the indexes of the types; null: left to the general evaluator. */
+type ActionEnvironments = { readonly type: string; readonly environments: (CompiledEnvironment | null)[][] }
 
 /** Combinations of action and types that are compiled; those beyond are decided by the general evaluator. */
 const ENVIRONMENTS_MAX = 4_096
@@ -31,8 +35,9 @@ export class DenseEvaluator implements Dependent {
   readonly #rules: readonly SplitRule[]
   /** Actions that a rule names. */
   readonly #named: ReadonlySet<string>
-  /** By type and id of the action, then the indexes of the types; null: left to the general evaluator. */
-  readonly #environments = new Map<string, Map<string, (CompiledEnvironment | null)[][]>>()
+  /** By id: the index in the list of those that have it, which are of different types. */
+  #actionIds = new Numbered()
+  readonly #actions: ActionEnvironments[][] = []
   #size = 0
   readonly #compiled: CompiledEnvironment[] = []
   readonly #sides: SideRows[] = []
@@ -64,11 +69,12 @@ export class DenseEvaluator implements Dependent {
     const { principal, action, resource } = question
     const principals = this.#entities.table(principal.type)
     const resources = this.#entities.table(resource.type)
-    const p = principals?.rows.get(principal.id)
-    const r = resources?.rows.get(resource.id)
-    if (p === undefined || r === undefined) return this.#adopted(question)
-    const environment = this.#environments.get(action.type)?.get(action.id)?.[(principals as TypeTable).index]?.[(resources as TypeTable).index]
-    const compiled = environment === undefined ? this.#compile(action, principals as TypeTable, resources as TypeTable) : environment
+    if (principals === undefined || resources === undefined) return this.#adopted(question)
+    const p = principals.rowOf(principal.id)
+    const r = resources.rowOf(resource.id)
+    if (p < 0 || r < 0) return this.#adopted(question)
+    const environment = this.#actionOf(action)?.environments[principals.index]?.[resources.index]
+    const compiled = environment === undefined ? this.#compile(action, principals, resources) : environment
     return compiled?.decide(p, r, question.context) ?? this.#inDoubt(question)
   }
 
@@ -100,7 +106,7 @@ export class DenseEvaluator implements Dependent {
   #adopted(question: Question): Decision {
     let isNew = false
     for (const uid of [question.principal, question.resource]) {
-      if (this.#entities.table(uid.type)?.rows.has(uid.id) === true) continue
+      if ((this.#entities.table(uid.type)?.rowOf(uid.id) ?? -1) >= 0) continue
       if (this.#entities.adopt(uid) === undefined) return this.#inDoubt(question)
       isNew = true
     }
@@ -110,6 +116,13 @@ export class DenseEvaluator implements Dependent {
   #inDoubt({ principal, action, resource, context }: Question): Decision {
     this.#doubts++
     return this.general.decide({ principal: valueOf(principal), action: valueOf(action), resource: valueOf(resource), context }, this.#entities)
+  }
+
+  #actionOf({ type, id }: Uid): ActionEnvironments | undefined {
+    const index = this.#actionIds.get(id)
+    if (index < 0) return undefined
+    for (const each of this.#actions[index] as ActionEnvironments[]) if (each.type === type) return each
+    return undefined
   }
 
   #compile(action: Uid, principals: TypeTable, resources: TypeTable): CompiledEnvironment | null {
@@ -135,12 +148,20 @@ export class DenseEvaluator implements Dependent {
       if (sides === undefined) this.#sidesOf.set(side.table, [side])
       else sides.push(side)
     }
-    const byId = this.#environments.get(action.type) ?? new Map<string, (CompiledEnvironment | null)[][]>()
-    this.#environments.set(action.type, byId)
-    const byTypes = byId.get(action.id) ?? []
-    byId.set(action.id, byTypes)
-    ;(byTypes[principals.index] ??= [])[resources.index] = made
+    this.#keep(action, principals.index, resources.index, made)
     return made
+  }
+
+  #keep(action: Uid, principals: number, resources: number, made: CompiledEnvironment | null): void {
+    let environments = this.#actionOf(action)?.environments
+    if (environments === undefined) {
+      environments = []
+      const index = this.#actionIds.get(action.id)
+      const entry = { type: action.type, environments }
+      if (index < 0) this.#actionIds.add(action.id, this.#actions.push([entry]) - 1)
+      else this.#actions[index]?.push(entry)
+    }
+    (environments[principals] ??= [])[resources] = made
   }
 
   /** The rules that can fit, as far as action and types tell; null when what the action is in cannot be told. */
@@ -157,7 +178,8 @@ export class DenseEvaluator implements Dependent {
   }
 
   #forget(): void {
-    this.#environments.clear()
+    this.#actions.length = 0
+    this.#actionIds = new Numbered()
     this.#compiled.length = 0
     this.#sidesOf.clear()
     this.#numberOf.clear()

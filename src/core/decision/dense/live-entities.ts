@@ -7,13 +7,15 @@ import { cycles, entitiesOf, readEntity, refuse, type Read } from '../entity-gra
 import { ValueReader } from '../read-value.ts'
 import type { Entities, Entity } from '../situation.ts'
 import { EntityValue } from '../value.ts'
+import { Numbered } from './numbered.ts'
 
 /** The entities of one type, each in a row of its own for as long as it is there. */
 export class TypeTable {
   readonly name: string
   /** Of the type, in the order in which types came. */
   readonly index: number
-  readonly rows = new Map<string, number>()
+  /** By id. */
+  readonly #rows = new Numbered()
   readonly entities: (Entity | undefined)[] = []
   readonly #free: number[] = []
 
@@ -22,21 +24,27 @@ export class TypeTable {
     this.index = index
   }
 
+  /** −1: there is no such entity. */
+  rowOf(id: string): number {
+    return this.#rows.get(id)
+  }
+
   put(entity: Entity): number {
     const { id } = entity.name
-    let row = this.rows.get(id)
-    if (row === undefined) {
+    let row = this.#rows.get(id)
+    if (row < 0) {
       row = this.#free.pop() ?? this.entities.length
-      this.rows.set(id, row)
+      this.#rows.add(id, row)
     }
     this.entities[row] = entity
     return row
   }
 
-  remove(id: string): number | undefined {
-    const row = this.rows.get(id)
-    if (row === undefined) return undefined
-    this.rows.delete(id)
+  /** The row that it had; −1: there was no such entity. */
+  remove(id: string): number {
+    const row = this.#rows.get(id)
+    if (row < 0) return row
+    this.#rows.delete(id)
     this.entities[row] = undefined
     this.#free.push(row)
     return row
@@ -53,7 +61,9 @@ export type Dependent = { readonly changed: (key: string, table: TypeTable, row:
 export class LiveEntities implements Entities {
   readonly #schema: Schema | null
   readonly #beneath: Entities | null
-  readonly #tables = new Map<string, TypeTable>()
+  readonly #tables: TypeTable[] = []
+  /** By type: the index of its table. */
+  readonly #indexes = new Numbered()
   readonly #given = new Map<string, Read>()
   /** By parent, whether that is there or not. */
   readonly #children = new Map<string, Set<string>>()
@@ -70,13 +80,14 @@ export class LiveEntities implements Entities {
   }
 
   find(name: EntityValue): Entity | undefined {
-    const table = this.#tables.get(name.type)
-    const row = table?.rows.get(name.id)
-    return row === undefined ? this.#beneath?.find(name) : table?.entities[row]
+    const table = this.table(name.type)
+    const row = table === undefined ? -1 : table.rowOf(name.id)
+    return row < 0 ? this.#beneath?.find(name) : table?.entities[row]
   }
 
   table(type: string): TypeTable | undefined {
-    return this.#tables.get(type)
+    const index = this.#indexes.get(type)
+    return index < 0 ? undefined : this.#tables[index]
   }
 
   /** The row of an entity that only the schema gives, made when it is first asked for; undefined when there is no such entity. */
@@ -182,16 +193,15 @@ export class LiveEntities implements Entities {
   #put(key: string, { name, attributes, tags }: Read, { ancestors, unknown }: Above): void {
     const table = this.#tableOf(name.type)
     // Whoever has heard the name keeps meeting the same one.
-    const known = table.rows.get(name.id)
-    const before = known === undefined ? undefined : table.entities[known]
+    const before = table.entities[table.rowOf(name.id)]
     this.#tell(key, table, table.put({ name: before?.name ?? name, attributes, tags, ancestors, unknown }))
   }
 
   #remove(key: string): void {
     const [type = '', id = ''] = [key.slice(0, key.indexOf('\0')), key.slice(key.indexOf('\0') + 1)]
-    const table = this.#tables.get(type)
-    const row = table?.remove(id)
-    if (table !== undefined && row !== undefined) this.#tell(key, table, row)
+    const table = this.table(type)
+    const row = table === undefined ? -1 : table.remove(id)
+    if (table !== undefined && row >= 0) this.#tell(key, table, row)
   }
 
   #tell(key: string, table: TypeTable, row: number): void {
@@ -218,9 +228,11 @@ export class LiveEntities implements Entities {
   }
 
   #tableOf(type: string): TypeTable {
-    const known = this.#tables.get(type) ?? new TypeTable(type, this.#tables.size)
-    this.#tables.set(type, known)
-    return known
+    const known = this.table(type)
+    if (known !== undefined) return known
+    const made = new TypeTable(type, this.#tables.length)
+    this.#indexes.add(type, this.#tables.push(made) - 1)
+    return made
   }
 }
 

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { seeded } from '#core/proof/random-world.ts'
+import { importTwin, type Sabotage } from '#test/twin.ts'
+import { Numbered } from './numbered.ts'
+
+const SEED = Number(process.env['ACGS_SEED'] ?? 20_261_128)
+
+/** Texts come, go and come again; null when a Map always says the same. */
+function firstDifference(Subject: typeof Numbered, texts: readonly string[], steps: number): string | null {
+  const random = seeded(SEED)
+  const numbered = new Subject()
+  const map = new Map<string, number>()
+  for (let i = 0; i < steps; i++) {
+    const text = texts[Math.floor(random() * texts.length)] as string
+    if (random() < 0.4) {
+      map.delete(text)
+      numbered.delete(text)
+    } else if (!map.has(text)) {
+      map.set(text, i)
+      numbered.add(text, i)
+    }
+    for (const each of [text, texts[Math.floor(random() * texts.length)] as string, `${text}?`]) {
+      if (numbered.get(each) !== (map.get(each) ?? -1)) return `step ${i}: ${each} has ${numbered.get(each)} and should have ${map.get(each)}`
+    }
+  }
+  return null
+}
+
+const many = Array.from({ length: 3_000 }, (_, i) => `user-${i}`)
+
+test('a text has the number that it was given last', () => {
+  assert.equal(firstDifference(Numbered, many, 50_000), null)
+})
+
+test('texts of one hash are told apart, and finding one among many takes no longer', () => {
+  const collided = colliding(2_000)
+  assert.equal(firstDifference(Numbered, collided, 20_000), null)
+  const numbered = new Numbered()
+  for (const [i, text] of collided.entries()) numbered.add(text, i)
+  const started = performance.now()
+  for (let round = 0; round < 20; round++) for (const text of collided) numbered.get(text)
+  assert.ok(performance.now() - started < 2_000)
+})
+
+/**
+ * Texts of one and the same hash, as somebody who knows the function makes them: in every pair of units the second makes up for the first, in two
+ * ways, so that the pairs can be combined.
+ */
+function colliding(count: number): readonly string[] {
+  const pairs = 11
+  let hash = 2 * pairs
+  const choices = Array.from({ length: pairs }, () => {
+    const byUpper = new Map<number, number>()
+    for (let unit = 1; ; unit++) {
+      const mixed = Math.imul(hash ^ unit, 0x01000193)
+      const earlier = byUpper.get(mixed >>> 16)
+      byUpper.set(mixed >>> 16, unit)
+      if (earlier === undefined) continue
+      const other = Math.imul(hash ^ earlier, 0x01000193) ^ mixed
+      hash = Math.imul(mixed, 0x01000193)
+      return [String.fromCharCode(unit, 0), String.fromCharCode(earlier, other)] as const
+    }
+  })
+  return Array.from({ length: count }, (_, i) => choices.map((choice, bit) => choice[(i >> bit) & 1]).join(''))
+}
+
+const TWINS: { readonly [name: string]: Sabotage } = {
+  'one that is gone hides those behind it': { file: 'numbered.ts', from: 'this.#slots[4 * at + 1] = -1', to: 'this.#slots[4 * at + 1] = 0' },
+  'a hash is enough': { file: 'numbered.ts', from: 'if (index > 0 && slots[4 * at] === hash && this.#texts[index - 1] === text) return slots', to: 'if (index > 0 && (slots[4 * at] & 255) === (hash & 255)) return slots' },
+  'what found no place is lost': { file: 'numbered.ts', from: 'this.#crowded.set(text, number)', to: '' },
+  'those crowded out are forgotten when room is made': { file: 'numbered.ts', from: 'if (this.#crowded !== null) kept.push(...this.#crowded)', to: '' },
+}
+
+for (const [name, sabotage] of Object.entries(TWINS)) {
+  test(`the sabotage twin is caught: ${name}`, async () => {
+    const twin = await importTwin<{ Numbered: typeof Numbered }>('src/core/decision/dense/', ['numbered.ts'], sabotage, name)
+    assert.ok([many, colliding(2_000)].some((texts) => firstDifference(twin.Numbered, texts, 20_000) !== null))
+  })
+}
