@@ -188,7 +188,7 @@ function makeEntities(): readonly CedarEntity[] {
   const random = seeded(7)
   const below = (n: number) => Math.floor(random() * n)
   const uid = (type: string, id: string) => ({ type, id })
-  const nested = (type: string, name: string, count: number) => Array.from({ length: count }, (_, i): CedarEntity => ({ uid: uid(type, `${name}-${i}`), attrs: {}, parents: i < 8 ? [] : [uid(type, `${name}-${Math.floor(i / 8)}`)] }))
+  const nested = (type: string, name: string, count: number) => Array.from({ length: count }, (_, i): CedarEntity => ({ uid: uid(type, `${name}-${i}`), attrs: {}, parents: i === 0 ? [] : [uid(type, `${name}-${Math.floor((i - 1) / 8)}`)] }))
   const account = (type: string, name: string, count: number) => Array.from({ length: count }, (_, i): CedarEntity => ({
     uid: uid(type, `${name}-${i}`), parents: [uid('Team', `team-${below(TEAMS)}`)], attrs: { department: pick(random, DEPARTMENTS), level: below(10), active: random() < 0.95 },
   }))
@@ -202,13 +202,17 @@ function makeEntities(): readonly CedarEntity[] {
   return [...nested('Team', 'team', TEAMS), ...nested('Folder', 'folder', FOLDERS), ...account('User', 'user', USERS), ...account('Service', 'service', SERVICES), ...file('Document', 'document', DOCUMENTS), ...file('Dataset', 'dataset', DATASETS)]
 }
 
-/** Of ten rules five grant a team a folder; the others look at attributes of one or both, and most of them are limited to a team or a folder. */
+/**
+ * Of ten rules five grant a team a folder; the others look at attributes of one or both, and most of them are limited to a team or a folder: to the
+ * large ones on top where rules are few, to ever smaller ones where they are many.
+ */
 function makeRules(count: number): string {
   const random = seeded(count + 1)
   const below = (n: number) => Math.floor(random() * n)
   return Array.from({ length: count }, (_, i) => {
     const action = `action == Action::"act${Math.floor(i / 10) % actionsFor(count)}"`
-    const [team, folder] = [`principal in Team::"team-${below(TEAMS)}"`, `resource in Folder::"folder-${below(FOLDERS)}"`]
+    const reach = Math.min(TEAMS, 8 + Math.floor(count / 40))
+    const [team, folder] = [`principal in Team::"team-${below(reach)}"`, `resource in Folder::"folder-${below(reach)}"`]
     switch (i % 10) {
       case 0: return `permit(principal is User, ${action}, ${folder}) when { principal.department == resource.department && principal.level >= resource.sensitivity };`
       case 1: return `permit(${team}, ${action}, resource) when { resource.path like "/${pick(random, DEPARTMENTS)}/${below(50)}/*" };`

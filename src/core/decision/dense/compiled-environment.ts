@@ -240,14 +240,24 @@ export class CompiledEnvironment {
     return this.#count === 1 ? this.#alone[this.#hits[0] as number] as Decision : this.#together()
   }
 
+  /** The hits of the effect that wins, in the order of the rules. */
   #together(): Decision {
-    const hits = [...this.#hits.subarray(0, this.#count)].map((place) => this.#rules[place] as SplitRule)
-    const forbids = hits.filter(({ isPermit }) => !isPermit)
-    const winning = (forbids.length > 0 ? forbids : hits).sort((a, b) => a.order - b.order)
+    const winning: SplitRule[] = []
+    let isForbidden = false
+    for (let i = 0; i < this.#count; i++) {
+      const rule = this.#rules[this.#hits[i] as number] as SplitRule
+      if (!rule.isPermit && !isForbidden) {
+        isForbidden = true
+        winning.length = 0
+      }
+      if (rule.isPermit !== isForbidden) winning.push(rule)
+    }
     if (winning.length === 1) return (winning[0] as SplitRule).alone
+    if (!this.#isSmall) winning.sort((a, b) => a.order - b.order)
     const determining = winning.map(({ rule }) => rule.id)
-    if (forbids.length > 0) return { decision: 'deny', verdict: 'forbidden', determining, obligations: NO_OBLIGATIONS, ...NOTHING }
-    return { decision: 'allow', verdict: 'permitted', determining, obligations: [...new Set(winning.flatMap(({ obligations }) => obligations))].sort(), ...NOTHING }
+    if (isForbidden) return { decision: 'deny', verdict: 'forbidden', determining, obligations: NO_OBLIGATIONS, ...NOTHING }
+    const obligations = winning.some(({ obligations }) => obligations.length > 0) ? [...new Set(winning.flatMap(({ obligations }) => obligations))].sort() : NO_OBLIGATIONS
+    return { decision: 'allow', verdict: 'permitted', determining, obligations, ...NOTHING }
   }
 }
 

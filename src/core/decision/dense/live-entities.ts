@@ -64,6 +64,7 @@ export class LiveEntities implements Entities {
   readonly #tables: TypeTable[] = []
   /** By type: the index of its table. */
   readonly #indexes = new Numbered()
+  readonly #first: TypeTable[] = []
   readonly #given = new Map<string, Read>()
   /** By parent, whether that is there or not. */
   readonly #children = new Map<string, Set<string>>()
@@ -86,6 +87,8 @@ export class LiveEntities implements Entities {
   }
 
   table(type: string): TypeTable | undefined {
+    // Of few types one is met sooner by looking than by counting.
+    for (const table of this.#first) if (table.name === type) return table
     const index = this.#indexes.get(type)
     return index < 0 ? undefined : this.#tables[index]
   }
@@ -232,9 +235,12 @@ export class LiveEntities implements Entities {
     if (known !== undefined) return known
     const made = new TypeTable(type, this.#tables.length)
     this.#indexes.add(type, this.#tables.push(made) - 1)
+    if (this.#first.length < FIRST_MAX) this.#first.push(made)
     return made
   }
 }
+
+const FIRST_MAX = 8
 
 type Above = Pick<Entity, 'ancestors' | 'unknown'>
 

@@ -44,23 +44,16 @@ test('texts of one hash are told apart, and finding one among many takes no long
 })
 
 /**
- * Texts of one and the same hash, as somebody who knows the function makes them: in every pair of units the second makes up for the first, in two
- * ways, so that the pairs can be combined.
+ * Texts of one and the same hash, as somebody who knows the function makes them: of every four units the last two make up for the first two, in two
+ * ways, so that the fours can be combined.
  */
 function colliding(count: number): readonly string[] {
-  const pairs = 11
-  let hash = 2 * pairs
-  const choices = Array.from({ length: pairs }, () => {
-    const byUpper = new Map<number, number>()
-    for (let unit = 1; ; unit++) {
-      const mixed = Math.imul(hash ^ unit, 0x01000193)
-      const earlier = byUpper.get(mixed >>> 16)
-      byUpper.set(mixed >>> 16, unit)
-      if (earlier === undefined) continue
-      const other = Math.imul(hash ^ earlier, 0x01000193) ^ mixed
-      hash = Math.imul(mixed, 0x01000193)
-      return [String.fromCharCode(unit, 0), String.fromCharCode(earlier, other)] as const
-    }
+  const fours = 11
+  let hash = 4 * fours
+  const choices = Array.from({ length: fours }, () => {
+    const [one, other] = [Math.imul(hash ^ 1, 0x9e3779b1), Math.imul(hash ^ 2, 0x9e3779b1)]
+    hash = Math.imul(one, 0x9e3779b1)
+    return [String.fromCharCode(1, 0, 0, 0), String.fromCharCode(2, 0, (one ^ other) & 0xffff, (one ^ other) >>> 16)] as const
   })
   return Array.from({ length: count }, (_, i) => choices.map((choice, bit) => choice[(i >> bit) & 1]).join(''))
 }

@@ -92,9 +92,14 @@ export class Numbered {
   }
 }
 
-/** 32 bits of a text: a multiplication for each UTF-16 unit, and the upper bits mixed into the lower ones. */
+/** 32 bits of a text: a multiplication for every two UTF-16 units, and the upper bits mixed into the lower ones. */
 function hashOf(text: string): number {
-  let hash = text.length
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  return Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) ^ (hash >>> 7)
+  const { length } = text
+  let hash = length
+  let i = 0
+  for (; i + 1 < length; i += 2) hash = Math.imul(hash ^ (text.charCodeAt(i) | (text.charCodeAt(i + 1) << 16)), MULTIPLIER)
+  if (i < length) hash = Math.imul(hash ^ text.charCodeAt(i), MULTIPLIER)
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d)
+  return hash ^ (hash >>> 13)
 }
+const MULTIPLIER = 0x9e3779b1
