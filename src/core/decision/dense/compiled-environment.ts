@@ -184,7 +184,8 @@ export class CompiledEnvironment {
     atP++
     atR++
     while (atP < endP && atR < endR) {
-      const [wordP, wordR] = [rows[atP] as number, rows[atR] as number]
+      const wordP = rows[atP] as number
+      const wordR = rows[atR] as number
       if (wordP === wordR) {
         const bits = (rows[atP + 1] as number) & (rows[atR + 1] as number)
         if (bits !== 0 && !this.#word(wordP, bits, rows, p, r, context)) return null

@@ -40,13 +40,8 @@ export function compileRelation(expression: Expression, ground: Ground): Relatio
 }
 
 function relationOf(expression: Expression, ground: Ground): Relation | null {
-  const numbers = slot(expression, ground)
-  if (numbers !== null) {
-    return (rows, p, r) => {
-      const number = numbers(rows, p, r)
-      return number === TRUE ? YES : number === FALSE ? NO : DOUBT
-    }
-  }
+  const slot = slotOf(expression, ground)
+  if (slot !== null) return truthOf(slot)
   switch (expression.kind) {
     case 'not': {
       const of = compileRelation(expression.of, ground)
@@ -98,27 +93,57 @@ function relationOf(expression: Expression, ground: Ground): Relation | null {
     case 'less':
     case 'lessEq':
     case 'greater':
-    case 'greaterEq':
+    case 'greaterEq': {
+      const limited = limit(expression.left, expression.right, LIMITS[expression.kind], COMPARE[expression.kind])
+      return limited ?? comparison(expression.left, expression.right, COMPARE[expression.kind], ground)
+    }
     case 'contains':
     case 'containsAll':
-    case 'containsAny': {
-      const [left, right, compare] = [operand(expression.left, ground), operand(expression.right, ground), COMPARE[expression.kind]]
-      return left && right && ((rows, p, r, context) => {
-        const one = left(rows, p, r, context)
-        const other = right(rows, p, r, context)
-        return one === undefined || other === undefined ? DOUBT : compare(one, other)
-      })
-    }
+    case 'containsAny': return comparison(expression.left, expression.right, COMPARE[expression.kind], ground)
     default: return null
   }
 }
 
-/** The number of what depends on one entity alone, 0 in doubt. */
-function slot(expression: Expression, ground: Ground): ((rows: Int32Array, p: number, r: number) => number) | null {
+/** Where the number of what depends on one entity alone is kept: in the row of which side, and where there. The number is 0 in doubt. */
+type Slot = { readonly side: 'principal' | 'resource'; readonly at: number }
+
+function slotOf(expression: Expression, ground: Ground): Slot | null {
   const side = ground.sideOf(expression)
   const at = side === null ? null : ground[side].slotOf(expression)
-  if (at === null) return null
-  return side === 'principal' ? (rows, p) => rows[p + at] as number : (rows, _p, r) => rows[r + at] as number
+  return side === null || at === null ? null : { side, at }
+}
+
+// Each of these looks where it must without calling another: there are so many closures that a call costs more than a look.
+
+function truthOf({ side, at }: Slot): Relation {
+  const answer = (number: number) => (number === TRUE ? YES : number === FALSE ? NO : DOUBT)
+  return side === 'principal' ? (rows, p) => answer(rows[p + at] as number) : (rows, _p, r) => answer(rows[r + at] as number)
+}
+
+function sameSlots(one: Slot, other: Slot, same: Answer, different: Answer): Relation {
+  const answer = (a: number, b: number) => (a === 0 || b === 0 ? DOUBT : a === b ? same : different)
+  const [a, b] = [one.at, other.at]
+  if (one.side === other.side) return one.side === 'principal' ? (rows, p) => answer(rows[p + a] as number, rows[p + b] as number) : (rows, _p, r) => answer(rows[r + a] as number, rows[r + b] as number)
+  const [ofPrincipal, ofResource] = one.side === 'principal' ? [a, b] : [b, a]
+  return (rows, p, r) => answer(rows[p + ofPrincipal] as number, rows[r + ofResource] as number)
+}
+
+/** An attribute of the context against a small integer: most limits are written like this. */
+function limit(left: Expression, right: Expression, compare: (a: number, b: number) => boolean, otherwise: Compare): Relation | null {
+  if (left.kind !== 'get' || left.of.kind !== 'var' || left.of.name !== 'context' || right.kind !== 'long' || !Number.isSafeInteger(Number(right.value))) return null
+  const [name, bound] = [left.attribute, Number(right.value) + 0]
+  return (_rows, _p, _r, context) => {
+    const value = context.fields.get(name)
+    if (typeof value === 'number') return compare(value, bound) ? YES : NO
+    return value === undefined ? DOUBT : otherwise(value, bound)
+  }
+}
+
+const LIMITS: { readonly [kind in 'less' | 'lessEq' | 'greater' | 'greaterEq']: (a: number, b: number) => boolean } = {
+  less: (a, b) => a < b,
+  lessEq: (a, b) => a <= b,
+  greater: (a, b) => a > b,
+  greaterEq: (a, b) => a >= b,
 }
 
 function operand(expression: Expression, ground: Ground): Operand | null {
@@ -127,9 +152,11 @@ function operand(expression: Expression, ground: Ground): Operand | null {
     const value = Number(expression.value) + 0
     return () => value
   }
-  const numbers = slot(expression, ground)
-  const { values } = ground.interned
-  if (numbers !== null) return (rows, p, r) => values[numbers(rows, p, r)]
+  const slot = slotOf(expression, ground)
+  if (slot !== null) {
+    const [{ side, at }, { values }] = [slot, ground.interned]
+    return side === 'principal' ? (rows, p) => values[rows[p + at] as number] : (rows, _p, r) => values[rows[r + at] as number]
+  }
   if (expression.kind === 'var' && expression.name === 'context') return (_rows, _p, _r, context) => context
   if (expression.kind !== 'get') return null
   const { attribute } = expression
@@ -142,19 +169,22 @@ function operand(expression: Expression, ground: Ground): Operand | null {
 }
 
 function equality(left: Expression, right: Expression, same: Answer, different: Answer, ground: Ground): Relation | null {
-  const [one, other] = [slot(left, ground), slot(right, ground)]
-  if (one !== null && other !== null) {
-    return (rows, p, r) => {
-      const a = one(rows, p, r)
-      const b = other(rows, p, r)
-      return a === 0 || b === 0 ? DOUBT : a === b ? same : different
-    }
-  }
+  const [one, other] = [slotOf(left, ground), slotOf(right, ground)]
+  if (one !== null && other !== null) return sameSlots(one, other, same, different)
   const [a, b] = [operand(left, ground), operand(right, ground)]
   return a && b && ((rows, p, r, context) => {
     const x = a(rows, p, r, context)
     const y = b(rows, p, r, context)
     return x === undefined || y === undefined ? DOUBT : equals(x, y) ? same : different
+  })
+}
+
+function comparison(left: Expression, right: Expression, compare: Compare, ground: Ground): Relation | null {
+  const [one, other] = [operand(left, ground), operand(right, ground)]
+  return one && other && ((rows, p, r, context) => {
+    const a = one(rows, p, r, context)
+    const b = other(rows, p, r, context)
+    return a === undefined || b === undefined ? DOUBT : compare(a, b)
   })
 }
 
