@@ -8,7 +8,7 @@ import { conjunctsOf, mentionsOf } from './conjuncts.ts'
 import { Interned } from './interned.ts'
 import type { TypeTable } from './live-entities.ts'
 import { compileRelation, DOUBT, NO, YES, type Ground, type Relation } from './relation.ts'
-import { DOUBTFUL, Rows, SideRows, type Demand } from './side.ts'
+import { DOUBTFUL, isSure, Rows, SideRows, type Demand } from './side.ts'
 
 /** A rule, taken apart once for all environments. */
 export type SplitRule = {
@@ -104,7 +104,7 @@ export class CompiledEnvironment {
           if (principal === undefined || resource === undefined) return DOUBT
           const situation = new Situation({ principal: principal.name, action: use.action, resource: resource.name, context }, use.entities)
           const value = evaluate(situation)
-          return typeof value !== 'boolean' || situation.missing.length > 0 ? DOUBT : value ? YES : NO
+          return typeof value !== 'boolean' || !isSure(situation) ? DOUBT : value ? YES : NO
         }
       },
     }

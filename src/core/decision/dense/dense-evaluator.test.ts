@@ -10,15 +10,15 @@ import { randomQuestions } from '#test/random-questions.ts'
 import { importTwin, type Sabotage } from '#test/twin.ts'
 import { readContext, readEntities } from '../entity-graph.ts'
 import { Evaluator } from '../evaluator.ts'
-import { EntityValue } from '../value.ts'
+import { EntityValue, RecordValue } from '../value.ts'
 import { DenseEvaluator, type Question } from './dense-evaluator.ts'
 import { LiveEntities } from './live-entities.ts'
 
 const EVALUATIONS = Number(process.env['ACGS_TRUTH'] ?? 20_000)
 const SEED = Number(process.env['ACGS_SEED'] ?? 20_261_128)
 
-type Dense = { readonly DenseEvaluator: typeof DenseEvaluator; readonly LiveEntities: typeof LiveEntities; readonly EntityValue: typeof EntityValue; readonly readContext: typeof readContext }
-const dense: Dense = { DenseEvaluator, LiveEntities, EntityValue, readContext }
+type Dense = { readonly DenseEvaluator: typeof DenseEvaluator; readonly LiveEntities: typeof LiveEntities; readonly EntityValue: typeof EntityValue; readonly RecordValue: typeof RecordValue; readonly readContext: typeof readContext }
+const dense: Dense = { DenseEvaluator, LiveEntities, EntityValue, RecordValue, readContext }
 
 /** What is decided about: entities and rules that another may take the place of, and questions. */
 type World = { readonly schema: Schema | null; readonly entities: () => readonly CedarEntity[]; readonly rules: () => readonly Rule[]; readonly question: () => Asked }
@@ -65,7 +65,7 @@ function typed(random: Random): World {
 type Counts = { evaluations: number; fast: number; updates: number; switched: number; verdicts: { [verdict: string]: number } }
 
 /** The first decision that differs from the general evaluator's on the same entities, read anew; null when there is none. */
-function firstDifference(make: (random: Random) => World, evaluations: number, { DenseEvaluator, LiveEntities, EntityValue: Name, readContext: readOwn }: Dense): { readonly difference: unknown; readonly counts: Counts } {
+function firstDifference(make: (random: Random) => World, evaluations: number, { DenseEvaluator, LiveEntities, EntityValue: Name, RecordValue: OwnRecord, readContext: readOwn }: Dense): { readonly difference: unknown; readonly counts: Counts } {
   const random = seeded(SEED)
   const counts: Counts = { evaluations: 0, fast: 0, updates: 0, switched: 0, verdicts: {} }
   while (counts.evaluations < evaluations) {
@@ -81,9 +81,10 @@ function firstDifference(make: (random: Random) => World, evaluations: number, {
     for (let i = 0; i < 60; i++) {
       const { principal, action, resource, context } = pick(random, questions)
       const name = ({ type, id }: { type: string; id: string }) => new EntityValue(type, id)
-      const want = reference.decide({ principal: name(principal), action: name(action), resource: name(resource), context: readContext(context, world.schema, action) }, graph)
+      const lacked = random() < 0.2 ? pick(random, Object.keys(context)) : undefined
+      const want = reference.decide({ principal: name(principal), action: name(action), resource: name(resource), context: without(readContext(context, world.schema, action), lacked, RecordValue) }, graph)
       const before = engine.doubts
-      const got = engine.decide({ principal: new Name(principal.type, principal.id), action, resource, context: readOwn(context, world.schema, action) })
+      const got = engine.decide({ principal: new Name(principal.type, principal.id), action, resource, context: without(readOwn(context, world.schema, action), lacked, OwnRecord) })
       counts.evaluations++
       counts.verdicts[want.verdict] = (counts.verdicts[want.verdict] ?? 0) + 1
       if (engine.doubts === before) counts.fast++
@@ -110,6 +111,11 @@ function firstDifference(make: (random: Random) => World, evaluations: number, {
     }
   }
   return { difference: null, counts }
+}
+
+/** A context in which a promised attribute is absent. */
+function without({ fields }: RecordValue, lacked: string | undefined, Kind: typeof RecordValue): RecordValue {
+  return lacked === undefined ? new Kind(fields) : new Kind(new Map([...fields].filter(([name]) => name !== lacked)), new Map([[lacked, `context.${lacked}`]]))
 }
 
 function keepsAcyclic(given: ReadonlyMap<string, CedarEntity>, entity: CedarEntity): boolean {
@@ -151,6 +157,7 @@ const TWINS: { readonly [name: string]: Sabotage } = {
   'rules keep no order': { file: 'dense/compiled-environment.ts', from: '.sort((a, b) => a.order - b.order)', to: '' },
   'a group’s own member is not in it': { file: 'dense/side.ts', from: '...(this.#byGroup.get(entity.name.key) ?? NONE)', to: '' },
   'unless is when': { file: 'dense/conjuncts.ts', from: '...unless.flatMap(negated)', to: '...unless.flatMap(parts)' },
+  'what was promised and is absent is a no': { file: 'dense/relation.ts', from: 'value.absent === null ? NO : DOUBT', to: 'NO' },
   'a value missing equals another': { file: 'dense/relation.ts', from: 'a === 0 || b === 0 ? DOUBT : ', to: '' },
 }
 

@@ -9,7 +9,7 @@ import { EntityValue, RecordValue } from '../value.ts'
 import { CompiledEnvironment, splitRule, type SplitRule } from './compiled-environment.ts'
 import type { Dependent, LiveEntities, TypeTable } from './live-entities.ts'
 import { Numbered } from './numbered.ts'
-import { fitsType, Recording, type SideRows } from './side.ts'
+import { fitsType, isSure, Recording, type SideRows } from './side.ts'
 
 /** A request whose uids need not be values yet. */
 export type Question = { readonly principal: Uid; readonly action: Uid; readonly resource: Uid; readonly context: RecordValue }
@@ -174,7 +174,7 @@ export class DenseEvaluator implements Dependent {
       return rule.action.kind === 'any' || situation.isInAny(action, rule.action.uids.map(valueOf))
     })
     for (const key of entities.take()) this.#founding.add(key)
-    return situation.missing.length > 0 ? null : fitting
+    return isSure(situation) ? fitting : null
   }
 
   #forget(): void {

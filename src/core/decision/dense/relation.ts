@@ -76,10 +76,12 @@ function relationOf(expression: Expression, ground: Ground): Relation | null {
       })
     }
     case 'has': {
+      // A value from a row stands for all that equal it, and those may lack different things that their types promise.
+      if (ground.sideOf(expression.of) !== null) return null
       const [of, { attribute }] = [operand(expression.of, ground), expression]
       return of && ((rows, p, r, context) => {
         const value = of(rows, p, r, context)
-        return value instanceof RecordValue ? (value.fields.has(attribute) ? YES : NO) : DOUBT
+        return value instanceof RecordValue ? (value.fields.has(attribute) ? YES : value.absent === null ? NO : DOUBT) : DOUBT
       })
     }
     case 'isEmpty': {

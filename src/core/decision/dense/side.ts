@@ -157,6 +157,7 @@ export class SideRows {
 
   /** The places of the rules whose demands an entity meets; null in doubt. */
   #placesOf(entity: Entity): readonly number[] | null {
+    if (entity.doubts !== undefined) return null
     if (this.#byGroup.size > 0 && entity.unknown.length > 0) return null
     const places = [...this.#anyone, ...(this.#byId.get(entity.name.id) ?? NONE), ...(this.#byGroup.get(entity.name.key) ?? NONE)]
     if (this.#byGroup.size > 0) for (const above of entity.ancestors) places.push(...(this.#byGroup.get(above) ?? NONE))
@@ -169,7 +170,7 @@ export class SideRows {
         let outcome = this.#outcomes[number]
         if (outcome === 0) {
           const value = (this.#conjuncts[number] as Evaluate)(situation)
-          if (typeof value !== 'boolean' || situation.missing.length > 0) return null
+          if (typeof value !== 'boolean' || !isSure(situation)) return null
           outcome = value ? 2 : 1
           this.#outcomes[number] = outcome
         }
@@ -198,7 +199,7 @@ export class SideRows {
     for (const slot of this.#slots) {
       const situation = this.#situation(entity)
       const value = slot(situation)
-      this.#rows.push(value instanceof EvaluationError || situation.missing.length > 0 ? 0 : this.#interned.numberOf(value))
+      this.#rows.push(value instanceof EvaluationError || !isSure(situation) ? 0 : this.#interned.numberOf(value))
     }
   }
 
@@ -229,6 +230,11 @@ export class SideRows {
 }
 
 const EMPTY = new RecordValue(new Map())
+
+/** Whether everything that was read was there and of use. */
+export function isSure(situation: Situation): boolean {
+  return situation.missing.length === 0 && situation.unusable.length === 0
+}
 
 /** Notes which entities were looked for, there or not. */
 export class Recording implements Entities {
