@@ -271,7 +271,7 @@ function disagreement(what: string): Answer {
 }
 
 /** Looks at a counterexample with Cedar's eyes. */
-function lookWith({ schema, semantics }: Study, environment: Environment, replay: Replay): Look {
+export function lookWith({ schema, semantics }: Study, environment: Environment, replay: Replay): Look {
   const ask = (policies: PolicySet, scene: Scene) => {
     const { principal, action, resource } = scene
     const { context, entities } = forCedar(schema, environment.action, scene)
@@ -298,7 +298,7 @@ function lookWith({ schema, semantics }: Study, environment: Environment, replay
   }
 }
 
-function probe(id: string, condition: Expression): Rule {
+export function probe(id: string, condition: Expression): Rule {
   const any = { kind: 'any' } as const
   return { id, effect: 'permit', annotations: {}, principal: any, action: any, resource: any, when: [condition], unless: [] }
 }

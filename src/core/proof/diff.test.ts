@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { authorize, parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
+import { createProver } from '#adapters/solver/prover.ts'
+import { Failure } from '#core/failure.ts'
+import { obligations as obligationsOf, type PolicySet, type Rule } from '#core/policy/policy.ts'
+import { renderExpression, renderRules } from '#core/policy/render.ts'
+import type { Schema } from '#core/policy/schema.ts'
+import { randomRules, randomSchemaText, reworded } from '#test/random-policy.ts'
+import { importTwin } from '#test/twin.ts'
+import type { Condition } from './conditions.ts'
+import { diff, type Difference, type Part } from './diff.ts'
+import { ask } from './differential.ts'
+import { LIMITS, proveEquivalent, type Options } from './questions.ts'
+import { pick, randomScene, seeded, WHOLE_POOL } from './random-world.ts'
+import { probe } from './study.ts'
+
+const SLOW = process.env['ACGS_SLOW'] === '1'
+const reports: unknown[] = []
+const prover = createProver({ ...LIMITS, disagreed: (report) => reports.push(report) })
+after(async () => {
+  await prover[Symbol.asyncDispose]()
+  assert.deepEqual(reports, [])
+})
+
+const SCHEMA = parseSchema(`
+entity Group;
+entity User in [Group] { n: Long, m: Long, role: String, admin: Bool, quota?: Long };
+entity Doc { owner: User, open: Bool };
+action view, edit appliesTo { principal: User, resource: Doc, context: { consent?: Bool } };
+`)
+
+const textOf = ({ when, failing }: Condition): string => [renderExpression(when), ...failing.map((each) => `cannot evaluate ${renderExpression(each)}`)].join('; ')
+
+async function told(before: string, now: string, options: Options = {}): Promise<readonly string[]> {
+  const difference = await diff(parsePolicies(before, SCHEMA), parsePolicies(now, SCHEMA), SCHEMA, prover.engines, options)
+  assert.ok(difference.environments.every(({ parts }) => parts.every(({ open }) => open === null)))
+  assert.equal(difference.isEquivalent, difference.environments.every(({ parts }) => parts.length === 0))
+  return difference.environments.flatMap(({ environment: { action }, parts }) =>
+    parts.flatMap(({ kind, obligation, conditions }) => conditions.map(({ condition }) => `${action} ${[kind, obligation].filter((each) => each !== null).join(' ')}: ${textOf(condition)}`)))
+}
+
+const OWN = 'permit (principal, action, resource) when { resource.owner == principal };'
+
+test('who gains and who loses is said in the words of the rules, and only what is needed is said', async () => {
+  assert.deepEqual(await told(OWN, `${OWN} permit (principal, action == Action::"view", resource) when { principal.role == "auditor" && principal.n > 3 };`), [
+    'Action::"view" gains: principal.role == "auditor" && principal.n > 3 && resource.owner != principal',
+  ])
+  assert.deepEqual(await told(OWN, `${OWN} forbid (principal, action == Action::"edit", resource) when { principal has quota && principal.quota > 5 };`), [
+    'Action::"edit" loses: principal has quota && principal.quota > 5 && resource.owner == principal',
+  ])
+  assert.deepEqual(await told('', 'permit (principal, action == Action::"view", resource);'), ['Action::"view" gains: true'])
+  assert.deepEqual(await told(OWN, 'permit (principal, action, resource) unless { principal != resource.owner };'), [])
+})
+
+test('what a rule that fails denies is told as such, and Cedar alone would not deny it', async () => {
+  const now = 'permit (principal, action, resource); forbid (principal, action == Action::"edit", resource) when { principal.n + principal.m > 3 };'
+  const lost = ['Action::"edit" loses: principal.n + principal.m > 3', 'Action::"edit" loses: true; cannot evaluate principal.n + principal.m > 3']
+  assert.deepEqual((await told('permit (principal, action, resource);', now)).toSorted(), lost)
+  assert.deepEqual(await told('permit (principal, action, resource);', now, { semantics: 'cedar' }), lost.slice(0, 1))
+})
+
+test('other obligations are a difference too', async () => {
+  const logged = '@obligation("log") permit (principal, action == Action::"view", resource) when { principal.admin };'
+  const plain = 'permit (principal, action == Action::"view", resource) when { principal.admin };'
+  assert.deepEqual(await told(plain, logged), ['Action::"view" demands log: principal.admin'])
+  assert.deepEqual(await told(logged, plain), ['Action::"view" waives log: principal.admin'])
+})
+
+test('a difference of many conditions is one exact condition', async () => {
+  const many = Array.from({ length: 14 }, (_, i) => `permit (principal, action == Action::"view", resource) when { principal.role == "r${i}" };`).join('\n')
+  const whole = await diff(parsePolicies('', SCHEMA), parsePolicies(many, SCHEMA), SCHEMA, prover.engines)
+  const [part] = whole.environments.flatMap(({ parts }) => parts)
+  assert.deepEqual([part?.conditions.length, part?.open], [1, null])
+})
+
+test('no difference exactly where policies are equivalent; the conditions hold exactly where Cedar decides otherwise, and are good Cedar', async () => {
+  const random = seeded(41)
+  const counts = { seed: 41, pairs: 0, equivalent: 0, differ: 0, parts: 0, conditions: 0, open: 0, attacked: 0, met: 0 }
+  while (counts.pairs < (SLOW ? 600 : 60)) {
+    const schema = parseSchema(randomSchemaText(random))
+    const environment = pick(random, schema.environments)
+    const a = validated(randomRules(schema, environment, random, { count: 3, depth: 1 }), schema)
+    const other = (): readonly Rule[] => pick(random, [
+      () => reworded((a as PolicySet).rules, random),
+      () => (a as PolicySet).rules.slice(1),
+      () => randomRules(schema, environment, random, { count: 2, depth: 1 }),
+      () => (a as PolicySet).rules.map((rule): Rule => ({ ...rule, when: rule.when.slice(1), unless: rule.unless.slice(1) })),
+      () => [...(a as PolicySet).rules, ...randomRules(schema, environment, random, { count: 1, depth: 1 }).map((rule) => ({ ...rule, id: 'more' }))],
+    ])()
+    const b = a === null ? null : validated(other(), schema)
+    if (a === null || b === null) continue
+    counts.pairs++
+    const about = (): string => `${schema.text}\n${a.text}\n----\n${b.text}`
+    const { isEquivalent, environments } = await diff(a, b, schema, prover.engines, { only: environment })
+    const { answer } = await proveEquivalent(a, b, schema, prover.engines, { only: environment })
+    assert.equal(isEquivalent, { proved: true, refuted: false, unknown: null }[answer.kind], about())
+    counts[isEquivalent ? 'equivalent' : 'differ']++
+    const parts = environments.flatMap((each) => each.parts)
+    counts.parts += parts.length
+    counts.open += parts.filter(({ open }) => open !== null).length
+    for (const { condition } of parts.flatMap(({ conditions }) => conditions)) {
+      counts.conditions++
+      const only = { kind: 'eq', uid: schema.actions.get(environment.action)?.uid as { type: string; id: string } } as const
+      const rule: Rule = { ...probe('c', condition.when), principal: { kind: 'is', type: environment.principal, in: null }, action: only, resource: { kind: 'is', type: environment.resource, in: null } }
+      if (validated([rule], schema) === null) assert.fail(`${about()}\nnot good Cedar: ${renderRules([rule])}`)
+    }
+    const scenes = Array.from({ length: 20 }, () => randomScene(schema, environment, random, WHOLE_POOL))
+    for (const scene of scenes) {
+      const decide = (policy: PolicySet) => {
+        const said = ask(schema, environment, policy, scene, authorize)
+        const isAllowed = said.decision === 'allow' && said.erring.length === 0
+        return { isAllowed, carries: policy.rules.filter(({ id }) => isAllowed && said.determining.includes(id)).flatMap(obligationsOf) }
+      }
+      const meets = ({ when, failing }: Condition): boolean => {
+        const rules = [when, ...failing].map((each, i) => probe(String(i), each))
+        const said = ask(schema, environment, { text: renderRules(rules), rules }, scene, authorize)
+        return said.determining.includes('0') && failing.every((_, i) => said.erring.includes(String(i + 1)))
+      }
+      const [one, two] = [decide(a), decide(b)]
+      const holds = ({ kind, obligation }: Pick<Part, 'kind' | 'obligation'>): boolean => {
+        if (kind === 'gains') return two.isAllowed && !one.isAllowed
+        if (kind === 'loses') return one.isAllowed && !two.isAllowed
+        const [has, had] = [two.carries.includes(String(obligation)), one.carries.includes(String(obligation))]
+        return one.isAllowed && two.isAllowed && (kind === 'demands' ? has && !had : had && !has)
+      }
+      for (const kind of ['gains', 'loses'] as const) if (holds({ kind, obligation: null })) assert.ok(parts.some((part) => part.kind === kind), about())
+      for (const part of parts) {
+        const isMet = part.conditions.some(({ condition }) => meets(condition))
+        counts.attacked++
+        if (isMet) counts.met++
+        if (isMet || part.open === null) assert.equal(isMet, holds(part), `${part.kind}\n${about()}\n${JSON.stringify(scene)}\n${part.conditions.map(({ condition }) => textOf(condition)).join('\n')}`)
+      }
+    }
+  }
+  console.log(JSON.stringify(counts))
+  assert.ok(counts.equivalent > 0 && counts.differ > counts.pairs / 6 && counts.met > counts.pairs, 'too one-sided to show anything')
+})
+
+const SLIPS = [
+  { what: 'drops what is needed', from: "return known.kind === 'unsat'", to: 'return true' },
+  { what: 'looks for one condition only', from: "answer = await this.#uncovered(found)", to: "answer = { kind: 'proved' }" },
+  { what: 'takes a condition for needless that is not', from: 'if (await this.#excluded(place.terms.and(conditionTerm(place, each.condition), ...terms))) kept = rest', to: 'kept = rest' },
+] as const
+for (const { what, from, to } of SLIPS) {
+  test(`a search that ${what} is not believed: what it finds is proved, and it says that it is open`, async () => {
+    const source = { file: 'diff.ts', from: from.startsWith('return known') ? `if (known?.kind === 'sat' || known?.kind === 'unsat') ${from}` : from, to }
+    const twin = await importTwin<{ diff: typeof diff }>('src/core/proof/', ['diff.ts'], source, what)
+    const [before, now] = [parsePolicies('', SCHEMA), parsePolicies('permit (principal, action == Action::"view", resource) when { principal.admin || resource.open };', SCHEMA)]
+    const found: Difference = await twin.diff(before, now, SCHEMA, prover.engines)
+    const parts = found.environments.flatMap((each) => each.parts)
+    assert.ok(parts.length > 0 && parts.every(({ open }) => open !== null), JSON.stringify(parts))
+  })
+}
+
+function validated(rules: readonly Rule[], schema: Schema): PolicySet | null {
+  try {
+    return parsePolicies(renderRules(rules), schema)
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'POLICY_INVALID') return null
+    throw error
+  }
+}
