@@ -44,6 +44,15 @@ test('no difference exits 0 and says over how many environments, and a part of t
   assert.deepEqual([part.status, /gains/.test(part.stdout), /loses/.test(part.stdout)], [3, false, true], part.stdout)
 })
 
+test('what rules say of tags is told in words too', async () => {
+  const tagged = file('t.cedarschema', 'entity User tags Long; entity Doc; action view appliesTo { principal: User, resource: Doc };')
+  const rule = file('t.cedar', 'permit (principal, action, resource) when { principal.hasTag("x") && principal.getTag("x") > 3 };')
+  const { status, stdout } = await runAcgs(['diff', file('none.cedar', ''), rule, '--schema', tagged, '--json'], {})
+  assert.equal(status, 3)
+  const [{ when, english }] = JSON.parse(stdout).environments[0].gains
+  assert.deepEqual([when, /has the tag “x”/.test(english)], ['principal.hasTag("x") && principal.getTag("x") > 3', true])
+})
+
 test('bad files say where, and exit 2', async () => {
   const broken = await runAcgs(['diff', before, file('b.cedar', `${own}\npermit (principal action, resource);`), '--schema', schema], {})
   assert.deepEqual([broken.status, /line 2 column/.test(broken.stderr)], [2, true], broken.stderr)

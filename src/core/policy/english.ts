@@ -41,6 +41,7 @@ export function renderCondition(expression: Expression, words: Words = { princip
     case 'not': return `not (${say(expression.of)})`
     case 'get': return isContext(expression.of) ? `“${spaced(expression.attribute)}” holds` : `${value(expression.of, words)} ${trait(expression.attribute)}`
     case 'has': return `${value(expression.of, words)} has ${spaced(expression.attribute)}`
+    case 'hasTag': return `${value(expression.left, words)} has the tag ${value(expression.right, words)}`
     case 'is': return `${value(expression.of, words)} is a ${spaced(expression.type)}${expression.in === null ? '' : ` in ${value(expression.in, words)}`}`
     case 'contains': return `${value(expression.left, words)} include ${value(expression.right, words)}`
     case 'containsAll': return `${value(expression.left, words)} contains all of ${value(expression.right, words)}`
