@@ -1,7 +1,7 @@
 import { all, type Expression } from '#core/policy/expression.ts'
 import { obligations as obligationsOf, type PolicySet } from '#core/policy/policy.ts'
 import type { Environment, Schema, Type } from '#core/policy/schema.ts'
-import { childrenOf, reads, type Condition } from '#core/proof/conditions.ts'
+import { reads, type Condition } from '#core/proof/conditions.ts'
 import type { EnvironmentDifference, Part } from '#core/proof/diff.ts'
 import type { Semantics } from '#core/proof/encode.ts'
 import { probe } from '#core/proof/study.ts'

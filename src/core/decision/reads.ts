@@ -1,4 +1,4 @@
-import type { Expression, Uid } from '#core/policy/expression.ts'
+import { childrenOf, type Expression, type Uid } from '#core/policy/expression.ts'
 import { uidText, type PolicySet, type Rule, type Scope } from '#core/policy/policy.ts'
 import type { EntityType, RecordType, Schema, Type } from '#core/policy/schema.ts'
 import { uidOf } from '#core/revision/entities.ts'
@@ -176,7 +176,7 @@ function visit(expression: Expression, found: (read: Read) => void): void {
       for (const at of pathsOf(expression.left)) found({ at, attribute: null })
       break
   }
-  for (const child of children(expression)) visit(child, found)
+  for (const child of childrenOf(expression)) visit(child, found)
 }
 
 /** Where an expression's value may come from, when it is an entity or a record. */
@@ -205,17 +205,4 @@ function reduced(expression: Expression): Expression {
   if (of.kind === 'if') return { ...of, then: reduced({ ...expression, of: of.then }), else: reduced({ ...expression, of: of.else }) }
   if (of.kind === 'record' && Object.hasOwn(of.fields, expression.attribute)) return reduced(of.fields[expression.attribute] as Expression)
   return { ...expression, of }
-}
-
-function children(expression: Expression): readonly Expression[] {
-  switch (expression.kind) {
-    case 'bool': case 'long': case 'string': case 'entity': case 'var': return []
-    case 'get': case 'has': case 'not': case 'neg': case 'isEmpty': case 'like': return [expression.of]
-    case 'is': return expression.in === null ? [expression.of] : [expression.of, expression.in]
-    case 'if': return [expression.condition, expression.then, expression.else]
-    case 'set': return expression.items
-    case 'record': return Object.values(expression.fields)
-    case 'call': return expression.args
-    default: return [expression.left, expression.right]
-  }
 }

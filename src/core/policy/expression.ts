@@ -61,3 +61,17 @@ export function not(of: Expression): Expression {
 export function path(of: Expression, attributes: readonly string[]): Expression {
   return attributes.reduce<Expression>((inner, attribute) => ({ kind: 'get', of: inner, attribute }), of)
 }
+
+/** The direct parts of an expression. */
+export function childrenOf(expression: Expression): readonly Expression[] {
+  switch (expression.kind) {
+    case 'bool': case 'long': case 'string': case 'entity': case 'var': return []
+    case 'get': case 'has': case 'not': case 'neg': case 'isEmpty': case 'like': return [expression.of]
+    case 'is': return expression.in === null ? [expression.of] : [expression.of, expression.in]
+    case 'if': return [expression.condition, expression.then, expression.else]
+    case 'set': return expression.items
+    case 'record': return Object.values(expression.fields)
+    case 'call': return expression.args
+    default: return [expression.left, expression.right]
+  }
+}

@@ -1,5 +1,5 @@
 import { Failure } from '#core/failure.ts'
-import { all, any, not, PRINCIPAL, RESOURCE, type Expression, type Variable } from '#core/policy/expression.ts'
+import { all, any, childrenOf, not, PRINCIPAL, RESOURCE, type Expression, type Variable } from '#core/policy/expression.ts'
 import type { Rule, Scope } from '#core/policy/policy.ts'
 import { renderExpression } from '#core/policy/render.ts'
 import { encodeStandalone, type Place } from './encode.ts'
@@ -132,18 +132,3 @@ function encodedOrNull(place: Place, expression: Expression): { readonly err: Te
     throw error
   }
 }
-
-/** The direct parts of an expression. */
-export function childrenOf(expression: Expression): readonly Expression[] {
-  switch (expression.kind) {
-    case 'bool': case 'long': case 'string': case 'entity': case 'var': return []
-    case 'get': case 'has': case 'not': case 'neg': case 'isEmpty': case 'like': return [expression.of]
-    case 'is': return expression.in === null ? [expression.of] : [expression.of, expression.in]
-    case 'if': return [expression.condition, expression.then, expression.else]
-    case 'set': return expression.items
-    case 'record': return Object.values(expression.fields)
-    case 'call': return expression.args
-    default: return [expression.left, expression.right]
-  }
-}
-

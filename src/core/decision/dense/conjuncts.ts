@@ -1,5 +1,4 @@
-import type { Expression } from '#core/policy/expression.ts'
-import { not } from '#core/policy/expression.ts'
+import { childrenOf, not, type Expression } from '#core/policy/expression.ts'
 import type { Rule } from '#core/policy/policy.ts'
 
 /**
@@ -25,30 +24,8 @@ export function mentionsOf(expression: Expression): Mentions {
   const found = { principal: false, resource: false, context: false }
   const look = (part: Expression): void => {
     if (part.kind === 'var' && part.name !== 'action') found[part.name] = true
-    for (const inner of innerOf(part)) look(inner)
+    for (const inner of childrenOf(part)) look(inner)
   }
   look(expression)
   return found
-}
-
-function innerOf(expression: Expression): readonly Expression[] {
-  switch (expression.kind) {
-    case 'bool':
-    case 'long':
-    case 'string':
-    case 'entity':
-    case 'var': return []
-    case 'get':
-    case 'has':
-    case 'not':
-    case 'neg':
-    case 'isEmpty':
-    case 'like': return [expression.of]
-    case 'is': return expression.in === null ? [expression.of] : [expression.of, expression.in]
-    case 'if': return [expression.condition, expression.then, expression.else]
-    case 'set': return expression.items
-    case 'record': return Object.values(expression.fields)
-    case 'call': return expression.args
-    default: return [expression.left, expression.right]
-  }
 }
