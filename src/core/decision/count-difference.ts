@@ -1,4 +1,4 @@
-import { all, type Expression } from '#core/policy/expression.ts'
+import { all, childrenOf, type Expression } from '#core/policy/expression.ts'
 import { obligations as obligationsOf, type PolicySet } from '#core/policy/policy.ts'
 import type { Environment, Schema, Type } from '#core/policy/schema.ts'
 import { reads, type Condition } from '#core/proof/conditions.ts'
