@@ -1,7 +1,7 @@
 /** One measured figure: its distribution over n runs, and beside which baseline of the same run. */
 export type Result = {
   readonly name: string
-  readonly unit: 'ns' | 'µs' | 'ms' | 'MB' | 's' | 'exponent'
+  readonly unit: 'ns' | 'µs' | 'ms' | 'MB' | 's' | '1/s' | 'exponent'
   readonly n: number
   readonly p50: number
   readonly p95: number

@@ -196,3 +196,35 @@ test('a rule that cannot be evaluated denies and is named; a decision point that
   })
   assert.equal((await careless.ask(body('1'))).body.decision, true)
 })
+
+test('over the wire it answers as within the process: the same status, headers and body for what is answered and what is refused', async () => {
+  await using at = await start()
+  const { port } = await at.server.listen({ host: '127.0.0.1', port: 0 })
+  const question = JSON.stringify({ subject: alice, action: read, resource: one })
+  const headers = { authorization: 'Bearer service', 'content-type': 'application/json', 'x-request-id': 'r-1', traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' }
+  const cases: [string, { path?: string; headers?: Record<string, string>; payload?: string }, number][] = [
+    ['a question', {}, 200],
+    ['several', { path: '/access/v1/evaluations', payload: `{"evaluations":[${question},{}]}` }, 200],
+    ['with a query', { path: '/access/v1/evaluation?x=1' }, 200],
+    ['no JSON', { payload: '{' }, 400],
+    ['an empty body', { payload: '' }, 400],
+    ['another type of body', { headers: { ...headers, 'content-type': 'text/plain' } }, 400],
+    ['no token', { headers: { 'content-type': 'application/json', 'x-request-id': 'r-1', traceparent: headers.traceparent } }, 401],
+    ['another role', { headers: { ...headers, authorization: 'Bearer author' } }, 403],
+    ['another constitution', { headers: { ...headers, 'x-constitutional-hash': '0000000000000000' } }, 400],
+    ['a compressed body', { headers: { ...headers, 'content-encoding': 'gzip' } }, 400],
+    ['a body that is too large', { payload: JSON.stringify({ ...JSON.parse(question), more: 'x'.repeat(1_100_000) }) }, 413],
+  ]
+  const [before, ends] = [Number(/response_time_seconds_count\{[^}]*evaluation"[^}]*\} (\d+)/.exec(await at.metrics())?.[1] ?? 0), ['date', 'connection', 'keep-alive', 'transfer-encoding']]
+  for (const [name, { path = '/access/v1/evaluation', headers: given = headers, payload = question }, status] of cases) {
+    const inside = await at.server.app.inject({ method: 'POST', url: path, headers: given, payload })
+    const outside = await fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', headers: given, body: payload })
+    const text = await outside.text()
+    assert.deepEqual([outside.status, inside.statusCode], [status, status], `${name}: ${text}`)
+    assert.equal(text, inside.body, name)
+    const seen = (all: Iterable<readonly [string, unknown]>) => Object.fromEntries([...all].filter(([header]) => !ends.includes(header)).map(([header, value]) => [header, String(value)]))
+    assert.deepEqual(seen(outside.headers), seen(Object.entries(inside.headers)), name)
+  }
+  const answered = Number(/response_time_seconds_count\{[^}]*evaluation"[^}]*\} (\d+)/.exec(await at.metrics())?.[1] ?? 0)
+  assert.equal(answered - before, 2 * (cases.length - 1))
+})

@@ -137,3 +137,21 @@ function messageOf(parse: () => unknown): string {
   }
   return assert.fail('nothing was refused')
 }
+
+test('what a glance lets through is what walking the text finds', () => {
+  const closely = (text: string) => parseJson(bytes(text), 'body', 8, 'bigint', ['is no member of these'])
+  const glanced = (text: string) => parseJson(bytes(text), 'body', 8, 'bigint')
+  const outcome = (read: (text: string) => unknown, text: string) => {
+    try {
+      return { value: read(text) }
+    } catch (error) {
+      assert(error instanceof Failure)
+      return { problems: error.problems }
+    }
+  }
+  const token = fc.constantFrom('{', '}', '[', ']', ',', ':', '"a"', '"b:{"', '"a"', '1', '-0', '9007199254740993', '9007199254740993.0', '1e400', '0.1', 'null', '"__proto__"', '"\\u0061"', '"\\ud800"', '"\\u0000"', ' ')
+  const grown = fc.array(token, { maxLength: 12 }).map((tokens) => tokens.join(''))
+  const members = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c:', '__proto__', 'é'), fc.oneof(fc.json({ maxDepth: 3 }), token)), { maxLength: 4 }).map((all) => `{${all.map(([name, value]) => `${JSON.stringify(name)}:${value}`).join()}}`)
+  const nested = fc.integer({ min: 1, max: 12 }).map((depth) => '['.repeat(depth) + ']'.repeat(depth))
+  fc.assert(fc.property(fc.oneof(grown, members, nested), (text) => { assert.deepEqual(outcome(glanced, text), outcome(closely, text)) }), { numRuns: 5_000 })
+})

@@ -93,6 +93,16 @@ export type Route = {
 }
 
 /**
+ * An endpoint that is asked very often: a POST without parameters, read and answered beside the framework, by the same rules as every other. It
+ * is answered at once, and writes its own reply.
+ */
+export type DirectRoute = {
+  readonly endpoint: Endpoint & { readonly method: 'POST' }
+  /** @returns The reply as JSON text. */
+  readonly answer: (body: unknown, headers: Input<Endpoint>['headers']) => string
+}
+
+/**
  * Ties an operation to its promise: input that does not have the promised shape never reaches the handler, and a reply that does not is a
  * bug of ours and answered with 500.
  */

@@ -17,7 +17,9 @@ import type { AuthenticationFailure } from '#telemetry/metrics.ts'
 import { authorize } from './authenticate.ts'
 import type { Authenticate } from './authenticate.ts'
 import { Answer, route } from './contract.ts'
-import type { Caller, Endpoint, Input, Route } from './contract.ts'
+import type { Caller, DirectRoute, Endpoint, Input, Route } from './contract.ts'
+import { answerDirectly, asMalformed } from './direct.ts'
+import type { Direct } from './direct.ts'
 import { DOCS_CONTENT_SECURITY_POLICY, docsPage } from './docs.ts'
 import { standardHeaders } from './headers.ts'
 import type { InForce } from './headers.ts'
@@ -64,7 +66,7 @@ export type Server = {
 }
 
 /** What the four processes share: parsing, headers, tokens, problems, health, metrics, documentation, an orderly end. */
-export async function createServer({ service, title, version, description, constitution, routes, health, telemetry, authenticate, bodyBytesMax, raw = [] }: {
+export async function createServer({ service, title, version, description, constitution, routes, direct = [], health, telemetry, authenticate, bodyBytesMax, raw = [] }: {
   /** What `X-ACGS-Service` says. */
   service: string
   title: string
@@ -72,6 +74,8 @@ export async function createServer({ service, title, version, description, const
   description: string
   constitution: InForce
   routes: readonly Route[]
+  /** Operations that are answered beside the framework, for speed. */
+  direct?: readonly DirectRoute[]
   health: Health
   telemetry: Telemetry
   authenticate: Authenticate
@@ -95,13 +99,14 @@ export async function createServer({ service, title, version, description, const
     route(getOpenApi, () => JSON.parse(pages.openApi) as { openapi: string }),
     route(getDocs, () => new Answer(pages.docs, { headers: { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': DOCS_CONTENT_SECURITY_POLICY } })),
   ]
-  endpoints.push(...[...raw, ...all].map(({ endpoint }) => endpoint))
+  endpoints.push(...[...raw, ...direct, ...all].map(({ endpoint }) => endpoint))
   pages.openApi = JSON.stringify(openApi({ title, version, description, endpoints }))
   pages.docs = docsPage({ title, version, description, endpoints })
 
   let isDraining = false
   let connections = 0
   const underWay = new Set<AbortController>()
+  let directUnderWay = 0
   const traces = new WeakMap<IncomingMessage, Trace>()
   const traceOf = (raw: IncomingMessage): Trace => {
     const known = traces.get(raw)
@@ -111,6 +116,14 @@ export async function createServer({ service, title, version, description, const
     traces.set(raw, trace)
     return trace
   }
+
+  const directOf = new Map<string, Direct>(direct.map((route) => [route.endpoint.path, {
+    route, headers, bodyBytesMax, authenticate, traceOf, refuseEarly, readBody, problemFor,
+    isDraining: () => isDraining,
+    began: () => { directUnderWay++ },
+    ended: () => { directUnderWay-- },
+    answered: (status, seconds) => requestAnswered(telemetry, { endpoint: route.endpoint.path, method: 'POST', status, seconds, isProbe: false }),
+  }]))
 
   const app = fastify({
     logger: false,
@@ -126,7 +139,11 @@ export async function createServer({ service, title, version, description, const
         requestTimeout: REQUEST_TIMEOUT_MS,
         headersTimeout: HEADERS_TIMEOUT_MS,
         keepAliveTimeout: KEEP_ALIVE_MS,
-      }, handler)
+      }, (request, response) => {
+        const found = request.method === 'POST' ? directOf.get(request.url ?? '') : undefined
+        if (found === undefined) handler(request, response)
+        else answerDirectly(found, request, response, true)
+      })
       server.on('connection', (socket) => {
         connections++
         socket.once('close', () => { connections-- })
@@ -152,22 +169,26 @@ export async function createServer({ service, title, version, description, const
   }
 
   function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-    const { traceId } = traceOf(request.raw)
-    const failure = translate(error, request.routeOptions.bodyLimit ?? bodyBytesMax)
+    const { status, headers: extra, text } = problemFor(translate(error, request.routeOptions.bodyLimit ?? bodyBytesMax), traceOf(request.raw).traceId)
+    return reply.code(status).headers(extra).header('content-type', PROBLEM_TYPE).serializer((text: unknown) => text as string).send(text)
+  }
+
+  /** How a request is refused, counted and logged. */
+  function problemFor(failure: unknown, traceId: string): { status: number; headers: Readonly<Record<string, string>>; text: string } {
     const { status, headers: extra, body } = toProblem(failure, traceId)
     if (failure instanceof Failure && (failure.code === 'UNAUTHENTICATED' || failure.code === 'FORBIDDEN' || failure.code === 'AUTH_UNAVAILABLE')) {
       authenticationFailed(telemetry, { reason: reasonOf(failure) })
     }
-    if (status >= 500) telemetry.log.error({ err: error, code: body.code }, 'request failed')
-    else telemetry.log.debug({ err: error, code: body.code }, 'request refused')
-    return reply.code(status).headers(extra).header('content-type', PROBLEM_TYPE).serializer((text: unknown) => text as string).send(JSON.stringify(body))
+    if (status >= 500) telemetry.log.error({ err: failure, code: body.code }, 'request failed')
+    else telemetry.log.debug({ err: failure, code: body.code }, 'request refused')
+    return { status, headers: extra, text: JSON.stringify(body) }
   }
 
   app.addHook('onRequest', (request, reply, done) => {
     const trace = prepare(request, reply)
     inTrace(trace, () => {
       try {
-        refuseEarly(request)
+        refuseEarly(request.raw)
       } catch (error) {
         done(error as Error)
         return
@@ -185,15 +206,15 @@ export async function createServer({ service, title, version, description, const
     done()
   })
 
-  function refuseEarly(request: FastifyRequest): void {
-    if (request.raw.httpVersion === '1.1' && request.headers.host === undefined) throw new Failure('REQUEST_MALFORMED', 'the Host header is missing')
-    if (/%00/.test(request.raw.url ?? '')) throw new Failure('REQUEST_MALFORMED', 'the address holds the character U+0000')
+  function refuseEarly(request: IncomingMessage): void {
+    if (request.httpVersion === '1.1' && request.headers.host === undefined) throw new Failure('REQUEST_MALFORMED', 'the Host header is missing')
+    if (/%00/.test(request.url ?? '')) throw new Failure('REQUEST_MALFORMED', 'the address holds the character U+0000')
     const encoding = request.headers['content-encoding']
     if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
       throw new Failure('UNSUPPORTED_MEDIA_TYPE', 'a compressed body is not read: send it without Content-Encoding')
     }
     const provided = single(request.headers['x-constitutional-hash'])
-    if (provided === undefined || provided === constitution.hash || PROBE_PATHS.includes(request.raw.url?.split('?')[0] ?? '')) return
+    if (provided === undefined || provided === constitution.hash || PROBE_PATHS.includes(request.url?.split('?')[0] ?? '')) return
     hashMismatched(telemetry, { provided })
     throw new Failure('CONSTITUTION_MISMATCH', `this service enforces the constitution \`${constitution.hash}\`, the request expects another`, {
       details: { error: 'Constitutional hash mismatch', expected_hash: constitution.hash, provided_hash: provided.slice(0, 128) },
@@ -243,7 +264,7 @@ export async function createServer({ service, title, version, description, const
           const input = {
             params: endpoint.params === undefined ? undefined : parseInput(endpoint.params, { ...(request.params as object) }, 'params'),
             query: parseQuery(endpoint, request.query),
-            body: endpoint.body === undefined ? refuseBody(request) : parseInput(endpoint.body, readBody(request, endpoint), 'body'),
+            body: endpoint.body === undefined ? refuseBody(request) : parseInput(endpoint.body, readBody(takeBody(request), endpoint), 'body'),
             caller: callers.get(request.raw) ?? null,
             requestId: trace.requestId,
             traceId: trace.traceId,
@@ -279,6 +300,18 @@ export async function createServer({ service, title, version, description, const
         },
       })
     }
+    // Only what did not come over the wire, or with something behind the path, gets here: the server gives it to the same function.
+    for (const found of directOf.values()) {
+      inner.route({
+        method: 'POST',
+        url: found.route.endpoint.path,
+        ...(found.route.endpoint.refusesMediaWith === undefined ? {} : { errorHandler: (error, request, reply) => sendProblem(asMalformed(translate(error, bodyBytesMax)), request, reply) }),
+        handler: (request, reply) => {
+          reply.hijack()
+          answerDirectly(found, request.raw, reply.raw, false)
+        },
+      })
+    }
   })
   await app.ready()
 
@@ -300,7 +333,7 @@ export async function createServer({ service, title, version, description, const
       if (drainMs > 0 && app.server.listening) await new Promise((resolve) => setTimeout(resolve, drainMs))
       let cutOff = 0
       const deadline = setTimeout(() => {
-        cutOff = underWay.size
+        cutOff = underWay.size + directUnderWay
         for (const abort of underWay) abort.abort(new Failure('SHUTTING_DOWN', 'the service is shutting down'))
         setTimeout(() => app.server.closeAllConnections(), 100)
       }, deadlineMs)
@@ -319,9 +352,14 @@ function parseQuery(endpoint: Endpoint, query: unknown): unknown {
   return parseInput(endpoint.query, { ...(query as Record<string, unknown>) }, 'query')
 }
 
-function readBody(request: FastifyRequest, endpoint: Endpoint): unknown {
+/** Its bytes need not wait in memory until the reply is sent. */
+function takeBody(request: FastifyRequest): unknown {
   const bytes = request.body
-  request.body = undefined // Its bytes need not wait in memory until the reply is sent.
+  request.body = undefined
+  return bytes
+}
+
+function readBody(bytes: unknown, endpoint: Endpoint): unknown {
   if (Buffer.isBuffer(bytes) && bytes.length > 0) return parseJson(bytes, 'body', endpoint.levelsMax, endpoint.exactIntegers === true ? 'bigint' : 'refused', endpoint.lists)
   if (endpoint.body?.safeParse(undefined).success === true) return undefined
   throw new Failure('REQUEST_MALFORMED', 'body: is empty; a JSON document was expected', { problems: [{ place: 'body', message: 'is empty' }] })
@@ -351,12 +389,6 @@ function translate(error: unknown, bodyBytesMax: number): unknown {
         ? new Failure('REQUEST_MALFORMED', 'the request cannot be read', { cause: error })
         : error
   }
-}
-
-/** A media type that is not read as any other flaw of the request. */
-function asMalformed(error: unknown): unknown {
-  if (!(error instanceof Failure) || error.code !== 'UNSUPPORTED_MEDIA_TYPE') return error
-  return new Failure('REQUEST_MALFORMED', error.message, { cause: error, problems: [{ place: 'headers.content-type', message: 'is not application/json' }] })
 }
 
 /** What is not even a request gets a reply of the same shape, written by hand. */

@@ -27,9 +27,30 @@ export function currentTrace(): Trace | undefined {
  * @see W3C Trace Context, section 3.2
  */
 export function traceFrom(traceparent: string | undefined, requestId: string): Trace {
-  const match = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?$/.exec(traceparent ?? '')
+  if (traceparent === undefined) return new RequestTrace(requestId, null)
+  const match = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?$/.exec(traceparent)
   const isValid = match !== null && match[1] !== 'ff' && (match[1] !== '00' || match[4] === undefined) && !/^0+$/.test(match[2]!) && !/^0+$/.test(match[3]!)
-  return { requestId, traceId: isValid ? match[2]! : randomBytes(16).toString('hex'), spanId: randomBytes(8).toString('hex') }
+  return new RequestTrace(requestId, isValid ? match[2]! : null)
+}
+
+/** Its own ids are made when somebody looks at them: most requests are answered before anybody does. */
+class RequestTrace implements Trace {
+  readonly requestId: string
+  #traceId: string | null
+  #spanId: string | null = null
+
+  constructor(requestId: string, traceId: string | null) {
+    this.requestId = requestId
+    this.#traceId = traceId
+  }
+
+  get traceId(): string {
+    return (this.#traceId ??= randomBytes(16).toString('hex'))
+  }
+
+  get spanId(): string {
+    return (this.#spanId ??= randomBytes(8).toString('hex'))
+  }
 }
 
 /** The header that hands the present trace on to a peer; undefined outside of a request. */

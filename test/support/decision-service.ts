@@ -7,7 +7,7 @@ import { unauthenticated, type Authenticate } from '#http/authenticate.ts'
 import { createHealth } from '#http/health.ts'
 import { createServer } from '#http/server.ts'
 import { createDecisionPoint, type DecisionPoint } from '#services/compliance/decision-point.ts'
-import { routes } from '#services/compliance/decision-routes.ts'
+import { directRoutes, routes } from '#services/compliance/decision-routes.ts'
 import { decisionMade } from '#telemetry/events.ts'
 import { createLog } from '#telemetry/log.ts'
 import { createMetrics, scrape } from '#telemetry/metrics.ts'
@@ -43,7 +43,8 @@ export async function decisionService(point: DecisionPoint, { decidesFor, now = 
   const health = createHealth({ service: 'acgs-test', version: '8.0.0', constitution, components: [], telemetry, intervalMs: 60_000, timeoutMs: 1_000 })
   const server = await createServer({
     service: 'acgs-test', title: 'Test', version: '8.0.0', description: 'For tests.', constitution, health, telemetry, authenticate, bodyBytesMax: 1_048_576,
-    routes: routes({ point, ...(decidesFor === undefined ? {} : { decidesFor }), url: 'https://pdp.example', now, decided: (verdict, seconds) => decisionMade(telemetry, { verdict, seconds }) }),
+    routes: routes({ url: 'https://pdp.example' }),
+    direct: directRoutes({ point, ...(decidesFor === undefined ? {} : { decidesFor }), url: 'https://pdp.example', now, decided: (verdict, seconds) => decisionMade(telemetry, { verdict, seconds }) }),
   })
   const post = async (path: string, body: unknown, headers: Record<string, string> = {}) => {
     const payload = typeof body === 'string' ? body : JSON.stringify(body)
@@ -54,6 +55,7 @@ export async function decisionService(point: DecisionPoint, { decidesFor, now = 
     server, post,
     ask: (body: unknown, headers?: Record<string, string>) => post('/access/v1/evaluation', body, headers),
     askAll: (body: unknown, headers?: Record<string, string>) => post('/access/v1/evaluations', body, headers),
+    metrics: async () => (await scrape(metrics, undefined)).text,
     counted: async (verdict: string) => Number(new RegExp(`decisions_total{verdict="${verdict}"} (\\d+)`).exec((await scrape(metrics, undefined)).text)?.[1]),
     [Symbol.asyncDispose]: async () => { await server.close({ drainMs: 0, deadlineMs: 100 }) },
   }

@@ -100,7 +100,7 @@ export class StoredEntities implements Entities {
   }
 }
 
-const ENTITIES_MAX = 4_096
+const ENTITIES_MAX = 8_192
 const NO_DOUBTS: Doubts['attributes'] = new Map()
 const NO_TAGS: Entity['tags'] = new Map()
 

@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import type { Question } from '#core/decision/question.ts'
+import { parseInput } from '#core/parse.ts'
 import { SEMANTICS } from '#core/decision/batch.ts'
 import type { Endpoint } from '#http/contract.ts'
 import { MAY } from '#http/roles.ts'
@@ -15,6 +17,11 @@ export const QuestionBody = z.object({
   resource: Named.describe('A Cedar entity: on what'),
   context: Properties.optional().describe('Cedar’s context; a Long may also be a string of digits'),
 })
+
+/** @throws {Failure} REQUEST_MALFORMED with every place. */
+export function readQuestionBody(body: unknown, place: string): Question {
+  return parseInput(QuestionBody, body, place)
+}
 
 /** The same with everything optional: a default gives what the questions leave out. */
 const Default = z.looseObject({ type: z.string().optional(), id: z.string().optional(), name: z.string().optional(), properties: Properties.optional() })

@@ -3,8 +3,8 @@ import { answerInTurn, refuseTooMuch, withDefaults } from '#core/decision/batch.
 import { Failure } from '#core/failure.ts'
 import { parseInput } from '#core/parse.ts'
 import type { ActiveRevision } from '#core/revision/active.ts'
-import { route, type Route } from '#http/contract.ts'
-import { getAuthzenConfiguration, postEvaluation, postEvaluations, QuestionBody } from './decision-contract.ts'
+import { route, type DirectRoute, type Route } from '#http/contract.ts'
+import { getAuthzenConfiguration, postEvaluation, postEvaluations, readQuestionBody } from './decision-contract.ts'
 import type { DecisionPoint } from './decision-point.ts'
 
 export type Use = {
@@ -20,7 +20,8 @@ export type Use = {
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
 
-export function routes(use: Use): Route[] {
+/** What is asked for every call that somebody makes. */
+export function directRoutes(use: Use): DirectRoute[] {
   const groundFor = (headers: Headers): Ground => {
     const application = applicationFor(headers, use.point.applications())
     const active = use.point.activeOf(application)
@@ -36,27 +37,32 @@ export function routes(use: Use): Route[] {
   }
 
   return [
-    route(postEvaluation, ({ body, headers }) => answered(body, groundFor(headers), 'body')),
+    { endpoint: postEvaluation, answer: (body, headers) => JSON.stringify(answered(readQuestionBody(body, 'body'), groundFor(headers), 'body')) },
 
-    route(postEvaluations, ({ body, headers }) => {
+    { endpoint: postEvaluations, answer: (given, headers) => {
+      const body = parseInput(postEvaluations.body, given, 'body')
       const ground = groundFor(headers)
       const { evaluations: items = [], options } = body
-      if (items.length === 0) return answered(parseInput(QuestionBody, body, 'body'), ground, 'body')
+      if (items.length === 0) return JSON.stringify(answered(readQuestionBody(body, 'body'), ground, 'body'))
       refuseTooMuch(items, body)
       const evaluations = answerInTurn(items, options?.evaluations_semantic ?? 'execute_all', (item, index) => {
         const started = performance.now()
         const place = `body.evaluations[${index}]`
         try {
-          return answered(parseInput(QuestionBody, withDefaults(item, body), place), ground, place)
+          return answered(readQuestionBody(withDefaults(item, body), place), ground, place)
         } catch (error) {
           if (!(error instanceof Failure) || error.code !== 'REQUEST_MALFORMED') throw error
           use.decided('error', (performance.now() - started) / 1000)
           return refusal(error, ground.active)
         }
       })
-      return { evaluations: [...evaluations] }
-    }),
+      return JSON.stringify({ evaluations })
+    } },
+  ]
+}
 
+export function routes(use: Pick<Use, 'url'>): Route[] {
+  return [
     route(getAuthzenConfiguration, () => ({
       policy_decision_point: use.url,
       access_evaluation_endpoint: `${use.url}${postEvaluation.path}`,

@@ -17,14 +17,14 @@ export type Use = {
   /** Proves every article for a policy over a schema, or over a domain's. */
   readonly examine: (policy: { readonly cedar: string; readonly schema: string | undefined; readonly domain: string | undefined }) => Promise<Examination>
   readonly validated: (isValid: boolean) => void
-  readonly decisions: Omit<Decisions, 'now'>
+  readonly decisions: Pick<Decisions, 'url'>
   readonly now: () => Date
 }
 
 export function routes(use: Use): Route[] {
   const shown = () => ({ constitutional_hash: use.shown.hash, constitutional_digest: use.shown.digest, timestamp: use.now().toISOString() })
   return [
-    ...decisionRoutes({ ...use.decisions, now: use.now }),
+    ...decisionRoutes(use.decisions),
 
     route(getValidate, ({ query: { hash_value } }) => {
       const isRight = hash_value === undefined || hash_value === use.shown.hash || hash_value === use.shown.digest

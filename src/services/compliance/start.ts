@@ -14,6 +14,7 @@ import { constitutionValidated, decisionMade, timed, type Telemetry } from '#tel
 import { checkpointRoutes } from './checkpoint-contract.ts'
 import type { SignCheckpoint } from './checkpoint.ts'
 import type { DecisionPoint } from './decision-point.ts'
+import { directRoutes, type Use as Decisions } from './decision-routes.ts'
 import { peerRoutes, type Use as PeerUse } from './peer-routes.ts'
 import { routes } from './routes.ts'
 
@@ -36,10 +37,12 @@ export async function startCompliance({ config, version, inForce, packs, examine
     service: 'acgs-compliance', version, constitution: inForce.shown, telemetry, components,
     intervalMs: config.monitoring.probeIntervalMs, timeoutMs: config.monitoring.probeTimeoutMs,
   })
+  const decisions: Decisions = { point, url: config.services.complianceUrl, now: () => new Date(), decided: (verdict, seconds) => decisionMade(telemetry, { verdict, seconds }) }
   const server = await createServer({
     service: 'acgs-compliance', title: 'ACGS-PGP v8: Policy Governance and Compliance', version,
     description: 'The constitution in force, whether a policy obeys it (every article proved, or refuted by a request), and the decisions of what is active.',
     constitution: inForce.shown, health, telemetry, authenticate: rememberCallers(authenticate), bodyBytesMax: config.security.bodyBytesMax,
+    direct: directRoutes(decisions),
     routes: [...checkpointRoutes(signCheckpoint), ...peerRoutes(peers), ...routes({
       constitution: inForce.constitution,
       shown: inForce.shown,
@@ -47,10 +50,7 @@ export async function startCompliance({ config, version, inForce, packs, examine
       threshold: config.constitutional.complianceThreshold,
       keys: () => publishedKeySet(keySetFile(keysIn(config.service.dataFolder))).keys,
       now: () => new Date(),
-      decisions: {
-        point, url: config.services.complianceUrl,
-        decided: (verdict, seconds) => decisionMade(telemetry, { verdict, seconds }),
-      },
+      decisions,
       validated: (isValid) => constitutionValidated(telemetry, { valid: isValid }),
       examine: timed(telemetry, 'validate', async ({ cedar, schema, domain }) => {
         if (schema === undefined && domain === undefined) {

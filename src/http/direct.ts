@@ -1,0 +1,92 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Failure } from '#core/failure.ts'
+import { inTrace } from '#telemetry/log.ts'
+import type { Trace } from '#telemetry/log.ts'
+import { authorize } from './authenticate.ts'
+import type { Authenticate } from './authenticate.ts'
+import type { DirectRoute, Endpoint } from './contract.ts'
+import { PROBLEM_TYPE } from './problem.ts'
+
+/** A direct route, and what it shares with every other of its server. */
+export type Direct = {
+  readonly route: DirectRoute
+  readonly headers: Readonly<Record<string, string>>
+  readonly bodyBytesMax: number
+  readonly authenticate: Authenticate
+  readonly traceOf: (request: IncomingMessage) => Trace
+  /** @throws {Failure} for what is refused before anybody looks at token or body. */
+  readonly refuseEarly: (request: IncomingMessage) => void
+  readonly readBody: (bytes: Buffer | null, endpoint: Endpoint) => unknown
+  readonly problemFor: (failure: unknown, traceId: string) => { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly text: string }
+  readonly isDraining: () => boolean
+  readonly began: () => void
+  readonly ended: () => void
+  readonly answered: (status: number, seconds: number) => void
+}
+
+const JSON_TYPE = /^application\/json(?:\s*;|$)/i
+
+/**
+ * Reads, judges and answers one request on the bare HTTP server: in the order, and with the headers, refusals and counts, of every other.
+ *
+ * @param isCounted False when the framework counts it.
+ */
+export function answerDirectly(direct: Direct, request: IncomingMessage, response: ServerResponse, isCounted: boolean): void {
+  const started = performance.now()
+  const trace = direct.traceOf(request)
+  direct.began()
+  response.once('close', () => {
+    direct.ended()
+    if (isCounted) direct.answered(response.statusCode, (performance.now() - started) / 1000)
+  })
+  void inTrace(trace, () => serve(direct, request, response, trace))
+}
+
+async function serve({ route: { endpoint, answer }, headers, bodyBytesMax, authenticate, refuseEarly, readBody, problemFor, isDraining }: Direct, request: IncomingMessage, response: ServerResponse, trace: Trace): Promise<void> {
+  const reply = (status: number, type: string, text: string, extra?: Readonly<Record<string, string>>) => {
+    // What is left of a body that is too large is not waited for.
+    const closing = isDraining() || status === 413 ? { connection: 'close' } : undefined
+    response.writeHead(status, { ...headers, 'x-request-id': trace.requestId, 'content-type': type, 'content-length': Buffer.byteLength(text), ...extra, ...closing }).end(text)
+  }
+  try {
+    refuseEarly(request)
+    if (endpoint.access !== 'public') authorize(await authenticate(request.headers.authorization, endpoint.audience ?? 'users'), endpoint.access)
+    const bytes = await bodyOf(request, bodyBytesMax)
+    if (bytes === undefined) return // The caller went away.
+    reply(200, 'application/json; charset=utf-8', answer(readBody(bytes, endpoint), request.headers))
+  } catch (error) {
+    const { status, headers: extra, text } = problemFor(endpoint.refusesMediaWith === undefined ? error : asMalformed(error), trace.traceId)
+    reply(status, PROBLEM_TYPE, text, extra)
+  }
+}
+
+/** Null when there is none; undefined when the caller went away before all of it was here. */
+function bodyOf(request: IncomingMessage, bytesMax: number): Promise<Buffer | null | undefined> | null {
+  const { 'content-type': type, 'content-length': length, 'transfer-encoding': transfer } = request.headers
+  if (type === undefined && transfer === undefined && (length === undefined || length === '0')) return null
+  if (type === undefined || !JSON_TYPE.test(type)) throw new Failure('UNSUPPORTED_MEDIA_TYPE', 'send the body as JSON, with `Content-Type: application/json`')
+  const tooLarge = () => new Failure('REQUEST_TOO_LARGE', `the body is larger than ${bytesMax} bytes`)
+  if (Number(length) > bytesMax) throw tooLarge()
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size <= bytesMax) chunks.push(chunk)
+      else {
+        request.removeAllListeners('data')
+        request.resume()
+        reject(tooLarge())
+      }
+    })
+    request.once('end', () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)))
+    request.once('error', () => resolve(undefined))
+    request.once('close', () => resolve(undefined))
+  })
+}
+
+/** A media type that is not read as any other flaw of the request. */
+export function asMalformed(error: unknown): unknown {
+  if (!(error instanceof Failure) || error.code !== 'UNSUPPORTED_MEDIA_TYPE') return error
+  return new Failure('REQUEST_MALFORMED', error.message, { cause: error, problems: [{ place: 'headers.content-type', message: 'is not application/json' }] })
+}
