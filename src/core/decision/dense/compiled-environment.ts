@@ -6,9 +6,9 @@ import { Situation, type Entities } from '../situation.ts'
 import type { EntityValue, RecordValue } from '../value.ts'
 import { conjunctsOf, mentionsOf } from './conjuncts.ts'
 import { Interned } from './interned.ts'
-import type { TypeTable } from './live-entities.ts'
 import { compileRelation, DOUBT, NO, YES, type Ground, type Relation } from './relation.ts'
 import { DOUBTFUL, isSure, Rows, SideRows, type Demand } from './side.ts'
+import type { TypeTable } from './type-table.ts'
 
 /** A rule, taken apart once for all environments. */
 export type SplitRule = {
@@ -198,9 +198,9 @@ export class CompiledEnvironment {
     return this.#conclude()
   }
 
-  /** Gives back the room of rows that were dropped; never while something is being decided. */
-  tidy(): void {
-    if (this.#rows.dropped < DROPPED_MAX || this.#rows.dropped * 2 < this.#rows.end) return
+  /** Gives back the room of rows that were dropped, or drops all; never while something is being decided. */
+  tidy(all: boolean): void {
+    if (!all && (this.#rows.dropped < DROPPED_MAX || this.#rows.dropped * 2 < this.#rows.end)) return
     this.#rows.clear()
     this.#interned.clear()
     this.principals.forget()

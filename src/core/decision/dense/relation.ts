@@ -200,7 +200,7 @@ function within(left: Expression, right: Expression, { principal, resource, ...g
   return above && ((rows, p, r, context) => {
     const value = above(rows, p, r, context)
     const entity = entities[rows[isPrincipal ? p : r] as number]
-    if (value === undefined || entity === undefined) return DOUBT
+    if (value === undefined || entity === undefined || (entity.doubts !== undefined && entity.doubts.above !== null)) return DOUBT
     if (value instanceof SetValue) {
       if (value.entities === null) return DOUBT
       for (const each of value.entities) if (isIn(entity, each)) return YES

@@ -5,7 +5,7 @@ import { EvaluationError } from '../evaluation-error.ts'
 import { Situation, type Entities, type Entity } from '../situation.ts'
 import { EntityValue, RecordValue } from '../value.ts'
 import type { Interned } from './interned.ts'
-import type { TypeTable } from './live-entities.ts'
+import type { TypeTable } from './type-table.ts'
 
 /** Words of a mask, the last not included. */
 export type Words = { readonly from: number; readonly to: number }
@@ -157,8 +157,7 @@ export class SideRows {
 
   /** The places of the rules whose demands an entity meets; null in doubt. */
   #placesOf(entity: Entity): readonly number[] | null {
-    if (entity.doubts !== undefined) return null
-    if (this.#byGroup.size > 0 && entity.unknown.length > 0) return null
+    if (this.#byGroup.size > 0 && isAboveDoubtful(entity)) return null
     const places = [...this.#anyone, ...(this.#byId.get(entity.name.id) ?? NONE), ...(this.#byGroup.get(entity.name.key) ?? NONE)]
     if (this.#byGroup.size > 0) for (const above of entity.ancestors) places.push(...(this.#byGroup.get(above) ?? NONE))
     const situation = this.#situation(entity)
@@ -234,6 +233,11 @@ const EMPTY = new RecordValue(new Map())
 /** Whether everything that was read was there and of use. */
 export function isSure(situation: Situation): boolean {
   return situation.missing.length === 0 && situation.unusable.length === 0
+}
+
+/** Whether it could be in something else than what it is said to be in. */
+export function isAboveDoubtful({ unknown, doubts }: Entity): boolean {
+  return unknown.length > 0 || (doubts !== undefined && doubts.above !== null)
 }
 
 /** Notes which entities were looked for, there or not. */
