@@ -7,6 +7,8 @@ import { pick, randomScene, seeded, type Random } from '#core/proof/random-world
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
 import { randomRules, randomSchemaText } from '#test/random-policy.ts'
 import { importTwin, type Sabotage } from '#test/twin.ts'
+import type { Decides } from '../answer.ts'
+import { DescribedEntities } from '../described-entities.ts'
 import { readContext } from '../entity-graph.ts'
 import { EntityStore } from '../entity-store.ts'
 import { Evaluator } from '../evaluator.ts'
@@ -193,6 +195,18 @@ test('what is decided follows the store, from one decision to the next and while
   assert.deepEqual(engine.decide(view).missing, ['User::"ana".active'])
   apply([], [uid('User', 'ana')])
   assert.deepEqual(engine.decide(view).missing, ['User::"ana"'])
+})
+
+test('a question that describes an entity is decided by what it says, and the store goes on as before', async () => {
+  const store = new EntityStore()
+  store.apply({ version: 1, isWhole: true, upserted: [red, user('ana', { active: false })], deleted: [] })
+  const engine: Decides = await compileRules(rulesOf('permit(principal, action, resource) when { principal.active };'), TEAMS, store, async () => {})
+  const stored = store.readBy(TEAMS)
+  const type = TEAMS.entityTypes.get('User')
+  assert.ok(type !== undefined)
+  const described = new DescribedEntities(stored, [{ uid: view.principal, type, properties: new Map([['active', true]]), none: new Set() }])
+  const request = { principal: new EntityValue('User', 'ana'), action: new EntityValue('Action', 'view'), resource: new EntityValue('Team', 'red'), context: view.context }
+  assert.deepEqual([stored, described, stored].map((entities) => engine.decide(request, entities).verdict), ['not_permitted', 'permitted', 'not_permitted'])
 })
 
 test('masks decide where nothing that is read is in doubt, and again once what was missing is there', () => {

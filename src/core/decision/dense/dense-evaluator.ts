@@ -5,7 +5,7 @@ import type { Schema } from '#core/policy/schema.ts'
 import type { Decision } from '../decide.ts'
 import type { EntityStore } from '../entity-store.ts'
 import { Evaluator } from '../evaluator.ts'
-import { Situation } from '../situation.ts'
+import { Situation, type Entities } from '../situation.ts'
 import type { StoredEntities } from '../stored-entities.ts'
 import { EntityValue, RecordValue } from '../value.ts'
 import { CompiledEnvironment, splitRule, type SplitRule } from './compiled-environment.ts'
@@ -44,7 +44,7 @@ export async function compileRules(rules: readonly Rule[], schema: Schema, store
  * What rules ask of one entity alone is worked out when a decision first needs it, and dropped when that entity, or another that was read for it, changes.
  */
 export class DenseEvaluator implements Follower {
-  readonly general: Evaluator
+  readonly #general: Evaluator
   readonly #entities: StoredEntities
   readonly #rules: readonly SplitRule[]
   /** By id: the index in the list of those that have it, which are of different types. */
@@ -60,7 +60,7 @@ export class DenseEvaluator implements Follower {
   #doubts = 0
 
   constructor(rules: readonly Rule[], entities: StoredEntities) {
-    this.general = new Evaluator(rules)
+    this.#general = new Evaluator(rules)
     this.#entities = entities
     this.#rules = rules.map(splitRule)
     entities.follow(this)
@@ -71,8 +71,13 @@ export class DenseEvaluator implements Follower {
     return this.#doubts
   }
 
-  /** What the decision point decides, as {@link Evaluator.decide}. Decisions may be shared: they are not to be changed. */
-  decide(question: Question): Decision {
+  /**
+   * What the decision point decides, as {@link Evaluator.decide}. Decisions may be shared: they are not to be changed.
+   *
+   * @param entities Others than those that it was compiled over, e.g. a question's own laid over them: the general evaluator decides then.
+   */
+  decide(question: Question, entities: Entities = this.#entities): Decision {
+    if (entities !== this.#entities) return this.#generally(question, entities)
     const { principal, action, resource } = question
     const principals = this.#entities.table(principal.type)
     const resources = this.#entities.table(resource.type)
@@ -122,10 +127,14 @@ export class DenseEvaluator implements Follower {
     return isThere ? this.decide(question) : this.#inDoubt(question)
   }
 
-  #inDoubt({ principal, action, resource, context }: Question): Decision {
+  #inDoubt(question: Question): Decision {
     this.#doubts++
     this.#entities.makeRoom()
-    return this.general.decide({ principal: valueOf(principal), action: valueOf(action), resource: valueOf(resource), context }, this.#entities)
+    return this.#generally(question, this.#entities)
+  }
+
+  #generally({ principal, action, resource, context }: Question, entities: Entities): Decision {
+    return this.#general.decide({ principal: valueOf(principal), action: valueOf(action), resource: valueOf(resource), context }, entities)
   }
 
   #actionOf({ type, id }: Uid): ActionEnvironments | undefined {
