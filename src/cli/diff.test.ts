@@ -44,13 +44,26 @@ test('no difference exits 0 and says over how many environments, and a part of t
   assert.deepEqual([part.status, /gains/.test(part.stdout), /loses/.test(part.stdout)], [3, false, true], part.stdout)
 })
 
-test('what rules say of tags is told in words too', async () => {
-  const tagged = file('t.cedarschema', 'entity User tags Long; entity Doc; action view appliesTo { principal: User, resource: Doc };')
-  const rule = file('t.cedar', 'permit (principal, action, resource) when { principal.hasTag("x") && principal.getTag("x") > 3 };')
-  const { status, stdout } = await runAcgs(['diff', file('none.cedar', ''), rule, '--schema', tagged, '--json'], {})
-  assert.equal(status, 3)
-  const [{ when, english }] = JSON.parse(stdout).environments[0].gains
-  assert.deepEqual([when, /has the tag “x”/.test(english)], ['principal.hasTag("x") && principal.getTag("x") > 3', true])
+test('tags: told in words, counted over a store that has them, and what prove shows with tags is read by decide', async () => {
+  const tagged = file('t.cedarschema', 'entity User tags Long; entity Doc tags Set<String>; action view appliesTo { principal: User, resource: Doc };')
+  const rule = file('t.cedar', 'permit (principal, action, resource) when { principal.hasTag("x") && principal.getTag("x") > 9007199254740993 && resource.hasTag("k\\"") && resource.getTag("k\\"").contains("a") };')
+  const none = file('none.cedar', '')
+  const store = file('t.json', JSON.stringify([
+    ...['9007199254740994', '9007199254740993'].map((x, i) => ({ uid: { type: 'User', id: `u${i}` }, tags: { x } })), { uid: { type: 'User', id: 'bare' } },
+    { uid: { type: 'Doc', id: 'd' }, tags: { 'k"': ['a', 'b'] } },
+  ]))
+  const { status, stdout, stderr } = await runAcgs(['diff', none, rule, '--schema', tagged, '--entities', store, '--json'], {})
+  assert.equal(status, 3, stderr)
+  const [{ gains: [{ when, english }], counted }] = JSON.parse(stdout).environments
+  assert.match(when, /principal\.getTag\("x"\) > 9007199254740993/)
+  assert.match(english, /has the tag “x”/)
+  assert.deepEqual(counted, { pairs: 3, means: 'decided', parts: [{ part: 'gains', pairs: 1, principals: 1 }] })
+  const refuted = await runAcgs(['prove', 'always-denies', rule, '--schema', tagged, '--json'], {})
+  const request = file('c.json', JSON.stringify(JSON.parse(refuted.stdout).counterexample))
+  for (const [policies, exit] of [[rule, 0], [none, 3]] as const) {
+    const decided = await runAcgs(['decide', '--policies', policies, '--schema', tagged, '--request', request], {})
+    assert.equal(decided.status, exit, decided.stderr)
+  }
 })
 
 test('bad files say where, and exit 2', async () => {
