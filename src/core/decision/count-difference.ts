@@ -1,4 +1,4 @@
-import { all, childrenOf, type Expression } from '#core/policy/expression.ts'
+import { all, childrenOf, conjuncts, type Expression } from '#core/policy/expression.ts'
 import { obligations as obligationsOf, type PolicySet } from '#core/policy/policy.ts'
 import type { Environment, Schema, Type } from '#core/policy/schema.ts'
 import { reads, type Condition } from '#core/proof/conditions.ts'
@@ -123,8 +123,4 @@ function typeOf(expression: Expression, context: Type): Type | null {
   if (expression.kind !== 'get') return null
   const of = typeOf(expression.of, context)
   return of?.kind === 'record' ? (of.attributes[expression.attribute]?.type ?? null) : null
-}
-
-function conjuncts(expression: Expression): readonly Expression[] {
-  return expression.kind === 'and' ? [...conjuncts(expression.left), ...conjuncts(expression.right)] : [expression]
 }
