@@ -21,9 +21,9 @@ export function activeRevision(application: string, schemaText: string, cedar: s
 }
 
 /** A decision point with one revision and its entities. */
-export function decisionPoint(active: ActiveRevision, entities: readonly CedarEntity[]): DecisionPoint {
+export async function decisionPoint(active: ActiveRevision, entities: readonly CedarEntity[]): Promise<DecisionPoint> {
   const point = createDecisionPoint()
-  point.load(active)
+  await point.load(active)
   point.entitiesOf(active.application).apply({ version: 1, isWhole: true, upserted: entities, deleted: [] })
   return point
 }
