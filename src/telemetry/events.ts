@@ -77,8 +77,7 @@ export function proofAnswered({ log, metrics }: Telemetry, event: { question: st
 
 /** The decision point answered one question. `verdict` is `error` where it could not be evaluated. */
 export function decisionMade({ log, metrics }: Telemetry, event: { verdict: 'permitted' | 'forbidden' | 'not_permitted' | 'error'; seconds: number }): void {
-  metrics.decisions.inc({ verdict: event.verdict })
-  metrics.decisionDuration.observe({ verdict: event.verdict }, event.seconds)
+  metrics.decisions.observe(event.verdict, event.seconds)
   log.debug(event, 'decision made')
 }
 
@@ -142,12 +141,13 @@ export function componentProbed({ log, metrics }: Telemetry, event: { component:
   else log.warn(facts, 'component not healthy')
 }
 
-/** A request was answered. `endpoint` is the pattern of its path, never the path. Probes are too many for the log. */
-export function requestAnswered({ log, metrics }: Telemetry, event: { endpoint: string; method: string; status: number; seconds: number; isProbe: boolean }): void {
+/** A request was answered. `endpoint` is the pattern of its path, never the path. Probes are too many for the log, and so are decisions. */
+export function requestAnswered({ log, metrics }: Telemetry, event: { endpoint: string; method: string; status: number; seconds: number; isFrequent: boolean }): void {
   const { endpoint, method, status, seconds } = event
   metrics.responseTime.observe({ endpoint, method }, seconds)
+  if (event.isFrequent && !log.isLevelEnabled('debug')) return
   const facts = { endpoint, method, status, seconds: Math.round(seconds * 1e6) / 1e6 }
-  if (event.isProbe) log.debug(facts, 'request answered')
+  if (event.isFrequent) log.debug(facts, 'request answered')
   else log.info(facts, 'request answered')
 }
 

@@ -8,6 +8,7 @@ import { conjunctsOf, mentionsOf } from './conjuncts.ts'
 import { Interned } from './interned.ts'
 import { compileRelation, DOUBT, NO, YES, type Ground, type Relation } from './relation.ts'
 import { DOUBTFUL, isSure, Rows, SideRows, type Demand } from './side.ts'
+import { SharedDecisions } from './shared-decisions.ts'
 import type { TypeTable } from './type-table.ts'
 
 /** A rule, taken apart once for all environments. */
@@ -79,6 +80,8 @@ export class CompiledEnvironment {
   #decision = 0
   #hits: Int32Array
   #count = 0
+  readonly #shared = new SharedDecisions()
+  readonly #concluded = () => this.#together()
 
   constructor(rules: readonly SplitRule[], use: Use) {
     const interned = this.#interned
@@ -238,7 +241,7 @@ export class CompiledEnvironment {
 
   #conclude(): Decision {
     if (this.#count === 0) return NOT_PERMITTED
-    return this.#count === 1 ? this.#alone[this.#hits[0] as number] as Decision : this.#together()
+    return this.#count === 1 ? this.#alone[this.#hits[0] as number] as Decision : this.#shared.of(this.#hits, this.#count, this.#concluded)
   }
 
   /** The hits of the effect that wins, in the order of the rules. */
