@@ -75,7 +75,7 @@ const TWINS: { readonly [name: string]: Sabotage } = {
   'what is above is shared with those to come': { file: 'stored-entities.ts', from: 'this.#above.delete(above.key)', to: '' },
   'a group that comes or goes moves nobody': { file: 'entity-store.ts', from: 'before === null || text === null || parentsIn', to: 'before !== null && text !== null && parentsIn' },
   'a group that is in something else moves nobody': { file: 'entity-store.ts', from: 'parentsIn(before) !== parentsIn(text)', to: 'false' },
-  'what was not there and comes is not told': { file: 'stored-entities.ts', from: '    tell(key, table, row)', to: '    if (row >= 0) tell(key, table, row)' },
+  'what was not there and comes is not told': { file: 'stored-entities.ts', from: '    tell(key, table, row)', to: '    if (row > 0) tell(key, table, row)' },
   'what is below is not told': { file: 'stored-entities.ts', from: 'this.#forget(member.name, tell)', to: 'this.#forget(member.name, () => {})' },
   'a whole leaves what was there': { file: 'entity-store.ts', from: 'if (!here.has(id)) here', to: 'if (false) here' },
 }

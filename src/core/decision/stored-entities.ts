@@ -48,7 +48,12 @@ export class StoredEntities implements Entities {
     const table = this.#tables.get(name.type)
     if (table === undefined) return this.#beneath.find(name)
     const row = table.rowOf(name.id)
-    return row >= 0 ? table.entities[row] : this.#read(name, table)
+    return row > 0 ? table.entities[row] : this.#read(name, table)
+  }
+
+  /** How many types of entities there are, and tables. */
+  get types(): number {
+    return this.#tables.size
   }
 
   /** Undefined: the schema has no such type. */

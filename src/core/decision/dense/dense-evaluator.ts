@@ -8,23 +8,30 @@ import { Evaluator } from '../evaluator.ts'
 import { Situation, type Entities } from '../situation.ts'
 import type { StoredEntities } from '../stored-entities.ts'
 import { EntityValue, RecordValue } from '../value.ts'
-import { CompiledEnvironment, splitRule, type SplitRule } from './compiled-environment.ts'
+import { CompiledEnvironment, splitRules, type SplitRule, type Use } from './compiled-environment.ts'
+import { Interned } from './interned.ts'
+import { fitsType } from './masks.ts'
 import { Numbered } from './numbered.ts'
-import { fitsType, type SideRows } from './side.ts'
+import type { Keeper } from './recording.ts'
+import { Slots } from './slots.ts'
 import type { Follower, TypeTable } from './type-table.ts'
 
 /** A request whose uids need not be values yet. */
 export type Question = { readonly principal: Uid; readonly action: Uid; readonly resource: Uid; readonly context: RecordValue }
 
-/** Of one action, by the indexes of the types. */
-type ActionEnvironments = { readonly type: string; readonly environments: CompiledEnvironment[][] }
+/** Of one action, by the index of the principal's type, times the number of types, and that of the resource's. */
+type ActionEnvironments = { readonly type: string; readonly environments: (CompiledEnvironment | undefined)[] }
 
 /** Combinations of action and types that are compiled; those beyond are decided by the general evaluator. */
 const ENVIRONMENTS_MAX = 4_096
-/** Of side numbers, each with its own range of rows. */
+/** Of the numbers of keepers, each with its own range of rows. */
 const ROWS_MAX = 2 ** 26
-/** So often it may be noted that a row has read another entity, until all rows are dropped. */
+/** So often it may be noted that a row rests on another entity, until all rows are dropped. */
 const READERS_MAX = 2 ** 20
+/** So many integers may be kept in rows, until all are dropped. */
+const INTS_MAX = 2 ** 24
+/** So many values may be known, twice as many as rows have, until all are forgotten. */
+const UNUSED_MIN = 2 ** 16
 
 /**
  * Compiles rules over a store for every environment of a schema, to decide by from then on, whatever changes in the store.
@@ -47,22 +54,35 @@ export class DenseEvaluator implements Follower {
   readonly #general: Evaluator
   readonly #entities: StoredEntities
   readonly #rules: readonly SplitRule[]
-  /** By id: the index in the list of those that have it, which are of different types. */
+  /** By id: the index in the list of the actions that have it, which are of different types. */
   readonly #actionIds = new Numbered()
-  readonly #actions: ActionEnvironments[][] = []
+  readonly #actions: ActionEnvironments[][] = [[]]
   readonly #compiled: CompiledEnvironment[] = []
-  readonly #sides: SideRows[] = []
-  readonly #sidesOf = new Map<TypeTable, SideRows[]>()
-  readonly #numberOf = new Map<SideRows, number>()
-  /** By entity: for which sides and rows it was read. */
+  readonly #interned = new Interned()
+  readonly #slotsOf = new Map<TypeTable, Slots>()
+  readonly #keepers: Keeper[] = []
+  readonly #keepersOf = new Map<TypeTable, Keeper[]>()
+  readonly #numberOf = new Map<Keeper, number>()
+  /** By entity: for which keepers and rows it was read. */
   readonly #readers = new Map<string, Set<number>>()
   #readersCount = 0
+  readonly #use: Pick<Use, 'interned' | 'entities' | 'room' | 'watch'>
   #doubts = 0
 
   constructor(rules: readonly Rule[], entities: StoredEntities) {
     this.#general = new Evaluator(rules)
     this.#entities = entities
-    this.#rules = rules.map(splitRule)
+    this.#rules = splitRules(rules)
+    this.#use = {
+      entities, interned: this.#interned, room: { ints: 0 },
+      watch: (key, keeper, row) => {
+        const readers = this.#readers.get(key) ?? new Set()
+        this.#readers.set(key, readers)
+        this.#readersCount -= readers.size
+        readers.add((this.#numberOf.get(keeper) as number) * ROWS_MAX + row)
+        this.#readersCount += readers.size
+      },
+    }
     entities.follow(this)
   }
 
@@ -78,14 +98,15 @@ export class DenseEvaluator implements Follower {
    */
   decide(question: Question, entities: Entities = this.#entities): Decision {
     if (entities !== this.#entities) return this.#generally(question, entities)
+    if (this.#use.room.ints > INTS_MAX) this.#forget()
     const { principal, action, resource } = question
     const principals = this.#entities.table(principal.type)
     const resources = this.#entities.table(resource.type)
     if (principals === undefined || resources === undefined) return this.#inDoubt(question)
     const p = principals.rowOf(principal.id)
     const r = resources.rowOf(resource.id)
-    if (p < 0 || r < 0) return this.#read(question)
-    const compiled = this.#actionOf(action)?.environments[principals.index]?.[resources.index] ?? this.#compile(action, principals, resources)
+    if (p === 0 || r === 0) return this.#read(question)
+    const compiled = this.#compiledFor(action, principals, resources) ?? this.#compile(action, principals, resources)
     return compiled?.decide(p, r, question.context) ?? this.#inDoubt(question)
   }
 
@@ -95,28 +116,29 @@ export class DenseEvaluator implements Follower {
     for (const { principal, action, resource } of schema.environments) {
       const [uid, principals, resources] = [schema.actions.get(action)?.uid, this.#entities.table(principal), this.#entities.table(resource)]
       if (uid === undefined || principals === undefined || resources === undefined) continue
-      if (this.#actionOf(uid)?.environments[principals.index]?.[resources.index] !== undefined) continue
+      if (this.#compiledFor(uid, principals, resources) !== undefined) continue
       this.#compile(uid, principals, resources)
       await pause()
     }
   }
 
   changed(key: string, table: TypeTable, row: number): void {
-    if (row >= 0) for (const side of this.#sidesOf.get(table) ?? []) side.drop(row)
+    if (row > 0) for (const keeper of this.#keepersOf.get(table) ?? []) keeper.drop(row)
     const readers = this.#readers.get(key)
     if (readers === undefined) return
     this.#readers.delete(key)
     this.#readersCount -= readers.size
-    for (const reader of readers) this.#sides[Math.floor(reader / ROWS_MAX)]?.drop(reader % ROWS_MAX)
+    for (const reader of readers) this.#keepers[Math.floor(reader / ROWS_MAX)]?.drop(reader % ROWS_MAX)
   }
 
   settled(): void {
-    const isCrowded = this.#readersCount > READERS_MAX
-    if (isCrowded) {
-      this.#readers.clear()
-      this.#readersCount = 0
-    }
-    for (const environment of this.#compiled) environment.tidy(isCrowded)
+    if (this.#readersCount > READERS_MAX || this.#use.room.ints > INTS_MAX) this.#forget()
+    for (const environment of this.#compiled) environment.tidy()
+    // Values that no row has any more are still known by their numbers.
+    const inRows = [...this.#slotsOf.values()].reduce((sum, { size }) => sum + size, 0)
+    if (this.#interned.values.length <= 2 * inRows + UNUSED_MIN) return
+    for (const slots of this.#slotsOf.values()) slots.forget()
+    this.#interned.clear()
   }
 
   /** Has the store read both, so that they have rows, if there are such entities. */
@@ -137,10 +159,10 @@ export class DenseEvaluator implements Follower {
     return this.#general.decide({ principal: valueOf(principal), action: valueOf(action), resource: valueOf(resource), context }, entities)
   }
 
-  #actionOf({ type, id }: Uid): ActionEnvironments | undefined {
-    const index = this.#actionIds.get(id)
-    if (index < 0) return undefined
-    for (const each of this.#actions[index] as ActionEnvironments[]) if (each.type === type) return each
+  #compiledFor({ type, id }: Uid, principals: TypeTable, resources: TypeTable): CompiledEnvironment | undefined {
+    for (const each of this.#actions[this.#actionIds.get(id)] ?? NO_ACTIONS) {
+      if (each.type === type) return each.environments[principals.index * this.#entities.types + resources.index]
+    }
     return undefined
   }
 
@@ -149,37 +171,46 @@ export class DenseEvaluator implements Follower {
     const name = new EntityValue(action.type, action.id)
     // Requests name what they like: only actions of the schema are compiled for.
     if (!this.#entities.schema.actions.has(uidText(name)) || this.#compiled.length >= ENVIRONMENTS_MAX) return null
-    const made = new CompiledEnvironment(this.#fitting(name, principals.name, resources.name), {
-      action: name, principals, resources, entities: this.#entities,
-      watch: (key, side, row) => {
-        const readers = this.#readers.get(key) ?? new Set()
-        this.#readers.set(key, readers)
-        this.#readersCount -= readers.size
-        readers.add((this.#numberOf.get(side) as number) * ROWS_MAX + row)
-        this.#readersCount += readers.size
-      },
-    })
+    const rules = this.#fitting(name, principals.name, resources.name)
+    const made = new CompiledEnvironment(rules, { ...this.#use, action: name, principals: this.#slotsFor(principals), resources: this.#slotsFor(resources) })
     this.#compiled.push(made)
-    for (const side of [made.principals, made.resources]) {
-      this.#numberOf.set(side, this.#sides.push(side) - 1)
-      const sides = this.#sidesOf.get(side.table)
-      if (sides === undefined) this.#sidesOf.set(side.table, [side])
-      else sides.push(side)
-    }
-    this.#keep(action, principals.index, resources.index, made)
+    this.#add(made.principals, principals)
+    this.#add(made.resources, resources)
+    this.#environmentsOf(name)[principals.index * this.#entities.types + resources.index] = made
     return made
   }
 
-  #keep(action: Uid, principals: number, resources: number, made: CompiledEnvironment): void {
-    let environments = this.#actionOf(action)?.environments
-    if (environments === undefined) {
-      environments = []
-      const index = this.#actionIds.get(action.id)
-      const entry = { type: action.type, environments }
-      if (index < 0) this.#actionIds.add(action.id, this.#actions.push([entry]) - 1)
-      else this.#actions[index]?.push(entry)
-    }
-    (environments[principals] ??= [])[resources] = made
+  #environmentsOf({ type, id }: EntityValue): ActionEnvironments['environments'] {
+    const entries = this.#actions[this.#actionIds.get(id) || this.#actionIds.add(id)] ??= []
+    const known = entries.find((each) => each.type === type)
+    if (known !== undefined) return known.environments
+    const made: ActionEnvironments = { type, environments: [] }
+    entries.push(made)
+    return made.environments
+  }
+
+  #slotsFor(table: TypeTable): Slots {
+    const known = this.#slotsOf.get(table)
+    if (known !== undefined) return known
+    const made = new Slots(table, this.#use)
+    this.#slotsOf.set(table, made)
+    this.#add(made, table)
+    return made
+  }
+
+  #add(keeper: Keeper, table: TypeTable): void {
+    this.#numberOf.set(keeper, this.#keepers.push(keeper) - 1)
+    const keepers = this.#keepersOf.get(table)
+    if (keepers === undefined) this.#keepersOf.set(table, [keeper])
+    else keepers.push(keeper)
+  }
+
+  /** Drops all that was worked out from entities. */
+  #forget(): void {
+    for (const keeper of this.#keepers) keeper.forget()
+    this.#interned.clear()
+    this.#readers.clear()
+    this.#readersCount = 0
   }
 
   /** The rules that can fit, as far as action and types tell. */
@@ -193,6 +224,7 @@ export class DenseEvaluator implements Follower {
   }
 }
 
+const NO_ACTIONS: readonly ActionEnvironments[] = []
 const NO_CONTEXT = new RecordValue(new Map())
 
 function valueOf(uid: Uid): EntityValue {

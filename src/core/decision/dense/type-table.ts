@@ -8,24 +8,22 @@ export class TypeTable {
   readonly index: number
   /** By id. */
   readonly #rows = new Numbered()
-  readonly entities: (Entity | undefined)[] = []
-  readonly #free: number[] = []
+  /** By row; no entity has row 0. */
+  readonly entities: (Entity | undefined)[] = [undefined]
 
   constructor(name: string, index: number) {
     this.name = name
     this.index = index
   }
 
-  /** −1: no such entity is kept. */
+  /** 0: no such entity is kept. */
   rowOf(id: string): number {
     return this.#rows.get(id)
   }
 
   /** @param entity That is not kept yet. */
   put(entity: Entity): void {
-    const row = this.#free.pop() ?? this.entities.length
-    this.#rows.add(entity.name.id, row)
-    this.entities[row] = entity
+    this.entities[this.#rows.add(entity.name.id)] = entity
   }
 
   remove(row: number): void {
@@ -33,13 +31,12 @@ export class TypeTable {
     if (entity === undefined) return
     this.#rows.delete(entity.name.id)
     this.entities[row] = undefined
-    this.#free.push(row)
   }
 }
 
 /** Whoever has worked something out from entities, there or not. */
 export type Follower = {
-  /** What was read under this key is no longer to be relied on, nor what its row says, if it has one (otherwise −1). */
+  /** What was read under this key is no longer to be relied on, nor what its row says, if it has one (otherwise 0). */
   readonly changed: (key: string, table: TypeTable, row: number) => void
   /** Changes have been told, all of them. */
   readonly settled: () => void
