@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { statefulIsAuthorized, preparsePolicySet } from '@cedar-policy/cedar-wasm/nodejs'
 import { parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
-import { DenseEvaluator, type Question } from '#core/decision/dense/dense-evaluator.ts'
+import { compileRules, DenseEvaluator, type Question } from '#core/decision/dense/dense-evaluator.ts'
 import { readContext } from '#core/decision/entity-graph.ts'
 import { EntityStore } from '#core/decision/entity-store.ts'
 import { EntityValue } from '#core/decision/value.ts'
@@ -45,8 +45,7 @@ export async function decideInProcess(): Promise<readonly Result[]> {
     for (let i = 0; i < 5; i++) {
       const started = performance.now()
       let resumed = started
-      engine = new DenseEvaluator(rules, store.readBy(schema))
-      await engine.prepare(async () => {
+      engine = await compileRules(rules, schema, store, async () => {
         pauses.push(performance.now() - resumed)
         await pause()
         resumed = performance.now()

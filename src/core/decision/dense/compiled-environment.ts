@@ -30,18 +30,28 @@ const NOTHING = Object.freeze({ errors: Object.freeze([]), missing: Object.freez
 const NO_OBLIGATIONS: readonly string[] = Object.freeze([])
 const NOT_PERMITTED: Decision = Object.freeze({ decision: 'deny', verdict: 'not_permitted', determining: Object.freeze([]), obligations: NO_OBLIGATIONS, ...NOTHING })
 
-/**
- * Conjuncts of one side come before the others as masks, up to the first that is neither side's alone: from there on the rule's own order decides
- * whether one fails, and all is left to decision time.
- */
-export function splitRules(rules: readonly Rule[]): readonly SplitRule[] {
-  const compiled = new Map<string, Evaluate>()
-  const once = (conjuncts: readonly { readonly key: string; readonly expression: Expression }[]): Demand['conjuncts'] => conjuncts.map(({ key, expression }) => {
-    const evaluate = compiled.get(key) ?? compileExpression(expression)
-    compiled.set(key, evaluate)
-    return { key, evaluate }
-  })
-  return rules.map((rule, order) => {
+/** Rules, each taken apart when it is first asked for. */
+export class SplitRules {
+  readonly #rules: readonly Rule[]
+  readonly #split: SplitRule[] = []
+  readonly #compiled = new Map<string, Evaluate>()
+
+  constructor(rules: readonly Rule[]) {
+    this.#rules = rules
+  }
+
+  /** Those of the rules that are wanted, in order. */
+  filter(isWanted: (rule: Rule) => boolean): readonly SplitRule[] {
+    const found: SplitRule[] = []
+    for (const [order, rule] of this.#rules.entries()) if (isWanted(rule)) found.push(this.#split[order] ??= this.#splitRule(rule, order))
+    return found
+  }
+
+  /**
+   * Conjuncts of one side come before the others as masks, up to the first that is neither side's alone: from there on the rule's own order decides
+   * whether one fails, and all is left to decision time.
+   */
+  #splitRule(rule: Rule, order: number): SplitRule {
     const conjuncts = conjunctsOf(rule).map((expression) => ({ expression, key: JSON.stringify(expression), ...mentionsOf(expression) }))
     const mixed = conjuncts.findIndex(({ principal, resource, context }) => context || (principal && resource))
     const before = mixed < 0 ? conjuncts : conjuncts.slice(0, mixed)
@@ -54,11 +64,17 @@ export function splitRules(rules: readonly Rule[]): readonly SplitRule[] {
       isPermit,
       obligations,
       alone: Object.freeze(isPermit ? { decision: 'allow', verdict: 'permitted', determining, obligations, ...NOTHING } : { decision: 'deny', verdict: 'forbidden', determining, obligations: NO_OBLIGATIONS, ...NOTHING }),
-      principal: { scope: rule.principal, conjuncts: once(before.filter(({ resource }) => !resource)) },
-      resource: { scope: rule.resource, conjuncts: once(before.filter(({ resource }) => resource)) },
+      principal: { scope: rule.principal, conjuncts: before.filter(({ resource }) => !resource).map((each) => this.#compile(each)) },
+      resource: { scope: rule.resource, conjuncts: before.filter(({ resource }) => resource).map((each) => this.#compile(each)) },
       relations: mixed < 0 ? [] : conjuncts.slice(mixed),
     }
-  })
+  }
+
+  #compile({ key, expression }: { readonly key: string; readonly expression: Expression }): Demand['conjuncts'][number] {
+    const evaluate = this.#compiled.get(key) ?? compileExpression(expression)
+    this.#compiled.set(key, evaluate)
+    return { key, evaluate }
+  }
 }
 
 /** What an environment is compiled with: where what rules read of its principals and resources is kept, what is stored, who wants to know of what was read. */

@@ -172,6 +172,19 @@ for (const [name, sabotage] of Object.entries(TWINS)) {
   })
 }
 
+const BOUNDS = { 'const READERS_MAX = 2 ** 20': 'const READERS_MAX = 2', 'const INTS_MAX = 2 ** 24': 'const INTS_MAX = 40', 'const UNUSED_MIN = 2 ** 16': 'const UNUSED_MIN = -4' }
+
+for (const [from, to] of Object.entries(BOUNDS)) {
+  test(`what is dropped because there is too much of it changes no decision: ${to}`, async () => {
+    const twin = await importTwin<Dense>('src/core/decision/', ['dense/dense-evaluator.ts', 'entity-store.ts', 'entity-graph.ts', 'value.ts'], { file: 'dense/dense-evaluator.ts', from, to }, to)
+    for (const make of Object.values(WORLDS)) {
+      const { difference, counts } = firstDifference(make, 1_000, twin)
+      assert.equal(difference, null, text(difference))
+      assert.ok(counts.fast > counts.evaluations / 20)
+    }
+  })
+}
+
 const TEAMS = parseSchema('entity Team; entity User in [Team] { active: Bool, boss?: User }; action view appliesTo { principal: User, resource: Team };')
 const rulesOf = (text: string) => parsePolicies(text, TEAMS).rules
 const uid = (type: string, id: string) => ({ type, id })
@@ -188,7 +201,7 @@ test('what is decided follows the store, from one decision to the next and while
     pauses++
     apply([user('ana', { active: true }, 'red')])
   })
-  assert.equal(pauses, 1)
+  assert.equal(pauses, 2)
   assert.deepEqual([engine.decide(view).verdict, engine.decide(view).missing], ['error', ['Team::"red"']])
   apply([red])
   assert.deepEqual(engine.decide(view).determining, ['members'])

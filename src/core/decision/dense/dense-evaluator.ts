@@ -8,10 +8,9 @@ import { Evaluator } from '../evaluator.ts'
 import { Situation, type Entities } from '../situation.ts'
 import type { StoredEntities } from '../stored-entities.ts'
 import { EntityValue, RecordValue } from '../value.ts'
-import { CompiledEnvironment, splitRules, type SplitRule, type Use } from './compiled-environment.ts'
+import { CompiledEnvironment, SplitRules, type SplitRule, type Use } from './compiled-environment.ts'
 import { Interned } from './interned.ts'
 import { fitsType } from './masks.ts'
-import { Numbered } from './numbered.ts'
 import type { Keeper } from './recording.ts'
 import { Slots } from './slots.ts'
 import type { Follower, TypeTable } from './type-table.ts'
@@ -40,6 +39,7 @@ const UNUSED_MIN = 2 ** 16
  */
 export async function compileRules(rules: readonly Rule[], schema: Schema, store: EntityStore, pause: () => Promise<unknown>): Promise<DenseEvaluator> {
   const made = new DenseEvaluator(rules, store.readBy(schema))
+  await pause()
   await made.prepare(pause)
   return made
 }
@@ -53,10 +53,9 @@ export async function compileRules(rules: readonly Rule[], schema: Schema, store
 export class DenseEvaluator implements Follower {
   readonly #general: Evaluator
   readonly #entities: StoredEntities
-  readonly #rules: readonly SplitRule[]
-  /** By id: the index in the list of the actions that have it, which are of different types. */
-  readonly #actionIds = new Numbered()
-  readonly #actions: ActionEnvironments[][] = [[]]
+  readonly #rules: SplitRules
+  /** By id: the actions that have it, which are of different types. */
+  readonly #actions = new Map<string, ActionEnvironments[]>()
   readonly #compiled: CompiledEnvironment[] = []
   readonly #interned = new Interned()
   readonly #slotsOf = new Map<TypeTable, Slots>()
@@ -72,7 +71,7 @@ export class DenseEvaluator implements Follower {
   constructor(rules: readonly Rule[], entities: StoredEntities) {
     this.#general = new Evaluator(rules)
     this.#entities = entities
-    this.#rules = splitRules(rules)
+    this.#rules = new SplitRules(rules)
     this.#use = {
       entities, interned: this.#interned, room: { ints: 0 },
       watch: (key, keeper, row) => {
@@ -160,10 +159,9 @@ export class DenseEvaluator implements Follower {
   }
 
   #compiledFor({ type, id }: Uid, principals: TypeTable, resources: TypeTable): CompiledEnvironment | undefined {
-    for (const each of this.#actions[this.#actionIds.get(id)] ?? NO_ACTIONS) {
-      if (each.type === type) return each.environments[principals.index * this.#entities.types + resources.index]
-    }
-    return undefined
+    const actions = this.#actions.get(id)
+    const action = actions?.[0]?.type === type ? actions[0] : actions?.find((each) => each.type === type)
+    return action?.environments[principals.index * this.#entities.types + resources.index]
   }
 
   /** Null: left to the general evaluator. */
@@ -181,11 +179,12 @@ export class DenseEvaluator implements Follower {
   }
 
   #environmentsOf({ type, id }: EntityValue): ActionEnvironments['environments'] {
-    const entries = this.#actions[this.#actionIds.get(id) || this.#actionIds.add(id)] ??= []
-    const known = entries.find((each) => each.type === type)
+    const actions = this.#actions.get(id) ?? []
+    this.#actions.set(id, actions)
+    const known = actions.find((each) => each.type === type)
     if (known !== undefined) return known.environments
     const made: ActionEnvironments = { type, environments: [] }
-    entries.push(made)
+    actions.push(made)
     return made.environments
   }
 
@@ -216,7 +215,7 @@ export class DenseEvaluator implements Follower {
   /** The rules that can fit, as far as action and types tell. */
   #fitting(action: EntityValue, principal: string, resource: string): readonly SplitRule[] {
     const situation = new Situation({ principal: action, action, resource: action, context: NO_CONTEXT }, this.#entities)
-    return this.#rules.filter(({ rule }) => {
+    return this.#rules.filter((rule) => {
       if (!fitsType(rule.principal, principal) || !fitsType(rule.resource, resource)) return false
       if (rule.action.kind === 'eq') return rule.action.uid.id === action.id && rule.action.uid.type === action.type
       return rule.action.kind === 'any' || situation.isInAny(action, rule.action.uids.map(valueOf))
@@ -224,7 +223,6 @@ export class DenseEvaluator implements Follower {
   }
 }
 
-const NO_ACTIONS: readonly ActionEnvironments[] = []
 const NO_CONTEXT = new RecordValue(new Map())
 
 function valueOf(uid: Uid): EntityValue {
