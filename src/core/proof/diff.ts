@@ -53,7 +53,7 @@ export type DiffOptions = Options & {
 const CONDITIONS_READABLE = 12
 export const CONDITIONS_MAX = 48
 /** So many questions are asked together, so that those that are the same script are asked once. */
-const LOT = 32
+const LOT = 16
 export const OUT_OF_TIME = 'the time for looking was over'
 
 /**
