@@ -1,4 +1,5 @@
 import type { CountedDocument, EnvironmentDocument, Told } from '#core/decision/difference-document.ts'
+import type { CedarRequest } from '#core/unit/semantic-unit.ts'
 
 type Means = Extract<CountedDocument, { means: unknown }>['means']
 const MEANS: { readonly [means in Means]: string } = {
@@ -6,9 +7,9 @@ const MEANS: { readonly [means in Means]: string } = {
 }
 
 /** What changed in one environment, for people; no lines where nothing did. */
-export function differenceLines({ principal, action, resource, gains, loses, demands = [], waives = [], open = [], counted }: EnvironmentDocument): readonly string[] {
-  const parts = new Map<string, Told[]>()
-  const add = (part: string, told: readonly Told[]) => void (told.length > 0 && parts.set(part, [...(parts.get(part) ?? []), ...told]))
+export function differenceLines({ principal, action, resource, gains, loses, demands = [], waives = [], open = [], counted }: EnvironmentDocument<CedarRequest>): readonly string[] {
+  const parts = new Map<string, Told<CedarRequest>[]>()
+  const add = (part: string, told: readonly Told<CedarRequest>[]) => void (told.length > 0 && parts.set(part, [...(parts.get(part) ?? []), ...told]))
   add('gains', gains)
   add('loses', loses)
   for (const each of demands) add(`demands ${each.obligation}`, [each])
@@ -33,6 +34,6 @@ export function differenceLines({ principal, action, resource, gains, loses, dem
   return [`${principal} ${action} ${resource}`, ...lines, ...uncounted]
 }
 
-function requestText({ principal, action, resource, context }: Told['witness']): string {
+function requestText({ principal, action, resource, context }: CedarRequest): string {
   return `${principal} ${action} ${resource}${Object.keys(context).length === 0 ? '' : ` ${JSON.stringify(context)}`}`
 }

@@ -114,7 +114,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   const here = (port: number) => `http://${service.host.includes(':') ? `[${service.host}]` : service.host === '0.0.0.0' ? '127.0.0.1' : service.host}:${port}`
   const platformServer = await startPlatform({
     ...common, database, ledger, telemetry, authenticate, propose, readers: READERS.map(({ method }) => method), solver: `${prover.engine.name} ${prover.engine.version}`, selfTest: tested,
-    bundle: peers.bundle, approvalOf: verifyApproval, onChanged: () => void follower.look(), certify,
+    bundle: peers.bundle, approvalOf: verifyApproval, diff: prover.diff, onChanged: () => void follower.look(), certify,
     components: [...ownComponents({ database, packs, examiner, prover }), peerComponent('auth', here(auth)), peerComponent('gs', here(synthesis)), peerComponent('pgc', here(compliance))],
   })
   const platform = await open(platformServer, services.platformPort, 'platform')

@@ -7,18 +7,18 @@ import type { Counterexample } from '#core/proof/proof.ts'
 import type { Counted } from './count-difference.ts'
 
 /** What changed in one request environment, as it is written for programs and read by people. */
-export type EnvironmentDocument = Environment & {
-  readonly gains: Told[]
-  readonly loses: Told[]
-  readonly demands?: (Told & { readonly obligation: string })[]
-  readonly waives?: (Told & { readonly obligation: string })[]
+export type EnvironmentDocument<Witness = Counterexample> = Environment & {
+  readonly gains: Told<Witness>[]
+  readonly loses: Told<Witness>[]
+  readonly demands?: (Told<Witness> & { readonly obligation: string })[]
+  readonly waives?: (Told<Witness> & { readonly obligation: string })[]
   /** Parts whose conditions may not cover everything, each with the reason and, when one was seen, a request that they leave out. */
-  readonly open?: { readonly part: string; readonly reason: string; readonly witness?: Counterexample }[]
+  readonly open?: { readonly part: string; readonly reason: string; readonly witness?: Witness }[]
   readonly counted?: CountedDocument
 }
 
 /** A condition in Cedar’s words and in English, with a request that meets it. */
-export type Told = { readonly when: string; readonly failing?: string[]; readonly english: string; readonly witness: Counterexample }
+export type Told<Witness = Counterexample> = { readonly when: string; readonly failing?: string[]; readonly english: string; readonly witness: Witness }
 
 export type CountedDocument =
   | { readonly pairs: number; readonly means: Counted['means']; readonly parts: { readonly part: string; readonly pairs: number; readonly principals: number }[] }

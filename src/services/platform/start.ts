@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Config } from '#config'
 import type { ConstitutionInForce } from '#adapters/constitution.ts'
 import type { Examiner } from '#adapters/examiner.ts'
+import type { Prover } from '#adapters/solver/prover.ts'
 import type { Database } from '#adapters/postgres/connect.ts'
 import { listGenerations, readGeneration, recordGeneration } from '#adapters/postgres/generations.ts'
 import { ledgerTip } from '#adapters/postgres/ledger.ts'
@@ -27,6 +28,7 @@ import type { BundleRequest } from '#services/compliance/bundles.ts'
 import { applicationRoutes } from './application-routes.ts'
 import { createReproof } from './reproof.ts'
 import { revisionRoutes } from './revision-routes.ts'
+import { createDiffer } from './difference.ts'
 import { createRevisions, type Given as RevisionsGiven } from './revisions.ts'
 import { createApplications } from './applications.ts'
 import { rowOf } from './record.ts'
@@ -55,6 +57,7 @@ export type Given = {
   /** Compliance: judges a whole revision again, then signs it. */
   readonly bundle: (request: BundleRequest) => Promise<Bundle>
   readonly approvalOf: RevisionsGiven['approvalOf']
+  readonly diff: Prover['diff']
 }
 
 export async function startPlatform(given: Given): Promise<Server> {
@@ -62,6 +65,7 @@ export async function startPlatform(given: Given): Promise<Server> {
   const onChanged = given.onChanged ?? (() => {})
   const revisions = createRevisions({
     database, examiner: given.examiner, inForce, threshold: config.constitutional.complianceThreshold, bundle: given.bundle, approvalOf: given.approvalOf,
+    differ: createDiffer({ diff: given.diff, database }),
     onChanged, onUnsigned: (application, revision, because) => revisionUnsigned(telemetry, { application, revision, because }),
     onRevoked: (certificate) => certificateRevoked(telemetry, { certificate }), now: () => new Date(),
   })
