@@ -66,9 +66,17 @@ test('tags: told in words, counted over a store that has them, and what prove sh
   }
 })
 
-test('bad files say where, and exit 2', async () => {
-  const broken = await runAcgs(['diff', before, file('b.cedar', `${own}\npermit (principal action, resource);`), '--schema', schema], {})
-  assert.deepEqual([broken.status, /line 2 column/.test(broken.stderr)], [2, true], broken.stderr)
-  const misfit = await runAcgs(['diff', before, now, '--schema', schema, '--entities', file('m.json', '[{"uid":{"type":"User","id":"x"},"attrs":{},"parents":[]}]')], {})
-  assert.equal(misfit.status, 2, misfit.stderr)
+test('bad files: every fault with its file, line and column, of both policies at once, and exit 2', async () => {
+  const [broken, misfit] = [file('b.cedar', `${own}\npermit (principal action, resource);\npermit (principal, action, resource) when { 1 + };`), file('m.cedar', 'permit (principal, action, resource) when { principal.nope };\nforbid (principal, action, resource) when { principal.nope };')]
+  const { status, stdout, stderr } = await runAcgs(['diff', misfit, broken, '--schema', schema, '--json'], {})
+  assert.equal(status, 2)
+  const places = [`${misfit}:1:45`, `${misfit}:2:45`, `${broken}:2:19`, `${broken}:3:49`]
+  assert.deepEqual(JSON.parse(stdout).error.problems.map(({ place }: { place: string }) => place), places)
+  for (const place of places) assert.equal(stderr.split(`${place}: `).length, 2, `${place}\n${stderr}`)
+  const wrong = await runAcgs(['diff', before, now, '--schema', file('w.cedarschema', 'entity User { a: Lng, b: Strng };\nentity Doc;\naction a appliesTo { principal: User, resource: Dc };')], {})
+  assert.equal(wrong.status, 2)
+  for (const place of ['w.cedarschema:1:18: ', 'w.cedarschema:1:26: ', 'w.cedarschema:3:49: ']) assert.ok(wrong.stderr.includes(place), wrong.stderr)
+  const store = await runAcgs(['diff', before, now, '--schema', schema, '--entities', file('m.json', '[{"uid":{"type":"User","id":"x"},"attrs":{"n":"a"},"parents":[]}]')], {})
+  assert.equal(store.status, 2)
+  for (const place of ['User::"x" attrs.n: ', 'User::"x" attrs.ok: ']) assert.ok(store.stderr.includes(place), store.stderr)
 })

@@ -20,7 +20,7 @@ export function command(): Command {
 async function run(oldFile: string, newFile: string, options: Options): Promise<Answer> {
   const use = openQuestion(options)
   await using _ = use.prover
-  const [before, after] = [use.parse(oldFile), use.parse(newFile)]
+  const [before, after] = use.parseBoth(oldFile, newFile)
   const count = options.entities === undefined ? null : counter(before, after, use.schema, storeOf(options.entities, use.schema), options.semantics)
   progress('proving …', options)
   const started = performance.now()

@@ -26,7 +26,7 @@ export function command(): Command {
   for (const name of Object.keys(COMPARE) as (keyof typeof COMPARE)[]) {
     group.addCommand(newQuestion(name, COMPARE[name], `./acgs prove ${name} old.cedar new.cedar --schema my.cedarschema`)
       .argument('<a>', 'Cedar policies').argument('<b>', 'Cedar policies')
-      .action((a: string, b: string, options: Options) => settle(options, ({ prover, schema, parse, only }) => prover.compare[name](parse(a), parse(b), schema, only))))
+      .action((a: string, b: string, options: Options) => settle(options, ({ prover, schema, parseBoth, only }) => prover.compare[name](...parseBoth(a, b), schema, only))))
   }
   for (const name of Object.keys(ABOUT) as (keyof typeof ABOUT)[]) {
     group.addCommand(newQuestion(name, ABOUT[name], `./acgs prove ${name} policy.cedar --schema my.cedarschema`)
