@@ -192,7 +192,7 @@ class Search {
         const whole = await this.#whole(counterexample)
         return whole !== null ? part([whole], null) : part(found, `more than ${CONDITIONS_MAX} conditions`, counterexample)
       }
-      const next = await this.#around(counterexample)
+      const next = (await this.#goOn()) ? await this.#around(counterexample) : null
       if (next === null) return part(found, OUT_OF_TIME, counterexample)
       const implies = await this.#implies(next)
       if (implies.kind !== 'proved') return part(found, implies.kind === 'unknown' ? implies.reason : 'a condition does not make the difference, which is a bug of the prover', counterexample)

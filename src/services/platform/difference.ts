@@ -22,9 +22,11 @@ const LIMITS = { rlimit: 2_000_000, timeoutMs: 1_000 }
 export type Differ = (application: string, before: PolicySet, after: PolicySet, schema: Schema) => Promise<Omit<RevisionDifference, 'against'>>
 
 /** @param diff As the command `acgs diff` asks it; here either engine suffices, since what is told decides nothing. */
-export function createDiffer({ diff, database }: { diff: Prover['diff']; database: Database }): Differ {
+export function createDiffer({ diff, database, withinMs = WITHIN_MS, entitiesMax = ENTITIES_MAX }: {
+  diff: Prover['diff']; database: Database; withinMs?: number; entitiesMax?: number
+}): Differ {
   return async (application, before, after, schema) => {
-    const until = performance.now() + WITHIN_MS
+    const until = performance.now() + withinMs
     const goOn = async () => {
       await setImmediate() // Others get their turn.
       return performance.now() < until
@@ -48,7 +50,7 @@ export function createDiffer({ diff, database }: { diff: Prover['diff']; databas
       const stored = await readApplication(tx, application)
       if (stored === null) return null
       const entities = { version: stored.entitiesVersion, count: stored.entities }
-      if (stored.entities === 0 || stored.entities > ENTITIES_MAX) return { entities, count: null }
+      if (stored.entities === 0 || stored.entities > entitiesMax) return { entities, count: null }
       const store: CedarEntity[] = []
       for await (const some of storedEntities(tx, application)) store.push(...some)
       return { entities, count: counter(before, after, schema, store, 'decision-point', goOn) }
