@@ -17,7 +17,7 @@ import type { Scene } from '#core/proof/world.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
 import { randomRules, randomSchemaText } from '#test/random-policy.ts'
 
-const EVALUATIONS = Number(process.env['ACGS_TRUTH'] ?? (process.env['ACGS_SLOW'] === '1' ? 20_000 : 2_000))
+const EVALUATIONS = Number(process.env['ACGS_TRUTH'] ?? 20_000)
 const SEED = Number(process.env['ACGS_SEED'] ?? 20_261_128)
 /** Evaluations over one schema; entities change after every few of them, revisions a few times. */
 const PER_SCHEMA = 80
