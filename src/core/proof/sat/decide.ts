@@ -54,9 +54,9 @@ export function markOf({ cnf: { variables, clauses }, proof }: Certificate): Cer
   return { steps, digest: digest({ variables, clauses: sha256(bytesOf(clauses)), proof: sha256(bytesOf(proof)) }) }
 }
 
-function bytesOf(integers: Int32Array): Uint8Array {
-  const bytes = new Uint8Array(integers.length * 4)
-  const view = new DataView(bytes.buffer)
-  for (const [i, integer] of integers.entries()) view.setInt32(i * 4, integer, true)
-  return bytes
+const IS_LITTLE_ENDIAN = new Uint8Array(Int32Array.of(1).buffer)[0] === 1
+
+function bytesOf({ buffer, byteOffset, byteLength }: Int32Array): Uint8Array {
+  const bytes = Buffer.from(buffer, byteOffset, byteLength)
+  return IS_LITTLE_ENDIAN ? bytes : Buffer.from(bytes).swap32()
 }
