@@ -22,11 +22,13 @@ import { certificateRevoked, executionFinished, generationFailed, generationJudg
 import { countSeries } from '#telemetry/metrics.ts'
 import { verdictName } from './reply.ts'
 import { ledgerRoutes, type LedgerUse } from './ledger-routes.ts'
+import { recordNotice } from '#adapters/postgres/notices.ts'
 import { readBundle, readCertificateStatus, readHeads } from '#adapters/postgres/revisions.ts'
 import type { Bundle } from '#core/revision/bundle.ts'
 import type { BundleRequest } from '#services/compliance/bundles.ts'
 import { applicationRoutes } from './application-routes.ts'
 import { createReproof } from './reproof.ts'
+import { noticeRoutes } from './notice-contract.ts'
 import { revisionRoutes } from './revision-routes.ts'
 import { createDiffer } from './difference.ts'
 import { createRevisions, type Given as RevisionsGiven } from './revisions.ts'
@@ -151,7 +153,7 @@ export async function startPlatform(given: Given): Promise<Server> {
   const server = await createServer({
     service: 'acgs-pgp-v8', title: 'ACGS-PGP v8', version,
     description: 'From a governance request in plain language to an enforceable policy that is proven to obey the constitution, or to the request that would break it.',
-    constitution: inForce.shown, routes: [...routes(use), ...applicationRoutes({ applications, applicable, entitiesBytesMax: config.security.entitiesBytesMax }), ...revisionRoutes({ revisions, bundle: (app) => readBundle(database, app), heads: () => readHeads(database), certificate: (id) => readCertificateStatus(database, id) }), ...ledgerRoutes(given.ledger)], health, telemetry, authenticate: given.authenticate, bodyBytesMax: config.security.bodyBytesMax,
+    constitution: inForce.shown, routes: [...routes(use), ...applicationRoutes({ applications, applicable, entitiesBytesMax: config.security.entitiesBytesMax }), ...revisionRoutes({ revisions, bundle: (app) => readBundle(database, app), heads: () => readHeads(database), certificate: (id) => readCertificateStatus(database, id) }), ...noticeRoutes((notice) => database.transaction((tx) => recordNotice(tx, notice))), ...ledgerRoutes(given.ledger)], health, telemetry, authenticate: given.authenticate, bodyBytesMax: config.security.bodyBytesMax,
   })
   await health.start()
   return {
