@@ -81,6 +81,27 @@ export function decisionMade({ log, metrics }: Telemetry, event: { verdict: 'per
   log.debug(event, 'decision made')
 }
 
+/** An answered question was repeated by Cedar's engine, or could not be; `because` is why not, or in what the two differ. */
+export function oracleCompared({ log, metrics }: Telemetry, event: { result: 'agreed' | 'disagreed' | 'not_compared'; because: string | null }): void {
+  metrics.oracleComparisons.inc({ result: event.result })
+  log.debug(event, 'decision repeated by Cedar’s engine')
+}
+
+/** Cedar's engine does not agree: it decides by this revision from now on. */
+export function revisionSlowed({ log }: Telemetry, event: { application: string; revision: number; fixture: string | null }): void {
+  log.error(event, 'revision on the slow path: Cedar’s engine disagrees')
+}
+
+/** An operator lets the evaluator decide again. */
+export function revisionReleased({ log }: Telemetry, event: { application: string; revision: number; by: string }): void {
+  log.warn(event, 'revision released from the slow path')
+}
+
+/** How many revisions are on the slow path. */
+export function slowRevisionsCounted({ metrics }: Telemetry, event: { count: number }): void {
+  metrics.slowRevisions.set(event.count)
+}
+
 export function certificateIssued({ log, metrics }: Telemetry, event: { id: string }): void {
   metrics.certificates.inc({ outcome: 'issued' })
   log.info({ certificate_id: event.id }, 'certificate issued')

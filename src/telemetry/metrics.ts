@@ -16,6 +16,7 @@ export const DECISION_VERDICTS = ['permitted', 'forbidden', 'not_permitted', 'er
 export const PEERS = ['auth', 'gs', 'pgc', 'platform'] as const
 /** By the value that `circuit_breaker_state` has. */
 export const BREAKER_STATES = ['closed', 'open', 'half-open'] as const
+export const ORACLE_RESULTS = ['agreed', 'disagreed', 'not_compared'] as const
 export const PROOF_OUTCOMES = ['proved', 'refuted', 'unknown'] as const
 
 export type Priority = (typeof PRIORITIES)[number]
@@ -85,6 +86,8 @@ export function createMetrics({ service, version, constitutionalHash, descriptio
     proofs: counter('proofs_total', 'Questions put to the prover, by answer.', ['outcome']),
     proofDuration: histogram('proof_duration_seconds', 'Duration of one question to the prover.', PROOF_SECONDS, ['outcome']),
     decisions: decisionTally(registry),
+    oracleComparisons: counter('oracle_comparisons_total', 'Decisions that Cedar’s own engine was to repeat, by what came of it.', ['result']),
+    slowRevisions: gauge('slow_revisions', 'Revisions by which Cedar’s own engine decides, since it did not agree with the evaluator.'),
     circuitBreakerState: gauge('circuit_breaker_state', 'Whether another process is called: 0 closed (called), 1 open (left alone), 2 half-open (tried).', ['service']),
     ledgerEntries: gauge('ledger_entries', 'Entries in the ledger: the position of its tip.'),
     ledgerCheckpointEntries: gauge('ledger_checkpoint_entries', 'Entries that the newest signed checkpoint is for.'),
@@ -105,6 +108,7 @@ export function createMetrics({ service, version, constitutionalHash, descriptio
   for (const outcome of ['issued', 'refused', 'revoked']) families.certificates.inc({ outcome }, 0)
   for (const verdict of ['proved', 'refuted', 'undetermined']) families.activeRevisions.set({ verdict }, 0)
   for (const peer of PEERS) families.circuitBreakerState.set({ service: peer }, BREAKER_STATES.indexOf('closed'))
+  for (const result of ORACLE_RESULTS) families.oracleComparisons.inc({ result }, 0)
   for (const outcome of PROOF_OUTCOMES) {
     families.proofs.inc({ outcome }, 0)
     families.proofDuration.zero({ outcome })

@@ -83,15 +83,15 @@ function compared(seed: number, places: number, answers: Answers) {
 }
 
 test('over random schemas, rules, stores with holes and questions, the evaluator agrees with Cedar, what fails closed included', () => {
-  const { compared: all, agreed, allowed, forbidden, doubtful, cedarAllows, first } = compared(21, 60, (question, ground) => answer(question, ground, 'body'))
+  const { compared: all, agreed, allowed, forbidden, doubtful, cedarAllows, first } = compared(21, 60, (question, ground) => answer(question, ground, 'body').reply)
   assert.equal(agreed, all, first)
   assert.ok(all > 400 && Math.min(allowed * 20, forbidden * 40, doubtful * 10, cedarAllows * 20) > all, `too much alike to show anything: ${JSON.stringify({ all, allowed, forbidden, doubtful, cedarAllows })}`)
 })
 
 test('the slow path’s own answers pass, too, where it is not in more doubt than the evaluator', () => {
   const { compared: all, agreed, first } = compared(22, 30, (question, ground) => {
-    const slow = answerByCedar(question, ground, authorize, 'body')
-    return slow.context.verdict === 'error' ? answer(question, ground, 'body') : slow
+    const { reply: slow } = answerByCedar(question, ground, authorize, 'body')
+    return slow.context.verdict === 'error' ? answer(question, ground, 'body').reply : slow
   })
   assert.equal(agreed, all, first)
 })
@@ -108,7 +108,7 @@ for (const [name, sabotage] of Object.entries(SABOTAGED)) {
   test(`${name} is noticed`, () => {
     let changed = 0
     const { compared: all, agreed } = compared(23, 12, (question, ground) => {
-      const reply = answer(question, ground, 'body')
+      const { reply } = answer(question, ground, 'body')
       const other = sabotage(reply)
       if (JSON.stringify([other.decision, other.context]) !== JSON.stringify([reply.decision, reply.context])) changed++
       return other

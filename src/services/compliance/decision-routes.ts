@@ -6,11 +6,14 @@ import type { ActiveRevision } from '#core/revision/active.ts'
 import { route, type DirectRoute, type Route } from '#http/contract.ts'
 import { getAuthzenConfiguration, postEvaluation, postEvaluations, readQuestionBody } from './decision-contract.ts'
 import type { DecisionPoint } from './decision-point.ts'
+import type { Oracle } from './oracle.ts'
 
 export type Use = {
   readonly point: Pick<DecisionPoint, 'applications' | 'activeOf' | 'entitiesOf' | 'decidesFor'>
   /** What decides by a revision instead of its rules, compiled. */
   readonly decidesFor?: (active: ActiveRevision) => Decides
+  /** Repeats some answers afterwards, and gives them itself for a revision on the slow path. */
+  readonly oracle?: Pick<Oracle, 'answersFor' | 'note'>
   /** Called for every answer, with what it took. */
   readonly decided: (verdict: Reply['context']['verdict'], seconds: number) => void
   /** Under which others reach this service, without a slash at the end. */
@@ -31,7 +34,9 @@ export function directRoutes(use: Use): DirectRoute[] {
   const decidesBy = ({ active }: Ground): Decides | null => (active === null ? null : (use.decidesFor ?? use.point.decidesFor)(active))
   const answered = (question: Question, ground: Ground, place: string, decides: Decides | null): Answer => {
     const started = performance.now()
-    const answered = answer(question, ground, place, decides)
+    const slowly = ground.active === null ? null : use.oracle?.answersFor(ground.active) ?? null
+    const answered = slowly === null ? answer(question, ground, place, decides) : slowly(question, ground, place)
+    if (slowly === null) use.oracle?.note(question, ground, place, answered.reply)
     use.decided(answered.reply.context.verdict, (performance.now() - started) / 1000)
     return answered
   }
