@@ -21,6 +21,12 @@ test('answers as Cedar does here, under Cedar’s semantics, rules by their ids 
   assert.deepEqual((await oracle.ask(question(1, '9007199254740993'))).errors.map(({ rule }) => rule), ['guard'])
 })
 
+test('answers to questions that are asked at once are not mixed up', async () => {
+  await using oracle = startOracle()
+  const asked = Array.from({ length: 60 }, (_, i) => question(i % 2, i % 3 === 0 ? '9007199254740993' : '1'))
+  assert.deepEqual(await Promise.all(asked.map((each) => oracle.ask(each))), asked.map((each) => authorize({ ...each, schema: null })))
+})
+
 test('more policy sets than it keeps are told apart', async () => {
   await using oracle = startOracle()
   const sets = Array.from({ length: 40 }, (_, i) => parsePolicies(`@id("only${i}") permit(principal, action, resource);`, schema))

@@ -3,21 +3,21 @@ import type { CedarEntity, CedarRequest } from '#core/unit/semantic-unit.ts'
 import { authorize, type CedarDecision } from './cedar.ts'
 
 /** One question: its request and entities as JSON text, its rules as Cedar text in a numbered place, null: those that are there. */
-export type Ask = { readonly place: number; readonly policies: string | null; readonly question: string }
+export type Ask = { readonly number: number; readonly place: number; readonly policies: string | null; readonly question: string }
 /** Rules by Cedar's own names: `policy0`, `policy1` … in the order of their text. */
-export type FromOracle = { readonly decision: CedarDecision } | { readonly refused: string }
+export type FromOracle = { readonly number: number; readonly answer: { readonly decision: CedarDecision } | { readonly refused: string } }
 
 const port = parentPort
 if (port === null) throw new Error('this module is the body of a worker thread')
 
 const texts = new Map<number, string>()
 
-port.on('message', ({ place, policies, question }: Ask) => {
+port.on('message', ({ number, place, policies, question }: Ask) => {
   if (policies !== null) texts.set(place, policies)
-  port.postMessage(answer(texts.get(place) ?? '', question))
+  port.postMessage({ number, answer: answer(texts.get(place) ?? '', question) } satisfies FromOracle)
 })
 
-function answer(text: string, question: string): FromOracle {
+function answer(text: string, question: string): FromOracle['answer'] {
   try {
     const { request, entities } = JSON.parse(question, exactly) as { request: CedarRequest; entities: readonly CedarEntity[] }
     return { decision: authorize({ policies: { text, rules: [] }, schema: null, request, entities }) }
