@@ -70,6 +70,7 @@ test('without a schema the JSON says what its values are, and rules need not be 
   const request = { ...REQUEST, context: { k: 1, from: { __extn: { fn: 'ip', arg: '127.0.0.1' } } }, entities: [USER, DOC] }
   const cedar = await ask({ policies, request, semantics: 'cedar' })
   assert.deepEqual([cedar.status, cedar.json.determining, cedar.json.errors.map(({ rule }: { rule: string }) => rule)], [0, ['yes'], ['odd']])
+  assert.match(cedar.stderr, /without --schema/)
   assert.deepEqual([(await ask({ policies, request })).json.verdict, (await ask({ policies, request, schema: SCHEMA })).status], ['error', 2])
 }))
 

@@ -33,6 +33,8 @@ const RequestFile = z.looseObject({ ...QuestionBody.shape, policies: z.string().
 function run(options: Options) {
   const question = readExact(RequestFile, options.request)
   const schema = options.schema === undefined ? null : parseSchema(readText(options.schema))
+  // A counterexample that is read without its schema has strings for its large integers, and records for its entities.
+  if (schema === null && options.policies !== undefined && !options.quiet) process.stderr.write('acgs: without --schema no type is known: policies are not validated, and values are what the JSON says they are\n')
   const policies = policiesFrom(options, question, schema)
   const entities = [...(question.entities ?? []), ...(options.entities === undefined ? [] : readExact(z.array(EntityBody), options.entities))]
   const [principal, action, resource] = (['principal', 'action', 'resource'] as const).map((part) => parseUid(question[part], part)) as [Uid, Uid, Uid]
