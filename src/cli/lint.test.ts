@@ -51,3 +51,9 @@ test('a policy in which nothing is found exits 0, and bad input says where', asy
   const nobody = await runAcgs(['lint', policy, '--schema', schema, '--principal', 'Nobody'], {})
   assert.deepEqual([nobody.status, /no request environment with principal Nobody: it has User/.test(nobody.stderr)], [2, true], nobody.stderr)
 })
+
+test('a policy on standard input has its places too', async () => {
+  const { status, stdout } = await runAcgs(['lint', '-', '--schema', schema, '--json'], {}, 'permit (principal, action, resource) when { principal.ok };\n\n  forbid (principal, action, resource) when { false };\n')
+  assert.equal(status, 3)
+  assert.deepEqual(JSON.parse(stdout).findings.map(({ rule, kind, line, column }: { rule: string; kind: string; line: number; column: number }) => [rule, kind, line, column]), [['policy1', 'vacuous', 3, 3]])
+})
