@@ -202,11 +202,12 @@ class Search {
     return (await this.#fewer(found)) ?? part(found, null)
   }
 
-  /** The conditions that are needed, told in as few as can be; null where it cannot be proved that they cover what the others do. */
+  /** The conditions that are needed, told in as few as can be; null where that is all of them, or where it cannot be proved that they cover what the others do. */
   async #fewer(found: readonly Described[]): Promise<Part | null> {
     if (!(await this.#goOn())) return null
     const needed = await this.#needed(found)
     const few = merged(needed, CONDITIONS_READABLE)
+    if (few === found) return null // Which cover everything: that is proved.
     const made = few.filter((each) => !needed.includes(each))
     for (const { condition } of made) if ((await this.#implies(condition)).kind !== 'proved') return null
     if ((await this.#uncovered(few)).kind !== 'proved') return null
