@@ -16,7 +16,7 @@ export const MAY = {
   revoke: ['council', 'operator'],
   fetchBundles: ['service', 'operator'],
   notify: ['service'],
-  readOracle: ['author', 'council', 'operator'],
+  readOracle: ['operator', 'council'],
   releaseRevisions: ['operator'],
   certify: ['service'],
   decide: ['service'],
