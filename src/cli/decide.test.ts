@@ -91,9 +91,9 @@ test('bad input exits 2 and names every problem, with line and column where it i
   const schema = SCHEMA
   const good = 'permit(principal, action, resource);'
   const cases: readonly (readonly [Asked, RegExp])[] = [
-    [{ policies: 'permit(principal, action, resource);\n\n  permit(principal action', schema }, /policies line 3 column 20: unexpected token `action`/],
-    [{ policies: `${good}\n@id("b")\nforbid(principal, action, resource) when {\n  principal.nn > 0 && "a" };`, schema }, /rule b line 4 column 3: .*`nn`.*[^]*rule b line 4 column 23/],
-    [{ policies: good, schema: 'entity User;\nentity Doc {' }, /schema line 2/],
+    [{ policies: 'permit(principal, action, resource);\n\n  permit(principal action', schema }, /\d:3:20: unexpected token `action`/],
+    [{ policies: `${good}\n@id("b")\nforbid(principal, action, resource) when {\n  principal.nn > 0 && "a" };`, schema }, /\d:4:3: in rule `b`: .*`nn`.*[^]*\d:4:23: in rule `b`/],
+    [{ policies: good, schema: 'entity User;\nentity Doc {' }, /\d:2:/],
     [{ policies: good, schema, entities: [{ ...USER, attrs: { n: 'x' } }, { ...DOC, attrs: {} }] }, /User::"a"[^]*Doc::"d"/],
     [{ policies: good, schema, request: { ...REQUEST, principal: 'Doc::"d"' } }, /principal: is a `Doc`.*applies to `User`/],
     [{ policies: good, schema, request: { ...REQUEST, action: 'Action::"write"' } }, /none of the actions: there are `Action::"read"`|there are `Action::\\"read\\"`/],

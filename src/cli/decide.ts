@@ -13,7 +13,7 @@ import type { Uid } from '#core/policy/expression.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Semantics } from '#core/proof/encode.ts'
 import { EntityBody, QuestionBody } from '#core/unit/request.ts'
-import { EXIT, finish, newCommand, readBytes, readText } from './terminal.ts'
+import { EXIT, finish, newCommand, readBytes, readCedar } from './terminal.ts'
 
 type Options = { policies?: string; schema?: string; entities?: string; request: string; semantics: Semantics; json?: boolean; quiet?: boolean }
 
@@ -32,7 +32,7 @@ const RequestFile = z.looseObject({ ...QuestionBody.shape, policies: z.string().
 
 function run(options: Options) {
   const question = readExact(RequestFile, options.request)
-  const schema = options.schema === undefined ? null : parseSchema(readText(options.schema))
+  const schema = options.schema === undefined ? null : readCedar(options.schema, parseSchema)
   // A counterexample that is read without its schema has strings for its large integers, and records for its entities.
   if (schema === null && options.policies !== undefined && !options.quiet) process.stderr.write('acgs: without --schema no type is known: policies are not validated, and values are what the JSON says they are\n')
   const policies = policiesFrom(options, question, schema)
@@ -60,9 +60,10 @@ function textOf({ decision, verdict, determining, obligations: duties, errors, m
 }
 
 function policiesFrom(options: Options, question: z.output<typeof RequestFile>, schema: Schema | null): PolicySet {
-  const text = options.policies !== undefined ? readText(options.policies) : question.policies
-  if (text === undefined) throw malformed([{ place: '--policies', message: 'is missing: name a file with Cedar policies' }])
-  return schema === null ? parseUnvalidated(text) : parsePolicies(text, schema)
+  const parse = (text: string) => (schema === null ? parseUnvalidated(text) : parsePolicies(text, schema))
+  if (options.policies !== undefined) return readCedar(options.policies, parse)
+  if (question.policies === undefined) throw malformed([{ place: '--policies', message: 'is missing: name a file with Cedar policies' }])
+  return parse(question.policies)
 }
 
 /** @throws {Failure} `REQUEST_MALFORMED` when no request of the schema is like that: it would be denied, and nobody would see why. */

@@ -121,12 +121,12 @@ test('another revision is decided by the evaluator, and what was slow does not d
   await made.ask(ask(1, 2, 0))
   await made.settled(1)
   assert.equal(made.oracle!.probe().status, 'degraded')
-  await made.point.load({ ...ACTIVE, revision: 8 })
-  assert.deepEqual([made.oracle!.probe().status, made.oracle!.status().slow[0]?.decides], ['healthy', false])
-  assert.equal((await made.ask(ask(1, 2, 0))).body.decision, true)
   // A revocation changes the rules, and not which revision it is.
   await made.point.load({ ...ACTIVE, digest: 'other' })
   assert.equal((await made.ask(ask(1, 2, 0))).body.decision, false)
+  await made.point.load({ ...ACTIVE, revision: 8 })
+  assert.deepEqual([made.oracle!.probe().status, made.oracle!.status().slow[0]?.decides], ['healthy', false])
+  assert.equal((await made.ask(ask(1, 2, 0))).body.decision, true)
 }))
 
 test('of a batch any question may be the one that is repeated', () => inFolder(async (folder) => {
