@@ -9,9 +9,11 @@ import type { Sabotage } from '#test/sabotage.ts'
 
 /** The whole product with an engine that is wrong about one question: nurse Ana may see chart 1, and is told that she may not. */
 const SABOTAGE: Sabotage = {
-  file: 'src/core/decision/evaluator.ts',
-  from: "    if (decision === 'allow') return { decision, verdict: 'permitted'",
-  to: "    if (request.principal.type === 'Nurse' && request.principal.id === 'ana' && request.resource.id === '1') return { decision: 'deny', verdict: 'not_permitted', determining: NONE, obligations: NONE, errors, missing }\n    if (decision === 'allow') return { decision, verdict: 'permitted'",
+  file: 'src/core/decision/dense/dense-evaluator.ts',
+  from: '    if (this.#use.room.ints > INTS_MAX) this.#forget()\n    const { principal, action, resource } = question\n',
+  to: `    const { principal, action, resource } = question
+    if (principal.type === 'Nurse' && principal.id === 'ana' && resource.id === '1') return { decision: 'deny', verdict: 'not_permitted', determining: [], obligations: [], errors: [], missing: [] }
+`,
 }
 const dataFolder = mkdtempSync(join(tmpdir(), 'acgs-oracle-'))
 const breaks = join(dataFolder, 'break.mjs')
