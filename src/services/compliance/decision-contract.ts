@@ -27,7 +27,7 @@ export function readQuestionBody(body: unknown, place: string): Question {
   return isPlainQuestion(body) ? body : parseInput(QuestionBody, body, place)
 }
 
-/** No doubt that {@link QuestionBody} takes it, which says the same in fifty times the time. */
+/** No doubt that {@link QuestionBody} takes it as it stands, which says the same in several times the time (and drops a member `__proto__`). */
 function isPlainQuestion(body: unknown): body is Question {
   if (!isRecord(body)) return false
   const { action, context } = body
@@ -48,7 +48,7 @@ function isText(value: unknown, min: number, max: number): boolean {
 }
 
 function isRecord(value: unknown): value is { readonly [name: string]: unknown } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !Object.hasOwn(value, '__proto__')
 }
 
 /** The same with everything optional: a default gives what the questions leave out. */
