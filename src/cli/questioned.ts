@@ -8,7 +8,7 @@ import { Failure } from '#core/failure.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
 import type { Environment } from '#core/policy/schema.ts'
 import type { Semantics } from '#core/proof/encode.ts'
-import type { Engines } from '#core/proof/study.ts'
+import type { Engines } from '#core/proof/settle.ts'
 import { newCommand, readAll, readCedar } from './terminal.ts'
 
 /** What every command takes that asks the prover about files. */

@@ -38,7 +38,7 @@ export function createProver({ rlimit, timeoutMs, solvers = 1, answered = () => 
   const engines: Engines = {
     solve: solver.solve,
     replay: ({ policies, schema, request, entities }) => authorize({ policies, schema, request, entities }),
-    second: (assertions) => decideBySat(assertions),
+    sat: (assertions) => decideBySat(assertions),
     versions: [Z3, SAT_ENGINE, { name: 'cedar', version: CEDAR_VERSION }],
     onDisagreement: disagreed,
     ...(onScript === undefined ? {} : { onScript }),

@@ -7,9 +7,11 @@ import { merged, type Described } from './conditions-merged.ts'
 import { asExpression, atomsOf, conditionOf, conditionTerm, guardsOf, literalTerm, permitting, reads, type Atom, type Condition, type Literal, type Standing } from './conditions.ts'
 import type { EncodedPolicy } from './encode.ts'
 import { ground, simplify } from './ground.ts'
+import { lookWith, probe, type Decided, type Look } from './look.ts'
 import type { Answer, Counterexample, Proof } from './proof.ts'
+import { settle, type Engines } from './settle.ts'
 import { emit } from './smtlib.ts'
-import { lookWith, probe, settle, Study, type Decided, type Engines, type Look, type Options, type Scene } from './study.ts'
+import { Study, type Options } from './study.ts'
 import type { Term, Terms } from './terms.ts'
 
 /** What a new policy does otherwise than an old one, in every environment that was asked about. */
@@ -138,12 +140,12 @@ function question(study: Study, before: PolicySet, after: PolicySet, environment
 }
 
 /** Whether a request meets a condition, in Cedar’s eyes. */
-function meets({ when, failing }: Condition, scene: Scene, look: Look): boolean {
+function meets({ when, failing }: Condition, scene: Counterexample, look: Look): boolean {
   const standings = standingsOf([when, ...failing], scene, look)
   return standings.every((standing, i) => standing === (i === 0 ? 'holds' : 'fails'))
 }
 
-function standingsOf(expressions: readonly Expression[], scene: Scene, look: Look): readonly Standing[] {
+function standingsOf(expressions: readonly Expression[], scene: Counterexample, look: Look): readonly Standing[] {
   const rules = expressions.map((each, i) => probe(String(i), each))
   const { satisfied, erring } = look.permits({ text: renderRules(rules), rules }, scene)
   return rules.map(({ id }) => (satisfied.includes(id) ? 'holds' : erring.includes(id) ? 'fails' : 'does not hold'))
@@ -219,7 +221,7 @@ class Search {
     const place = this.#place
     const atoms = this.#atoms()
     const guards = atoms.flatMap(({ expression }) => guardsOf(place, expression))
-    const standings = standingsOf([...atoms.map(({ expression }) => expression), ...guards], witness, lookWith(this.#study, this.#environment, this.#engines.replay))
+    const standings = standingsOf([...atoms.map(({ expression }) => expression), ...guards], witness, lookWith(this.#study, this.#engines.replay))
     const literals = atoms.map((atom, i): Literal => ({ atom, standing: standings[i] as Standing }))
     const held = new Set(guards.filter((_, i) => standings[atoms.length + i] === 'holds').map((guard) => JSON.stringify(guard)))
     const needed = await this.#smallest([], literals.toSorted((a, b) => clarity(a) - clarity(b)), false)
@@ -297,7 +299,7 @@ class Search {
     const simple = simplify(terms, goal)
     if (simple === terms.false) return true
     const assertions = ground(terms, schema, simple)
-    const known = this.#engines.second?.(assertions)
+    const known = this.#engines.sat?.(assertions)
     if (known?.kind === 'sat' || known?.kind === 'unsat') return known.kind === 'unsat'
     const { text } = emit(assertions)
     const [reply] = await this.#engines.solve([{ text, values: [] }], this.#study.limits)

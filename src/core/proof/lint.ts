@@ -4,7 +4,8 @@ import type { Environment, Schema } from '#core/policy/schema.ts'
 import { decided, type EncodedPolicy, type EncodedRule, type Semantics } from './encode.ts'
 import type { Proof } from './proof.ts'
 import { meansElse } from './questions.ts'
-import { settle, Study, type Claim, type Engines, type Options, type Question } from './study.ts'
+import { settle, type Engines } from './settle.ts'
+import { Study, type Claim, type Options, type Question } from './study.ts'
 import type { Term, Terms } from './terms.ts'
 
 /**
