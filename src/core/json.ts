@@ -121,10 +121,13 @@ function emptied(text: string, extents: ReadonlyMap<string, Extent>): string {
   return parts.join('') + text.slice(at)
 }
 
-/** @see the proposal “JSON.parse source text access” */
-function exactInteger(_key: string, value: unknown, context?: { source?: string }): unknown {
+/** For `JSON.parse`: an integer beyond 2⁵³ becomes that bigint. @see the proposal “JSON.parse source text access” */
+export function exactInteger(_key: string, value: unknown, context?: { source?: string }): unknown {
   return typeof value === 'number' && isBig(context?.source ?? '') ? BigInt(context?.source as string) : value
 }
+
+/** A number as its digits, which `JSON.stringify` writes as they stand. */
+export const { rawJSON } = JSON as unknown as { readonly rawJSON: (digits: string) => unknown }
 
 function isBig(token: string): boolean {
   return /^-?\d+$/.test(token) && !Number.isSafeInteger(Number(token))

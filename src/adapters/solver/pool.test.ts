@@ -51,7 +51,7 @@ test('a script that outlives its time is killed with its thread; the others are 
 
 test('a thread that ends, or never starts, makes unknown what was asked, and nothing worse', async () => {
   const body = (code: string) => new URL(`data:text/javascript,${encodeURIComponent(`import { parentPort } from 'node:worker_threads'; ${code}`)}`)
-  const dying = startSolver({ body: body("parentPort.postMessage({ kind: 'ready', version: '' }); parentPort.on('message', () => process.exit(1))") })
+  const dying = startSolver({ body: body("parentPort.postMessage({ kind: 'ready' }); parentPort.on('message', () => process.exit(1))") })
   const replies = await dying.solve([ask('(assert false)'), ask('(assert false)')], LIMITS)
   assert.deepEqual(replies.map(({ kind }) => kind), ['unknown', 'unknown'])
   await dying[Symbol.asyncDispose]()
@@ -70,7 +70,7 @@ test('a thread that dies over one script leaves that one unknown; another answer
     if (existsSync(marker)) await import(${JSON.stringify(new URL('./worker.ts', import.meta.url).href)})
     else {
       parentPort.on('message', () => { writeFileSync(marker, ''); process.exit(1) })
-      parentPort.postMessage({ kind: 'ready', version: '' })
+      parentPort.postMessage({ kind: 'ready' })
     }`
   try {
     await using solver = startSolver({ body: new URL(`data:text/javascript,${encodeURIComponent(code)}`) })

@@ -3,6 +3,7 @@ import { step } from '#core/json.ts'
 import { uidText } from '#core/policy/policy.ts'
 import type { RecordType, Schema, Type } from '#core/policy/schema.ts'
 import { uidOf } from '#core/revision/entities.ts'
+import { CONSTRUCTORS } from '#core/revision/extension-value.ts'
 import { EvaluationError } from './evaluation-error.ts'
 import { FUNCTIONS } from './extension/functions.ts'
 import { longOf, toLong } from './long.ts'
@@ -123,7 +124,6 @@ export class ValueReader {
 }
 
 const PROBLEMS_MAX = 50
-const CONSTRUCTORS: { readonly [type: string]: string } = { ipaddr: 'ip' }
 
 function isObject(json: unknown): json is Json {
   return typeof json === 'object' && json !== null && !Array.isArray(json)

@@ -1,6 +1,6 @@
 import { Failure } from '#core/failure.ts'
 import type { Expression } from '#core/policy/expression.ts'
-import { obligations as obligationsOf, type PolicySet, type Rule } from '#core/policy/policy.ts'
+import { obligationsOfAll, type PolicySet, type Rule } from '#core/policy/policy.ts'
 import { renderRules } from '#core/policy/render.ts'
 import type { Environment, Schema } from '#core/policy/schema.ts'
 import { merged, type Described } from './conditions-merged.ts'
@@ -94,16 +94,25 @@ export async function diff(before: PolicySet, after: PolicySet, schema: Schema, 
 
 // ---- The ways to differ ----
 
-type Side = Pick<Part, 'kind' | 'obligation'> & {
-  readonly term: (terms: Terms, before: EncodedPolicy, after: EncodedPolicy) => Term
-  readonly isSo: (before: Decided, after: Decided) => boolean
+type Way = Pick<Part, 'kind' | 'obligation'>
+type Side = Way & { readonly term: (terms: Terms, before: EncodedPolicy, after: EncodedPolicy) => Term }
+
+/** Whether what two policies decide about a request is this way to differ. */
+export function isSo({ kind, obligation }: Way, before: Effect, after: Effect): boolean {
+  const demands = ({ obligations }: Effect) => obligation !== null && obligations.includes(obligation)
+  switch (kind) {
+    case 'gains': return after.isAllowed && !before.isAllowed
+    case 'loses': return before.isAllowed && !after.isAllowed
+    case 'demands': return before.isAllowed && after.isAllowed && demands(after) && !demands(before)
+    case 'waives': return before.isAllowed && after.isAllowed && demands(before) && !demands(after)
+  }
 }
+type Effect = Pick<Decided, 'isAllowed' | 'obligations'>
 
 function ways(before: PolicySet, after: PolicySet): readonly Side[] {
   const moved = (kind: 'gains' | 'loses'): Side => ({
     kind, obligation: null,
     term: (terms, one, two) => (kind === 'gains' ? terms.and(two.allow, terms.not(one.allow)) : terms.and(one.allow, terms.not(two.allow))),
-    isSo: (one, two) => (kind === 'gains' ? two.isAllowed && !one.isAllowed : one.isAllowed && !two.isAllowed),
   })
   const put = (kind: 'demands' | 'waives', obligation: string): Side => ({
     kind, obligation,
@@ -111,12 +120,8 @@ function ways(before: PolicySet, after: PolicySet): readonly Side[] {
       const [with_, without] = (kind === 'demands' ? [two, one] : [one, two]).map(({ obligations }) => obligations.get(obligation) ?? terms.false) as [Term, Term]
       return terms.and(one.allow, two.allow, with_, terms.not(without))
     },
-    isSo: (one, two) => {
-      const [has, had] = [two.obligations.includes(obligation), one.obligations.includes(obligation)]
-      return one.isAllowed && two.isAllowed && (kind === 'demands' ? has && !had : had && !has)
-    },
   })
-  const names = [...new Set([...before.rules, ...after.rules].flatMap(obligationsOf))].sort()
+  const names = obligationsOfAll([...before.rules, ...after.rules])
   return [moved('gains'), moved('loses'), ...names.flatMap((name) => [put('demands', name), put('waives', name)])]
 }
 
@@ -134,7 +139,7 @@ function question(study: Study, before: PolicySet, after: PolicySet, environment
         ...conditions.map((each) => place.terms.not(conditionTerm(place, each))),
       ),
       mentions: [],
-      fails: (scene: Counterexample, look: Look) => side.isSo(look.decided(before, scene), look.decided(after, scene)) && !conditions.some((each) => meets(each, scene, look)),
+      fails: (scene: Counterexample, look: Look) => isSo(side, look.decided(before, scene), look.decided(after, scene)) && !conditions.some((each) => meets(each, scene, look)),
     }),
   }
 }
@@ -287,7 +292,7 @@ class Search {
       claim: () => ({
         goal: this.#place.terms.and(conditionTerm(this.#place, condition), this.#place.terms.not(this.#goal)),
         mentions: [],
-        fails: (scene, look) => meets(condition, scene, look) && !this.#side.isSo(look.decided(this.#before, scene), look.decided(this.#after, scene)),
+        fails: (scene, look) => meets(condition, scene, look) && !isSo(this.#side, look.decided(this.#before, scene), look.decided(this.#after, scene)),
       }),
     }], this.#engines)
     return (proof as Proof).answer

@@ -1,6 +1,6 @@
 import type { BoundArticle } from '#core/constitution/article.ts'
 import type { Expression } from '#core/policy/expression.ts'
-import { obligations as obligationsOf, type PolicySet, type Rule } from '#core/policy/policy.ts'
+import { obligationsOfAll, type PolicySet, type Rule } from '#core/policy/policy.ts'
 import { renderRules } from '#core/policy/render.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { CedarEntity, CedarRequest } from '#core/unit/semantic-unit.ts'
@@ -41,7 +41,7 @@ export function lookWith({ schema, semantics }: { readonly schema: Schema; reado
       const errs = errors.length > 0
       const isAllowed = decision === 'allow' && (semantics === 'cedar' || !errs)
       const permits = policy.rules.filter(({ id }) => determining.includes(id))
-      return { isAllowed, errs, obligations: isAllowed ? [...new Set(permits.flatMap(obligationsOf))].sort() : [] }
+      return { isAllowed, errs, obligations: isAllowed ? obligationsOfAll(permits) : [] }
     },
     permits: (policy, counterexample) => {
       const { determining, errors } = ask(policy, counterexample)

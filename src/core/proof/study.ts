@@ -63,8 +63,7 @@ export class Study {
   }
 
   select(environments: readonly Environment[]): readonly Environment[] {
-    const wanted = Object.entries(this.#only) as [keyof Environment, string][]
-    return environments.filter((each) => wanted.every(([part, value]) => each[part] === value))
+    return environments.filter((each) => isAsked(each, this.#only))
   }
 
   place(environment: Environment): Place {
@@ -103,6 +102,11 @@ export class Study {
       throw error
     }
   }
+}
+
+/** Whether an environment is among those that are asked about. */
+export function isAsked(environment: Environment, only: NonNullable<Options['only']>): boolean {
+  return (['principal', 'action', 'resource'] as const).every((part) => only[part] === undefined || only[part] === environment[part])
 }
 
 export function environmentKey({ principal, action, resource }: Environment): string {
