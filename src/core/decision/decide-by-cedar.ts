@@ -8,7 +8,7 @@ import { conclude, type Authorize, type Decision } from './decide.ts'
 import type { ReadQuestion } from './question.ts'
 import { meet, readsOf, type Met } from './reads.ts'
 import type { Stored } from './stored-entities.ts'
-import { CEDAR_JSON, fieldsOf, valueOf, type Found } from './values.ts'
+import { CEDAR_JSON, fieldsOf, valueOf, type Found } from './typed-json.ts'
 
 type Json = { readonly [name: string]: unknown }
 

@@ -1,9 +1,9 @@
 import type { Schema } from '#core/policy/schema.ts'
 import { readQuestion, type NamedAction, type Question, type ReadQuestion } from './question.ts'
 import type { Request } from './situation.ts'
+import { CEDAR_JSON } from './typed-json.ts'
 import { EntityValue, equals, type Value } from './value.ts'
 import { recordOf, VALUES } from './value-build.ts'
-import { CEDAR_JSON } from './values.ts'
 
 /** A question as the evaluator reads it. @throws {Failure} as {@link readQuestion}. */
 export function readForEvaluator(question: Question, schema: Schema, now: Date, place: string): ReadQuestion<Value> {

@@ -15,6 +15,9 @@ type Json = { readonly [name: string]: unknown }
  * Reads values of Cedar's JSON, each problem with its place. Without a type an entity is `{"__entity": …}` and an extension value
  * `{"__extn": …}`; by a type both may go without, and a Long may be a string of digits. Integers beyond 2⁵³ arrive as bigint.
  *
+ * For files, where all of it must fit. Of questions and of what is stored, `typed-json.ts` passes over what a type does not have and leaves absent
+ * what it promises: whether that matters depends on what rules read.
+ *
  * @see https://docs.cedarpolicy.com/auth/entities-syntax.html
  */
 export class ValueReader {
