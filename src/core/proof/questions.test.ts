@@ -252,9 +252,10 @@ test('sabotage: a solver that errs, dies or lies never makes a proof, nor a refu
 })
 
 test('what one engine contradicts is proved only when its certificate holds and the other says so too', async () => {
+  const lies: string[] = []
   const a = 'permit (principal, action == Action::"view", resource) when { principal.n > 3 && principal.n < 5 };'
   const b = 'permit (principal, action == Action::"view", resource) when { principal.n == 4 };'
-  const asked = (use: Partial<Engines>, options: Options = {}) => proveEquivalent(parse(a), parse(b), SCHEMA, { ...engines, onDisagreement: () => {}, ...use }, { only: { action: 'Action::"view"' }, ...options })
+  const asked = (use: Partial<Engines>, options: Options = {}) => proveEquivalent(parse(a), parse(b), SCHEMA, { ...engines, onDisagreement: ({ what }) => lies.push(what), ...use }, { only: { action: 'Action::"view"' }, ...options })
   const kindOf = async (...args: Parameters<typeof asked>) => (await asked(...args)).answer
   const { sat: ours, solve } = engines
   assert(ours !== undefined)
@@ -277,6 +278,7 @@ test('what one engine contradicts is proved only when its certificate holds and 
   const claiming: Engines['solve'] = async (asks) => asks.map(() => ({ kind: 'sat', values: '()' }))
   const isDenied = await kindOf({ solve: claiming })
   assert.match(isDenied.kind === 'unknown' ? isDenied.reason : '', /one has a model of what the other contradicts/)
+  assert.deepEqual(lies, ['the certificate of a contradiction does not hold', 'one has a model of what the other contradicts'])
   const mute: Engines['solve'] = async (asks) => asks.map(() => ({ kind: 'unknown', reason: 'timeout' }))
   const isMute = await kindOf({ solve: mute })
   assert.match(isMute.kind === 'unknown' ? isMute.reason : '', /timeout; the other engine proves it, and both must/)

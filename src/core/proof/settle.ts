@@ -29,7 +29,7 @@ export type Engines = {
   readonly versions: readonly { readonly name: string; readonly version: string }[]
   /** Told of every question as a script, before anybody is asked; of one that folded to a contradiction, that. */
   readonly onScript?: (asked: { readonly question: string; readonly environment: Environment; readonly text: string }) => void
-  /** Told when solver and Cedar disagree, which is a bug of ours and never an answer. */
+  /** Told whenever two of the engines disagree, Cedar among them: a bug of ours, and never an answer. */
   readonly onDisagreement?: (report: Disagreement) => void
 }
 
@@ -37,7 +37,8 @@ export type Disagreement = {
   readonly question: string
   readonly environment: Environment
   readonly what: string
-  readonly counterexample: Counterexample
+  /** What one of them says refutes the claim; null where they disagree before there is a request. */
+  readonly counterexample: Counterexample | null
 }
 
 type Model = ReadonlyMap<Term, Value>
@@ -76,7 +77,8 @@ export async function settle(study: Study, questions: readonly Question[], engin
   }))
 }
 
-function prepare(study: Study, question: Question, environment: Environment, { sat, onScript }: Engines): Settled | Open {
+function prepare(study: Study, question: Question, environment: Environment, engines: Engines): Settled | Open {
+  const { sat, onScript } = engines
   try {
     const claim = question.claim(environment)
     const { terms } = study.place(environment)
@@ -91,7 +93,7 @@ function prepare(study: Study, question: Question, environment: Environment, { s
     const known = sat?.(assertions)
     if (known?.kind === 'sat') return { question, environment, claim, goal, model: known.values }
     const found = known?.kind === 'unsat' ? known.certificate : null
-    if (found !== null && !checkRup(found.cnf, found.proof)) return { answer: disagreement('the certificate of a contradiction does not hold'), by: null }
+    if (found !== null && !checkRup(found.cnf, found.proof)) return { answer: disagreement(engines, { question, environment }, 'the certificate of a contradiction does not hold'), by: null }
     const certificate = found === null ? null : markOf(found)
     if (certificate !== null && study.agreement === 'either') return { answer: { kind: 'proved' }, by: certificate }
     return { question, environment, claim, goal, script: emit(assertions), certificate }
@@ -113,10 +115,10 @@ async function bySolver(study: Study, open: Extract<Open, { script: Script }>, f
   const again = isShown || first.kind === 'unknown'
   const [reply = first] = again ? await engines.solve([{ text: open.script.text, values: open.script.values }], study.limits) : [first]
   switch (reply.kind) {
-    case 'unsat': return first.kind === 'sat' ? disagreement('two runs of the solver answer differently') : { kind: 'proved' }
+    case 'unsat': return first.kind === 'sat' ? disagreement(engines, open, 'two runs of the solver answer differently') : { kind: 'proved' }
     case 'unknown': return open.certificate !== null ? { kind: 'unknown', reason: `${reply.reason}; the other engine proves it, and both must` } : reply
     case 'sat': {
-      if (open.certificate !== null) return disagreement('one has a model of what the other contradicts')
+      if (open.certificate !== null) return disagreement(engines, open, 'one has a model of what the other contradicts')
       let model: Model
       try {
         model = readValues(reply.values, open.script)
@@ -136,10 +138,7 @@ function refutation(study: Study, { question, environment, claim, goal }: Open, 
   const hasTwoWorlds = [...model.keys()].some((term) => term.kind === 'app' && term.symbol.copy === 1)
   const found = concretize({ schema, environment, model, literals, hasTwoWorlds })
   const holds = ({ first, second }: Picture): boolean => evaluate(goal, worldOf(schema, environment, first, second)) === true
-  const report = (what: string, counterexample: Counterexample): Answer => {
-    engines.onDisagreement?.({ question: question.name, environment, what, counterexample })
-    return disagreement(what)
-  }
+  const report = (what: string, counterexample: Counterexample) => disagreement(engines, { question, environment }, what, counterexample)
   if (!holds(found)) return report('the solver’s model does not satisfy what it was asked', toCounterexample(environment, found))
   if (!isShown) return { kind: 'refuted', counterexample: toCounterexample(environment, found) }
   const counterexample = toCounterexample(environment, shrink(schema, environment, found, literals, holds))
@@ -152,7 +151,8 @@ function refutation(study: Study, { question, environment, claim, goal }: Open, 
   return report('Cedar does not decide the counterexample as the prover does', counterexample)
 }
 
-function disagreement(what: string): Answer {
+function disagreement({ onDisagreement }: Engines, { question, environment }: Pick<Open, 'question' | 'environment'>, what: string, counterexample: Counterexample | null = null): Answer {
+  onDisagreement?.({ question: question.name, environment, what, counterexample })
   return { kind: 'unknown', reason: `engines disagree, which is a bug of the prover: ${what}` }
 }
 
