@@ -13,13 +13,15 @@ import type { Uid } from '#core/policy/expression.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Semantics } from '#core/proof/encode.ts'
 import { EntityBody, QuestionBody } from '#core/unit/request.ts'
+import { LINKS, readLinks, readPolicies } from './linked.ts'
 import { EXIT, finish, newCommand, readBytes, readCedar } from './terminal.ts'
 
-type Options = { policies?: string; schema?: string; entities?: string; request: string; semantics: Semantics; json?: boolean; quiet?: boolean }
+type Options = { policies?: string; links?: string; schema?: string; entities?: string; request: string; semantics: Semantics; json?: boolean; quiet?: boolean }
 
 export function command(): Command {
   return newCommand('decide', 'one decision by the decision point: any evaluation error and any missing entity denies', './acgs decide --policies out/policy.cedar --schema out/schema.cedarschema --request out/counterexample.json')
     .option('--policies <file>', 'Cedar policies; not needed when the request brings its own, as what the oracle wrote out does')
+    .option(...LINKS)
     .option('--schema <file>', 'Cedar schema; without it the policies are not validated, and entities in the JSON are marked as such (`__entity`, `__extn`)')
     .option('--entities <file>', 'entities in Cedar’s JSON format; not needed when the request brings its own')
     .requiredOption('--request <file>', 'the request: principal, action, resource, context (a counterexample is one)')
@@ -58,10 +60,9 @@ function textOf({ decision, verdict, determining, obligations: duties, errors, m
 }
 
 function policiesFrom(options: Options, question: z.output<typeof RequestFile>, schema: Schema | null): PolicySet {
-  const parse = (text: string) => (schema === null ? parseUnvalidated(text) : parsePolicies(text, schema))
-  if (options.policies !== undefined) return readCedar(options.policies, parse)
+  if (options.policies !== undefined) return readPolicies(options.policies, schema, options.links === undefined ? null : readLinks(options.links)).policies
   if (question.policies === undefined) throw malformed([{ place: '--policies', message: 'is missing: name a file with Cedar policies' }])
-  return parse(question.policies)
+  return schema === null ? parseUnvalidated(question.policies) : parsePolicies(question.policies, schema)
 }
 
 /** @throws {Failure} `REQUEST_MALFORMED` when no request of the schema is like that: it would be denied, and nobody would see why. */

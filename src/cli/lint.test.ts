@@ -57,3 +57,14 @@ test('a policy on standard input has its places too', async () => {
   assert.equal(status, 3)
   assert.deepEqual(JSON.parse(stdout).findings.map(({ rule, kind, line, column }: { rule: string; kind: string; line: number; column: number }) => [rule, kind, line, column]), [['policy1', 'vacuous', 3, 3]])
 })
+
+test('templates are looked at as the rules that their links make of them, each at the place of its template', async () => {
+  const templates = file('t.cedar', 'permit (principal, action, resource);\n@id("own")\n  permit (principal == ?principal, action, resource);\n')
+  const links = (args: object) => file('links.json', JSON.stringify([{ template_id: 'own', link_id: 'own-1', args }]))
+  const linked = await runAcgs(['lint', templates, '--schema', schema, '--links', links({ '?principal': 'User::"u"' }), '--json'], {})
+  assert.deepEqual(JSON.parse(linked.stdout).findings.map(({ rule, kind, line }: { rule: string; kind: string; line: number }) => [rule, kind, line]), [['own-1', 'redundant', 2]], linked.stderr)
+  const open = await runAcgs(['lint', templates, '--schema', schema], {})
+  assert.deepEqual([open.status, /--links/.test(open.stderr)], [2, true])
+  const wrong = await runAcgs(['lint', templates, '--schema', schema, '--links', links({ '?resource': 'User::"u"' })], {})
+  assert.equal(wrong.status, 2, wrong.stdout)
+})

@@ -1,6 +1,5 @@
 import { Option, type Command } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
-import { placesOf } from '#adapters/cedar/cedar.ts'
 import type { RuleFindings } from '#core/proof/lint.ts'
 import type { Counterexample, Proof } from '#core/proof/proof.ts'
 import { newQuestion, openQuestion, type ProverOptions } from './questioned.ts'
@@ -11,11 +10,13 @@ type Options = ProverOptions & { format?: 'json' | 'sarif' }
 type Kind = keyof typeof KINDS
 /** What is wrong with a rule, the weightiest first: of a rule that no request satisfies it need not be said that it is redundant. */
 const KINDS = {
-  failing: { level: 'error', says: 'can fail to evaluate, and the decision point then denies whatever was asked' },
+  failing: { level: 'error', says: 'can fail to evaluate' },
   vacuous: { level: 'warning', says: 'is satisfied by no request' },
   shadowed: { level: 'warning', says: 'never tells: other rules decide whatever it is satisfied by' },
   redundant: { level: 'note', says: 'can be left out: the policy means the same without it' },
 } as const
+
+const THEN = { 'decision-point': 'the decision point then denies whatever was asked', cedar: 'Cedar then skips it' } as const
 
 type Finding = { rule: string; kind: Kind; line: number; column: number; message: string; counterexample?: Counterexample }
 type Unknown = { rule: string; question: string; reason: string }
@@ -33,13 +34,13 @@ export function command(): Command {
 async function run(file: string, options: Options): Promise<Answer> {
   const use = openQuestion(options)
   await using _ = use.prover
-  const policy = use.parse(file)
-  const places = placesOf(policy.text)
+  const { policies, places: placed } = use.read(file)
+  const places = placed()
   progress('proving …', options)
   const started = performance.now()
-  const all = await use.prover.lint(policy, use.schema, use.only)
+  const all = await use.prover.lint(policies, use.schema, use.only)
   use.emitted()
-  const findings = all.flatMap((each, i) => findingsOf(each, places[i] ?? { line: 1, column: 1 }))
+  const findings = all.flatMap((each, i) => findingsOf(each, places[i] ?? { line: 1, column: 1 }, options.semantics))
   const unknown = all.flatMap(unknownOf)
   const exit = findings.length > 0 ? EXIT.no : unknown.length > 0 ? EXIT.undetermined : EXIT.yes
   const json = options.format === 'sarif' ? sarif(file, findings, unknown) : { rules: all.length, findings, unknown, engines: all[0]?.vacuous.engines ?? [], elapsed_ms: Math.round(performance.now() - started) }
@@ -50,9 +51,9 @@ async function run(file: string, options: Options): Promise<Answer> {
   return { json, text: lines.length === 0 ? `nothing found in ${all.length} rules` : lines.join('\n'), exit }
 }
 
-function findingsOf({ rule, vacuous, shadowed, redundant, neverFails }: RuleFindings, { line, column }: { line: number; column: number }): readonly Finding[] {
+function findingsOf({ rule, vacuous, shadowed, redundant, neverFails }: RuleFindings, { line, column }: { line: number; column: number }, semantics: ProverOptions['semantics']): readonly Finding[] {
   const found = (kind: Kind, more: Partial<Finding> = {}): Finding => ({ rule: rule.id, kind, line, column, message: KINDS[kind].says, ...more })
-  const failing = neverFails.answer.kind === 'refuted' ? [found('failing', { counterexample: neverFails.answer.counterexample })] : []
+  const failing = neverFails.answer.kind === 'refuted' ? [found('failing', { message: `${KINDS.failing.says}: ${THEN[semantics]}`, counterexample: neverFails.answer.counterexample })] : []
   const holds = (proof: Proof) => proof.answer.kind === 'proved'
   const idle = holds(vacuous) ? [found('vacuous')] : holds(shadowed) ? [found('shadowed')] : holds(redundant) ? [found('redundant')] : []
   return [...failing, ...idle]

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Option, type Command } from 'commander'
-import { parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
+import { parseSchema } from '#adapters/cedar/cedar.ts'
 import { createProver } from '#adapters/solver/prover.ts'
 import { readConfig } from '#config'
 import { Failure } from '#core/failure.ts'
@@ -9,11 +9,12 @@ import type { PolicySet } from '#core/policy/policy.ts'
 import type { Semantics } from '#core/proof/encode.ts'
 import type { Engines } from '#core/proof/settle.ts'
 import { isAsked } from '#core/proof/study.ts'
+import { LINKS, readLinks, readPolicies } from './linked.ts'
 import { newCommand, readAll, readCedar } from './terminal.ts'
 
 /** What every command takes that asks the prover about files. */
 export type ProverOptions = {
-  schema: string; config?: string; semantics: Semantics; emitSmtlib?: string
+  schema: string; links?: string; config?: string; semantics: Semantics; emitSmtlib?: string
   principal?: string; action?: string; resource?: string; json?: boolean; quiet?: boolean
 }
 
@@ -22,6 +23,7 @@ export function newQuestion(name: string, description: string, example: string):
   return newCommand(name, description, example)
     .requiredOption('--schema <file>', 'Cedar schema')
     .addOption(new Option('--semantics <which>', 'decision-point: any evaluation error denies; cedar: an erring rule is skipped').choices(['decision-point', 'cedar']).default('decision-point'))
+    .option(...LINKS)
     .option('--principal <type>', 'only requests of principals of this type')
     .option('--action <uid>', 'only requests of this action, e.g. Action::"view"')
     .option('--resource <type>', 'only requests for resources of this type')
@@ -39,11 +41,17 @@ export function openQuestion(options: ProverOptions) {
     throw new Failure('REQUEST_MALFORMED', `the schema has no request environment with ${Object.entries(only).map(([part, value]) => `${part} ${value}`).join(', ')}: it has ${schema.environments.slice(0, 10).map((each) => `${each.principal} ${each.action} ${each.resource}`).join('; ')}`)
   }
   const scripts: Script[] = []
-  const parse = (file: string): PolicySet => readCedar(file, (text) => parsePolicies(text, schema))
+  const links = options.links === undefined ? null : readLinks(options.links)
+  const read = (file: string) => readPolicies(file, schema, links)
+  const parse = (file: string): PolicySet => read(file).policies
   return {
     config, schema,
+    read,
     parse,
-    parseBoth: (a: string, b: string): readonly [PolicySet, PolicySet] => readAll([() => parse(a), () => parse(b)]),
+    parseBoth: (a: string, b: string): readonly [PolicySet, PolicySet] => {
+      if (a === '-' && b === '-') throw new Failure('REQUEST_MALFORMED', 'standard input is one policy: name a file for the other')
+      return readAll([() => parse(a), () => parse(b)])
+    },
     only: { semantics: options.semantics, only },
     prover: createProver({
       rlimit: config.generationEngine.proofRlimit, timeoutMs: config.generationEngine.proofTimeoutMs,

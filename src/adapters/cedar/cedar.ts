@@ -55,7 +55,7 @@ export function parsePolicies(text: string, schema: Schema): PolicySet {
   const parts = partsOf(text)
   const rules = parts.statics.map(({ part, place }) => readPart(part, place))
   const problems = [...templatesIn(text, parts), ...duplicatesIn(text, parts, rules)]
-  if (parts.templates.length > 0) throw new Failure('POLICY_INVALID', `the policy set has a template (\`?principal\` or \`?resource\`): link it first: ${summary(sorted(problems))}`, { problems: sorted(problems) })
+  if (parts.templates.length > 0) throw new Failure('POLICY_INVALID', `the policy set has a template (\`?principal\` or \`?resource\`): link it first (on the command line with \`--links\`): ${summary(sorted(problems))}`, { problems: sorted(problems) })
   const answer = wasm.validate({ schema: bareSchema(schema), policies: { staticPolicies: text }, validationSettings: { mode: 'strict' } })
   if (answer.type === 'failure') refuse('POLICY_INVALID', 'the policy set cannot be validated', text, answer.errors)
   const nameOf = names(rules)
@@ -216,10 +216,9 @@ export function parseUnvalidated(text: string, { links = [], ids = 'annotated' }
   const { statics, templates } = parts
   const called = (rule: Rule, place: number): Rule => (ids === 'annotated' ? rule : { ...rule, id: `policy${place}` })
   const rules = statics.map(({ part, place }) => called(readPart(part, place), place))
-  const templateOf = new Map(templates.map(({ part, place }) => {
-    const json = exactly(() => wasm.templateToJson(part))
-    if (json.type === 'failure') refuse('POLICY_INVALID', `template ${place} does not parse`, part, json.errors)
-    return [ids === 'annotated' ? json.json.annotations?.['id'] ?? `policy${place}` : `policy${place}`, json.json] as const
+  const templateOf = new Map(templates.map((part) => {
+    const json = readTemplate(part)
+    return [ids === 'annotated' ? idOf(json, part) : `policy${part.place}`, json] as const
   }))
   for (const { template, id, principal, resource } of links) {
     const json = templateOf.get(template)
@@ -256,11 +255,23 @@ function partsOf(text: string): Parts {
   return { statics: placed(policies, false), templates: placed(policy_templates, true) }
 }
 
-/** Where each rule of a text begins, in their order: line and column, from 1. @throws {Failure} `POLICY_INVALID` */
-export function placesOf(text: string): readonly { readonly line: number; readonly column: number }[] {
+/** Where each rule of a text begins, in their order, and then the templates of the links: line and column, from 1. @throws {Failure} `POLICY_INVALID` */
+export function placesOf(text: string, links: readonly TemplateLink[] = []): readonly { readonly line: number; readonly column: number }[] {
   const parts = partsOf(text)
   const starts = startsOf(text, parts)
-  return parts.statics.map((part) => lineAndColumn(text, starts.get(part) as number))
+  const templates = new Map(parts.templates.map((part) => [idOf(readTemplate(part), part), part]))
+  const linked = links.flatMap(({ template }) => templates.get(template) ?? [])
+  return [...parts.statics, ...linked].map((part) => lineAndColumn(text, starts.get(part) as number))
+}
+
+function readTemplate({ part, place }: Part) {
+  const json = exactly(() => wasm.templateToJson(part))
+  if (json.type === 'failure') refuse('POLICY_INVALID', `template ${place} does not parse`, part, json.errors)
+  return json.json
+}
+
+function idOf({ annotations }: { readonly annotations?: { readonly [name: string]: string | null } }, { place }: Part): string {
+  return annotations?.['id'] ?? `policy${place}`
 }
 
 /** Where each part begins in the text. */

@@ -1,5 +1,5 @@
 import type { Norm } from '#core/unit/norm.ts'
-import type { Expression } from './expression.ts'
+import { childrenOf, type Expression } from './expression.ts'
 
 /** What the variables are called in a sentence: by type where there is one, else by role. */
 type Words = { readonly principal: string; readonly resource: string }
@@ -66,10 +66,20 @@ function trait(attribute: string): string {
   return /^(on|in|off|under|over|out) |(ed|able|ible|ive|al|ous|ful|ic|en|ing)$/.test(words) ? `is ${words}` : `has ${words}`
 }
 
-/** `has x && x` is how a guard is written; people need not read the guard. */
+/** `has x && x` is how a guard is written; people need not read the guard of what they read next to it. */
 function conjuncts(expression: Expression): readonly Expression[] {
-  const parts = expression.kind === 'and' ? [...conjuncts(expression.left), ...conjuncts(expression.right)] : [expression]
-  return parts.length > 1 && parts.some((part) => part.kind !== 'has') ? parts.filter((part) => part.kind !== 'has') : parts
+  const parts = partsOf(expression)
+  return parts.filter((part) => part.kind !== 'has' || !parts.some((other) => other !== part && reads(other, part)))
+}
+
+function partsOf(expression: Expression): readonly Expression[] {
+  return expression.kind === 'and' ? [...partsOf(expression.left), ...partsOf(expression.right)] : [expression]
+}
+
+/** Whether an expression reads the attribute that a `has` asks for. */
+function reads(expression: Expression, { of, attribute }: Extract<Expression, { kind: 'has' }>): boolean {
+  if (expression.kind === 'get' && expression.attribute === attribute && JSON.stringify(expression.of) === JSON.stringify(of)) return true
+  return childrenOf(expression).some((child) => reads(child, { kind: 'has', of, attribute }))
 }
 
 function value(expression: Expression, words: Words): string {
