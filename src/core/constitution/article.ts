@@ -34,9 +34,10 @@ export type BoundArticle = {
   readonly obligation: string | null
 }
 
-/** What must not matter: an attribute of an entity type, or membership in entities of a type. */
+/** What must not matter: an attribute of an entity type, in records within it too, all its tags, or membership in entities of a type. */
 export type ProtectedFact =
-  | { readonly kind: 'attribute'; readonly type: string; readonly attribute: string }
+  | { readonly kind: 'attribute'; readonly type: string; readonly path: readonly string[] }
+  | { readonly kind: 'tags'; readonly type: string }
   | { readonly kind: 'membership'; readonly of: string; readonly in: string }
 
 /** An article that the schema does not bind, and the concepts that are missing. */
@@ -44,7 +45,7 @@ export type Inapplicable = { readonly article: Article; readonly missing: readon
 
 /** The names of the attributes that an article speaks of in a schema, sorted. */
 export function attributesOf({ environments, protected: facts }: BoundArticle): readonly string[] {
-  const names = new Set(facts.flatMap((fact) => (fact.kind === 'attribute' ? [fact.attribute] : [])))
+  const names = new Set(facts.flatMap((fact) => (fact.kind === 'attribute' ? fact.path : [])))
   const visit = (value: unknown): void => {
     if (typeof value !== 'object' || value === null) return
     if ('kind' in value && (value.kind === 'get' || value.kind === 'has')) names.add((value as unknown as { attribute: string }).attribute)

@@ -175,10 +175,24 @@ test('protected are annotated attributes, attributes that name a protected group
     entity U in [Faith] { @concept("protected") gender?: String, faith: Faith, other: Set<Faith>, age: Long };
     entity D; action a appliesTo { principal: U, resource: D };`)
   assert.deepEqual(bind(constitution, schema).bound.find(({ article }) => article.id === 'fairness.protected-attributes')?.protected, [
-    { kind: 'attribute', type: 'U', attribute: 'faith' },
-    { kind: 'attribute', type: 'U', attribute: 'gender' },
-    { kind: 'attribute', type: 'U', attribute: 'other' },
+    { kind: 'attribute', type: 'U', path: ['faith'] },
+    { kind: 'attribute', type: 'U', path: ['gender'] },
+    { kind: 'attribute', type: 'U', path: ['other'] },
     { kind: 'membership', of: 'U', in: 'Faith' },
+  ])
+})
+
+test('a protected group is protected within records, in tags, and in what it is in itself', () => {
+  const schema = parseSchema(`
+    entity Church; @concept("protected") entity Faith in [Church]; entity Club in [Church];
+    entity U in [Faith] { profile: { level: Long, deep: { faith?: Faith }, all: Set<{ n: Long, faith: Faith }> } } tags Set<Faith>;
+    entity D in [Club]; action a appliesTo { principal: U, resource: D };`)
+  assert.deepEqual(bind(constitution, schema).bound.find(({ article }) => article.id === 'fairness.protected-attributes')?.protected, [
+    { kind: 'attribute', type: 'U', path: ['profile', 'all'] },
+    { kind: 'attribute', type: 'U', path: ['profile', 'deep', 'faith'] },
+    { kind: 'tags', type: 'U' },
+    { kind: 'membership', of: 'U', in: 'Faith' },
+    { kind: 'membership', of: 'U', in: 'Church' },
   ])
 })
 

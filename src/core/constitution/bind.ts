@@ -237,15 +237,33 @@ function recordPlaces(at: Expression, record: RecordType, guards: readonly Expre
   })
 }
 
-/** What must not matter: attributes that carry the concept or name an entity of a type that does, and membership in such a type. */
+/**
+ * What must not matter: attributes that carry the concept or name an entity of a type that does, tags that name one, and membership in such a
+ * type. What such a type can be in tells of membership in it, so that membership there must not matter either.
+ */
 function protectedFacts(schema: Schema, concept: string): readonly ProtectedFact[] {
-  const groups = [...schema.entityTypes.values()].filter(({ annotations }) => carries(annotations, [concept])).map(({ name }) => name)
-  const isGroup = (type: Type): boolean => (type.kind === 'entity' && groups.includes(type.name)) || (type.kind === 'set' && isGroup(type.element))
-  return [...schema.entityTypes.values()].flatMap(({ name, shape, ancestors }) => [
-    ...Object.entries(shape.attributes)
-      .filter(([, { type, annotations }]) => carries(annotations, [concept]) || isGroup(type))
-      .map(([attribute]): ProtectedFact => ({ kind: 'attribute', type: name, attribute })),
-    ...groups.filter((group) => ancestors.includes(group)).map((group): ProtectedFact => ({ kind: 'membership', of: name, in: group })),
+  const types = [...schema.entityTypes.values()]
+  const groups = types.filter(({ annotations }) => carries(annotations, [concept]))
+  const isGroup = (name: string): boolean => groups.some((group) => group.name === name)
+  const telling = new Set(groups.flatMap(({ name, ancestors }) => [name, ...ancestors]))
+  const names = (type: Type): boolean => {
+    switch (type.kind) {
+      case 'entity': return isGroup(type.name)
+      case 'set': return names(type.element)
+      case 'record': return Object.values(type.attributes).some((attribute) => names(attribute.type))
+      default: return false
+    }
+  }
+  /** A record matters as far as what in it does; of a set's elements nobody can say which is which. */
+  const within = (shape: RecordType, path: readonly string[]): readonly (readonly string[])[] => Object.entries(shape.attributes).flatMap(([attribute, { type, annotations }]) => {
+    const at = [...path, attribute]
+    if (carries(annotations, [concept])) return [at]
+    return type.kind === 'record' ? within(type, at) : names(type) ? [at] : []
+  })
+  return types.flatMap(({ name, shape, tags, ancestors }) => [
+    ...within(shape, []).map((path): ProtectedFact => ({ kind: 'attribute', type: name, path })),
+    ...(tags !== null && names(tags) ? [{ kind: 'tags', type: name } as const] : []),
+    ...(ancestors.some(isGroup) ? ancestors.filter((above) => telling.has(above)) : []).map((above): ProtectedFact => ({ kind: 'membership', of: name, in: above })),
   ])
 }
 

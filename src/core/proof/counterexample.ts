@@ -91,7 +91,8 @@ export function concretize(question: {
         const parents = known.parents(uid, copy).map(meet)
         const attrs = build(type.shape, { owner: uid.type, of: [uid.id], path: [] }, copy)
         const { tags } = type
-        const tagged = tags === null ? [] : known.tagKeys(uid).map((key) => [key, value(tags, { owner: `${uid.type}#tags`, of: [uid.id, key], path: [] }, copy)] as const)
+        const tagged = tags === null ? [] : known.tagKeys(uid).map((key) => [key, { owner: `${uid.type}#tags`, of: [uid.id, key], path: [] }] as const)
+          .filter(([, where]) => known.fact('present', where, copy) === true).map(([key, where]) => [key, value(tags, where, copy)] as const)
         made.push({ uid, attrs, parents: [...parents].sort(byText), ...(tagged.length === 0 ? {} : { tags: Object.fromEntries(tagged) }) })
       }
     }

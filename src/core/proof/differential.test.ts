@@ -121,7 +121,7 @@ test('a decision proved independent of an attribute does not change with it, on 
     if (policy === null || attribute === undefined) continue
     counts.policies++
     const article = { id: 'fair', principle: 'p', kind: 'independent-of', text: '', hard: true, weight: 1 } as const
-    const bound = { article, environments: [{ environment, matches: TRUE, unless: null }], protected: [{ kind: 'attribute', type, attribute }], obligation: null } as const
+    const bound = { article, environments: [{ environment, matches: TRUE, unless: null }], protected: [{ kind: 'attribute', type, path: [attribute] }], obligation: null } as const
     const [proof] = await proveArticles(policy, schema, [bound], prover.engines)
     counts[(proof as Proof).answer.kind]++
     if (proof?.answer.kind !== 'proved') continue

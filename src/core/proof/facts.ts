@@ -17,6 +17,7 @@ export type Facts = {
   /** The parts of an address that are known, by name. */
   readonly ip: (where: Where, copy: 0 | 1) => ReadonlyMap<string, Value>
   readonly members: (where: Where, copy: 0 | 1) => readonly Value[]
+  /** In one world or the other. */
   readonly tagKeys: (uid: Uid) => readonly string[]
   readonly parents: (uid: Uid, copy: 0 | 1) => readonly Uid[]
 }

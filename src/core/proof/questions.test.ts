@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { after, test } from 'node:test'
 import { authorize, parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
 import { createProver } from '#adapters/solver/prover.ts'
 import type { ArticleKind, BoundArticle } from '#core/constitution/article.ts'
+import { bind } from '#core/constitution/bind.ts'
+import { parseConstitution } from '#core/constitution/constitution.ts'
 import { Failure } from '#core/failure.ts'
 import type { Expression } from '#core/policy/expression.ts'
 import type { Environment } from '#core/policy/schema.ts'
@@ -102,7 +105,7 @@ test('never-error: the integer that overflows is shown exactly, and a guard prov
 })
 
 test('independent-of: two worlds that differ only in what must not matter, decided differently', async () => {
-  const origin = article('independent-of', { protected: [{ kind: 'attribute', type: 'User', attribute: 'origin' }, { kind: 'attribute', type: 'User', attribute: 'faith' }] })
+  const origin = article('independent-of', { protected: [{ kind: 'attribute', type: 'User', path: ['origin'] }, { kind: 'attribute', type: 'User', path: ['faith'] }] })
   const shown = refuted(await judge('permit (principal, action, resource) when { principal.admin && principal.origin == "here" };', origin))
   const without = ({ entities, ...request }: Pick<Counterexample, 'entities'>) => ({ request, entities: entities.map(({ uid, attrs: { origin: _, faith: __, ...attrs }, parents }) => ({ uid, attrs, parents })) })
   assert.ok(shown.other !== undefined)
@@ -123,6 +126,27 @@ test('independent-of: membership counts, also through a chain of groups', async 
   assert.notDeepEqual(parentsOf(shown), parentsOf(shown.other ?? shown))
   refuted(await judge('permit (principal in Team::"chosen", action, resource);', teams))
   assert.equal((await judge('permit (principal, action, resource in Team::"chosen");', teams)).answer.kind, 'proved')
+})
+
+test('independent-of: a protected group is found behind groups, in records, in tags and in sets of records, and what is beside it is not', async () => {
+  const schema = parseSchema(`
+    entity Diocese; @concept("protected") entity Faith in [Diocese];
+    entity User in [Faith] { profile: { faith: Faith, level: Long }, past: Set<{ faith: Faith, year: Long }> } tags Faith;
+    entity Doc { level: Long }; action view appliesTo { principal: User, resource: Doc };`)
+  const { bound } = bind(parseConstitution(readFileSync('constitutions/acgs.yaml', 'utf8')), schema)
+  const fairness = bound.filter(({ article }) => article.id === 'fairness.protected-attributes')
+  const judge = async (rule: string) => ((await proveArticles(parsePolicies(rule, schema), schema, fairness, engines))[0] as Proof)
+  for (const rule of [
+    'permit (principal in Diocese::"north", action, resource);',
+    'permit (principal, action, resource) when { principal.profile.faith == Faith::"x" };',
+    'permit (principal, action, resource) when { principal.hasTag("f") && principal.getTag("f") == Faith::"x" };',
+    'permit (principal, action, resource) when { principal.hasTag("f") };',
+    'permit (principal, action, resource) when { principal.past.contains({ faith: Faith::"x", year: 1 }) };',
+  ]) {
+    const { other, ...first } = refuted(await judge(rule))
+    assert.notDeepEqual(first.entities, other?.entities, rule)
+  }
+  assert.equal((await judge('permit (principal, action, resource) when { principal.profile.level >= resource.level };')).answer.kind, 'proved')
 })
 
 test('equivalence is of decisions and of obligations', async () => {
@@ -206,7 +230,7 @@ test('entities that rules name exist in every counterexample, also where the que
 
 test('a question asked again, among others or alone, is answered in the same bytes', async () => {
   const policy = parse('permit (principal, action, resource) when { principal.admin && principal.origin == "a" && principal in Team::"x" };')
-  const articles = [article('never-permit'), article('independent-of', { protected: [{ kind: 'attribute', type: 'User', attribute: 'origin' }] }), article('never-error'), article('must-permit')]
+  const articles = [article('never-permit'), article('independent-of', { protected: [{ kind: 'attribute', type: 'User', path: ['origin'] }] }), article('never-error'), article('must-permit')]
   const together = await proveArticles(policy, SCHEMA, articles, engines)
   for (const [i, each] of articles.entries()) assert.deepEqual(await proveArticles(policy, SCHEMA, [each], engines), [together[i]])
   assert.equal(new Set(together.map(({ inputDigest }) => inputDigest)).size, articles.length)

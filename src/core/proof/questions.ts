@@ -146,7 +146,8 @@ function articleClaim(study: Study, policy: PolicySet, { article, protected: fac
 
 function isProtected(fact: ProtectedFact, symbol: Parameters<Place['differs']>[0]): boolean {
   if (fact.kind === 'membership') return symbol.kind === 'in' && symbol.owner === fact.of && symbol.to === fact.in
-  return symbol.kind !== 'in' && symbol.owner === fact.type && symbol.path[0] === fact.attribute
+  if (fact.kind === 'tags') return symbol.owner === `${fact.type}#tags`
+  return symbol.kind !== 'in' && symbol.owner === fact.type && fact.path.every((part, i) => symbol.path[i] === part)
 }
 
 /** A condition that cannot be evaluated concerns the request: doubt never makes an article weaker. */
