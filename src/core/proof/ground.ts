@@ -1,3 +1,4 @@
+import { Failure } from '#core/failure.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { LONG_MAX, LONG_MIN } from './encode/place.ts'
 import { groundQuantifiers } from './quantifiers.ts'
@@ -54,19 +55,31 @@ function excluded(terms: Terms, settled: ReadonlyMap<Term, Term>, term: Term): T
  * in some world: every set restricted to elements that terms name, every ancestor relation to the terms that are asked about, every
  * string to what patterns can tell of it.
  *
- * @throws {Failure} `UNSUPPORTED_CONSTRUCT` where patterns combine in too many ways.
+ * @throws {Failure} `UNSUPPORTED_CONSTRUCT` where patterns combine in too many ways, or there is too much to be said of elements and ancestors.
  */
 export function ground(terms: Terms, schema: Schema, goal: Term): readonly Term[] {
-  const { assertions, differing } = groundQuantifiers(terms, goal)
-  const related = [...assertions, ...hierarchy(terms, schema, assertions, differing), ...strings(terms, assertions)]
+  const limit = growthOf(terms)
+  const { assertions, differing } = groundQuantifiers(terms, goal, limit)
+  const related = [...assertions, ...hierarchy(terms, schema, assertions, differing, limit), ...strings(terms, assertions)]
   return [...related, ...typing(terms, schema, related)]
+}
+
+/** So many terms may be added to what a question says itself; cubic in entities on the left of `in`, quadratic in sets and records. */
+const ADDED_MAX = 200_000
+
+/** Told now and then while terms are added. @throws {Failure} `UNSUPPORTED_CONSTRUCT` once there are too many. */
+function growthOf(terms: Terms): () => void {
+  const most = terms.size + ADDED_MAX
+  return () => {
+    if (terms.size > most) throw new Failure('UNSUPPORTED_CONSTRUCT', `the question names so many entities, sets or records that more than ${ADDED_MAX} terms are needed to say what they have to do with each other, which the prover does not decide`)
+  }
 }
 
 /**
  * Proper ancestry among the terms that are asked about is irreflexive and transitive. Only what stands on the left of some question
  * needs it: every other entity can be given no ancestors.
  */
-function hierarchy(terms: Terms, schema: Schema, assertions: readonly Term[], differing: ReadonlySet<string>): readonly Term[] {
+function hierarchy(terms: Terms, schema: Schema, assertions: readonly Term[], differing: ReadonlySet<string>, limit: () => void): readonly Term[] {
   const lefts = new Set<Term>()
   const rights = new Set<Term>()
   for (const term of postorder(assertions)) {
@@ -86,7 +99,10 @@ function hierarchy(terms: Terms, schema: Schema, assertions: readonly Term[], di
     }
     for (const a of lefts) {
       axioms.push(terms.not(within(a, a)))
-      for (const b of lefts) for (const x of all) axioms.push(terms.or(terms.not(within(a, b)), terms.not(within(b, x)), within(a, x)))
+      for (const b of lefts) {
+        limit()
+        for (const x of all) axioms.push(terms.or(terms.not(within(a, b)), terms.not(within(b, x)), within(a, x)))
+      }
     }
   }
   return [...new Set(axioms)].filter((axiom) => axiom !== terms.true)

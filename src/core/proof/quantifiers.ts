@@ -13,7 +13,7 @@ import { compoundOf, depthOf, memberSymbol, partSymbols, sortOf } from './values
  * Sorts are gone through from the outside in, as an element's parts are of sorts with fewer levels: this ends, and names every element.
  * Quadratic in the elements with parts.
  */
-export function groundQuantifiers(terms: Terms, goal: Term): { readonly assertions: readonly Term[]; readonly differing: ReadonlySet<string> } {
+export function groundQuantifiers(terms: Terms, goal: Term, limit: () => void): { readonly assertions: readonly Term[]; readonly differing: ReadonlySet<string> } {
   const { stripped, quantified, sets, records } = strip(terms, goal)
   const assertions = [
     stripped,
@@ -22,13 +22,15 @@ export function groundQuantifiers(terms: Terms, goal: Term): { readonly assertio
     ...sets.flatMap(({ element, items }) => items.map((item) => terms.implies(item.guard, terms.app(memberSymbol(element.sort), [element, item.element])))),
   ]
   // Instances name no new elements: their terms are the body's own and the witness.
-  assertions.push(...extensionality(terms, assertions))
+  assertions.push(...extensionality(terms, assertions, limit))
   const named = postorder(assertions)
   for (const { truth, body, over } of quantified) {
+    limit()
     for (const each of named) if (each.sort === over) assertions.push(terms.or(truth, terms.not(instantiate(terms, body, over, each))))
   }
   for (const { element, over, items, body } of sets) {
     for (const each of over === 'bool' ? [terms.true, terms.false] : named.filter(({ sort }) => sort === over)) {
+      limit()
       const isItem = items.map((item) => terms.and(item.guard, terms.eq(item.element, each)))
       assertions.push(terms.eq(terms.app(memberSymbol(element.sort), [element, each]), terms.or(...isItem, instantiate(terms, body, over, each))))
     }
@@ -79,7 +81,7 @@ function recordParts(terms: Terms, { element, fields }: Made<'record'>): readonl
 }
 
 /** Elements of one sort with the same parts are the same, for every pair that terms name. */
-function extensionality(terms: Terms, assertions: readonly Term[]): readonly Term[] {
+function extensionality(terms: Terms, assertions: readonly Term[], limit: () => void): readonly Term[] {
   const axioms: Term[] = []
   const deepest = (open: readonly Sort[]): Sort | undefined => [...open].sort((a, b) => depthOf(b) - depthOf(a) || (a < b ? -1 : 1))[0]
   const done = new Set<Sort>()
@@ -90,6 +92,7 @@ function extensionality(terms: Terms, assertions: readonly Term[]): readonly Ter
     done.add(sort)
     const elements = named.filter((term) => term.sort === sort && term.kind !== 'bound')
     elements.forEach((a, i) => {
+      limit()
       for (const b of elements.slice(i + 1)) axioms.push(terms.or(terms.eq(a, b), different(terms, sort, a, b)))
     })
   }

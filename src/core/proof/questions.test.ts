@@ -149,6 +149,15 @@ test('independent-of: a protected group is found behind groups, in records, in t
   assert.equal((await judge('permit (principal, action, resource) when { principal.profile.level >= resource.level };')).answer.kind, 'proved')
 })
 
+test('what takes too many terms to say is unknown, by name and at once', async () => {
+  const schema = parseSchema('entity G in [G]; entity User { n: Long, ss: Set<Set<Long>> }; entity Doc; action view appliesTo { principal: User, resource: Doc };')
+  const many = (condition: (i: number) => string) => parsePolicies(`permit (principal, action, resource) when { ${Array.from({ length: 150 }, (_, i) => condition(i)).join(' || ')} };`, schema)
+  for (const policy of [many((i) => `G::"${i}" in G::"${i + 1}"`), many((i) => `principal.ss.contains([principal.n, ${i}])`)]) {
+    const { answer } = await alwaysDenies(policy, schema, engines)
+    assert.ok(answer.kind === 'unknown' && /more than 200000 terms/.test(answer.reason), JSON.stringify(answer))
+  }
+})
+
 test('equivalence is of decisions and of obligations', async () => {
   const equivalent = (a: string, b: string) => proveEquivalent(parse(a), parse(b), SCHEMA, engines)
   assert.equal((await equivalent('permit (principal, action, resource) when { principal.admin };', 'permit (principal, action, resource); forbid (principal, action, resource) unless { principal.admin };')).answer.kind, 'proved')

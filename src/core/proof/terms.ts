@@ -78,6 +78,11 @@ export class Terms {
     this.false = this.#make('false', { kind: 'bool', sort: 'bool', value: false })
   }
 
+  /** How many there are. */
+  get size(): number {
+    return this.#size
+  }
+
   bool(value: boolean): Term {
     return value ? this.true : this.false
   }
