@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Decides } from '#core/decision/answer.ts'
 import { Evaluator } from '#core/decision/evaluator.ts'
 import { createDecisionPoint } from '#services/compliance/decision-point.ts'
 import { activeRevision, decisionPoint, decisionService } from '#test/decision-service.ts'
@@ -227,4 +228,25 @@ test('over the wire it answers as within the process: the same status, headers a
   }
   const answered = Number(/response_time_seconds_count\{[^}]*evaluation"[^}]*\} (\d+)/.exec(await at.metrics())?.[1] ?? 0)
   assert.equal(answered - before, 2 * (cases.length - 1))
+})
+
+test('a batch that takes long lets others in between, and a string that rules could walk over for long is refused', async () => {
+  const point = await decisionPoint(activeRevision('records', 'entity User; entity Doc; action read appliesTo { principal: User, resource: Doc, context: { s: String } };', 'permit(principal, action, resource) when { context.s like "*a*b*" };', 7), [{ uid: { type: 'User', id: 'u' }, attrs: {}, parents: [] }, { uid: { type: 'Doc', id: 'd' }, attrs: {}, parents: [] }])
+  const slowly: Decides = { decide: (...of) => {
+    for (const until = performance.now() + 5; performance.now() < until;) { /* Busy. */ }
+    return point.decidesFor(point.activeOf('records')!).decide(...of)
+  } }
+  await using at = await decisionService(point, { decidesFor: () => slowly })
+  const asked = (s: string) => ({ subject: { type: 'User', id: 'u' }, action: { name: 'read' }, resource: { type: 'Doc', id: 'd' }, context: { s } })
+  let turns = 0
+  let isOver = false
+  const count = () => { turns++; if (!isOver) setImmediate(count) }
+  setImmediate(count)
+  const { body } = await at.askAll({ evaluations: Array.from({ length: 20 }, () => asked('ab')) })
+  isOver = true
+  assert.ok(body.evaluations.length === 20 && body.evaluations.every(({ decision }: { decision: boolean }) => decision))
+  assert.ok(turns > 8, `${turns} turns of the event loop`)
+  assert.equal((await at.ask(asked('a'.repeat(10_000)))).status, 200)
+  const { status, body: refused } = await at.ask(asked('a'.repeat(10_001)))
+  assert.deepEqual([status, refused.problems[0].place], [400, 'body.context.s'])
 })

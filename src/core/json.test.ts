@@ -155,3 +155,12 @@ test('what a glance lets through is what walking the text finds', () => {
   const nested = fc.integer({ min: 1, max: 12 }).map((depth) => '['.repeat(depth) + ']'.repeat(depth))
   fc.assert(fc.property(fc.oneof(grown, members, nested), (text) => { assert.deepEqual(outcome(glanced, text), outcome(closely, text)) }), { numRuns: 5_000 })
 })
+
+test('a fraction does not become an integer, and an integer may be written with a point or an exponent', () => {
+  for (const text of ['0.99999999999999999999', '9007199254740991.4', '4.9999999999999999999', '1e-400', '-0.00000000000000000000000000000000001e-320', '1.00000000000000000001', '12345.6789012345678901234e4']) {
+    const isInteger = Number.isInteger(Number(text))
+    if (isInteger) assert.match(messageOf(() => parseJson(bytes(`{"a":${text}}`), 'body')), /is a fraction that would become the integer/, text)
+    else assert.equal(typeof (parseJson(bytes(`{"a":${text}}`), 'body') as { a: unknown }).a, 'number')
+  }
+  for (const [text, value] of [['1.0', 1], ['1.50e1', 15], ['15e-1', 1.5], ['100e-2', 1], ['0.0', 0], ['0e-5', 0], ['0.1', 0.1], ['2E3', 2000]] as const) assert.deepEqual(parseJson(bytes(`[${text}]`), 'body'), [value], text)
+})

@@ -67,11 +67,17 @@ function readPlain(text: string, bytes: Uint8Array, levelsMax: number): unknown 
     if (code === 0x22) isInString = !isInString
     else if (isInString) continue
     else if (code === 0x3a) colons++
+    // What is more than an integer is looked at closely, for its exponent too.
+    else if (code === 0x2e || ((code === 0x65 || code === 0x45) && isDigit(bytes[i - 1]))) return undefined
     else if (code === 0x7b || code === 0x5b) {
       if (++level > deepest) deepest = level
     } else if (code === 0x7d || code === 0x5d) level--
   }
   return deepest <= levelsMax && membersIn(value) === colons ? value : undefined
+}
+
+function isDigit(code: number | undefined): boolean {
+  return code !== undefined && code >= 0x30 && code <= 0x39
 }
 
 /** So many members has what was parsed, at every depth; NaN when a number may not be the one that was written. */
@@ -262,5 +268,12 @@ function addLoss(problems: Problem[], token: string, here: () => string): void {
   if (!Number.isFinite(number)) problems.push({ place: here(), message: 'is a number that is too large' })
   else if (Number.isInteger(number) && !Number.isSafeInteger(number)) {
     problems.push({ place: here(), message: 'is an integer beyond ±(2^53 − 1), which would not survive exactly; write it as a string' })
-  }
+  } else if (Number.isInteger(number) && isFraction(token)) problems.push({ place: here(), message: `is a fraction that would become the integer ${number}` })
+}
+
+/** Whether a number's text has digits behind its point that no exponent takes in front of it. */
+function isFraction(token: string): boolean {
+  const [, whole = '', fraction = '', exponent = '0'] = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(token) ?? []
+  const digits = `${whole}${fraction}`.replace(/0+$/, '')
+  return /[1-9]/.test(digits) && digits.length > whole.length + Number(exponent)
 }

@@ -94,12 +94,12 @@ export type Route = {
 
 /**
  * An endpoint that is asked very often: a POST without parameters, read and answered beside the framework, by the same rules as every other. It
- * is answered at once, and writes its own reply.
+ * writes its own reply.
  */
 export type DirectRoute = {
   readonly endpoint: Endpoint & { readonly method: 'POST' }
   /** @returns The reply as JSON text. */
-  readonly answer: (body: unknown, headers: Input<Endpoint>['headers']) => string
+  readonly answer: (body: unknown, headers: Input<Endpoint>['headers']) => string | Promise<string>
 }
 
 /**

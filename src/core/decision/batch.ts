@@ -25,14 +25,20 @@ export function withDefaults(item: unknown, defaults: { readonly [name: string]:
   return merged
 }
 
-/** The answers in the order of the questions, up to the one after which no more are asked. */
-export function answerInTurn<T>(items: readonly T[], semantic: Semantic, answerOne: (item: T, index: number) => Answer): readonly Answer[] {
+/**
+ * The answers in the order of the questions, up to the one after which no more are asked.
+ *
+ * @param pause Asked after every question; what it returns is awaited before the next one.
+ */
+export async function answerInTurn<T>(items: readonly T[], semantic: Semantic, answerOne: (item: T, index: number) => Answer, pause: () => Promise<unknown> | null): Promise<readonly Answer[]> {
   const answers: Answer[] = []
   for (const [index, item] of items.entries()) {
     const answer = answerOne(item, index)
     answers.push(answer)
     if (semantic === 'deny_on_first_deny' && !answer.reply.decision) break
     if (semantic === 'permit_on_first_permit' && answer.reply.decision) break
+    const pausing = pause()
+    if (pausing !== null) await pausing
   }
   return answers
 }

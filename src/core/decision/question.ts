@@ -46,7 +46,7 @@ export type NamedAction = { readonly action: Action; readonly text: string }
  * @throws {Failure} REQUEST_MALFORMED with every place, when the schema does not know the type or the action, or a value is not of its type.
  */
 export function readQuestion<T>(question: Question, schema: Schema, now: number, place: string, build: Build<T>, same: (a: T, b: T) => boolean): ReadQuestion<T> {
-  const found: Found = { problems: [], ignored: [] }
+  const found: Found = { problems: [], ignored: [], charactersMax: CHARACTERS_MAX }
   const action = actionNamed(question.action.name, schema, place)
   const [principal, resource] = [uidOf(question.subject), uidOf(question.resource)]
   addTypeProblems(principal, action.action.principals, schema, action.text, { of: place, key: 'subject' }, found)
@@ -58,6 +58,8 @@ export function readQuestion<T>(question: Question, schema: Schema, now: number,
   if (found.problems.length > 0) throw malformed(found.problems)
   return { principal, action, resource, context, described, ignored: found.ignored }
 }
+
+const CHARACTERS_MAX = 10_000
 
 /** By what names an action can be asked for, and those that several have. */
 type ActionNames = { readonly named: ReadonlyMap<string, NamedAction>; readonly shared: ReadonlyMap<string, readonly string[]>; readonly ids: readonly string[] }

@@ -13,6 +13,8 @@ export type Found = {
   readonly problems: Problem[]
   /** Places that the type does not have: no rule can read them. */
   readonly ignored: string[]
+  /** A longer string is a problem: every pattern of every rule may walk over it. Unbounded without this. */
+  readonly charactersMax?: number
 }
 
 /** Where a value stands; made a text only for whoever must be told. */
@@ -107,7 +109,10 @@ export function valueOf<T>(type: Type, json: unknown, place: Place, schema: Sche
   }
   switch (type.kind) {
     case 'bool': return typeof json === 'boolean' ? build.plain(json) : refuse('is not true or false')
-    case 'string': return typeof json === 'string' ? build.plain(json) : refuse('is not a string')
+    case 'string': {
+      if (typeof json !== 'string') return refuse('is not a string')
+      return json.length > (found.charactersMax ?? json.length) ? refuse(`is longer than ${found.charactersMax} characters`) : build.plain(json)
+    }
     case 'long': {
       if (typeof json === 'number' && Number.isSafeInteger(json)) return build.long(json)
       if (typeof json !== 'bigint' && (typeof json !== 'string' || !/^-?\d{1,40}$/.test(json))) return refuse('is not an integer')

@@ -1,3 +1,4 @@
+import { setImmediate as othersFirst } from 'node:timers/promises'
 import { answer, refusal, worded, type Answer, type Decides, type Ground, type Question, type Reply } from '#core/decision/answer.ts'
 import { answerInTurn, refuseTooMuch, withDefaults } from '#core/decision/batch.ts'
 import { Failure } from '#core/failure.ts'
@@ -48,14 +49,14 @@ export function directRoutes(use: Use): DirectRoute[] {
       return answered(question, ground, 'body', decidesBy(ground)).text
     } },
 
-    { endpoint: postEvaluations, answer: (given, headers) => {
+    { endpoint: postEvaluations, answer: async (given, headers) => {
       const body = parseInput(postEvaluations.body, given, 'body')
       const ground = groundFor(headers)
       const decides = decidesBy(ground)
       const { evaluations: items = [], options } = body
       if (items.length === 0) return answered(readQuestionBody(body, 'body'), ground, 'body', decides).text
       refuseTooMuch(items, body)
-      const answers = answerInTurn(items, options?.evaluations_semantic ?? 'execute_all', (item, index) => {
+      const answers = await answerInTurn(items, options?.evaluations_semantic ?? 'execute_all', (item, index) => {
         const started = performance.now()
         const place = `body.evaluations[${index}]`
         try {
@@ -65,7 +66,7 @@ export function directRoutes(use: Use): DirectRoute[] {
           use.decided('error', (performance.now() - started) / 1000)
           return worded(refusal(error, ground.active))
         }
-      })
+      }, takingTurns())
       return `{"evaluations":[${answers.map(({ text }) => text).join()}]}`
     } },
   ]
@@ -79,6 +80,17 @@ export function routes(use: Pick<Use, 'url'>): Route[] {
       access_evaluations_endpoint: `${use.url}${postEvaluations.path}`,
     })),
   ]
+}
+
+/** Others are let in whenever a batch has held the process for so long; entities may change then, and by which revision is decided does not. */
+const TURN_MS = 10
+
+function takingTurns(): () => Promise<unknown> | null {
+  let began = performance.now()
+  return () => {
+    if (performance.now() - began < TURN_MS) return null
+    return othersFirst().then(() => { began = performance.now() })
+  }
 }
 
 function applicationFor(headers: Headers, known: readonly string[]): string {

@@ -9,6 +9,8 @@ const Slow = z.strictObject({
   application: ApplicationName,
   revision: z.int().positive(),
   digest: z.string(),
+  /** SHA-256 of rules and schema: another revision with the same is as slow. */
+  rules: z.string(),
   since: z.iso.datetime(),
   /** Where the question is; null: it could not be written out. */
   fixture: z.string().nullable(),

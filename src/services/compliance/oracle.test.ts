@@ -116,7 +116,7 @@ test('one wrong answer: counted, written out, told, and Cedar’s engine decides
   assert.deepEqual(told.map((notice) => [notice.kind, 'by' in notice ? notice.by : null]), [['revision.disagreed', null], ['revision.released', 's'], ['revision.disagreed', null]])
 }))
 
-test('another revision is decided by the evaluator, and what was slow does not decide', () => inFolder(async (folder) => {
+test('a revision with other rules is decided by the evaluator; one with the same rules is as slow, whatever its number', () => inFolder(async (folder) => {
   await using made = await service({ folder, decidesFor: wrongAbout('u1') })
   await made.ask(ask(1, 2, 0))
   await made.settled(1)
@@ -124,7 +124,9 @@ test('another revision is decided by the evaluator, and what was slow does not d
   // A revocation changes the rules, and not which revision it is.
   await made.point.load({ ...ACTIVE, digest: 'other' })
   assert.equal((await made.ask(ask(1, 2, 0))).body.decision, false)
-  await made.point.load({ ...ACTIVE, revision: 8 })
+  await made.point.load({ ...ACTIVE, revision: 9 })
+  assert.deepEqual([made.oracle!.probe().status, (await made.ask(ask(1, 2, 0))).body.decision], ['degraded', false])
+  await made.point.load(activeRevision('docs', SCHEMA, `${RULES}\n@id("more") forbid(principal, action, resource) when { false };`, 8))
   assert.deepEqual([made.oracle!.probe().status, made.oracle!.status().slow[0]?.decides], ['healthy', false])
   assert.equal((await made.ask(ask(1, 2, 0))).body.decision, true)
 }))

@@ -66,16 +66,19 @@ export function createOracle({ perSecond, point, folder, ask, authorize, report,
   retryMs?: number
 }): Oracle {
   const kept = folder.kept()
-  /** By application. */
-  const slow = new Map(kept.slow.map((each) => [each.application, each]))
+  let slow: readonly SlowRevision[] = kept.slow
   let untold: readonly Notice[] = kept.untold
   const counts = { agreed: 0, disagreed: 0, not_compared: 0 }
   let unsaved: string | null = null
   let untellable: string | null = null
 
   let isEnded = false
-  const isSlow = ({ application, revision }: ActiveRevision) => slow.get(application)?.revision === revision
-  const deciding = () => [...slow.values()].filter(({ application, revision }) => point.activeOf(application)?.revision === revision)
+  // A revocation changes the rules and not the revision, a rollback the revision and not the rules: neither is a release.
+  const isMeant = (each: SlowRevision, active: ActiveRevision) => each.application === active.application && (each.revision === active.revision || each.rules === rulesOf(active))
+  const deciding = () => slow.filter((each) => {
+    const active = point.activeOf(each.application)
+    return active !== null && isMeant(each, active)
+  })
   const count = (result: Result, because: string | null = null): void => {
     counts[result]++
     oracleCompared(telemetry, { result, because })
@@ -83,7 +86,7 @@ export function createOracle({ perSecond, point, folder, ask, authorize, report,
 
   const save = (): void => {
     try {
-      folder.keep({ slow: [...slow.values()], untold })
+      folder.keep({ slow, untold })
       unsaved = null
     } catch (error) {
       unsaved = error instanceof Error ? error.message : String(error)
@@ -123,7 +126,7 @@ export function createOracle({ perSecond, point, folder, ask, authorize, report,
     } catch (error) {
       unsaved = error instanceof Error ? error.message : String(error)
     }
-    slow.set(application, { application, revision, digest: active.digest, since: at, fixture: file, differences: found })
+    slow = [...slow, { application, revision, digest: active.digest, rules: rulesOf(active), since: at, fixture: file, differences: found }]
     revisionSlowed(telemetry, { application, revision, fixture: file })
     change({ kind: 'revision.disagreed', application, revision, at, fixture: sha256(text) })
   }
@@ -154,7 +157,7 @@ export function createOracle({ perSecond, point, folder, ask, authorize, report,
 
   if (untold.length > 0) settle()
   return {
-    answersFor: (active) => (isSlow(active) ? (question, ground, place) => answerByCedar(question, ground, authorize, place) : null),
+    answersFor: (active) => (slow.some((each) => isMeant(each, active)) ? (question, ground, place) => answerByCedar(question, ground, authorize, place) : null),
     note: (question, ground, place, reply) => {
       const { active } = ground
       if (candidate === null) {
@@ -167,12 +170,14 @@ export function createOracle({ perSecond, point, folder, ask, authorize, report,
       }
       if (active !== null && random() * ++candidates < 1) candidate = { question, ground: { ...ground, active }, place, reply, version: ground.entities.version }
     },
-    status: () => ({ perSecond, counts: { ...counts }, slow: [...slow.values()].sort((a, b) => (a.application < b.application ? -1 : 1)).map((each) => ({ ...each, decides: deciding().includes(each) })) }),
+    status: () => ({ perSecond, counts: { ...counts }, slow: slow.toSorted((a, b) => (a.application < b.application ? -1 : a.application > b.application ? 1 : a.revision - b.revision)).map((each) => ({ ...each, decides: deciding().includes(each) })) }),
     release: (application, revision, by) => {
-      const found = slow.get(application)
-      if (found === undefined) throw new Failure('NOT_FOUND', `no revision of \`${application}\` is on the slow path: the evaluator decides`)
-      if (found.revision !== revision) throw new Failure('CONFLICT', `revision ${found.revision} of \`${application}\` is on the slow path, not ${revision}: look at why first`, { details: { reason: 'another_revision', revision: found.revision } })
-      slow.delete(application)
+      const those = slow.filter((each) => each.application === application)
+      const found = those.find((each) => each.revision === revision)
+      const [other] = those
+      if (other === undefined) throw new Failure('NOT_FOUND', `no revision of \`${application}\` is on the slow path: the evaluator decides`)
+      if (found === undefined) throw new Failure('CONFLICT', `revision ${other.revision} of \`${application}\` is on the slow path, not ${revision}: look at why first`, { details: { reason: 'another_revision', revision: other.revision } })
+      slow = slow.filter((each) => each !== found)
       revisionReleased(telemetry, { application, revision, by })
       change({ kind: 'revision.released', application, revision, at: now().toISOString(), by })
       return found
@@ -207,3 +212,13 @@ function fixture({ active, reply, repetition: { evaluation, slice, absent }, ced
     oracle: { application, revision, digest, entities_version: entitiesVersion, at, versions, differences: found, answered: reply, evaluator: evaluation, cedar, missing: slice.missing, unusable: slice.unusable, absent },
   }, null, 2)}\n`
 }
+
+/** What tells revisions with the same rules over the same schema. */
+function rulesOf(active: ActiveRevision): string {
+  const known = rules.get(active)
+  if (known !== undefined) return known
+  const made = sha256(JSON.stringify([active.policies.text, active.schema.text]))
+  rules.set(active, made)
+  return made
+}
+const rules = new WeakMap<ActiveRevision, string>()

@@ -133,6 +133,16 @@ test('every clause of a small core is needed', () => {
   assert.ok(checkRup(cnfOf(1, [[]]), Int32Array.of(0)))
 })
 
+test('no clause is believed because of its length: of clauses that hold together nothing is a proof', () => {
+  const proof = Int32Array.from([1, -2, 0, -1, 2, 0, -1, -2, 0, 1, 0, 0])
+  assert.ok(!checkRup(cnfOf(2, [[1, 2]]), proof))
+  const random = seeded(11)
+  for (let i = 0; i < 500; i++) {
+    const lemmas = Array.from({ length: 1 + Math.floor(random() * 6) }, () => Array.from({ length: 1 + Math.floor(random() * 3) }, () => (1 + Math.floor(random() * 3)) * (random() < 0.5 ? -1 : 1)))
+    assert.ok(!checkRup(cnfOf(3, [[1, 2, 3], [-1, 2, 3]]), cnfOf(3, [...lemmas, []]).clauses))
+  }
+})
+
 test('what is malformed is no proof', () => {
   const contradiction = cnfOf(1, [[1], [-1]])
   assert.ok(checkRup(contradiction, Int32Array.of(0)))
