@@ -51,7 +51,9 @@ export const SECTIONS = {
     connect_timeout_ms: key(millis, 5_000, 'a number of milliseconds from 1 to 600000'),
   },
   redis: {
-    url: key(z.url({ protocol: /^rediss?$/ }).nullable(), null, 'a URL that begins with redis://, or null'),
+    url: key(z.url({ protocol: /^rediss?$/ }).nullable(), null, 'a URL that begins with redis:// or rediss://, or null'),
+    connect_timeout_ms: key(millis, 500, 'a number of milliseconds from 1 to 600000'),
+    timeout_ms: key(millis, 100, 'a number of milliseconds from 1 to 600000'),
   },
   services: {
     platform_port: key(port, 8010, 'a port from 1 to 65535'),
@@ -84,7 +86,10 @@ export const SECTIONS = {
     probe_timeout_ms: key(millis, 2_000, 'a number of milliseconds from 1 to 600000'),
   },
   caching: {},
-  error_handling: {},
+  error_handling: {
+    breaker_failures: key(z.int().min(1).max(1_000), 5, 'a whole number from 1 to 1000'),
+    breaker_rest_ms: key(millis, 30_000, 'a number of milliseconds from 1 to 600000'),
+  },
   audit: {
     checkpoint_origin: key(z.string().regex(/^[!-*,-~]{1,200}$/), 'acgs-pgp-v8', 'a name without spaces and plus signs, such as ledger.example.com/acgs'),
     checkpoint_file: key(path.nullable(), null, 'the path of a file that may be written, or null for one in the data folder'),
@@ -201,11 +206,10 @@ const PATHS = new Set([...KEYS.keys()].filter((name) => /_(file|folder)$|^consti
 const isSecret = (name: string) => name === 'database.url' || name === 'redis.url'
 
 function complete(settings: Settings, process: ProcessName, notices: string[], origins: Map<string, string>): Config {
-  const { services, security, service, redis } = settings
+  const { services, security, service } = settings
   const reachable = /^(0\.0\.0\.0|::)$/.test(service.host) ? '127.0.0.1' : service.host
   const here = (number: number) => `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${number}`
   const authUrl = services.authUrl ?? here(services.authPort)
-  if (redis.url !== null) notices.push('a Redis URL is set, but nothing uses Redis yet: it is not contacted')
   for (const name of ['platform', 'synthesis', 'compliance'] as const) {
     if (process === 'all' && services[`${name}Url`] !== null) notices.push(`a URL of ${name} is set, but all four are one process here: it is not contacted`)
   }

@@ -36,6 +36,8 @@ export const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; r
   DATABASE_UNAVAILABLE: { status: 503, title: 'The database is not available' },
   SOLVER_FAILED: { status: 503, title: 'The solver failed' },
   PEER_UNAVAILABLE: { status: 503, title: 'Another service is not available' },
+  CACHE_UNAVAILABLE: { status: 503, title: 'The cache is not available' },
+  RATE_LIMITED: { status: 429, title: 'That was asked too often' },
   SHUTTING_DOWN: { status: 503, title: 'The service is shutting down' },
   KEY_INVALID: { status: 500, title: 'A key is not valid' },
   FILE_UNREADABLE: { status: 500, title: 'A file cannot be read' },

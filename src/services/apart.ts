@@ -12,6 +12,7 @@ import type { Telemetry } from '#telemetry/events.ts'
 import { createLog } from '#telemetry/log.ts'
 import { createMetrics, type PeerName } from '#telemetry/metrics.ts'
 import { peerTokens } from './auth/peer-tokens.ts'
+import { breakerRulesOf } from './breakers.ts'
 import type { SelfTest } from './self-test/self-test.ts'
 
 export type Name = Exclude<ProcessName, 'all'>
@@ -97,10 +98,10 @@ export function judgedByAuth({ security, services }: Config): { authenticate: Au
 }
 
 /** Calls the other processes as a service account of its own. */
-export function caller(name: 'platform' | 'compliance', { config: { security, services }, telemetry }: Frame): (peer: PeerName, url: string, timeoutMs: number, restMs?: number) => Call {
+export function caller(name: 'platform' | 'compliance', { config: { security, services, errorHandling }, telemetry }: Frame): (peer: PeerName, url: string, timeoutMs: number, restMs?: number) => Call {
   const token = peerTokens({
     clientId: security.peerClientId ?? `acgs-${name}`, keyFile: security.peerKeyFile as string, audience: security.peerAudience,
     authUrl: services.authUrl, issuer: security.tokenIssuer,
   })
-  return (peer, url, timeoutMs, restMs) => createCall({ peer, url, token, timeoutMs, telemetry, ...(restMs === undefined ? {} : { restMs }) })
+  return (peer, url, timeoutMs, restMs) => createCall({ peer, url, token, timeoutMs, telemetry, breakerRules: breakerRulesOf(errorHandling, restMs) })
 }

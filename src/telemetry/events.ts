@@ -1,5 +1,5 @@
 import type { Log } from './log.ts'
-import { BREAKER_STATES, type AuthenticationFailure, type BreakerState, type Metrics, type Operation, type PeerName, type Priority } from './metrics.ts'
+import { BREAKER_STATES, type AuthenticationFailure, type BreakerName, type BreakerState, type Metrics, type Operation, type Priority } from './metrics.ts'
 
 /** Where events go: the log and the metrics of one process. */
 export type Telemetry = { readonly log: Log; readonly metrics: Metrics }
@@ -126,11 +126,12 @@ export function approvalSigned({ log }: Telemetry, { application, revision, dige
   log.info({ application, revision, digest, member, jti }, 'approval signed')
 }
 
-/** Another process is left alone from now on, tried, or called again. */
-export function breakerTurned({ log, metrics }: Telemetry, { peer, state }: { peer: PeerName; state: BreakerState }): void {
-  metrics.circuitBreakerState.set({ service: peer }, BREAKER_STATES.indexOf(state))
-  if (state === 'closed') log.info({ peer, state }, 'peer is called again')
-  else log.warn({ peer, state }, state === 'open' ? 'peer is left alone' : 'peer is tried')
+/** Another process, the database or Redis is left alone from now on, tried, or asked again. */
+export function breakerTurned({ log, metrics }: Telemetry, event: { service: BreakerName; state: BreakerState }): void {
+  metrics.circuitBreakerState.set({ service: event.service }, BREAKER_STATES.indexOf(event.state))
+  const { service: breaker, state } = event
+  if (state === 'closed') log.info({ breaker, state }, 'asked again')
+  else log.warn({ breaker, state }, state === 'open' ? 'left alone after failures in a row' : 'tried again')
 }
 
 /** A component was probed; only a change is worth a log line. */
