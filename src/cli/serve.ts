@@ -94,7 +94,7 @@ function greeting(config: Config, { inForce, database, selfTest, ports }: Runnin
     '',
     `  ACGS-PGP ${packageJson.version}   ready in ${seconds.toFixed(1)} s`,
     `  platform :${ports.platform}   auth :${ports.auth}   synthesis :${ports.synthesis}   compliance :${ports.compliance}`,
-    `  ${store}   cache in memory   models: none configured`,
+    `  ${store}   cache in memory${config.redis.url === null ? '' : ' and in Redis'}   models: none configured`,
     `  constitution ${shown.hash}${shown.isInherited ? ' (inherited id)' : ''}   ${constitution.clauses.length} articles   sha256 ${shown.digest}`,
     `  one process, pid ${process.pid}: division by trust is off, one person can play every role`,
     selfTestLine(selfTest),

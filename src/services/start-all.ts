@@ -18,11 +18,13 @@ import type { Telemetry } from '#telemetry/events.ts'
 import { createLog } from '#telemetry/log.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
 import { startAuth } from './auth/start.ts'
+import { databaseGuard } from './breakers.ts'
 import { checkpointsSignedBy, complianceParts } from './compliance/parts.ts'
 import { startCompliance } from './compliance/start.ts'
 import { openDatabase, ownComponents } from './platform/parts.ts'
 import { startPlatform } from './platform/start.ts'
 import { provingIn } from './proving.ts'
+import { openRedis } from './redis.ts'
 import type { SelfTest } from './self-test/self-test.ts'
 import { propose, READERS } from './synthesis/propose.ts'
 import { startSynthesis } from './synthesis/start.ts'
@@ -84,7 +86,8 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   const url = embedded?.url ?? (config.database.url as string)
   const signCheckpoint = checkpointsSignedBy(config)
   const { database, ledger } = await openDatabase({ url, config, sign: signCheckpoint, telemetry, ending })
-  const authDatabase = connect(url, { name: 'auth', connectionsMax: config.database.connectionsMax, connectTimeoutMs: config.database.connectTimeoutMs })
+  const authTelemetry = telemetryOf('acgs-auth')
+  const authDatabase = connect(url, { name: 'auth', connectionsMax: config.database.connectionsMax, connectTimeoutMs: config.database.connectTimeoutMs, guard: databaseGuard(config, authTelemetry) })
   ending.push(async () => authDatabase[Symbol.asyncDispose]())
 
   const common = { config, version, inForce, packs, examiner }
@@ -95,7 +98,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
     signal.throwIfAborted()
     return (await server.listen({ host: service.host, port, setting: settingOf(name) })).port
   }
-  const { server: authServer, authenticate, jwks } = await startAuth({ config, version, constitution: inForce.shown, database: authDatabase, telemetry: telemetryOf('acgs-auth') })
+  const { server: authServer, authenticate, jwks } = await startAuth({ config, version, constitution: inForce.shown, database: authDatabase, telemetry: authTelemetry })
   const auth = await open(authServer, services.authPort, 'auth')
   const synthesis = await open(await startSynthesis({ ...common, telemetry: telemetryOf('acgs-synthesis'), authenticate }), services.synthesisPort, 'synthesis')
 
@@ -115,7 +118,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   const platformServer = await startPlatform({
     ...common, database, ledger, telemetry, authenticate, propose, readers: READERS.map(({ method }) => method), solver: `${prover.engine.name} ${prover.engine.version}`, selfTest: tested,
     bundle: peers.bundle, approvalOf: verifyApproval, onChanged: () => void follower.look(), certify,
-    components: [...ownComponents({ database, packs, examiner, prover }), peerComponent('auth', here(auth)), peerComponent('gs', here(synthesis)), peerComponent('pgc', here(compliance))],
+    components: [...ownComponents({ database, redis: openRedis({ name: 'platform', config, telemetry, ending }), packs, examiner, prover }), peerComponent('auth', here(auth)), peerComponent('gs', here(synthesis)), peerComponent('pgc', here(compliance))],
   })
   const platform = await open(platformServer, services.platformPort, 'platform')
   signal.throwIfAborted()

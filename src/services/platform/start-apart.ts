@@ -7,6 +7,7 @@ import { postCheckpoint } from '#services/compliance/checkpoint-contract.ts'
 import type { Certify } from '#services/compliance/certify.ts'
 import { askCompliance } from '#services/compliance/peer-routes.ts'
 import { provingIn } from '#services/proving.ts'
+import { openRedis } from '#services/redis.ts'
 import { proposeElsewhere } from '#services/synthesis/propose-elsewhere.ts'
 import { propose, READERS } from '#services/synthesis/propose.ts'
 import { openDatabase, ownComponents } from './parts.ts'
@@ -46,7 +47,7 @@ export function startPlatformApart(config: Config, signal: AbortSignal): Promise
       bundle,
       approvalOf: createApprovalVerifier({ issuer: security.tokenIssuer, keys: tokenKeys, clockToleranceSeconds: security.clockToleranceSeconds }),
       components: [
-        ...ownComponents({ database, packs, examiner, prover }),
+        ...ownComponents({ database, redis: openRedis({ name: 'platform', ...frame }), packs, examiner, prover }),
         peerComponent('auth', services.authUrl), peerComponent('gs', services.synthesisUrl), peerComponent('pgc', services.complianceUrl),
       ],
     })
