@@ -6,6 +6,7 @@ import type { Pair } from 'yaml'
 import { z } from 'zod'
 import { Failure } from '#core/failure.ts'
 import type { Problem } from '#core/failure.ts'
+import { networksIn } from '#http/client-address.ts'
 
 /** What can be started: one process, or the four of them as one (`all`). */
 export type ProcessName = 'all' | 'platform' | 'auth' | 'synthesis' | 'compliance'
@@ -13,6 +14,7 @@ export type ProcessName = 'all' | 'platform' | 'auth' | 'synthesis' | 'complianc
 const port = z.int().min(1).max(65_535)
 const httpUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''))
 const path = z.string().min(1)
+const perMinute = z.int().min(0).max(10_000).nullable()
 const millis = z.int().min(1).max(600_000)
 
 /** One key: its shape, its default, and the words that complete "must be …". */
@@ -77,6 +79,11 @@ export const SECTIONS = {
     certificate_key_file: key(path.nullable(), null, 'the path of a private Ed25519 key, or null for a generated one'),
     peer_client_id: key(z.string().regex(/^[A-Za-z0-9._-]{1,100}$/).nullable(), null, 'the client_id of a service account, or null for `acgs-` and the name of the process'),
     peer_key_file: key(path.nullable(), null, 'the path of a private JWK'),
+    trusted_proxies: key(z.string().refine((list) => networksIn(list) !== null).nullable(), null, 'addresses and networks with commas between them, such as 10.0.0.0/8, or null'),
+    forwarded_header: key(z.enum(['x-forwarded-for', 'forwarded']), 'x-forwarded-for', '`x-forwarded-for` or `forwarded`'),
+    address_requests_per_minute: key(perMinute, null, 'a whole number from 0 to 10000, or null'),
+    generations_per_minute: key(perMinute, null, 'a whole number from 0 to 10000, or null'),
+    diagnoses_per_minute: key(perMinute, null, 'a whole number from 0 to 10000, or null'),
     body_bytes_max: key(z.int().min(1_024).max(67_108_864), 1_048_576, 'a number of bytes from 1024 to 67108864'),
     entities_bytes_max: key(z.int().min(1_024).max(268_435_456), 67_108_864, 'a number of bytes from 1024 to 268435456'),
   },
@@ -215,6 +222,9 @@ function complete(settings: Settings, process: ProcessName, notices: string[], o
   }
   if (service.environment === 'embedded' && !/^(127\.|localhost$|::1$)/.test(service.host)) {
     notices.push(`listening on ${service.host}: the embedded default is meant for loopback; set service.environment to production for a network`)
+  }
+  if (service.environment === 'production' && security.trustedProxies === null && security.addressRequestsPerMinute !== 0) {
+    notices.push('requests are limited by address and no proxy is trusted: behind a balancer all callers count as one; name it in security.trusted_proxies')
   }
   return deepFreeze({
     ...settings,

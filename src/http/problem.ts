@@ -78,6 +78,7 @@ function headersOf(code: ProblemCode, details: Readonly<Record<string, unknown>>
   }
   if (code === 'FORBIDDEN') return { 'www-authenticate': `Bearer realm="acgs", error="insufficient_scope", error_description="${quotable(detail)}"` }
   if (code === 'METHOD_NOT_ALLOWED' && typeof details['allow'] === 'string') return { allow: details['allow'] }
+  if (code === 'RATE_LIMITED' && typeof details['retry_after_seconds'] === 'number') return { 'retry-after': String(details['retry_after_seconds']) }
   if (PROBLEMS[code].status === 503) return { 'retry-after': '5' }
   return {}
 }

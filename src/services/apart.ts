@@ -3,16 +3,21 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { ROOT, type Config, type ProcessName } from '#config'
 import { loadConstitution, type ConstitutionInForce } from '#adapters/constitution.ts'
 import { loadPacks } from '#adapters/packs.ts'
+import type { Redis } from '#adapters/redis/connect.ts'
 import type { Pack } from '#core/unit/pack.ts'
 import { authenticator, fetchJwks, publishedKeys, type Authenticate, type KeySource } from '#http/authenticate.ts'
 import { createCall, type Call } from '#http/call.ts'
 import { refuseTaken } from '#http/port-holder.ts'
+import type { RateLimits } from '#http/rate-limit.ts'
 import type { Server } from '#http/server.ts'
 import type { Telemetry } from '#telemetry/events.ts'
 import { createLog } from '#telemetry/log.ts'
 import { createMetrics, type PeerName } from '#telemetry/metrics.ts'
 import { peerTokens } from './auth/peer-tokens.ts'
 import { breakerRulesOf } from './breakers.ts'
+import { limitsOf } from './limits.ts'
+import { createLive, type Live } from './live.ts'
+import { openRedis } from './redis.ts'
 import type { SelfTest } from './self-test/self-test.ts'
 
 export type Name = Exclude<ProcessName, 'all'>
@@ -28,6 +33,8 @@ export type Apart = {
   readonly calls: readonly string[]
   /** Null where nothing is proved. */
   readonly selfTest: SelfTest | null
+  /** Takes over what of another configuration may change while it runs. */
+  readonly take: Live['take']
   /** Says in the log that it is ready. */
   readonly announce: () => void
   /** Readiness flips first; what is under way is finished; then everything is closed. @returns How many requests had to be cut off. */
@@ -41,6 +48,9 @@ export type Frame = {
   readonly inForce: ConstitutionInForce
   readonly packs: readonly Pack[]
   readonly telemetry: Telemetry
+  /** Null where none is configured. */
+  readonly redis: Redis | null
+  readonly limits: RateLimits
   /** What is to be ended, the last one first. */
   readonly ending: (() => Promise<unknown>)[]
 }
@@ -71,13 +81,16 @@ export async function startFramed(name: Name, config: Config, signal: AbortSigna
       log: createLog({ service: LOGGED_AS[name], level: config.monitoring.logLevel }),
       metrics: createMetrics({ service: LOGGED_AS[name], version, constitutionalHash: inForce.shown.hash, description: packageJson.description }),
     }
-    const { server, begin, ...said } = await build({ config, version, inForce, packs: loadPacks(join(ROOT, 'packs')), telemetry, ending })
+    const live = createLive(config)
+    const redis = openRedis({ name, config, telemetry, ending })
+    const limits = limitsOf({ service: name, config: live.config, redis, telemetry })
+    const { server, begin, ...said } = await build({ config, version, inForce, packs: loadPacks(join(ROOT, 'packs')), telemetry, redis, limits, ending })
     ending.push(() => server.close({ drainMs: 0, deadlineMs: 0 }))
     signal.throwIfAborted()
     const { port } = await server.listen(where)
     begin?.()
     return {
-      ...said, name, port, inForce,
+      ...said, name, port, inForce, take: live.take,
       announce: () => telemetry.log.info({ pid: process.pid, port, holds: said.holds, calls: said.calls }, 'ready'),
       close: async () => {
         const { cutOff } = await server.close({ drainMs: service.drainSeconds * 1000, deadlineMs: service.shutdownSeconds * 1000 })

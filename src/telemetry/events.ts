@@ -1,5 +1,5 @@
 import type { Log } from './log.ts'
-import { BREAKER_STATES, type AuthenticationFailure, type BreakerName, type BreakerState, type Metrics, type Operation, type Priority } from './metrics.ts'
+import { BREAKER_STATES, type AuthenticationFailure, type BreakerName, type BreakerState, type LimitName, type Metrics, type Operation, type Priority } from './metrics.ts'
 
 /** Where events go: the log and the metrics of one process. */
 export type Telemetry = { readonly log: Log; readonly metrics: Metrics }
@@ -132,6 +132,12 @@ export function breakerTurned({ log, metrics }: Telemetry, event: { service: Bre
   const { service: breaker, state } = event
   if (state === 'closed') log.info({ breaker, state }, 'asked again')
   else log.warn({ breaker, state }, state === 'open' ? 'left alone after failures in a row' : 'tried again')
+}
+
+/** Somebody asked too often, and was told when to ask again. */
+export function requestLimited({ log, metrics }: Telemetry, event: { limit: LimitName }): void {
+  metrics.rateLimitedRequests.inc(event)
+  log.debug(event, 'asked too often')
 }
 
 /** A component was probed; only a change is worth a log line. */

@@ -16,6 +16,8 @@ export const DECISION_VERDICTS = ['permitted', 'forbidden', 'not_permitted', 'er
 export const PEERS = ['auth', 'gs', 'pgc', 'platform'] as const
 /** What there is a circuit breaker in front of. */
 export const BREAKERS = [...PEERS, 'database', 'redis'] as const
+/** What is counted when somebody asks too often: requests of an address, generations and diagnoses of a subject. */
+export const LIMITS = ['address', 'generation', 'diagnosis'] as const
 /** By the value that `circuit_breaker_state` has. */
 export const BREAKER_STATES = ['closed', 'open', 'half-open'] as const
 export const PROOF_OUTCOMES = ['proved', 'refuted', 'unknown'] as const
@@ -23,6 +25,7 @@ export const PROOF_OUTCOMES = ['proved', 'refuted', 'unknown'] as const
 export type Priority = (typeof PRIORITIES)[number]
 export type PeerName = (typeof PEERS)[number]
 export type BreakerName = (typeof BREAKERS)[number]
+export type LimitName = (typeof LIMITS)[number]
 export type BreakerState = (typeof BREAKER_STATES)[number]
 export type Operation = (typeof OPERATIONS)[number]
 export type AuthenticationFailure = (typeof AUTHENTICATION_FAILURES)[number]
@@ -89,6 +92,7 @@ export function createMetrics({ service, version, constitutionalHash, descriptio
     proofDuration: histogram('proof_duration_seconds', 'Duration of one question to the prover.', PROOF_SECONDS, ['outcome']),
     decisions: counter('decisions_total', 'Decisions by the yes or the kind of no.', ['verdict']),
     decisionDuration: histogram('decision_duration_seconds', 'Duration of a decision, without HTTP.', DECISION_SECONDS, ['verdict']),
+    rateLimitedRequests: counter('rate_limited_requests_total', 'Requests that were refused because they came too often, by the limit.', ['limit']),
     circuitBreakerState: gauge('circuit_breaker_state', 'Whether it is asked: 0 closed (asked), 1 open (left alone), 2 half-open (tried).', ['service']),
     ledgerEntries: gauge('ledger_entries', 'Entries in the ledger: the position of its tip.'),
     ledgerCheckpointEntries: gauge('ledger_checkpoint_entries', 'Entries that the newest signed checkpoint is for.'),
@@ -108,6 +112,7 @@ export function createMetrics({ service, version, constitutionalHash, descriptio
   for (const reason of AUTHENTICATION_FAILURES) families.authenticationFailures.inc({ reason }, 0)
   for (const outcome of ['issued', 'refused', 'revoked']) families.certificates.inc({ outcome }, 0)
   for (const verdict of ['proved', 'refuted', 'undetermined']) families.activeRevisions.set({ verdict }, 0)
+  for (const limit of LIMITS) families.rateLimitedRequests.inc({ limit }, 0)
   for (const service of BREAKERS) families.circuitBreakerState.set({ service }, BREAKER_STATES.indexOf('closed'))
   for (const verdict of DECISION_VERDICTS) {
     families.decisions.inc({ verdict }, 0)

@@ -42,6 +42,7 @@ const MOVES: { family: string; event: (telemetry: events.Telemetry) => void; mov
   { family: 'certificates_total, refused', event: (t) => events.certificateRefused(t, { verdict: 'violates' }), moves: { 'certificates_total{outcome="refused"}': 1 } },
   { family: 'proofs_total and proof_duration_seconds', event: (t) => events.proofAnswered(t, { question: 'article:privacy.consent', outcome: 'unknown', seconds: 0.004 }), moves: { 'proofs_total{outcome="unknown"}': 1, 'proof_duration_seconds_count{outcome="unknown"}': 1 } },
   { family: 'circuit_breaker_state', event: (t) => events.breakerTurned(t, { service: 'gs', state: 'half-open' }), moves: { 'circuit_breaker_state{service="gs"}': 2 } },
+  { family: 'rate_limited_requests_total', event: (t) => events.requestLimited(t, { limit: 'generation' }), moves: { 'rate_limited_requests_total{limit="generation"}': 1, 'rate_limited_requests_total{limit="address"}': 0 } },
   { family: 'ledger_entries', event: (t) => events.ledgerAppended(t, { entries: 42 }), moves: { ledger_entries: 42 } },
   { family: 'ledger_checkpoint_entries and _timestamp_seconds', event: (t) => events.checkpointSigned(t, { entries: 41, at: new Date(1_500) }), moves: { ledger_checkpoint_entries: 41, ledger_checkpoint_timestamp_seconds: 1.5 } },
 ]

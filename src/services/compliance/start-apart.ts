@@ -18,7 +18,7 @@ const PLATFORM_REST_MS = FOLLOW_MS
  */
 export function startComplianceApart(config: Config, signal: AbortSignal): Promise<Apart> {
   return startFramed('compliance', config, signal, async (frame) => {
-    const { version, inForce, packs, telemetry, ending } = frame
+    const { version, inForce, packs, telemetry, limits, ending } = frame
     const { service, services } = config
     const { prover, examiner, test } = provingIn({ ...frame, constitution: inForce.constitution })
     const tested = await test()
@@ -28,7 +28,7 @@ export function startComplianceApart(config: Config, signal: AbortSignal): Promi
       source: platformSource(caller('compliance', frame)('platform', services.platformUrl, PLATFORM_TIMEOUT_MS, PLATFORM_REST_MS)),
     })
     const server = await startCompliance({
-      config, version, inForce, packs, examiner, telemetry, authenticate, point, peers, signCheckpoint: checkpointsSignedBy(config),
+      config, version, inForce, packs, examiner, telemetry, authenticate, limits, point, peers, signCheckpoint: checkpointsSignedBy(config),
       components: [
         { name: 'cedar', isCritical: true, probe: probeCedar },
         { name: 'solver', isCritical: true, probe: () => prover.probe() },

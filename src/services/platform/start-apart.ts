@@ -7,7 +7,6 @@ import { postCheckpoint } from '#services/compliance/checkpoint-contract.ts'
 import type { Certify } from '#services/compliance/certify.ts'
 import { askCompliance } from '#services/compliance/peer-routes.ts'
 import { provingIn } from '#services/proving.ts'
-import { openRedis } from '#services/redis.ts'
 import { proposeElsewhere } from '#services/synthesis/propose-elsewhere.ts'
 import { propose, READERS } from '#services/synthesis/propose.ts'
 import { openDatabase, ownComponents } from './parts.ts'
@@ -24,7 +23,7 @@ const COMPLIANCE_TIMEOUT_MS = 55_000
  */
 export function startPlatformApart(config: Config, signal: AbortSignal): Promise<Apart> {
   return startFramed('platform', config, signal, async (frame) => {
-    const { version, inForce, packs, telemetry, ending } = frame
+    const { version, inForce, packs, telemetry, redis, limits, ending } = frame
     const { services, security } = config
     const call = caller('platform', frame)
     const synthesis = call('gs', services.synthesisUrl, SYNTHESIS_TIMEOUT_MS)
@@ -38,7 +37,7 @@ export function startPlatformApart(config: Config, signal: AbortSignal): Promise
     })
     const { certify, bundle } = askCompliance(compliance)
     const server = await startPlatform({
-      config, version, inForce, packs, examiner, database, ledger, telemetry, authenticate,
+      config, version, inForce, packs, examiner, database, ledger, telemetry, authenticate, limits,
       propose: proposeElsewhere({ call: synthesis, here: propose, isOut: (because) => telemetry.log.warn({ because }, 'text is read here while synthesis is out') }),
       readers: READERS.map(({ method }) => method),
       solver: `${prover.engine.name} ${prover.engine.version}`,
@@ -47,7 +46,7 @@ export function startPlatformApart(config: Config, signal: AbortSignal): Promise
       bundle,
       approvalOf: createApprovalVerifier({ issuer: security.tokenIssuer, keys: tokenKeys, clockToleranceSeconds: security.clockToleranceSeconds }),
       components: [
-        ...ownComponents({ database, redis: openRedis({ name: 'platform', ...frame }), packs, examiner, prover }),
+        ...ownComponents({ database, redis, packs, examiner, prover }),
         peerComponent('auth', services.authUrl), peerComponent('gs', services.synthesisUrl), peerComponent('pgc', services.complianceUrl),
       ],
     })
