@@ -51,6 +51,8 @@ export type Frame = {
   /** Null where none is configured. */
   readonly redis: Redis | null
   readonly limits: RateLimits
+  /** The configuration as it is now: some of it may change while the process runs. */
+  readonly live: () => Config
   /** What is to be ended, the last one first. */
   readonly ending: (() => Promise<unknown>)[]
 }
@@ -84,7 +86,7 @@ export async function startFramed(name: Name, config: Config, signal: AbortSigna
     const live = createLive(config)
     const redis = openRedis({ name, config, telemetry, ending })
     const limits = limitsOf({ service: name, config: live.config, redis, telemetry })
-    const { server, begin, ...said } = await build({ config, version, inForce, packs: loadPacks(join(ROOT, 'packs')), telemetry, redis, limits, ending })
+    const { server, begin, ...said } = await build({ config, version, inForce, packs: loadPacks(join(ROOT, 'packs')), telemetry, redis, limits, live: live.config, ending })
     ending.push(() => server.close({ drainMs: 0, deadlineMs: 0 }))
     signal.throwIfAborted()
     const { port } = await server.listen(where)

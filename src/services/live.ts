@@ -3,6 +3,7 @@ import { redact, type Config } from '#config'
 /** What of the configuration may change while the processes run: nothing that anybody has built something on. */
 export const LIVE_KEYS = [
   'security.address_requests_per_minute', 'security.generations_per_minute', 'security.diagnoses_per_minute',
+  'caching.candidates_ttl_seconds',
 ] as const
 
 /** The configuration as it is now, and how another one is taken over. */
@@ -23,6 +24,7 @@ export function createLive(started: Config): Live {
       const isLive = (name: string) => (LIVE_KEYS as readonly string[]).includes(name)
       current = {
         ...current,
+        caching: { ...current.caching, candidatesTtlSeconds: next.caching.candidatesTtlSeconds },
         security: {
           ...current.security,
           addressRequestsPerMinute: next.security.addressRequestsPerMinute, generationsPerMinute: next.security.generationsPerMinute, diagnosesPerMinute: next.security.diagnosesPerMinute,

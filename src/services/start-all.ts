@@ -22,6 +22,7 @@ import { databaseGuard } from './breakers.ts'
 import { checkpointsSignedBy, complianceParts } from './compliance/parts.ts'
 import { startCompliance } from './compliance/start.ts'
 import { openDatabase, ownComponents } from './platform/parts.ts'
+import { candidateBasis, rememberCandidates } from './platform/remember-candidates.ts'
 import { startPlatform } from './platform/start.ts'
 import { provingIn } from './proving.ts'
 import { limitsOf } from './limits.ts'
@@ -124,7 +125,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   const tested = await test()
   const here = (port: number) => `http://${service.host.includes(':') ? `[${service.host}]` : service.host === '0.0.0.0' ? '127.0.0.1' : service.host}:${port}`
   const platformServer = await startPlatform({
-    ...common, database, ledger, telemetry, limits: limitsFor('platform', telemetry), authenticate, propose, readers: READERS.map(({ method }) => method), solver: `${prover.engine.name} ${prover.engine.version}`, selfTest: tested,
+    ...common, database, ledger, telemetry, limits: limitsFor('platform', telemetry), authenticate, propose: rememberCandidates({ propose, basis: candidateBasis(inForce, version), config: live.config, databaseUrl: url, store: redis, telemetry }), readers: READERS.map(({ method }) => method), solver: `${prover.engine.name} ${prover.engine.version}`, selfTest: tested,
     bundle: peers.bundle, approvalOf: verifyApproval, onChanged: () => void follower.look(), certify,
     components: [...ownComponents({ database, redis, packs, examiner, prover }), peerComponent('auth', here(auth)), peerComponent('gs', here(synthesis)), peerComponent('pgc', here(compliance))],
   })

@@ -1,5 +1,5 @@
 import type { Log } from './log.ts'
-import { BREAKER_STATES, type AuthenticationFailure, type BreakerName, type BreakerState, type LimitName, type Metrics, type Operation, type Priority } from './metrics.ts'
+import { BREAKER_STATES, type AuthenticationFailure, type BreakerName, type BreakerState, type CacheResult, type CacheType, type LimitName, type Metrics, type Operation, type Priority } from './metrics.ts'
 
 /** Where events go: the log and the metrics of one process. */
 export type Telemetry = { readonly log: Log; readonly metrics: Metrics }
@@ -132,6 +132,15 @@ export function breakerTurned({ log, metrics }: Telemetry, event: { service: Bre
   const { service: breaker, state } = event
   if (state === 'closed') log.info({ breaker, state }, 'asked again')
   else log.warn({ breaker, state }, state === 'open' ? 'left alone after failures in a row' : 'tried again')
+}
+
+/** Something was looked up where it may be remembered, or written there. */
+export function cacheOperated({ log, metrics }: Telemetry, event: { operation: 'get' | 'set'; type: CacheType; result: CacheResult; seconds: number }): void {
+  const { operation, type: cache_type, result, seconds } = event
+  metrics.cacheOperations.inc({ operation, cache_type, result })
+  metrics.cacheOperationDuration.observe({ operation, cache_type }, seconds)
+  if (result === 'rejected') log.warn(event, 'what the cache held was not written for this question')
+  else log.debug(event, 'cache operated')
 }
 
 /** Somebody asked too often, and was told when to ask again. */

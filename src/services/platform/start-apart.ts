@@ -10,6 +10,7 @@ import { provingIn } from '#services/proving.ts'
 import { proposeElsewhere } from '#services/synthesis/propose-elsewhere.ts'
 import { propose, READERS } from '#services/synthesis/propose.ts'
 import { openDatabase, ownComponents } from './parts.ts'
+import { candidateBasis, rememberCandidates } from './remember-candidates.ts'
 import { startPlatform } from './start.ts'
 
 /** Reading takes milliseconds: longer, and it is read here. */
@@ -23,7 +24,7 @@ const COMPLIANCE_TIMEOUT_MS = 55_000
  */
 export function startPlatformApart(config: Config, signal: AbortSignal): Promise<Apart> {
   return startFramed('platform', config, signal, async (frame) => {
-    const { version, inForce, packs, telemetry, redis, limits, ending } = frame
+    const { version, inForce, packs, telemetry, redis, limits, live, ending } = frame
     const { services, security } = config
     const call = caller('platform', frame)
     const synthesis = call('gs', services.synthesisUrl, SYNTHESIS_TIMEOUT_MS)
@@ -38,7 +39,10 @@ export function startPlatformApart(config: Config, signal: AbortSignal): Promise
     const { certify, bundle } = askCompliance(compliance)
     const server = await startPlatform({
       config, version, inForce, packs, examiner, database, ledger, telemetry, authenticate, limits,
-      propose: proposeElsewhere({ call: synthesis, here: propose, isOut: (because) => telemetry.log.warn({ because }, 'text is read here while synthesis is out') }),
+      propose: rememberCandidates({
+        propose: proposeElsewhere({ call: synthesis, here: propose, isOut: (because) => telemetry.log.warn({ because }, 'text is read here while synthesis is out') }),
+        basis: candidateBasis(inForce, version), config: live, databaseUrl: config.database.url as string, store: redis, telemetry,
+      }),
       readers: READERS.map(({ method }) => method),
       solver: `${prover.engine.name} ${prover.engine.version}`,
       selfTest: tested,
