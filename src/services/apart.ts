@@ -14,7 +14,7 @@ import type { Telemetry } from '#telemetry/events.ts'
 import { createLog } from '#telemetry/log.ts'
 import { createMetrics, type PeerName } from '#telemetry/metrics.ts'
 import { peerTokens } from './auth/peer-tokens.ts'
-import { breakerRulesOf } from './breakers.ts'
+import { authGuard, breakerRulesOf, type Guard } from './breakers.ts'
 import { limitsOf } from './limits.ts'
 import { createLive, type Live } from './live.ts'
 import { openRedis } from './redis.ts'
@@ -51,6 +51,8 @@ export type Frame = {
   /** Null where none is configured. */
   readonly redis: Redis | null
   readonly limits: RateLimits
+  /** Stands in front of Auth, whoever asks it for what. */
+  readonly auth: Guard
   /** The configuration as it is now: some of it may change while the process runs. */
   readonly live: () => Config
   /** What is to be ended, the last one first. */
@@ -86,7 +88,7 @@ export async function startFramed(name: Name, config: Config, signal: AbortSigna
     const live = createLive(config)
     const redis = openRedis({ name, config, telemetry, ending })
     const limits = limitsOf({ service: name, config: live.config, redis, telemetry })
-    const { server, begin, ...said } = await build({ config, version, inForce, packs: loadPacks(join(ROOT, 'packs')), telemetry, redis, limits, live: live.config, ending })
+    const { server, begin, ...said } = await build({ config, version, inForce, packs: loadPacks(join(ROOT, 'packs')), telemetry, redis, limits, live: live.config, auth: authGuard(config, telemetry), ending })
     ending.push(() => server.close({ drainMs: 0, deadlineMs: 0 }))
     signal.throwIfAborted()
     const { port } = await server.listen(where)
@@ -107,16 +109,17 @@ export async function startFramed(name: Name, config: Config, signal: AbortSigna
 }
 
 /** Who asks, judged by the keys that Auth publishes: fetched when first needed, and remembered while Auth is out. */
-export function judgedByAuth({ security, services }: Config): { authenticate: Authenticate; keys: KeySource } {
-  const keys = publishedKeys({ fetchKeys: fetchJwks(services.authUrl) })
+export function judgedByAuth({ config: { security, services }, auth }: Pick<Frame, 'config' | 'auth'>): { authenticate: Authenticate; keys: KeySource } {
+  const fetchKeys = fetchJwks(services.authUrl)
+  const keys = publishedKeys({ fetchKeys: () => auth(fetchKeys) })
   return { authenticate: authenticator(security, keys).authenticate, keys }
 }
 
 /** Calls the other processes as a service account of its own. */
-export function caller(name: 'platform' | 'compliance', { config: { security, services, errorHandling }, telemetry }: Frame): (peer: PeerName, url: string, timeoutMs: number, restMs?: number) => Call {
+export function caller(name: 'platform' | 'compliance', { config: { security, services, errorHandling }, telemetry, auth }: Frame): (peer: PeerName, url: string, timeoutMs: number, restMs?: number) => Call {
   const token = peerTokens({
     clientId: security.peerClientId ?? `acgs-${name}`, keyFile: security.peerKeyFile as string, audience: security.peerAudience,
-    authUrl: services.authUrl, issuer: security.tokenIssuer,
+    authUrl: services.authUrl, issuer: security.tokenIssuer, guard: auth,
   })
   return (peer, url, timeoutMs, restMs) => createCall({ peer, url, token, timeoutMs, telemetry, breakerRules: breakerRulesOf(errorHandling, restMs) })
 }

@@ -11,6 +11,19 @@ export function breakerRulesOf({ breakerFailures, breakerRestMs }: Config['error
   return { failuresMax: breakerFailures, restMs }
 }
 
+/** Whoever starts before Auth must not wait half a minute for it. */
+const AUTH_REST_MS = 5_000
+
+/** In front of Auth, for tokens and for public keys: a refusal says that it is there. */
+export function authGuard({ errorHandling }: Config, telemetry: Telemetry): Guard {
+  const rules = breakerRulesOf(errorHandling, Math.min(AUTH_REST_MS, errorHandling.breakerRestMs))
+  return createBreaker({
+    service: 'auth', telemetry, rules, meanwhile: 'wait',
+    meaningOf: (error) => (error instanceof Failure && error.code === 'UNAUTHENTICATED' ? 'success' : 'failure'),
+    refused: () => new Failure('PEER_UNAVAILABLE', `Auth has failed ${rules.failuresMax} times in a row and is left alone for a while`, { details: { peer: 'auth' } }),
+  }).run
+}
+
 /** In front of a pool of connections: a database that does not answer is not waited for by every request. */
 export function databaseGuard({ errorHandling }: Config, telemetry: Telemetry): Guard {
   const rules = breakerRulesOf(errorHandling)

@@ -22,7 +22,7 @@ export function startComplianceApart(config: Config, signal: AbortSignal): Promi
     const { service, services } = config
     const { prover, examiner, test } = provingIn({ ...frame, constitution: inForce.constitution })
     const tested = await test()
-    const { authenticate, keys } = judgedByAuth(config)
+    const { authenticate, keys } = judgedByAuth(frame)
     const { point, follower, peers } = complianceParts({
       config, constitutionalHash: inForce.shown.hash, examiner, tokenKeys: keys, telemetry, ending,
       source: platformSource(caller('compliance', frame)('platform', services.platformUrl, PLATFORM_TIMEOUT_MS, PLATFORM_REST_MS)),

@@ -31,7 +31,7 @@ export function startPlatformApart(config: Config, signal: AbortSignal): Promise
     const compliance = call('pgc', services.complianceUrl, COMPLIANCE_TIMEOUT_MS)
     const { prover, examiner, test } = provingIn({ ...frame, constitution: inForce.constitution })
     const tested = await test()
-    const { authenticate, keys: tokenKeys } = judgedByAuth(config)
+    const { authenticate, keys: tokenKeys } = judgedByAuth(frame)
     const { database, ledger } = await openDatabase({
       url: config.database.url as string, config, telemetry, ending,
       sign: ({ consistency, ...tip }) => compliance(postCheckpoint, { body: { ...tip, consistency: [...consistency] } }),
