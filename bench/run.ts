@@ -12,6 +12,7 @@ const BENCHES: { readonly [name: string]: () => Promise<{ run: () => Promise<rea
   http: () => import('./http.ts'),
   ledger: () => import('./ledger.ts'),
   prove: () => import('./prove.ts'),
+  questions: () => import('./questions.ts'),
   start: () => import('./start.ts'),
 }
 

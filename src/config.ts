@@ -92,6 +92,9 @@ export const SECTIONS = {
     probe_interval_ms: key(millis, 5_000, 'a number of milliseconds from 1 to 600000'),
     probe_timeout_ms: key(millis, 2_000, 'a number of milliseconds from 1 to 600000'),
   },
+  decisions: {
+    oracle_per_second: key(z.number().min(0).max(1_000), 2, 'a number from 0 to 1000'),
+  },
   caching: {
     candidates_ttl_seconds: key(z.int().min(0).max(2_592_000), 3_600, 'a whole number of seconds from 0 to 2592000'),
     memory_bytes_max: key(z.int().min(0).max(4_294_967_296), 33_554_432, 'a number of bytes from 0 to 4294967296'),
