@@ -21,14 +21,14 @@ const SIZES = [1, 10, 50, 200, 1_000]
 export async function run(): Promise<readonly Result[]> {
   await using prover = createProver(LIMITS)
   await prover.warm()
-  const { second: _, ...alone } = prover.engines
+  const { sat: _, ...alone } = prover.engines
   let certificates: Certificate[] = []
-  const both: Engines = { ...alone, second: (assertions) => {
+  const both: Engines = { ...alone, sat: (assertions) => {
     const answer = decideBySat(assertions)
     if (answer.kind === 'unsat') certificates.push(answer.certificate)
     return answer
   } }
-  const none: Engines = { ...alone, second: () => ({ kind: 'unsat', certificate: { cnf: { variables: 0, clauses: Int32Array.of(0) }, proof: Int32Array.of(0) } }) }
+  const none: Engines = { ...alone, sat: () => ({ kind: 'unsat', certificate: { cnf: { variables: 0, clauses: Int32Array.of(0) }, proof: Int32Array.of(0) } }) }
   const results: Result[] = []
   const cost = new Map<string, [size: number, ms: number][]>()
   for (const rules of SIZES) {

@@ -5,7 +5,7 @@ import { authorize, checkEntities, parsePolicies, parseSchema } from '#adapters/
 import { answer, answerByCedar, type Reply } from '#core/decision/answer.ts'
 import { decide, type Decision } from '#core/decision/decide.ts'
 import { EntityStore } from '#core/decision/entity-store.ts'
-import { CEDAR_JSON, fieldsOf, type Found } from '#core/decision/values.ts'
+import { CEDAR_JSON, fieldsOf, type Found } from '#core/decision/typed-json.ts'
 import { Failure } from '#core/failure.ts'
 import type { Uid } from '#core/policy/expression.ts'
 import { obligations, uidText, type PolicySet } from '#core/policy/policy.ts'

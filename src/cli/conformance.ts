@@ -8,6 +8,7 @@ import { Evaluator, type Evaluation } from '#core/decision/evaluator.ts'
 import { readContext, readEntities } from '#core/decision/entity-graph.ts'
 import { EntityValue } from '#core/decision/value.ts'
 import { Failure } from '#core/failure.ts'
+import { exactInteger } from '#core/json.ts'
 import { parseInput } from '#core/parse.ts'
 import { uidText } from '#core/policy/policy.ts'
 import { EXIT, finish, newCommand, progress, readBytes } from './terminal.ts'
@@ -145,8 +146,7 @@ function required(files: Files, name: string): Buffer {
 /** JSON as it stands, integers beyond 2⁵³ as bigint. Cases may hold the character U+0000, which no request may. */
 function exactJson(files: Files, name: string): unknown {
   try {
-    return JSON.parse(required(files, name).toString('utf8'), (_key, value: unknown, context?: { source?: string }) =>
-      typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? '') ? BigInt(context?.source as string) : value)
+    return JSON.parse(required(files, name).toString('utf8'), exactInteger)
   } catch (cause) {
     if (cause instanceof SyntaxError) throw new Failure('REQUEST_MALFORMED', `\`${name}\` is not JSON: ${cause.message}`, { cause })
     throw cause

@@ -1,14 +1,14 @@
 import { Option, type Command } from 'commander'
 import { z } from 'zod'
 import { parsePolicies, parseSchema, parseUid, parseUnvalidated } from '#adapters/cedar/cedar.ts'
-import type { Decision } from '#core/decision/decide.ts'
+import { conclude, type Decision } from '#core/decision/decide.ts'
 import { readContext, readEntities } from '#core/decision/entity-graph.ts'
 import { Evaluator, type Evaluation } from '#core/decision/evaluator.ts'
 import { EntityValue } from '#core/decision/value.ts'
-import { Failure, type Problem } from '#core/failure.ts'
+import type { Problem } from '#core/failure.ts'
 import { malformed, parseJson } from '#core/json.ts'
 import { parseInput } from '#core/parse.ts'
-import { obligations, uidText, type PolicySet } from '#core/policy/policy.ts'
+import { uidText, type PolicySet } from '#core/policy/policy.ts'
 import type { Uid } from '#core/policy/expression.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Semantics } from '#core/proof/encode.ts'
@@ -47,10 +47,8 @@ function run(options: Options) {
 }
 
 /** The same answer in the decision point's terms: where an erring rule is skipped, there is no verdict `error`. */
-function byCedar({ decision, determining, errors, missing }: Evaluation, { rules }: PolicySet): Decision {
-  const verdict = decision === 'allow' ? 'permitted' : determining.length > 0 ? 'forbidden' : 'not_permitted'
-  const duties = decision === 'allow' ? rules.filter(({ id }) => determining.includes(id)).flatMap(obligations) : []
-  return { decision, verdict, determining, obligations: [...new Set(duties)].sort(), errors, missing }
+function byCedar({ errors, missing, ...decided }: Evaluation, policies: PolicySet): Decision {
+  return { ...conclude(policies, { ...decided, errors: [] }, []), errors, missing }
 }
 
 function textOf({ decision, verdict, determining, obligations: duties, errors, missing }: Decision): string {

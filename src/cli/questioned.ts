@@ -6,9 +6,9 @@ import { createProver } from '#adapters/solver/prover.ts'
 import { readConfig } from '#config'
 import { Failure } from '#core/failure.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
-import type { Environment } from '#core/policy/schema.ts'
 import type { Semantics } from '#core/proof/encode.ts'
-import type { Engines } from '#core/proof/study.ts'
+import type { Engines } from '#core/proof/settle.ts'
+import { isAsked } from '#core/proof/study.ts'
 import { newCommand, readAll, readCedar } from './terminal.ts'
 
 /** What every command takes that asks the prover about files. */
@@ -35,8 +35,7 @@ export function openQuestion(options: ProverOptions) {
   const schema = readCedar(options.schema, parseSchema)
   const { principal, action, resource, emitSmtlib } = options
   const only = { ...(principal === undefined ? {} : { principal }), ...(action === undefined ? {} : { action }), ...(resource === undefined ? {} : { resource }) }
-  const isAsked = (each: Environment) => Object.entries(only).every(([part, value]) => each[part as keyof Environment] === value)
-  if (!schema.environments.some(isAsked)) {
+  if (!schema.environments.some((each) => isAsked(each, only))) {
     throw new Failure('REQUEST_MALFORMED', `the schema has no request environment with ${Object.entries(only).map(([part, value]) => `${part} ${value}`).join(', ')}: it has ${schema.environments.slice(0, 10).map((each) => `${each.principal} ${each.action} ${each.resource}`).join('; ')}`)
   }
   const scripts: Script[] = []

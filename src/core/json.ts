@@ -26,7 +26,7 @@ export function parseJson(bytes: Uint8Array, place = 'body', levelsMax = LEVELS_
     throw malformed([{ place, message: 'is not UTF-8' }], cause)
   }
   if (lists.length === 0) {
-    const plain = readPlain(text, levelsMax)
+    const plain = readPlain(text, bytes, levelsMax)
     if (plain !== undefined) return plain
   }
   if (text.trim() === '') throw malformed([{ place, message: 'is empty; a JSON document was expected' }])
@@ -52,7 +52,7 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true })
  * Nothing is escaped, so that strings are what stands there; no integer is too large; as many members came out as there are colons between
  * strings, so that none was given twice.
  */
-function readPlain(text: string, levelsMax: number): unknown {
+function readPlain(text: string, bytes: Uint8Array, levelsMax: number): unknown {
   if (text.includes('\\') || text.includes('__proto__') || text.includes('\u0000')) return undefined
   let value: unknown
   try {
@@ -61,8 +61,9 @@ function readPlain(text: string, levelsMax: number): unknown {
     return undefined
   }
   let [level, deepest, colons, isInString] = [0, 0, 0, false]
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
+  // Of UTF-8 these bytes are never part of anything else.
+  for (let i = 0; i < bytes.length; i++) {
+    const code = bytes[i]
     if (code === 0x22) isInString = !isInString
     else if (isInString) continue
     else if (code === 0x3a) colons++
@@ -120,10 +121,13 @@ function emptied(text: string, extents: ReadonlyMap<string, Extent>): string {
   return parts.join('') + text.slice(at)
 }
 
-/** @see the proposal “JSON.parse source text access” */
-function exactInteger(_key: string, value: unknown, context?: { source?: string }): unknown {
+/** For `JSON.parse`: an integer beyond 2⁵³ becomes that bigint. @see the proposal “JSON.parse source text access” */
+export function exactInteger(_key: string, value: unknown, context?: { source?: string }): unknown {
   return typeof value === 'number' && isBig(context?.source ?? '') ? BigInt(context?.source as string) : value
 }
+
+/** A number as its digits, which `JSON.stringify` writes as they stand. */
+export const { rawJSON } = JSON as unknown as { readonly rawJSON: (digits: string) => unknown }
 
 function isBig(token: string): boolean {
   return /^-?\d+$/.test(token) && !Number.isSafeInteger(Number(token))

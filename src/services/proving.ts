@@ -19,7 +19,7 @@ export function provingIn({ config: { generationEngine }, constitution, telemetr
   let isServing = false
   const prover = createProver({
     solvers: generationEngine.solvers, rlimit: generationEngine.proofRlimit, timeoutMs: generationEngine.proofTimeoutMs,
-    disagreed: (report) => telemetry.log.error({ report }, 'solver and Cedar disagree: a bug, please report it'),
+    disagreed: (report) => telemetry.log.error({ report }, 'engines of the prover disagree: a bug, please report it'),
     answered: ({ question, answer }, seconds) => isServing && proofAnswered(telemetry, { question, outcome: answer.kind, seconds }),
   })
   ending.push(async () => prover[Symbol.asyncDispose]())

@@ -1,4 +1,5 @@
 import { parentPort } from 'node:worker_threads'
+import { rawJSON } from '#core/json.ts'
 import type { CedarEntity, CedarRequest } from '#core/unit/semantic-unit.ts'
 import { authorize, type CedarDecision } from './cedar.ts'
 
@@ -30,4 +31,3 @@ function answer(text: string, question: string): FromOracle['answer'] {
 function exactly(_name: string, value: unknown, context?: { readonly source?: string }): unknown {
   return typeof value === 'number' && !Number.isSafeInteger(value) && context?.source !== undefined ? rawJSON(context.source) : value
 }
-const { rawJSON } = JSON as unknown as { readonly rawJSON: (digits: string) => unknown }

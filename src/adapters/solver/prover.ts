@@ -30,7 +30,7 @@ export function createProver({ rlimit, timeoutMs, solvers = 1, answered = () => 
   answered?: (proof: Proof, seconds: number) => void
   /** As `Engines.onScript`. */
   onScript?: Engines['onScript']
-  /** Solver and Cedar disagree: a bug of ours, which must not stay unseen. */
+  /** Two engines disagree: a bug of ours, which must not stay unseen. */
   disagreed?: (report: Parameters<NonNullable<Engines['onDisagreement']>>[0]) => void
 }): Prover {
   const solver = startSolver({ size: solvers })
@@ -38,7 +38,7 @@ export function createProver({ rlimit, timeoutMs, solvers = 1, answered = () => 
   const engines: Engines = {
     solve: solver.solve,
     replay: ({ policies, schema, request, entities }) => authorize({ policies, schema, request, entities }),
-    second: (assertions) => decideBySat(assertions),
+    sat: (assertions) => decideBySat(assertions),
     versions: [Z3, SAT_ENGINE, { name: 'cedar', version: CEDAR_VERSION }],
     onDisagreement: disagreed,
     ...(onScript === undefined ? {} : { onScript }),
@@ -83,5 +83,5 @@ export function createProver({ rlimit, timeoutMs, solvers = 1, answered = () => 
 }
 
 function shout(report: Parameters<NonNullable<Engines['onDisagreement']>>[0]): void {
-  process.stderr.write(`acgs: solver and Cedar disagree on ${report.question}, please report this: ${JSON.stringify(report)}\n`)
+  process.stderr.write(`acgs: engines of the prover disagree on ${report.question}, please report this: ${JSON.stringify(report)}\n`)
 }

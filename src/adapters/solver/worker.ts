@@ -4,7 +4,7 @@ import type { Ask, RawReply } from '#core/proof/smtlib.ts'
 
 /** Scripts for one fresh context, in order; each answered by its own message, so that a killed worker has answered what it could. */
 export type Job = { readonly asks: readonly Ask[]; readonly rlimit: number }
-export type FromWorker = { readonly kind: 'ready'; readonly version: string } | { readonly kind: 'reply'; readonly reply: RawReply }
+export type FromWorker = { readonly kind: 'ready' } | { readonly kind: 'reply'; readonly reply: RawReply }
 
 /** The part of the binding that is used: Z3's C functions, called synchronously. The asynchronous ones cost 6 ms a call and leak. */
 type Module = {
@@ -32,7 +32,7 @@ port.on('message', ({ asks, rlimit }: Job) => {
   z3._Z3_del_context(context)
   next = fresh()
 })
-port.postMessage({ kind: 'ready', version: z3.ccall('Z3_get_full_version', 'string', [], []) } satisfies FromWorker)
+port.postMessage({ kind: 'ready' } satisfies FromWorker)
 
 /** A context that has been asked nothing. */
 function fresh(): number {

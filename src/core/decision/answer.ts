@@ -6,10 +6,8 @@ import { decideByCedar } from './decide-by-cedar.ts'
 import { DescribedEntities } from './described-entities.ts'
 import type { EntityStore } from './entity-store.ts'
 import { Evaluator } from './evaluator.ts'
-import { readQuestion, type NamedAction, type Question, type ReadQuestion } from './question.ts'
-import { EntityValue, equals, type Value } from './value.ts'
-import { recordOf, VALUES } from './value-build.ts'
-import { CEDAR_JSON } from './values.ts'
+import type { Question } from './question.ts'
+import { readForCedar, readForEvaluator, requestOf } from './read-question.ts'
 
 export type { Question } from './question.ts'
 
@@ -58,7 +56,7 @@ const FOR_USERS: { readonly [verdict in Decision['verdict']]: string } = {
 export function answer(question: Question, { application, active, entities, now }: Ground, place: string, decides: Decides | null = null): Answer {
   if (active === null) return worded(nothingActive(application))
   const { schema } = active
-  const read = readQuestion(question, schema, now.getTime(), place, VALUES, equals)
+  const read = readForEvaluator(question, schema, now, place)
   const stored = entities.readBy(schema)
   const decision = (decides ?? evaluatorOf(active.policies)).decide(requestOf(read), read.described.length === 0 ? stored : new DescribedEntities(stored, read.described))
   return answerOf(decision, active, read.ignored)
@@ -68,7 +66,7 @@ export function answer(question: Question, { application, active, entities, now 
 export function answerByCedar(question: Question, { application, active, entities, now }: Ground, authorize: Authorize, place: string): Answer {
   if (active === null) return worded(nothingActive(application))
   const { policies, schema } = active
-  const read = readQuestion<unknown>(question, schema, now.getTime(), place, CEDAR_JSON, (a, b) => JSON.stringify(a) === JSON.stringify(b))
+  const read = readForCedar(question, schema, now, place)
   return worded(replyOf(decideByCedar(read, { policies, schema, stored: entities }, authorize), active, read.ignored))
 }
 
@@ -99,23 +97,6 @@ export function evaluatorOf(policies: PolicySet): Evaluator {
   return made
 }
 const compiled = new WeakMap<PolicySet, Evaluator>()
-
-function requestOf({ principal, action, resource, context }: ReadQuestion<Value>) {
-  return {
-    principal: new EntityValue(principal.type, principal.id), action: actionValue(action), resource: new EntityValue(resource.type, resource.id),
-    context: recordOf(context, action.action.context, 'context'),
-  }
-}
-
-const actionValues = new WeakMap<NamedAction, EntityValue>()
-function actionValue(action: NamedAction): EntityValue {
-  const known = actionValues.get(action)
-  if (known !== undefined) return known
-  const { type, id } = action.action.uid
-  const made = new EntityValue(type, id)
-  actionValues.set(action, made)
-  return made
-}
 
 function nothingActive(application: string): Reply {
   return {

@@ -52,7 +52,10 @@ export function refuseTooMuch(items: readonly unknown[], defaults: { readonly [n
 
 function valuesIn(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 1
-  return Object.values(value).reduce<number>((sum, each) => sum + valuesIn(each), 1)
+  let sum = 1
+  if (Array.isArray(value)) for (const each of value) sum += valuesIn(each)
+  else for (const name in value) sum += valuesIn((value as { readonly [name: string]: unknown })[name])
+  return sum
 }
 
 function isRecord(value: unknown): value is { readonly [name: string]: unknown } {

@@ -2,9 +2,9 @@ import { all, childrenOf, conjuncts, type Expression } from '#core/policy/expres
 import { obligations as obligationsOf, type PolicySet } from '#core/policy/policy.ts'
 import type { Environment, Schema, Type } from '#core/policy/schema.ts'
 import { reads, type Condition } from '#core/proof/conditions.ts'
-import { OUT_OF_TIME, type EnvironmentDifference, type Part } from '#core/proof/diff.ts'
+import { isSo, OUT_OF_TIME, type EnvironmentDifference, type Part } from '#core/proof/diff.ts'
 import type { Semantics } from '#core/proof/encode.ts'
-import { probe } from '#core/proof/study.ts'
+import { probe, type Decided } from '#core/proof/look.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
 import { readEntities } from './entity-graph.ts'
 import { Evaluator } from './evaluator.ts'
@@ -79,25 +79,13 @@ export function counter(
   }
 }
 
-type Said = { readonly isAllowed: boolean; readonly obligations: readonly string[] }
-
-function decider({ rules }: PolicySet, entities: Entities, semantics: Semantics): (request: Request) => Said {
+function decider({ rules }: PolicySet, entities: Entities, semantics: Semantics): (request: Request) => Pick<Decided, 'isAllowed' | 'obligations'> {
   const evaluator = new Evaluator(rules)
   const carries = new Map(rules.map((rule) => [rule.id, obligationsOf(rule)]))
   return (request) => {
     const { decision, determining } = semantics === 'cedar' ? evaluator.evaluate(request, entities) : evaluator.decide(request, entities)
     const isAllowed = decision === 'allow'
     return { isAllowed, obligations: isAllowed ? determining.flatMap((id) => carries.get(id) ?? []) : [] }
-  }
-}
-
-function isSo({ kind, obligation }: Part, before: Said, after: Said): boolean {
-  const [had, has] = [before, after].map(({ obligations }) => obligation !== null && obligations.includes(obligation)) as [boolean, boolean]
-  switch (kind) {
-    case 'gains': return after.isAllowed && !before.isAllowed
-    case 'loses': return before.isAllowed && !after.isAllowed
-    case 'demands': return before.isAllowed && after.isAllowed && has && !had
-    case 'waives': return before.isAllowed && after.isAllowed && had && !has
   }
 }
 

@@ -8,7 +8,7 @@ import { conclude, type Authorize, type Decision } from './decide.ts'
 import type { ReadQuestion } from './question.ts'
 import { meet, readsOf, type Met } from './reads.ts'
 import type { Stored } from './stored-entities.ts'
-import { CEDAR_JSON, fieldsOf, valueOf, type Found } from './values.ts'
+import { CEDAR_JSON, fieldsOf, valueOf, type Found } from './typed-json.ts'
 
 type Json = { readonly [name: string]: unknown }
 
@@ -37,15 +37,15 @@ export function decideByCedar(question: ReadQuestion<unknown>, by: By, authorize
 export function sliceOf({ principal, action, resource, context, described }: ReadQuestion<unknown>, { policies, schema, stored }: By): Slice {
   const request = { principal: uidText(principal), action: action.text, resource: uidText(resource), context: Object.fromEntries(context) }
   const properties = new Map(described.map(({ uid, properties, none }): readonly [string, Json] => [uidText(uid), Object.fromEntries([...properties, ...[...none].map((name) => [name, NONE] as const)])]))
-  const scene = new Scene(schema, stored, properties)
+  const sliced = new SlicedEntities(schema, stored, properties)
   const reads = readsOf(policies, schema, { principal: principal.type, action: action.text, resource: resource.type })
-  const { met, missing } = meet(reads, { schema, request, lookup: (text, named) => scene.entity(text, named ?? (text === request.principal ? principal : resource)), stored: (_, named) => stored.get(named) })
-  const slice = [...met].map(([text, each]) => scene.asked(text, each))
-  return { request, entities: [...slice, ...groupsOf(action.action, schema)], missing: [...new Set([...missing, ...scene.untold])].sort(), unusable: scene.unusable }
+  const { met, missing } = meet(reads, { schema, request, lookup: (text, named) => sliced.entity(text, named ?? (text === request.principal ? principal : resource)), stored: (_, named) => stored.get(named) })
+  const slice = [...met].map(([text, each]) => sliced.asked(text, each))
+  return { request, entities: [...slice, ...groupsOf(action.action, schema)], missing: [...new Set([...missing, ...sliced.untold])].sort(), unusable: sliced.unusable }
 }
 
 /** The entities of one question: properties laid over what is stored, and of each as much as rules ask. */
-class Scene {
+class SlicedEntities {
   /** What is stored, is asked for and does not fit the schema of the active revision. */
   readonly unusable: Problem[] = []
   /**

@@ -1,4 +1,4 @@
-import { obligations as obligationsOf, uidText, type PolicySet } from '#core/policy/policy.ts'
+import { obligationsOfAll, uidText, type PolicySet } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { CedarEntity, CedarRequest } from '#core/unit/semantic-unit.ts'
 import { meet, readsOf, typeOf } from './reads.ts'
@@ -41,7 +41,7 @@ export function conclude(policies: PolicySet, { decision, determining, errors }:
   if (errors.length > 0 || missing.length > 0) return { decision: 'deny', verdict: 'error', determining: [], obligations: [], errors, missing }
   if (decision === 'deny') return { decision, verdict: determining.length > 0 ? 'forbidden' : 'not_permitted', determining, obligations: [], errors, missing }
   const permits = policies.rules.filter((rule) => determining.includes(rule.id))
-  return { decision, verdict: 'permitted', determining, obligations: [...new Set(permits.flatMap(obligationsOf))].sort(), errors, missing }
+  return { decision, verdict: 'permitted', determining, obligations: obligationsOfAll(permits), errors, missing }
 }
 
 function missingFrom({ policies, schema, request, entities }: { policies: PolicySet; schema: Schema; request: CedarRequest; entities: readonly CedarEntity[] }): readonly string[] {

@@ -6,10 +6,7 @@ import { conclude, type Authorize, type Decision } from './decide.ts'
 import { sliceOf, type Slice } from './decide-by-cedar.ts'
 import { DescribedEntities } from './described-entities.ts'
 import type { Evaluation } from './evaluator.ts'
-import { readQuestion } from './question.ts'
-import { EntityValue, equals } from './value.ts'
-import { recordOf, VALUES } from './value-build.ts'
-import { CEDAR_JSON } from './values.ts'
+import { readForCedar, readForEvaluator, requestOf } from './read-question.ts'
 
 /** A question that was answered, decided once more by our evaluator, and what Cedar's engine needs in order to decide it too. */
 export type Repetition = {
@@ -30,13 +27,12 @@ type CedarAnswer = ReturnType<Authorize>
  */
 export function repeat(question: Question, { active, entities, now }: Ground & { readonly active: ActiveRevision }, place: string): Repetition {
   const { policies, schema } = active
-  const read = readQuestion(question, schema, now.getTime(), place, VALUES, equals)
-  const { principal, action, resource, context, described } = read
-  const valueOf = ({ type, id }: Uid) => new EntityValue(type, id)
-  const request = { principal: valueOf(principal), action: valueOf(action.action.uid), resource: valueOf(resource), context: recordOf(context, action.action.context, 'context') }
+  const read = readForEvaluator(question, schema, now, place)
+  const { principal, resource, described } = read
+  const request = requestOf(read)
   const found = new DescribedEntities(entities.readBy(schema), described)
   const evaluator = evaluatorOf(policies)
-  const inJson = readQuestion<unknown>(question, schema, now.getTime(), place, CEDAR_JSON, (a, b) => JSON.stringify(a) === JSON.stringify(b))
+  const inJson = readForCedar(question, schema, now, place)
   // Asked of what is stored itself, not of how the evaluator reads it.
   const isKnown = (uid: Uid) => entities.get(uid) !== null || described.some((each) => uidText(each.uid) === uidText(uid)) || (schema.entityTypes.get(uid.type)?.ids ?? null) !== null
   return {

@@ -1,9 +1,8 @@
 import { Failure, type Problem } from '#core/failure.ts'
 import { malformed } from '#core/json.ts'
 import type { Uid } from '#core/policy/expression.ts'
-import { uidText } from '#core/policy/policy.ts'
 import type { Action, EntityType, Schema } from '#core/policy/schema.ts'
-import { fieldsOf, unknownId, type Build, type Found, type Place } from './values.ts'
+import { fieldsOf, unknownId, type Build, type Found, type Place } from './typed-json.ts'
 
 type Json = { readonly [name: string]: unknown }
 

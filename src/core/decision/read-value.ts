@@ -3,6 +3,7 @@ import { step } from '#core/json.ts'
 import { uidText } from '#core/policy/policy.ts'
 import type { RecordType, Schema, Type } from '#core/policy/schema.ts'
 import { uidOf } from '#core/revision/entities.ts'
+import { CONSTRUCTORS } from '#core/revision/extension-value.ts'
 import { EvaluationError } from './evaluation-error.ts'
 import { FUNCTIONS } from './extension/functions.ts'
 import { longOf, toLong } from './long.ts'
@@ -13,6 +14,9 @@ type Json = { readonly [name: string]: unknown }
 /**
  * Reads values of Cedar's JSON, each problem with its place. Without a type an entity is `{"__entity": …}` and an extension value
  * `{"__extn": …}`; by a type both may go without, and a Long may be a string of digits. Integers beyond 2⁵³ arrive as bigint.
+ *
+ * For files, where all of it must fit. Of questions and of what is stored, `typed-json.ts` passes over what a type does not have and leaves absent
+ * what it promises: whether that matters depends on what rules read.
  *
  * @see https://docs.cedarpolicy.com/auth/entities-syntax.html
  */
@@ -123,7 +127,6 @@ export class ValueReader {
 }
 
 const PROBLEMS_MAX = 50
-const CONSTRUCTORS: { readonly [type: string]: string } = { ipaddr: 'ip' }
 
 function isObject(json: unknown): json is Json {
   return typeof json === 'object' && json !== null && !Array.isArray(json)

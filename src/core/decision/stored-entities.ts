@@ -5,9 +5,9 @@ import type { Uid } from '#core/policy/expression.ts'
 import { TypeTable, type Follower } from './dense/type-table.ts'
 import { entitiesOf } from './entity-graph.ts'
 import type { Doubt, Doubts, Entities, Entity } from './situation.ts'
+import { valueOf, type Found } from './typed-json.ts'
 import { EntityValue, type Value } from './value.ts'
 import { promisedBy, VALUES } from './value-build.ts'
-import { valueOf, type Found } from './values.ts'
 
 /** Where stored entities are kept. */
 export type Stored = { readonly get: (uid: Uid) => CedarEntity | null }

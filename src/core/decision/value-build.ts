@@ -3,8 +3,8 @@ import type { RecordType } from '#core/policy/schema.ts'
 import { EvaluationError } from './evaluation-error.ts'
 import { FUNCTIONS } from './extension/functions.ts'
 import { toLong } from './long.ts'
+import { placeText, type Build, type Place } from './typed-json.ts'
 import { EntityValue, RecordValue, SetValue, type Value } from './value.ts'
-import { placeText, type Build, type Place } from './values.ts'
 
 /** Values of the evaluator, read by their types. */
 export const VALUES: Build<Value> = {

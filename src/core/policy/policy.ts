@@ -30,6 +30,11 @@ export function obligations(rule: Rule): readonly string[] {
   return [...new Set(list)].filter((word) => word !== '').sort()
 }
 
+/** What permits demand together, sorted, without repeats. */
+export function obligationsOfAll(permits: readonly Rule[]): readonly string[] {
+  return [...new Set(permits.flatMap(obligations))].sort()
+}
+
 /** `Type::"id"`, with the id quoted as Cedar quotes it. */
 export function uidText(uid: Uid): string {
   return `${uid.type}::${quote(uid.id)}`

@@ -1,4 +1,4 @@
-import type { Expression, Uid } from '#core/policy/expression.ts'
+import { childrenOf, type Expression, type Uid } from '#core/policy/expression.ts'
 import { uidText, type Rule } from '#core/policy/policy.ts'
 import type { Environment, RecordType, Schema, Type } from '#core/policy/schema.ts'
 import type { CedarEntity, CedarRequest } from '#core/unit/semantic-unit.ts'
@@ -126,13 +126,7 @@ export function literalsOf(rules: readonly Rule[], expressions: readonly Express
   }
   const visit = (expression: Expression): void => {
     if (expression.kind === 'entity') meet(expression.uid)
-    for (const child of Object.values(expression)) {
-      for (const each of Array.isArray(child) ? child : [child]) {
-        if (typeof each !== 'object' || each === null) continue
-        if ('kind' in each) visit(each as Expression)
-        else if (expression.kind === 'record') Object.values(each as { [name: string]: Expression }).forEach(visit)
-      }
-    }
+    childrenOf(expression).forEach(visit)
   }
   for (const { principal, resource, when, unless } of rules) {
     for (const scope of [principal, resource]) meet(scope.kind === 'any' ? null : scope.kind === 'is' ? scope.in : scope.uid)

@@ -13,7 +13,7 @@ import { CONDITIONS_MAX, diff, OUT_OF_TIME, type Difference, type Part } from '.
 import { ask } from './differential.ts'
 import { LIMITS, proveEquivalent, type Options } from './questions.ts'
 import { pick, randomScene, seeded, WHOLE_POOL } from './random-world.ts'
-import { probe } from './study.ts'
+import { probe } from './look.ts'
 
 const SLOW = process.env['ACGS_SLOW'] === '1'
 const reports: unknown[] = []
@@ -121,7 +121,7 @@ test('when the time is over, what was found by then stands, the rest is open, an
 
 test('what no engine answers is open and never equivalent', async () => {
   const mute = { ...prover.engines, solve: async (asks: readonly unknown[]) => asks.map(() => ({ kind: 'unknown', reason: 'resource limit' }) as const) }
-  const { second: _, ...alone } = mute
+  const { sat: _, ...alone } = mute
   const same = views(['principal.n > 3']), other = views(['!(principal.n <= 3) && (principal.admin || !principal.admin || principal.role == "x")', 'principal.n > principal.m && principal.m > 2'])
   const { isEquivalent, environments } = await diff(parsePolicies(same, SCHEMA), parsePolicies(other, SCHEMA), SCHEMA, alone)
   const parts = environments.flatMap((each) => each.parts)

@@ -1,15 +1,17 @@
 import { Failure } from '#core/failure.ts'
 import type { Expression } from '#core/policy/expression.ts'
-import { obligations as obligationsOf, type PolicySet, type Rule } from '#core/policy/policy.ts'
+import { obligationsOfAll, type PolicySet, type Rule } from '#core/policy/policy.ts'
 import { renderRules } from '#core/policy/render.ts'
 import type { Environment, Schema } from '#core/policy/schema.ts'
 import { merged, type Described } from './conditions-merged.ts'
 import { asExpression, atomsOf, conditionOf, conditionTerm, guardsOf, literalTerm, permitting, reads, type Atom, type Condition, type Literal, type Standing } from './conditions.ts'
 import type { EncodedPolicy } from './encode.ts'
 import { ground, simplify } from './ground.ts'
+import { lookWith, probe, type Decided, type Look } from './look.ts'
 import type { Answer, Counterexample, Proof } from './proof.ts'
+import { settle, type Engines } from './settle.ts'
 import { emit } from './smtlib.ts'
-import { lookWith, probe, settle, Study, type Decided, type Engines, type Look, type Options, type Scene } from './study.ts'
+import { Study, type Options } from './study.ts'
 import type { Term, Terms } from './terms.ts'
 
 /** What a new policy does otherwise than an old one, in every environment that was asked about. */
@@ -92,16 +94,25 @@ export async function diff(before: PolicySet, after: PolicySet, schema: Schema, 
 
 // ---- The ways to differ ----
 
-type Side = Pick<Part, 'kind' | 'obligation'> & {
-  readonly term: (terms: Terms, before: EncodedPolicy, after: EncodedPolicy) => Term
-  readonly isSo: (before: Decided, after: Decided) => boolean
+type Way = Pick<Part, 'kind' | 'obligation'>
+type Side = Way & { readonly term: (terms: Terms, before: EncodedPolicy, after: EncodedPolicy) => Term }
+
+/** Whether what two policies decide about a request is this way to differ. */
+export function isSo({ kind, obligation }: Way, before: Effect, after: Effect): boolean {
+  const demands = ({ obligations }: Effect) => obligation !== null && obligations.includes(obligation)
+  switch (kind) {
+    case 'gains': return after.isAllowed && !before.isAllowed
+    case 'loses': return before.isAllowed && !after.isAllowed
+    case 'demands': return before.isAllowed && after.isAllowed && demands(after) && !demands(before)
+    case 'waives': return before.isAllowed && after.isAllowed && demands(before) && !demands(after)
+  }
 }
+type Effect = Pick<Decided, 'isAllowed' | 'obligations'>
 
 function ways(before: PolicySet, after: PolicySet): readonly Side[] {
   const moved = (kind: 'gains' | 'loses'): Side => ({
     kind, obligation: null,
     term: (terms, one, two) => (kind === 'gains' ? terms.and(two.allow, terms.not(one.allow)) : terms.and(one.allow, terms.not(two.allow))),
-    isSo: (one, two) => (kind === 'gains' ? two.isAllowed && !one.isAllowed : one.isAllowed && !two.isAllowed),
   })
   const put = (kind: 'demands' | 'waives', obligation: string): Side => ({
     kind, obligation,
@@ -109,12 +120,8 @@ function ways(before: PolicySet, after: PolicySet): readonly Side[] {
       const [with_, without] = (kind === 'demands' ? [two, one] : [one, two]).map(({ obligations }) => obligations.get(obligation) ?? terms.false) as [Term, Term]
       return terms.and(one.allow, two.allow, with_, terms.not(without))
     },
-    isSo: (one, two) => {
-      const [has, had] = [two.obligations.includes(obligation), one.obligations.includes(obligation)]
-      return one.isAllowed && two.isAllowed && (kind === 'demands' ? has && !had : had && !has)
-    },
   })
-  const names = [...new Set([...before.rules, ...after.rules].flatMap(obligationsOf))].sort()
+  const names = obligationsOfAll([...before.rules, ...after.rules])
   return [moved('gains'), moved('loses'), ...names.flatMap((name) => [put('demands', name), put('waives', name)])]
 }
 
@@ -132,18 +139,18 @@ function question(study: Study, before: PolicySet, after: PolicySet, environment
         ...conditions.map((each) => place.terms.not(conditionTerm(place, each))),
       ),
       mentions: [],
-      fails: (scene: Counterexample, look: Look) => side.isSo(look.decided(before, scene), look.decided(after, scene)) && !conditions.some((each) => meets(each, scene, look)),
+      fails: (scene: Counterexample, look: Look) => isSo(side, look.decided(before, scene), look.decided(after, scene)) && !conditions.some((each) => meets(each, scene, look)),
     }),
   }
 }
 
 /** Whether a request meets a condition, in Cedar’s eyes. */
-function meets({ when, failing }: Condition, scene: Scene, look: Look): boolean {
+function meets({ when, failing }: Condition, scene: Counterexample, look: Look): boolean {
   const standings = standingsOf([when, ...failing], scene, look)
   return standings.every((standing, i) => standing === (i === 0 ? 'holds' : 'fails'))
 }
 
-function standingsOf(expressions: readonly Expression[], scene: Scene, look: Look): readonly Standing[] {
+function standingsOf(expressions: readonly Expression[], scene: Counterexample, look: Look): readonly Standing[] {
   const rules = expressions.map((each, i) => probe(String(i), each))
   const { satisfied, erring } = look.permits({ text: renderRules(rules), rules }, scene)
   return rules.map(({ id }) => (satisfied.includes(id) ? 'holds' : erring.includes(id) ? 'fails' : 'does not hold'))
@@ -219,7 +226,7 @@ class Search {
     const place = this.#place
     const atoms = this.#atoms()
     const guards = atoms.flatMap(({ expression }) => guardsOf(place, expression))
-    const standings = standingsOf([...atoms.map(({ expression }) => expression), ...guards], witness, lookWith(this.#study, this.#environment, this.#engines.replay))
+    const standings = standingsOf([...atoms.map(({ expression }) => expression), ...guards], witness, lookWith(this.#study, this.#engines.replay))
     const literals = atoms.map((atom, i): Literal => ({ atom, standing: standings[i] as Standing }))
     const held = new Set(guards.filter((_, i) => standings[atoms.length + i] === 'holds').map((guard) => JSON.stringify(guard)))
     const needed = await this.#smallest([], literals.toSorted((a, b) => clarity(a) - clarity(b)), false)
@@ -285,7 +292,7 @@ class Search {
       claim: () => ({
         goal: this.#place.terms.and(conditionTerm(this.#place, condition), this.#place.terms.not(this.#goal)),
         mentions: [],
-        fails: (scene, look) => meets(condition, scene, look) && !this.#side.isSo(look.decided(this.#before, scene), look.decided(this.#after, scene)),
+        fails: (scene, look) => meets(condition, scene, look) && !isSo(this.#side, look.decided(this.#before, scene), look.decided(this.#after, scene)),
       }),
     }], this.#engines)
     return (proof as Proof).answer
@@ -297,7 +304,7 @@ class Search {
     const simple = simplify(terms, goal)
     if (simple === terms.false) return true
     const assertions = ground(terms, schema, simple)
-    const known = this.#engines.second?.(assertions)
+    const known = this.#engines.sat?.(assertions)
     if (known?.kind === 'sat' || known?.kind === 'unsat') return known.kind === 'unsat'
     const { text } = emit(assertions)
     const [reply] = await this.#engines.solve([{ text, values: [] }], this.#study.limits)

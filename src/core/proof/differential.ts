@@ -2,7 +2,7 @@ import { uidText, type PolicySet } from '#core/policy/policy.ts'
 import type { Environment, Schema } from '#core/policy/schema.ts'
 import { encodePolicy, placeIn, type EncodedPolicy } from './encode.ts'
 import { forCedar } from './exact.ts'
-import type { Replay } from './study.ts'
+import type { Replay } from './look.ts'
 import { evaluate, Terms, type World } from './terms.ts'
 import { worldOf, type Scene } from './world.ts'
 

@@ -1,6 +1,6 @@
 import { Failure } from '#core/failure.ts'
 import type { Expression } from '#core/policy/expression.ts'
-import { obligations, uidText, type Rule, type Scope } from '#core/policy/policy.ts'
+import { obligations, obligationsOfAll, uidText, type Rule, type Scope } from '#core/policy/policy.ts'
 import { equality } from './encode/compare.ts'
 import { encode } from './encode/expression.ts'
 import { within } from './encode/hierarchy.ts'
@@ -51,7 +51,7 @@ export function decided(terms: Terms, rules: readonly EncodedRule[], semantics: 
     terms.not(terms.or(...withEffect('forbid').map((each) => each.satisfied))),
     semantics === 'cedar' ? terms.true : terms.not(err),
   )
-  const names = [...new Set(permits.flatMap(({ rule }) => obligations(rule)))].sort()
+  const names = obligationsOfAll(permits.map(({ rule }) => rule))
   const carried = names.map((name) => {
     const carriers = permits.filter(({ rule }) => obligations(rule).includes(name)).map((each) => each.satisfied)
     return [name, terms.and(allow, terms.or(...carriers))] as const

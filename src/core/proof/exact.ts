@@ -1,9 +1,7 @@
+import { rawJSON } from '#core/json.ts'
 import type { RecordType, Schema, Type } from '#core/policy/schema.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
 import type { Attributes } from './world.ts'
-
-/** A number as its digits, which `JSON.stringify` writes as they stand. @see the proposal “JSON.parse source text access” */
-const { rawJSON } = JSON as unknown as { readonly rawJSON: (digits: string) => unknown }
 
 /**
  * Context and entities as Cedar's binding must get them: a string of digits where the schema has a Long becomes that very integer,

@@ -1,10 +1,11 @@
-import { obligations as obligationsOf, type PolicySet, type Rule } from '#core/policy/policy.ts'
+import { obligationsOfAll, type PolicySet, type Rule } from '#core/policy/policy.ts'
 import { renderRules } from '#core/policy/render.ts'
 import type { Environment, Schema } from '#core/policy/schema.ts'
 import { decided, type EncodedPolicy, type EncodedRule, type Semantics } from './encode.ts'
 import type { Proof } from './proof.ts'
 import { meansElse } from './questions.ts'
-import { settle, Study, type Claim, type Engines, type Options, type Question } from './study.ts'
+import { settle, type Engines } from './settle.ts'
+import { Study, type Claim, type Options, type Question } from './study.ts'
 import type { Term, Terms } from './terms.ts'
 
 /**
@@ -111,7 +112,7 @@ function judgeBy(policy: PolicySet, semantics: Semantics): (...seen: Parameters<
     return {
       satisfied, erring, isAllowed,
       forbidding: holding('forbid', null),
-      obligations: (without) => (isAllowed(without) ? [...new Set(holding('permit', without).flatMap(obligationsOf))].sort() : []),
+      obligations: (without) => (isAllowed(without) ? obligationsOfAll(holding('permit', without)) : []),
     }
   }
 }

@@ -1,4 +1,4 @@
-import { postorder, rebuild, symbolKey, type FunctionSymbol, type Sort, type Term, type Terms } from './terms.ts'
+import { postorder, rebuild, symbolKey, type Sort, type Term, type Terms } from './terms.ts'
 import { compoundOf, depthOf, memberSymbol, partSymbols, sortOf } from './values.ts'
 
 /**

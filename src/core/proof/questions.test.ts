@@ -231,7 +231,7 @@ test('a record says what an answer rests on: folding, certificates that were che
 
 test('sabotage: a solver that errs, dies or lies never makes a proof, nor a refutation', async () => {
   const lies: unknown[] = []
-  const { second: _, ...alone } = engines
+  const { sat: _, ...alone } = engines
   const withSolver = (solve: Engines['solve'], replay: Engines['replay'] = engines.replay): Engines => ({ ...alone, solve, replay, onDisagreement: (report) => lies.push(report) })
   const text = 'permit (principal, action == Action::"view", resource) when { principal.admin && resource.owner in principal.friends };'
   const reasonOf = async (use: Engines) => {
@@ -252,31 +252,33 @@ test('sabotage: a solver that errs, dies or lies never makes a proof, nor a refu
 })
 
 test('what one engine contradicts is proved only when its certificate holds and the other says so too', async () => {
+  const lies: string[] = []
   const a = 'permit (principal, action == Action::"view", resource) when { principal.n > 3 && principal.n < 5 };'
   const b = 'permit (principal, action == Action::"view", resource) when { principal.n == 4 };'
-  const asked = (use: Partial<Engines>, options: Options = {}) => proveEquivalent(parse(a), parse(b), SCHEMA, { ...engines, onDisagreement: () => {}, ...use }, { only: { action: 'Action::"view"' }, ...options })
+  const asked = (use: Partial<Engines>, options: Options = {}) => proveEquivalent(parse(a), parse(b), SCHEMA, { ...engines, onDisagreement: ({ what }) => lies.push(what), ...use }, { only: { action: 'Action::"view"' }, ...options })
   const kindOf = async (...args: Parameters<typeof asked>) => (await asked(...args)).answer
-  const { second, solve } = engines
-  assert(second !== undefined)
+  const { sat: ours, solve } = engines
+  assert(ours !== undefined)
   assert.equal((await kindOf({})).kind, 'proved')
   // Each alone, where the other does not reach.
   let scripts = 0
   const counting: Engines['solve'] = (asks, limits) => ((scripts += asks.length), solve(asks, limits))
-  assert.equal((await kindOf({ second: () => ({ kind: 'inapplicable', reason: 'for this test' }), solve: counting })).kind, 'proved')
+  assert.equal((await kindOf({ sat: () => ({ kind: 'inapplicable', reason: 'for this test' }), solve: counting })).kind, 'proved')
   assert.ok(scripts > 0)
   scripts = 0
   assert.equal((await kindOf({ solve: counting }, { agreement: 'either' })).kind, 'proved')
   assert.equal(scripts, 0)
   // One lies, or says nothing: never a yes.
-  const noProof: Engines['second'] = (assertions) => {
-    const found = second(assertions)
+  const noProof: Engines['sat'] = (assertions) => {
+    const found = ours(assertions)
     return found.kind === 'unsat' ? { kind: 'unsat', certificate: { ...found.certificate, proof: new Int32Array() } } : found
   }
-  const isForged = await kindOf({ second: noProof }, { agreement: 'either' })
+  const isForged = await kindOf({ sat: noProof }, { agreement: 'either' })
   assert.match(isForged.kind === 'unknown' ? isForged.reason : '', /certificate of a contradiction does not hold/)
-  const sat: Engines['solve'] = async (asks) => asks.map(() => ({ kind: 'sat', values: '()' }))
-  const isDenied = await kindOf({ solve: sat })
+  const claiming: Engines['solve'] = async (asks) => asks.map(() => ({ kind: 'sat', values: '()' }))
+  const isDenied = await kindOf({ solve: claiming })
   assert.match(isDenied.kind === 'unknown' ? isDenied.reason : '', /one has a model of what the other contradicts/)
+  assert.deepEqual(lies, ['the certificate of a contradiction does not hold', 'one has a model of what the other contradicts'])
   const mute: Engines['solve'] = async (asks) => asks.map(() => ({ kind: 'unknown', reason: 'timeout' }))
   const isMute = await kindOf({ solve: mute })
   assert.match(isMute.kind === 'unknown' ? isMute.reason : '', /timeout; the other engine proves it, and both must/)

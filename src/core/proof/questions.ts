@@ -3,11 +3,15 @@ import type { Expression } from '#core/policy/expression.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { encodePolicy, encodeStandalone, type EncodedPolicy, type Place } from './encode.ts'
+import type { Concern, Decided, Look } from './look.ts'
 import type { Counterexample, Proof } from './proof.ts'
-import { environmentKey, settle, Study, type Claim, type Concern, type Decided, type Engines, type Look, type Options, type Question } from './study.ts'
+import { settle, type Engines } from './settle.ts'
+import { environmentKey, Study, type Claim, type Options, type Question } from './study.ts'
 import type { Term, Terms } from './terms.ts'
 
-export { LIMITS, type Disagreement, type Engines, type Options, type Replay, type Solve } from './study.ts'
+export type { Replay } from './look.ts'
+export type { Disagreement, Engines, Solve } from './settle.ts'
+export { LIMITS, type Options } from './study.ts'
 
 /** Whether a policy obeys each article, in the order of the articles. An article that concerns no environment is unknown, never proved. */
 export async function proveArticles(
@@ -102,6 +106,7 @@ export async function permitsSomething(
     case 'unknown': return proof.answer
   }
 }
+
 // ---- From a question to claims ----
 
 function articleClaim(study: Study, policy: PolicySet, { article, protected: facts, obligation }: BoundArticle, concern: Concern): Claim {

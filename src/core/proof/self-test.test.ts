@@ -27,6 +27,6 @@ test('sabotage: a Cedar that skips one rule, or a solver that always says unsat,
   assert.notDeepEqual(forgetful.failures, [])
   const yesMan = await selfTest({ parseSchema, parsePolicies, worlds: 2, engines: { ...prover.engines, solve: async (asks) => asks.map(() => ({ kind: 'unsat' }) as const) } })
   assert.equal(yesMan.failures.length, 2)
-  const other = await selfTest({ parseSchema, parsePolicies, worlds: 2, engines: { ...prover.engines, second: () => ({ kind: 'unknown', reason: 'is broken' }) } })
-  assert.deepEqual([other.failures.length, other.failures.every((each) => each.includes('by the second engine'))], [4, true])
+  const other = await selfTest({ parseSchema, parsePolicies, worlds: 2, engines: { ...prover.engines, sat: () => ({ kind: 'unknown', reason: 'is broken' }) } })
+  assert.deepEqual([other.failures.length, other.failures.every((each) => each.includes('by the SAT engine'))], [4, true])
 })

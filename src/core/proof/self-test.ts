@@ -110,7 +110,7 @@ export async function selfTest(use: {
 }
 
 /** Each engine by itself: together, one would hide that the other no longer answers. */
-function alone({ second, ...engines }: Engines): readonly (readonly [name: string, engines: Engines])[] {
+function alone({ sat, ...engines }: Engines): readonly (readonly [name: string, engines: Engines])[] {
   const silent: Engines['solve'] = async (asks) => asks.map(() => ({ kind: 'unknown', reason: 'is not asked here' }))
-  return [['the solver', engines], ...(second === undefined ? [] : [['the second engine', { ...engines, second, solve: silent }] as const])]
+  return [['the solver', engines], ...(sat === undefined ? [] : [['the SAT engine', { ...engines, sat, solve: silent }] as const])]
 }

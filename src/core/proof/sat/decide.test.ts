@@ -136,7 +136,7 @@ test('answers as Z3 does, on what random policies are asked', async () => {
   const random = seeded(SEED + 4)
   const counts = { seed: SEED + 4, sat: 0, unsat: 0, inapplicable: 0 }
   let asked: (readonly Term[])[] = []
-  const engines: Engines = { ...prover.engines, second: (assertions) => {
+  const engines: Engines = { ...prover.engines, sat: (assertions) => {
     asked.push(assertions)
     return decideBySat(assertions)
   } }

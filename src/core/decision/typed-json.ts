@@ -1,5 +1,5 @@
 import type { Problem } from '#core/failure.ts'
-import { step } from '#core/json.ts'
+import { rawJSON, step } from '#core/json.ts'
 import type { Uid } from '#core/policy/expression.ts'
 import { uidText } from '#core/policy/policy.ts'
 import { concepts, type RecordType, type Schema, type Type } from '#core/policy/schema.ts'
@@ -33,8 +33,6 @@ export type Build<T> = {
   /** Promised attributes may be absent. */
   readonly record: (fields: ReadonlyMap<string, T>, type: RecordType, place: Place) => T
 }
-
-const { rawJSON } = JSON as unknown as { readonly rawJSON: (digits: string) => unknown }
 
 /** As Cedar's JSON says them without a schema: entities and extension values marked as such, an integer beyond 2⁵³ that very integer. */
 export const CEDAR_JSON: Build<unknown> = {
