@@ -60,12 +60,12 @@ test('the environment wins over the file, and the command line over both', () =>
 })
 
 test('every key has a variable of its own', () => {
-  const sample: Record<string, string> = { url: 'postgresql://u@h/d', hash: '0123456789012345', environment: 'embedded', log_level: 'warn', peer_client_id: 'acgs-x' }
+  const sample: Record<string, string> = { url: 'postgresql://u@h/d', hash: '0123456789012345', environment: 'embedded', log_level: 'warn', peer_client_id: 'acgs-x', trusted_proxies: '10.0.0.0/8', address_requests_per_minute: '7', generations_per_minute: '7', diagnoses_per_minute: '7' }
   for (const [section, keys] of Object.entries(SECTIONS)) {
     for (const [key, definition] of Object.entries(keys)) {
       const variable = `ACGS_${section}_${key}`.toUpperCase()
       const fallback = definition.fallback
-      const text = section === 'redis' ? 'redis://h' : key in sample ? sample[key]! : key.endsWith('_url') || key === 'token_issuer' ? 'http://h' : String(fallback ?? '/x')
+      const text = `${section}.${key}` === 'redis.url' ? 'redis://h' : key in sample ? sample[key]! : key.endsWith('_url') || key === 'token_issuer' ? 'http://h' : String(fallback ?? '/x')
       const config = readConfig({ env: { [variable]: text } })
       assert.equal(config.origins.get(`${section}.${key}`), `environment ${variable}`)
     }
@@ -86,7 +86,7 @@ test('the older names are honoured', () => {
   assert.equal(config.services.complianceUrl, 'http://c:1')
   assert.equal(config.services.platformUrl, 'http://p:1')
   assert.equal(config.monitoring.logLevel, 'debug')
-  assert.match(config.notices.join(), /Redis/)
+  assert.equal(config.redis.url, 'redis://localhost:6379/0')
 })
 
 test('PORT moves a process that starts alone, and is not silently ignored when four start', () => {

@@ -6,6 +6,7 @@ import type { Pair } from 'yaml'
 import { z } from 'zod'
 import { Failure } from '#core/failure.ts'
 import type { Problem } from '#core/failure.ts'
+import { networksIn } from '#http/client-address.ts'
 
 /** What can be started: one process, or the four of them as one (`all`). */
 export type ProcessName = 'all' | 'platform' | 'auth' | 'synthesis' | 'compliance'
@@ -13,6 +14,7 @@ export type ProcessName = 'all' | 'platform' | 'auth' | 'synthesis' | 'complianc
 const port = z.int().min(1).max(65_535)
 const httpUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''))
 const path = z.string().min(1)
+const perMinute = z.int().min(0).max(10_000).nullable()
 const millis = z.int().min(1).max(600_000)
 
 /** One key: its shape, its default, and the words that complete "must be …". */
@@ -51,7 +53,9 @@ export const SECTIONS = {
     connect_timeout_ms: key(millis, 5_000, 'a number of milliseconds from 1 to 600000'),
   },
   redis: {
-    url: key(z.url({ protocol: /^rediss?$/ }).nullable(), null, 'a URL that begins with redis://, or null'),
+    url: key(z.url({ protocol: /^rediss?$/ }).nullable(), null, 'a URL that begins with redis:// or rediss://, or null'),
+    connect_timeout_ms: key(millis, 500, 'a number of milliseconds from 1 to 600000'),
+    timeout_ms: key(millis, 100, 'a number of milliseconds from 1 to 600000'),
   },
   services: {
     platform_port: key(port, 8010, 'a port from 1 to 65535'),
@@ -75,6 +79,11 @@ export const SECTIONS = {
     certificate_key_file: key(path.nullable(), null, 'the path of a private Ed25519 key, or null for a generated one'),
     peer_client_id: key(z.string().regex(/^[A-Za-z0-9._-]{1,100}$/).nullable(), null, 'the client_id of a service account, or null for `acgs-` and the name of the process'),
     peer_key_file: key(path.nullable(), null, 'the path of a private JWK'),
+    trusted_proxies: key(z.string().refine((list) => networksIn(list) !== null).nullable(), null, 'addresses and networks with commas between them, such as 10.0.0.0/8, or null'),
+    forwarded_header: key(z.enum(['x-forwarded-for', 'forwarded']), 'x-forwarded-for', '`x-forwarded-for` or `forwarded`'),
+    address_requests_per_minute: key(perMinute, null, 'a whole number from 0 to 10000, or null'),
+    generations_per_minute: key(perMinute, null, 'a whole number from 0 to 10000, or null'),
+    diagnoses_per_minute: key(perMinute, null, 'a whole number from 0 to 10000, or null'),
     body_bytes_max: key(z.int().min(1_024).max(67_108_864), 1_048_576, 'a number of bytes from 1024 to 67108864'),
     entities_bytes_max: key(z.int().min(1_024).max(268_435_456), 67_108_864, 'a number of bytes from 1024 to 268435456'),
   },
@@ -86,8 +95,14 @@ export const SECTIONS = {
   decisions: {
     oracle_per_second: key(z.number().min(0).max(1_000), 2, 'a number from 0 to 1000'),
   },
-  caching: {},
-  error_handling: {},
+  caching: {
+    candidates_ttl_seconds: key(z.int().min(0).max(2_592_000), 3_600, 'a whole number of seconds from 0 to 2592000'),
+    memory_bytes_max: key(z.int().min(0).max(4_294_967_296), 33_554_432, 'a number of bytes from 0 to 4294967296'),
+  },
+  error_handling: {
+    breaker_failures: key(z.int().min(1).max(1_000), 5, 'a whole number from 1 to 1000'),
+    breaker_rest_ms: key(millis, 30_000, 'a number of milliseconds from 1 to 600000'),
+  },
   audit: {
     checkpoint_origin: key(z.string().regex(/^[!-*,-~]{1,200}$/), 'acgs-pgp-v8', 'a name without spaces and plus signs, such as ledger.example.com/acgs'),
     checkpoint_file: key(path.nullable(), null, 'the path of a file that may be written, or null for one in the data folder'),
@@ -204,16 +219,18 @@ const PATHS = new Set([...KEYS.keys()].filter((name) => /_(file|folder)$|^consti
 const isSecret = (name: string) => name === 'database.url' || name === 'redis.url'
 
 function complete(settings: Settings, process: ProcessName, notices: string[], origins: Map<string, string>): Config {
-  const { services, security, service, redis } = settings
+  const { services, security, service } = settings
   const reachable = /^(0\.0\.0\.0|::)$/.test(service.host) ? '127.0.0.1' : service.host
   const here = (number: number) => `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${number}`
   const authUrl = services.authUrl ?? here(services.authPort)
-  if (redis.url !== null) notices.push('a Redis URL is set, but nothing uses Redis yet: it is not contacted')
   for (const name of ['platform', 'synthesis', 'compliance'] as const) {
     if (process === 'all' && services[`${name}Url`] !== null) notices.push(`a URL of ${name} is set, but all four are one process here: it is not contacted`)
   }
   if (service.environment === 'embedded' && !/^(127\.|localhost$|::1$)/.test(service.host)) {
     notices.push(`listening on ${service.host}: the embedded default is meant for loopback; set service.environment to production for a network`)
+  }
+  if (service.environment === 'production' && security.trustedProxies === null && security.addressRequestsPerMinute !== 0) {
+    notices.push('requests are limited by address and no proxy is trusted: behind a balancer all callers count as one; name it in security.trusted_proxies')
   }
   return deepFreeze({
     ...settings,

@@ -24,6 +24,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<{ command: () => Comman
   config: () => import('./cli/config.ts'),
   token: () => import('./cli/token.ts'),
   keys: () => import('./cli/keys.ts'),
+  ops: () => import('./cli/ops.ts'),
   reset: () => import('./cli/reset.ts'),
 }
 

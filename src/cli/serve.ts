@@ -3,6 +3,7 @@ import { Argument, type Command } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
 import { readConfig, type Config, type ProcessName } from '#config'
 import type { Apart } from '#services/apart.ts'
+import type { Live } from '#services/live.ts'
 import type { Running } from '#services/start-all.ts'
 import { newCommand } from './terminal.ts'
 
@@ -17,20 +18,20 @@ export function command(): Command {
 }
 
 /** What was started, whichever it is: one process of four or all of them in one. */
-type Started = { readonly greeting: (seconds: number) => string; readonly announce: () => void; readonly close: () => Promise<{ cutOff: number }> }
+type Started = { readonly greeting: (seconds: number) => string; readonly announce: () => void; readonly take: Live['take']; readonly close: () => Promise<{ cutOff: number }> }
 
 async function start(name: ProcessName, config: Config, signal: AbortSignal): Promise<Started> {
   // Only what is started is loaded: a process need not know how to do what it must not do.
   if (name === 'all') {
     const running = await (await import('#services/start-all.ts')).startAll(config, signal)
-    return { greeting: (seconds) => greeting(config, running, seconds), announce: running.announce, close: running.close }
+    return { greeting: (seconds) => greeting(config, running, seconds), announce: running.announce, take: running.take, close: running.close }
   }
   const startApart = name === 'platform' ? (await import('#services/platform/start-apart.ts')).startPlatformApart
     : name === 'auth' ? (await import('#services/auth/start-apart.ts')).startAuthApart
     : name === 'synthesis' ? (await import('#services/synthesis/start-apart.ts')).startSynthesisApart
     : (await import('#services/compliance/start-apart.ts')).startComplianceApart
   const apart = await startApart(config, signal)
-  return { greeting: (seconds) => greetingApart(config, apart, seconds), announce: apart.announce, close: apart.close }
+  return { greeting: (seconds) => greetingApart(config, apart, seconds), announce: apart.announce, take: apart.take, close: apart.close }
 }
 
 async function serve(name: ProcessName, options: Options): Promise<void> {
@@ -59,10 +60,35 @@ async function serve(name: ProcessName, options: Options): Promise<void> {
   }
   say(running.greeting((performance.now() - started) / 1000))
   running.announce()
+  onHangUp(() => {
+    asked = 'SIGHUP'
+    asking.abort()
+  }, () => say(takeOver(running, () => readConfig({ file: options.config ?? null, env: process.env, process: name, dataFolder: options.data }))))
   if (!asking.signal.aborted) await once(asking.signal, 'abort')
   const { cutOff } = await running.close()
   say(`stopped on ${asked}${cutOff > 0 ? `; ${cutOff} requests had to be cut off` : ''}`)
   process.exit(cutOff > 0 ? 1 : 0)
+}
+
+/** A terminal that goes away ends what runs in it; without one, SIGHUP asks for the configuration to be read again. */
+function onHangUp(end: () => void, readAgain: () => void): void {
+  process.on('SIGHUP', () => {
+    if (process.stdin.isTTY) end()
+    else readAgain()
+  })
+}
+
+/** What came of reading the configuration again; one that is not valid changes nothing. */
+function takeOver({ take }: Pick<Started, 'take'>, read: () => Config): string {
+  try {
+    const { changed, waiting } = take(read())
+    return [
+      changed.length === 0 ? 'configuration read again: nothing changes' : `configuration read again: ${changed.join(', ')} changed`,
+      ...(waiting.length === 0 ? [] : [`; only after a restart: ${waiting.join(', ')}`]),
+    ].join('')
+  } catch (error) {
+    return `configuration read again, and nothing taken over: ${error instanceof Error ? error.message : String(error)}`
+  }
 }
 
 /** What whoever starts one process apart needs to know: what it holds, and whom it calls. */
@@ -94,7 +120,7 @@ function greeting(config: Config, { inForce, database, selfTest, ports }: Runnin
     '',
     `  ACGS-PGP ${packageJson.version}   ready in ${seconds.toFixed(1)} s`,
     `  platform :${ports.platform}   auth :${ports.auth}   synthesis :${ports.synthesis}   compliance :${ports.compliance}`,
-    `  ${store}   cache in memory   models: none configured`,
+    `  ${store}   cache in memory${config.redis.url === null ? '' : ' and in Redis'}   models: none configured`,
     `  constitution ${shown.hash}${shown.isInherited ? ' (inherited id)' : ''}   ${constitution.clauses.length} articles   sha256 ${shown.digest}`,
     `  one process, pid ${process.pid}: division by trust is off, one person can play every role`,
     selfTestLine(selfTest),

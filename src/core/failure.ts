@@ -33,6 +33,8 @@ export type FailureCode =
   | 'DATABASE_UNAVAILABLE'
   | 'SOLVER_FAILED'
   | 'PEER_UNAVAILABLE'
+  | 'CACHE_UNAVAILABLE' // Redis; whoever asks it can do without, so that no caller of ours sees this
+  | 'RATE_LIMITED' // asked too often; `limit` says which limit
   | 'SHUTTING_DOWN'
   | 'KEY_INVALID'
   | 'FILE_UNREADABLE'

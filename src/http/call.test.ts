@@ -31,7 +31,7 @@ async function peerThat(answering: Answering, { timeoutMs = 1_000, restMs = 100,
   const metrics = createMetrics({ service: 'acgs-test', version: '8.0.0', constitutionalHash: 'cdd01ef066bc6cf2', description: 'test' })
   const telemetry = { metrics, log: createLog({ service: 'acgs-test', level: 'silent' }) }
   return {
-    call: createCall({ peer: 'pgc', url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, token, timeoutMs, telemetry, restMs }),
+    call: createCall({ peer: 'pgc', url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, token, timeoutMs, telemetry, breakerRules: { failuresMax: 5, restMs } }),
     asked: () => asked,
     answer: (next) => { answer = next },
     state: async () => (await metrics.circuitBreakerState.get()).values.find(({ labels }) => labels.service === 'pgc')?.value ?? -1,

@@ -1,16 +1,12 @@
-import { BrokenCircuitError, CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel'
 import type { z } from 'zod'
 import { Failure, type FailureCode, type Problem } from '#core/failure.ts'
 import { parseJson } from '#core/json.ts'
-import { breakerTurned, type Telemetry } from '#telemetry/events.ts'
+import type { Telemetry } from '#telemetry/events.ts'
 import type { PeerName } from '#telemetry/metrics.ts'
+import { BREAKER_RULES, createBreaker, type BreakerRules } from './breaker.ts'
 import type { Endpoint } from './contract.ts'
 import { PROBLEMS } from './problem.ts'
 
-/** So many failures in a row, and a peer is left alone … */
-const FAILURES_MAX = 5
-/** … for so long; then one call finds out whether it is back. */
-const REST_MS = 30_000
 /** What a peer sends is read up to here, whatever it says of its length. */
 const REPLY_BYTES_MAX = 67_108_864
 const REPLY_LEVELS_MAX = 1_000
@@ -24,24 +20,25 @@ export type Call = <const E extends Endpoint>(endpoint: E, input: In<E, 'params'
  * What calls one peer over HTTP by its contracts.
  *
  * What the peer refuses arrives as the same {@link Failure}, with its details. When it is out, late, overloaded, or says what its contract
- * does not promise: `PEER_UNAVAILABLE`. After five of those in a row nobody waits for it for 30 s.
+ * does not promise: `PEER_UNAVAILABLE`. After some of those in a row nobody waits for it for a while.
  *
  * @param token Null for peers that ask for none.
  */
-export function createCall({ peer, url, token, timeoutMs, telemetry, restMs = REST_MS }: {
+export function createCall({ peer, url, token, timeoutMs, telemetry, breakerRules = BREAKER_RULES }: {
   peer: PeerName
   url: string
   token: (() => Promise<string>) | null
   timeoutMs: number
   telemetry: Telemetry
-  restMs?: number
+  breakerRules?: BreakerRules
 }): Call {
-  const breaker = circuitBreaker(handleWhen((error) => error instanceof Failure && error.code === 'PEER_UNAVAILABLE'), {
-    halfOpenAfter: restMs, breaker: new ConsecutiveBreaker(FAILURES_MAX),
-  })
-  breaker.onStateChange((state) => breakerTurned(telemetry, { peer, state: state === CircuitState.Closed ? 'closed' : state === CircuitState.HalfOpen ? 'half-open' : 'open' }))
-
   const away = (because: string, cause?: unknown) => new Failure('PEER_UNAVAILABLE', `${peer} at ${url} ${because}`, { cause, details: { peer } })
+  const breaker = createBreaker({
+    service: peer, telemetry, rules: breakerRules, meanwhile: 'wait',
+    // Whoever refuses is there; that whoever asked went away says nothing.
+    meaningOf: (error) => (!(error instanceof Failure) || error.code === 'SHUTTING_DOWN' ? 'neither' : error.code === 'PEER_UNAVAILABLE' ? 'failure' : 'success'),
+    refused: () => away(`has failed ${breakerRules.failuresMax} times in a row and is left alone for a while`),
+  })
 
   const ask = async (endpoint: Endpoint, input: { params?: unknown; query?: unknown; body?: unknown }, bearer: string | null, signal: AbortSignal | undefined): Promise<unknown> => {
     const late = AbortSignal.timeout(timeoutMs)
@@ -58,7 +55,7 @@ export function createCall({ peer, url, token, timeoutMs, telemetry, restMs = RE
       bytes = await wholeOf(response)
     } catch (cause) {
       // Whoever asked has gone, so the peer is not to blame; but a trial that was not answered has not succeeded.
-      if (signal?.aborted === true && breaker.state !== CircuitState.HalfOpen) throw signal.reason
+      if (signal?.aborted === true && breaker.state() !== 'half-open') throw signal.reason
       throw away(late.aborted ? `did not answer within ${timeoutMs} ms` : 'does not answer', cause)
     }
     const isGood = response.status === (endpoint.status ?? 200) || endpoint.alsoStatus?.[response.status] !== undefined
@@ -73,18 +70,7 @@ export function createCall({ peer, url, token, timeoutMs, telemetry, restMs = RE
   return async (endpoint, { signal, ...input }) => {
     // Outside the breaker: that Auth is out says nothing about this peer.
     const bearer = token === null || endpoint.access === 'public' ? null : await token()
-    let refusal: Failure | null = null
-    try {
-      const reply = await breaker.execute(() => ask(endpoint, input, bearer, signal).catch((error: unknown) => {
-        if (!(error instanceof Failure) || error.code === 'PEER_UNAVAILABLE') throw error
-        refusal = error // Whoever refuses is there: to the breaker that is a success.
-      }))
-      if (refusal !== null) throw refusal
-      return reply as never
-    } catch (error) {
-      if (error instanceof BrokenCircuitError) throw away(`has failed ${FAILURES_MAX} times in a row and is left alone for a while`, error)
-      throw error
-    }
+    return breaker.run(() => ask(endpoint, input, bearer, signal)) as never
   }
 }
 

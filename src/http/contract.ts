@@ -33,6 +33,8 @@ export type Endpoint = {
   readonly alsoStatus?: Readonly<Record<number, string>>
   /** What it may answer besides; the server adds what every endpoint can answer. */
   readonly failures: readonly FailureCode[]
+  /** Under which limit its callers are counted, besides where they come from; `none`: not even that. */
+  readonly limit?: 'generation' | 'diagnosis' | 'none'
   /** The media type of the body where it is not JSON. */
   readonly consumes?: string
   /** Where a standard wants another status than 415 for a body that is not JSON. */

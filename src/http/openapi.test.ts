@@ -50,7 +50,7 @@ test('what may be left out is not required, and what an endpoint can answer is l
   assert.deepEqual(post.parameters.map(({ name, required }) => [name, required]), [['id', true], ['dry', false], ['from', true]])
   assert.equal(post.requestBody?.required, true)
   assert.deepEqual(post.security, [{ bearer: [] }])
-  assert.deepEqual(Object.keys(post.responses).sort(), ['201', '202', '400', '401', '403', '413', '415', '422', '500', '503'])
+  assert.deepEqual(Object.keys(post.responses).sort(), ['201', '202', '400', '401', '403', '413', '415', '422', '429', '500', '503'])
   const health = operations.find(({ path }) => path === '/health')!.operation
   assert.deepEqual(Object.keys(health.responses).sort(), ['200', '500', '503'])
   assert.deepEqual(health.security, [])

@@ -9,6 +9,7 @@ type Schema = Record<string, unknown>
 export function failuresOf(endpoint: Endpoint): ProblemCode[] {
   const codes = new Set<ProblemCode>([...endpoint.failures, 'INTERNAL'])
   if (!isProbe(endpoint)) codes.add('CONSTITUTION_MISMATCH')
+  if (!isProbe(endpoint) && endpoint.limit !== 'none') codes.add('RATE_LIMITED')
   if (endpoint.params !== undefined || endpoint.query !== undefined || endpoint.body !== undefined) codes.add('REQUEST_MALFORMED')
   if (endpoint.body !== undefined) for (const code of ['REQUEST_TOO_LARGE', endpoint.refusesMediaWith === 400 ? 'REQUEST_MALFORMED' : 'UNSUPPORTED_MEDIA_TYPE'] as const) codes.add(code)
   if (endpoint.access !== 'public') for (const code of ['UNAUTHENTICATED', 'FORBIDDEN', 'AUTH_UNAVAILABLE'] as const) codes.add(code)

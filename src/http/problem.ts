@@ -36,6 +36,8 @@ export const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; r
   DATABASE_UNAVAILABLE: { status: 503, title: 'The database is not available' },
   SOLVER_FAILED: { status: 503, title: 'The solver failed' },
   PEER_UNAVAILABLE: { status: 503, title: 'Another service is not available' },
+  CACHE_UNAVAILABLE: { status: 503, title: 'The cache is not available' },
+  RATE_LIMITED: { status: 429, title: 'That was asked too often' },
   SHUTTING_DOWN: { status: 503, title: 'The service is shutting down' },
   KEY_INVALID: { status: 500, title: 'A key is not valid' },
   FILE_UNREADABLE: { status: 500, title: 'A file cannot be read' },
@@ -76,6 +78,7 @@ function headersOf(code: ProblemCode, details: Readonly<Record<string, unknown>>
   }
   if (code === 'FORBIDDEN') return { 'www-authenticate': `Bearer realm="acgs", error="insufficient_scope", error_description="${quotable(detail)}"` }
   if (code === 'METHOD_NOT_ALLOWED' && typeof details['allow'] === 'string') return { allow: details['allow'] }
+  if (code === 'RATE_LIMITED' && typeof details['retry_after_seconds'] === 'number') return { 'retry-after': String(details['retry_after_seconds']) }
   if (PROBLEMS[code].status === 503) return { 'retry-after': '5' }
   return {}
 }

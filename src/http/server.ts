@@ -27,6 +27,7 @@ import type { Health } from './health.ts'
 import { PROBE_PATHS, openApi } from './openapi.ts'
 import { explained } from './port-holder.ts'
 import { PROBLEM_TYPE, toProblem } from './problem.ts'
+import type { RateLimits } from './rate-limit.ts'
 
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/
 const HEADER_BYTES_MAX = 16_384
@@ -66,7 +67,7 @@ export type Server = {
 }
 
 /** What the four processes share: parsing, headers, tokens, problems, health, metrics, documentation, an orderly end. */
-export async function createServer({ service, title, version, description, constitution, routes, direct = [], health, telemetry, authenticate, bodyBytesMax, raw = [] }: {
+export async function createServer({ service, title, version, description, constitution, routes, direct = [], health, telemetry, authenticate, bodyBytesMax, raw = [], limits = null }: {
   /** What `X-ACGS-Service` says. */
   service: string
   title: string
@@ -82,6 +83,8 @@ export async function createServer({ service, title, version, description, const
   bodyBytesMax: number
   /** Operations whose requests are read and answered by somebody else (the OAuth implementation); they get the headers, ids and log of every other. */
   raw?: readonly RawRoute[]
+  /** How often may be asked; null: as often as anybody likes. */
+  limits?: RateLimits | null
 }): Promise<Server> {
   const headers = standardHeaders(service, constitution)
   const endpoints: Endpoint[] = []
@@ -192,7 +195,9 @@ export async function createServer({ service, title, version, description, const
         done(error as Error)
         return
       }
-      done()
+      const counting = limits?.arrived(limitedOf(request), request.raw, reply) ?? null
+      if (counting === null) done()
+      else counting.then(() => done(), done)
     })
   })
   app.addHook('onSend', (_request, reply, _payload, done) => {
@@ -204,6 +209,11 @@ export async function createServer({ service, title, version, description, const
     requestAnswered(telemetry, { endpoint, method: request.method, status: reply.statusCode, seconds: reply.elapsedTime / 1000, isFrequent: PROBE_PATHS.includes(endpoint) })
     done()
   })
+
+  const limitedBy = new Map(endpoints.map((endpoint) => [`${endpoint.method} ${fastifyPath(endpoint.path)}`, PROBE_PATHS.includes(endpoint.path) ? { ...endpoint, limit: 'none' as const } : endpoint]))
+  function limitedOf({ method, routeOptions }: FastifyRequest): Endpoint | undefined {
+    return limitedBy.get(`${method === 'HEAD' ? 'GET' : method} ${routeOptions.url}`)
+  }
 
   function refuseEarly(request: IncomingMessage): void {
     if (request.httpVersion === '1.1' && request.headers.host === undefined) throw new Failure('REQUEST_MALFORMED', 'the Host header is missing')
@@ -247,10 +257,13 @@ export async function createServer({ service, title, version, description, const
       ...(own === undefined ? {} : { bodyLimit: own }),
       ...(endpoint.refusesMediaWith === undefined ? {} : { errorHandler: (error, request, reply) => sendProblem(asMalformed(translate(error, own ?? bodyBytesMax)), request, reply) }),
       ...(endpoint.access === 'public' ? {} : {
-        onRequest: async (request: FastifyRequest) => {
-          const caller = await authenticate(request.headers.authorization, endpoint.audience ?? 'users')
-          authorize(caller, endpoint.access as Exclude<Endpoint['access'], 'public'>)
-          callers.set(request.raw, caller)
+        onRequest: async (request: FastifyRequest, reply: FastifyReply) => {
+          const judge = async () => {
+            const caller = await authenticate(request.headers.authorization, endpoint.audience ?? 'users')
+            authorize(caller, endpoint.access as Exclude<Endpoint['access'], 'public'>)
+            return caller
+          }
+          callers.set(request.raw, await (limits === null ? judge() : limits.asked(endpoint, request.raw, reply, judge)))
         },
       }),
       handler: async (request, reply) => {

@@ -3,15 +3,21 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { ROOT, type Config, type ProcessName } from '#config'
 import { loadConstitution, type ConstitutionInForce } from '#adapters/constitution.ts'
 import { loadPacks } from '#adapters/packs.ts'
+import type { Redis } from '#adapters/redis/connect.ts'
 import type { Pack } from '#core/unit/pack.ts'
 import { authenticator, fetchJwks, publishedKeys, type Authenticate, type KeySource } from '#http/authenticate.ts'
 import { createCall, type Call } from '#http/call.ts'
 import { refuseTaken } from '#http/port-holder.ts'
+import type { RateLimits } from '#http/rate-limit.ts'
 import type { Server } from '#http/server.ts'
 import type { Telemetry } from '#telemetry/events.ts'
 import { createLog } from '#telemetry/log.ts'
 import { createMetrics, type PeerName } from '#telemetry/metrics.ts'
 import { peerTokens } from './auth/peer-tokens.ts'
+import { authGuard, breakerRulesOf, type Guard } from './breakers.ts'
+import { limitsOf } from './limits.ts'
+import { createLive, type Live } from './live.ts'
+import { openRedis } from './redis.ts'
 import type { SelfTest } from './self-test/self-test.ts'
 
 export type Name = Exclude<ProcessName, 'all'>
@@ -27,6 +33,8 @@ export type Apart = {
   readonly calls: readonly string[]
   /** Null where nothing is proved. */
   readonly selfTest: SelfTest | null
+  /** Takes over what of another configuration may change while it runs. */
+  readonly take: Live['take']
   /** Says in the log that it is ready. */
   readonly announce: () => void
   /** Readiness flips first; what is under way is finished; then everything is closed. @returns How many requests had to be cut off. */
@@ -40,6 +48,13 @@ export type Frame = {
   readonly inForce: ConstitutionInForce
   readonly packs: readonly Pack[]
   readonly telemetry: Telemetry
+  /** Null where none is configured. */
+  readonly redis: Redis | null
+  readonly limits: RateLimits
+  /** Stands in front of Auth, whoever asks it for what. */
+  readonly auth: Guard
+  /** The configuration as it is now: some of it may change while the process runs. */
+  readonly live: () => Config
   /** What is to be ended, the last one first. */
   readonly ending: (() => Promise<unknown>)[]
 }
@@ -70,13 +85,16 @@ export async function startFramed(name: Name, config: Config, signal: AbortSigna
       log: createLog({ service: LOGGED_AS[name], level: config.monitoring.logLevel }),
       metrics: createMetrics({ service: LOGGED_AS[name], version, constitutionalHash: inForce.shown.hash, description: packageJson.description }),
     }
-    const { server, begin, ...said } = await build({ config, version, inForce, packs: loadPacks(join(ROOT, 'packs')), telemetry, ending })
+    const live = createLive(config)
+    const redis = openRedis({ name, config, telemetry, ending })
+    const limits = limitsOf({ service: name, config: live.config, redis, telemetry })
+    const { server, begin, ...said } = await build({ config, version, inForce, packs: loadPacks(join(ROOT, 'packs')), telemetry, redis, limits, live: live.config, auth: authGuard(config, telemetry), ending })
     ending.push(() => server.close({ drainMs: 0, deadlineMs: 0 }))
     signal.throwIfAborted()
     const { port } = await server.listen(where)
     begin?.()
     return {
-      ...said, name, port, inForce,
+      ...said, name, port, inForce, take: live.take,
       announce: () => telemetry.log.info({ pid: process.pid, port, holds: said.holds, calls: said.calls }, 'ready'),
       close: async () => {
         const { cutOff } = await server.close({ drainMs: service.drainSeconds * 1000, deadlineMs: service.shutdownSeconds * 1000 })
@@ -91,16 +109,17 @@ export async function startFramed(name: Name, config: Config, signal: AbortSigna
 }
 
 /** Who asks, judged by the keys that Auth publishes: fetched when first needed, and remembered while Auth is out. */
-export function judgedByAuth({ security, services }: Config): { authenticate: Authenticate; keys: KeySource } {
-  const keys = publishedKeys({ fetchKeys: fetchJwks(services.authUrl) })
+export function judgedByAuth({ config: { security, services }, auth }: Pick<Frame, 'config' | 'auth'>): { authenticate: Authenticate; keys: KeySource } {
+  const fetchKeys = fetchJwks(services.authUrl)
+  const keys = publishedKeys({ fetchKeys: () => auth(fetchKeys) })
   return { authenticate: authenticator(security, keys).authenticate, keys }
 }
 
 /** Calls the other processes as a service account of its own. */
-export function caller(name: 'platform' | 'compliance', { config: { security, services }, telemetry }: Frame): (peer: PeerName, url: string, timeoutMs: number, restMs?: number) => Call {
+export function caller(name: 'platform' | 'compliance', { config: { security, services, errorHandling }, telemetry, auth }: Frame): (peer: PeerName, url: string, timeoutMs: number, restMs?: number) => Call {
   const token = peerTokens({
     clientId: security.peerClientId ?? `acgs-${name}`, keyFile: security.peerKeyFile as string, audience: security.peerAudience,
-    authUrl: services.authUrl, issuer: security.tokenIssuer,
+    authUrl: services.authUrl, issuer: security.tokenIssuer, guard: auth,
   })
-  return (peer, url, timeoutMs, restMs) => createCall({ peer, url, token, timeoutMs, telemetry, ...(restMs === undefined ? {} : { restMs }) })
+  return (peer, url, timeoutMs, restMs) => createCall({ peer, url, token, timeoutMs, telemetry, breakerRules: breakerRulesOf(errorHandling, restMs) })
 }

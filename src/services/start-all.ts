@@ -19,11 +19,16 @@ import type { Telemetry } from '#telemetry/events.ts'
 import { createLog } from '#telemetry/log.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
 import { startAuth } from './auth/start.ts'
+import { databaseGuard } from './breakers.ts'
 import { checkpointsSignedBy, complianceParts } from './compliance/parts.ts'
 import { startCompliance } from './compliance/start.ts'
 import { openDatabase, ownComponents } from './platform/parts.ts'
+import { candidateBasis, rememberCandidates } from './platform/remember-candidates.ts'
 import { startPlatform } from './platform/start.ts'
 import { provingIn } from './proving.ts'
+import { limitsOf } from './limits.ts'
+import { createLive, type Live } from './live.ts'
+import { openRedis } from './redis.ts'
 import type { SelfTest } from './self-test/self-test.ts'
 import { propose, READERS } from './synthesis/propose.ts'
 import { startSynthesis } from './synthesis/start.ts'
@@ -34,6 +39,8 @@ export type Running = {
   readonly database: EmbeddedPostgres | null
   readonly selfTest: SelfTest
   readonly ports: { readonly platform: number; readonly auth: number; readonly synthesis: number; readonly compliance: number }
+  /** Takes over what of another configuration may change while it runs. */
+  readonly take: Live['take']
   /** Says in the log that it is ready. */
   readonly announce: () => void
   /** Readiness flips first; what is under way is finished; then everything is closed. @returns How many requests had to be cut off. */
@@ -85,9 +92,13 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   const url = embedded?.url ?? (config.database.url as string)
   const signCheckpoint = checkpointsSignedBy(config)
   const { database, ledger } = await openDatabase({ url, config, sign: signCheckpoint, telemetry, ending })
-  const authDatabase = connect(url, { name: 'auth', connectionsMax: config.database.connectionsMax, connectTimeoutMs: config.database.connectTimeoutMs })
+  const authTelemetry = telemetryOf('acgs-auth')
+  const authDatabase = connect(url, { name: 'auth', connectionsMax: config.database.connectionsMax, connectTimeoutMs: config.database.connectTimeoutMs, guard: databaseGuard(config, authTelemetry) })
   ending.push(async () => authDatabase[Symbol.asyncDispose]())
 
+  const live = createLive(config)
+  const redis = openRedis({ name: 'platform', config, telemetry, ending })
+  const limitsFor = (service: Service, its: Telemetry) => limitsOf({ service, config: live.config, redis: service === 'platform' ? redis : openRedis({ name: service, config, telemetry: its, ending }), telemetry: its })
   const common = { config, version, inForce, packs, examiner }
   const servers: Server[] = []
   const open = async (server: Server, port: number, name: Service) => {
@@ -96,9 +107,10 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
     signal.throwIfAborted()
     return (await server.listen({ host: service.host, port, setting: settingOf(name) })).port
   }
-  const { server: authServer, authenticate, jwks } = await startAuth({ config, version, constitution: inForce.shown, database: authDatabase, telemetry: telemetryOf('acgs-auth') })
+  const { server: authServer, authenticate, jwks } = await startAuth({ config, version, constitution: inForce.shown, database: authDatabase, telemetry: authTelemetry, limits: limitsFor('auth', authTelemetry) })
   const auth = await open(authServer, services.authPort, 'auth')
-  const synthesis = await open(await startSynthesis({ ...common, telemetry: telemetryOf('acgs-synthesis'), authenticate }), services.synthesisPort, 'synthesis')
+  const synthesisTelemetry = telemetryOf('acgs-synthesis')
+  const synthesis = await open(await startSynthesis({ ...common, telemetry: synthesisTelemetry, limits: limitsFor('synthesis', synthesisTelemetry), authenticate }), services.synthesisPort, 'synthesis')
 
   const complianceTelemetry = telemetryOf('acgs-compliance')
   const { point, follower, oracle, peers, certify, verifyApproval } = complianceParts({
@@ -108,23 +120,23 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   })
   await follower.look() // What decides already must be known before it is proved again, and before anybody asks.
   const compliance = await open(
-    await startCompliance({ ...common, point, oracle, signCheckpoint, peers, telemetry: complianceTelemetry, authenticate, components: [{ name: 'cedar', isCritical: true, probe: probeCedar }, { name: 'solver', isCritical: true, probe: () => prover.probe() }, { name: 'decision_point', isCritical: false, probe: follower.probe }] }),
+    await startCompliance({ ...common, point, oracle, signCheckpoint, peers, telemetry: complianceTelemetry, limits: limitsFor('compliance', complianceTelemetry), authenticate, components: [{ name: 'cedar', isCritical: true, probe: probeCedar }, { name: 'solver', isCritical: true, probe: () => prover.probe() }, { name: 'decision_point', isCritical: false, probe: follower.probe }] }),
     services.compliancePort, 'compliance',
   )
 
   const tested = await test()
   const here = (port: number) => `http://${service.host.includes(':') ? `[${service.host}]` : service.host === '0.0.0.0' ? '127.0.0.1' : service.host}:${port}`
   const platformServer = await startPlatform({
-    ...common, database, ledger, telemetry, authenticate, propose, readers: READERS.map(({ method }) => method), solver: `${prover.engine.name} ${prover.engine.version}`, selfTest: tested,
+    ...common, database, ledger, telemetry, limits: limitsFor('platform', telemetry), authenticate, propose: rememberCandidates({ propose, basis: candidateBasis(inForce, version), config: live.config, databaseUrl: url, store: redis, telemetry }), readers: READERS.map(({ method }) => method), solver: `${prover.engine.name} ${prover.engine.version}`, selfTest: tested,
     bundle: peers.bundle, approvalOf: verifyApproval, diff: prover.diff, onChanged: () => void follower.look(), certify,
-    components: [...ownComponents({ database, packs, examiner, prover }), peerComponent('auth', here(auth)), peerComponent('gs', here(synthesis)), peerComponent('pgc', here(compliance))],
+    components: [...ownComponents({ database, redis, packs, examiner, prover }), peerComponent('auth', here(auth)), peerComponent('gs', here(synthesis)), peerComponent('pgc', here(compliance))],
   })
   const platform = await open(platformServer, services.platformPort, 'platform')
   signal.throwIfAborted()
   const ports = { platform, auth, synthesis, compliance }
 
   return {
-    inForce, database: embedded, selfTest: tested, ports,
+    inForce, database: embedded, selfTest: tested, ports, take: live.take,
     announce: () => telemetry.log.info({ pid: process.pid, cedar: CEDAR_VERSION, ports }, 'ready'),
     close: async () => {
       // The platform first: it needs the others until its last request is answered.

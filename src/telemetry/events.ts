@@ -1,5 +1,5 @@
 import type { Log } from './log.ts'
-import { BREAKER_STATES, type AuthenticationFailure, type BreakerState, type Metrics, type Operation, type PeerName, type Priority } from './metrics.ts'
+import { BREAKER_STATES, type AuthenticationFailure, type BreakerName, type BreakerState, type CacheResult, type CacheType, type LimitName, type Metrics, type Operation, type Priority } from './metrics.ts'
 
 /** Where events go: the log and the metrics of one process. */
 export type Telemetry = { readonly log: Log; readonly metrics: Metrics }
@@ -146,11 +146,27 @@ export function approvalSigned({ log }: Telemetry, { application, revision, dige
   log.info({ application, revision, digest, member, jti }, 'approval signed')
 }
 
-/** Another process is left alone from now on, tried, or called again. */
-export function breakerTurned({ log, metrics }: Telemetry, { peer, state }: { peer: PeerName; state: BreakerState }): void {
-  metrics.circuitBreakerState.set({ service: peer }, BREAKER_STATES.indexOf(state))
-  if (state === 'closed') log.info({ peer, state }, 'peer is called again')
-  else log.warn({ peer, state }, state === 'open' ? 'peer is left alone' : 'peer is tried')
+/** Another process, the database or Redis is left alone from now on, tried, or asked again. */
+export function breakerTurned({ log, metrics }: Telemetry, event: { service: BreakerName; state: BreakerState }): void {
+  metrics.circuitBreakerState.set({ service: event.service }, BREAKER_STATES.indexOf(event.state))
+  const { service: breaker, state } = event
+  if (state === 'closed') log.info({ breaker, state }, 'asked again')
+  else log.warn({ breaker, state }, state === 'open' ? 'left alone after failures in a row' : 'tried again')
+}
+
+/** Something was looked up where it may be remembered, or written there. */
+export function cacheOperated({ log, metrics }: Telemetry, event: { operation: 'get' | 'set'; type: CacheType; result: CacheResult; seconds: number }): void {
+  const { operation, type: cache_type, result, seconds } = event
+  metrics.cacheOperations.inc({ operation, cache_type, result })
+  metrics.cacheOperationDuration.observe({ operation, cache_type }, seconds)
+  if (result === 'rejected') log.warn(event, 'what the cache held was not written for this question')
+  else log.debug(event, 'cache operated')
+}
+
+/** Somebody asked too often, and was told when to ask again. */
+export function requestLimited({ log, metrics }: Telemetry, event: { limit: LimitName }): void {
+  metrics.rateLimitedRequests.inc(event)
+  log.debug(event, 'asked too often')
 }
 
 /** A component was probed; only a change is worth a log line. */

@@ -14,6 +14,13 @@ export const AUTHENTICATION_FAILURES = [
 export const DECISION_VERDICTS = ['permitted', 'forbidden', 'not_permitted', 'error'] as const
 /** The processes by the names that dashboards know: Auth, Governance Synthesis, Policy Governance and Compliance, the platform. */
 export const PEERS = ['auth', 'gs', 'pgc', 'platform'] as const
+/** What there is a circuit breaker in front of. */
+export const BREAKERS = [...PEERS, 'database', 'redis'] as const
+/** What is counted when somebody asks too often: requests of an address, generations and diagnoses of a subject. */
+export const LIMITS = ['address', 'generation', 'diagnosis'] as const
+/** Where something is remembered, and how looking there and writing there end. */
+export const CACHE_TYPES = ['memory', 'redis'] as const
+export const CACHE_RESULTS = { get: ['hit', 'miss', 'expired', 'rejected', 'error'], set: ['stored', 'error'] } as const
 /** By the value that `circuit_breaker_state` has. */
 export const BREAKER_STATES = ['closed', 'open', 'half-open'] as const
 export const ORACLE_RESULTS = ['agreed', 'disagreed', 'not_compared'] as const
@@ -21,6 +28,10 @@ export const PROOF_OUTCOMES = ['proved', 'refuted', 'unknown'] as const
 
 export type Priority = (typeof PRIORITIES)[number]
 export type PeerName = (typeof PEERS)[number]
+export type BreakerName = (typeof BREAKERS)[number]
+export type LimitName = (typeof LIMITS)[number]
+export type CacheType = (typeof CACHE_TYPES)[number]
+export type CacheResult = (typeof CACHE_RESULTS)[keyof typeof CACHE_RESULTS][number]
 export type BreakerState = (typeof BREAKER_STATES)[number]
 export type Operation = (typeof OPERATIONS)[number]
 export type AuthenticationFailure = (typeof AUTHENTICATION_FAILURES)[number]
@@ -30,6 +41,7 @@ const GENERATION_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
 const EXECUTION_SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 const PROOF_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 const DECISION_SECONDS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05]
+const CACHE_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25]
 const SCORES = [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1]
 
 export type Metrics = ReturnType<typeof createMetrics>
@@ -88,7 +100,10 @@ export function createMetrics({ service, version, constitutionalHash, descriptio
     decisions: decisionTally(registry),
     oracleComparisons: counter('oracle_comparisons_total', 'Decisions that Cedar’s own engine was to repeat, by what came of it.', ['result']),
     slowRevisions: gauge('slow_revisions', 'Revisions by which Cedar’s own engine decides, since it did not agree with the evaluator.'),
-    circuitBreakerState: gauge('circuit_breaker_state', 'Whether another process is called: 0 closed (called), 1 open (left alone), 2 half-open (tried).', ['service']),
+    rateLimitedRequests: counter('rate_limited_requests_total', 'Requests that were refused because they came too often, by the limit.', ['limit']),
+    cacheOperations: counter('cache_operations_total', 'Looking up and writing what is remembered, by where and by how it ended.', ['operation', 'cache_type', 'result']),
+    cacheOperationDuration: histogram('cache_operation_duration_seconds', 'Duration of looking up and of writing.', CACHE_SECONDS, ['operation', 'cache_type']),
+    circuitBreakerState: gauge('circuit_breaker_state', 'Whether it is asked: 0 closed (asked), 1 open (left alone), 2 half-open (tried).', ['service']),
     ledgerEntries: gauge('ledger_entries', 'Entries in the ledger: the position of its tip.'),
     ledgerCheckpointEntries: gauge('ledger_checkpoint_entries', 'Entries that the newest signed checkpoint is for.'),
     ledgerCheckpointTime: gauge('ledger_checkpoint_timestamp_seconds', 'When the newest checkpoint was signed and kept; 0 when none was since the start.'),
@@ -107,8 +122,26 @@ export function createMetrics({ service, version, constitutionalHash, descriptio
   for (const reason of AUTHENTICATION_FAILURES) families.authenticationFailures.inc({ reason }, 0)
   for (const outcome of ['issued', 'refused', 'revoked']) families.certificates.inc({ outcome }, 0)
   for (const verdict of ['proved', 'refuted', 'undetermined']) families.activeRevisions.set({ verdict }, 0)
-  for (const peer of PEERS) families.circuitBreakerState.set({ service: peer }, BREAKER_STATES.indexOf('closed'))
   for (const result of ORACLE_RESULTS) families.oracleComparisons.inc({ result }, 0)
+  for (const cache_type of CACHE_TYPES) {
+    for (const operation of ['get', 'set'] as const) {
+      families.cacheOperationDuration.zero({ operation, cache_type })
+      for (const result of CACHE_RESULTS[operation]) families.cacheOperations.inc({ operation, cache_type, result }, 0)
+    }
+  }
+  new Gauge({
+    name: `${PREFIX}cache_hit_rate`, help: 'Percent of look-ups since the start that found what they looked for.', labelNames: ['cache_type'], registers,
+    async collect() {
+      const { values } = await families.cacheOperations.get()
+      for (const type of CACHE_TYPES) {
+        const gets = values.filter(({ labels }) => labels.operation === 'get' && labels.cache_type === type)
+        const all = gets.reduce((sum, { value }) => sum + value, 0)
+        this.set({ cache_type: type }, all === 0 ? 0 : (100 * (gets.find(({ labels }) => labels.result === 'hit')?.value ?? 0)) / all)
+      }
+    },
+  })
+  for (const limit of LIMITS) families.rateLimitedRequests.inc({ limit }, 0)
+  for (const service of BREAKERS) families.circuitBreakerState.set({ service }, BREAKER_STATES.indexOf('closed'))
   for (const outcome of PROOF_OUTCOMES) {
     families.proofs.inc({ outcome }, 0)
     families.proofDuration.zero({ outcome })

@@ -41,7 +41,11 @@ const MOVES: { family: string; event: (telemetry: events.Telemetry) => void; mov
   { family: 'certificates_total', event: (t) => events.certificateIssued(t, { id: 'c' }), moves: { 'certificates_total{outcome="issued"}': 1, 'certificates_total{outcome="refused"}': 0 } },
   { family: 'certificates_total, refused', event: (t) => events.certificateRefused(t, { verdict: 'violates' }), moves: { 'certificates_total{outcome="refused"}': 1 } },
   { family: 'proofs_total and proof_duration_seconds', event: (t) => events.proofAnswered(t, { question: 'article:privacy.consent', outcome: 'unknown', seconds: 0.004 }), moves: { 'proofs_total{outcome="unknown"}': 1, 'proof_duration_seconds_count{outcome="unknown"}': 1 } },
-  { family: 'circuit_breaker_state', event: (t) => events.breakerTurned(t, { peer: 'gs', state: 'half-open' }), moves: { 'circuit_breaker_state{service="gs"}': 2 } },
+  { family: 'circuit_breaker_state', event: (t) => events.breakerTurned(t, { service: 'gs', state: 'half-open' }), moves: { 'circuit_breaker_state{service="gs"}': 2 } },
+  { family: 'cache_operations_total, cache_hit_rate and cache_operation_duration_seconds', event: (t) => {
+    for (const result of ['hit', 'miss', 'expired', 'hit'] as const) events.cacheOperated(t, { operation: 'get', type: 'redis', result, seconds: 0.002 })
+  }, moves: { 'cache_operations_total{operation="get",cache_type="redis",result="hit"}': 2, 'cache_hit_rate{cache_type="redis"}': 50, 'cache_hit_rate{cache_type="memory"}': 0, 'cache_operation_duration_seconds_bucket{le="0.005",operation="get",cache_type="redis"}': 4, 'cache_operation_duration_seconds_bucket{le="0.001",operation="get",cache_type="redis"}': 0 } },
+  { family: 'rate_limited_requests_total', event: (t) => events.requestLimited(t, { limit: 'generation' }), moves: { 'rate_limited_requests_total{limit="generation"}': 1, 'rate_limited_requests_total{limit="address"}': 0 } },
   { family: 'ledger_entries', event: (t) => events.ledgerAppended(t, { entries: 42 }), moves: { ledger_entries: 42 } },
   { family: 'ledger_checkpoint_entries and _timestamp_seconds', event: (t) => events.checkpointSigned(t, { entries: 41, at: new Date(1_500) }), moves: { ledger_checkpoint_entries: 41, ledger_checkpoint_timestamp_seconds: 1.5 } },
 ]
@@ -75,6 +79,7 @@ test('every labelled series that is known exists from the first scrape on', asyn
     assert.equal(valueOf(text, `policy_generation_duration_seconds_count{priority="${priority}"}`), 0)
     for (const status of GENERATION_STATUSES) assert.equal(valueOf(text, `policy_generation_requests_total{status="${status}",priority="${priority}"}`), 0)
   }
+  for (const service of ['auth', 'gs', 'pgc', 'platform', 'database', 'redis']) assert.equal(valueOf(text, `circuit_breaker_state{service="${service}"}`), 0)
   for (const reason of AUTHENTICATION_FAILURES) assert.equal(valueOf(text, `authentication_failures_total{reason="${reason}"}`), 0)
 })
 

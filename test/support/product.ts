@@ -25,7 +25,7 @@ export type Product = {
 }
 
 /** @param dataFolder One that another product has left; a new one without it, removed at the end. */
-export async function startProduct({ dataFolder, env = {}, keep = false }: { dataFolder?: string; env?: { readonly [name: string]: string }; keep?: boolean } = {}): Promise<Product> {
+export async function startProduct({ dataFolder, env = {}, args = [], keep = false }: { dataFolder?: string; env?: { readonly [name: string]: string }; args?: readonly string[]; keep?: boolean } = {}): Promise<Product> {
   const data = dataFolder ?? mkdtempSync(join(tmpdir(), 'acgs-product-'))
   const [platform = 0, auth = 0, synthesis = 0, compliance = 0] = await freePorts(4)
   const all = {
@@ -37,7 +37,7 @@ export async function startProduct({ dataFolder, env = {}, keep = false }: { dat
     ...env,
   }
   const started = performance.now()
-  const child = spawn(join(ROOT, 'acgs'), ['serve', 'all'], { cwd: ROOT, env: { ...process.env, DATABASE_URL: '', ...all }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(join(ROOT, 'acgs'), ['serve', 'all', ...args], { cwd: ROOT, env: { ...process.env, DATABASE_URL: '', ...all }, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
   const ended = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)))

@@ -24,31 +24,37 @@ export type ConnectOptions = {
   readonly connectionsMax?: number
   readonly connectTimeoutMs?: number
   readonly statementTimeoutMs?: number
+  /** Stands in front of every question and every transaction. */
+  readonly guard?: <T>(work: () => Promise<T>) => Promise<T>
   /** Told when an idle connection breaks; the pool replaces it by itself. */
   readonly onLost?: (error: Error) => void
 }
 
 /** Opens a pool of connections; none is made before the first question. */
 export function connect(url: string, options: ConnectOptions): Database {
+  const { guard = (work) => work(), connectionsMax = 10, statementTimeoutMs = 30_000 } = options
   const pool = new pg.Pool({
     connectionString: url,
     application_name: `acgs-pgp-v8-${options.name}`,
-    max: options.connectionsMax ?? 10,
+    max: connectionsMax,
     connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
-    statement_timeout: options.statementTimeoutMs ?? 30_000,
+    statement_timeout: statementTimeoutMs,
     idleTimeoutMillis: 30_000,
   })
   let ended: Promise<void> | undefined
   pool.on('error', options.onLost ?? (() => {}))
+  // The server ends what takes too long; one that is frozen does not, so that we give up a little later.
+  const question = (text: string, values?: unknown[]) => ({ text, query_timeout: statementTimeoutMs + GRACE_MS, ...(values === undefined ? {} : { values }) })
+  const rise = (error: unknown): never => riseAs(error, () => pool.totalCount >= connectionsMax && pool.idleCount === 0)
 
   return {
-    query: (sql, values) => pool.query(sql, values).catch(rise),
-    transaction: async (work, mode = 'read write') => {
+    query: (sql, values) => guard(() => pool.query(question(sql, values)).catch(rise)),
+    transaction: (work, mode = 'read write') => guard(async () => {
       const client = await pool.connect().catch(rise)
       client.on('error', ignore) // A connection that breaks while checked out fails its query; the event would end the process.
       let broken: Error | undefined
       try {
-        await client.query(mode === 'snapshot' ? 'begin isolation level repeatable read read only' : 'begin')
+        await client.query(question(mode === 'snapshot' ? 'begin isolation level repeatable read read only' : 'begin'))
         const result = await work(client as Queryable)
         await client.query('commit')
         return result
@@ -59,21 +65,25 @@ export function connect(url: string, options: ConnectOptions): Database {
         client.off('error', ignore)
         client.release(broken)
       }
-    },
+    }),
     connections: () => pool.totalCount,
     [Symbol.asyncDispose]: () => (ended ??= pool.end()),
   }
 }
 
+const GRACE_MS = 5_000
+
 /** @see PostgreSQL error codes: class 08 connection, 57P0x the server is going down or coming up, 53300 too many connections. */
 const UNAVAILABLE = /^(08...|57P0[123]|53300|28P01|28000|3D000|E(CONNREFUSED|CONNRESET|PIPE|TIMEDOUT|HOSTUNREACH|NOTFOUND))$/
+const NO_CONNECTION = 'timeout exceeded when trying to connect'
 
 /** A database that is away is a Failure; any other error of it is ours, and rises as it is. */
-function rise(error: unknown): never {
-  const { code, message } = error as { code?: string; message?: string }
-  const isAway = UNAVAILABLE.test(code ?? '') || /^(Connection terminated|timeout exceeded when trying to connect)/.test(message ?? '')
+function riseAs(error: unknown, isExhausted: () => boolean): never {
+  const { code, message = '' } = error as { code?: string; message?: string }
+  const isAway = UNAVAILABLE.test(code ?? '') || /^(Connection terminated|Query read timeout)/.test(message) || message.startsWith(NO_CONNECTION)
   if (!isAway || error instanceof Failure) throw error
-  throw new Failure('DATABASE_UNAVAILABLE', `the database does not answer: ${message === '' || message === undefined ? code : message}`, { cause: error })
+  if (message.startsWith(NO_CONNECTION) && isExhausted()) throw new Failure('DATABASE_UNAVAILABLE', 'every connection to the database is in use', { cause: error, details: { reason: 'pool_exhausted' } })
+  throw new Failure('DATABASE_UNAVAILABLE', `the database does not answer: ${message === '' ? code : message}`, { cause: error })
 }
 
 function ignore(): void {}

@@ -14,12 +14,14 @@ const SPARE_MS = 30_000
  * @returns what gives a token. It throws {Failure} `PEER_UNAVAILABLE` when Auth is out or refuses and no token is left.
  * @throws {Failure} FILE_UNREADABLE, KEY_INVALID
  */
-export function peerTokens({ clientId, keyFile, audience, authUrl, issuer, now = Date.now }: {
+export function peerTokens({ clientId, keyFile, audience, authUrl, issuer, guard = (work) => work(), now = Date.now }: {
   clientId: string
   keyFile: string
   audience: string
   authUrl: string
   issuer: string
+  /** Stands in front of Auth. */
+  guard?: <T>(work: () => Promise<T>) => Promise<T>
   now?: () => number
 }): () => Promise<string> {
   const key = readOwnKey(keyFile)
@@ -30,7 +32,7 @@ export function peerTokens({ clientId, keyFile, audience, authUrl, issuer, now =
     const askedAt = now()
     let obtained: ObtainedToken
     try {
-      obtained = await requestToken({ clientId, key, scope: scopeOf('service'), resource: audience, authUrl, issuer, remedy: 'does its list of service accounts name it, with `"audiences": ["peers"]` and this key?' })
+      obtained = await guard(() => requestToken({ clientId, key, scope: scopeOf('service'), resource: audience, authUrl, issuer, remedy: 'does its list of service accounts name it, with `"audiences": ["peers"]` and this key?' }))
     } catch (cause) {
       if (held !== null && now() < held.expiresAt) return held.token // Auth is out, and what it gave still counts.
       if (!(cause instanceof Failure)) throw cause

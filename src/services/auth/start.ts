@@ -11,6 +11,7 @@ import { authenticator } from '#http/authenticate.ts'
 import type { Authenticate } from '#http/authenticate.ts'
 import type { InForce } from '#http/headers.ts'
 import { createHealth } from '#http/health.ts'
+import type { RateLimits } from '#http/rate-limit.ts'
 import { createServer } from '#http/server.ts'
 import type { Server } from '#http/server.ts'
 import { approvalSigned, type Telemetry } from '#telemetry/events.ts'
@@ -23,12 +24,13 @@ import { routes } from './routes.ts'
 const SERVICE = 'acgs-auth'
 
 /** Service accounts and their tokens: the only holder of the key that signs them. `authenticate` and `jwks` spare the same process a call to itself. */
-export async function startAuth({ config, version, constitution, database, telemetry }: {
+export async function startAuth({ config, version, constitution, database, telemetry, limits = null }: {
   config: Config
   version: string
   constitution: InForce
   database: Database
   telemetry: Telemetry
+  limits?: RateLimits | null
 }): Promise<{ server: Server; authenticate: Authenticate; jwks: () => Promise<JSONWebKeySet> }> {
   const { security } = config
   const { signing, accounts } = keysFor(config)
@@ -49,7 +51,7 @@ export async function startAuth({ config, version, constitution, database, telem
   const server = await createServer({
     service: SERVICE, title: 'ACGS-PGP v8: Auth', version,
     description: 'Tokens for service accounts, and whether a token is valid.',
-    constitution, health, telemetry, authenticate, bodyBytesMax: security.bodyBytesMax,
+    constitution, health, telemetry, authenticate, limits, bodyBytesMax: security.bodyBytesMax,
     routes: routes({
       service: SERVICE, version, issuer: security.tokenIssuer, audience: security.tokenAudience, ttlSeconds: security.tokenTtlSeconds,
       published: signing.published, verify, constitution, now: () => new Date(),

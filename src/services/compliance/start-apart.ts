@@ -18,18 +18,18 @@ const PLATFORM_REST_MS = FOLLOW_MS
  */
 export function startComplianceApart(config: Config, signal: AbortSignal): Promise<Apart> {
   return startFramed('compliance', config, signal, async (frame) => {
-    const { version, inForce, packs, telemetry, ending } = frame
+    const { version, inForce, packs, telemetry, limits, ending } = frame
     const { service, services } = config
     const { prover, examiner, test } = provingIn({ ...frame, constitution: inForce.constitution })
     const tested = await test()
-    const { authenticate, keys } = judgedByAuth(config)
+    const { authenticate, keys } = judgedByAuth(frame)
     const platform = caller('compliance', frame)('platform', services.platformUrl, PLATFORM_TIMEOUT_MS, PLATFORM_REST_MS)
     const { point, follower, oracle, peers } = complianceParts({
       config, constitutionalHash: inForce.shown.hash, examiner, tokenKeys: keys, telemetry, ending,
       source: platformSource(platform), report: tellPlatform(platform),
     })
     const server = await startCompliance({
-      config, version, inForce, packs, examiner, telemetry, authenticate, point, oracle, peers, signCheckpoint: checkpointsSignedBy(config),
+      config, version, inForce, packs, examiner, telemetry, authenticate, limits, point, oracle, peers, signCheckpoint: checkpointsSignedBy(config),
       components: [
         { name: 'cedar', isCritical: true, probe: probeCedar },
         { name: 'solver', isCritical: true, probe: () => prover.probe() },

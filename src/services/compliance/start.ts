@@ -8,6 +8,7 @@ import { examine } from '#core/generate.ts'
 import { choosePack, type Pack } from '#core/unit/pack.ts'
 import type { Authenticate } from '#http/authenticate.ts'
 import { createHealth, type Component } from '#http/health.ts'
+import type { RateLimits } from '#http/rate-limit.ts'
 import { rememberCallers } from '#http/remember-callers.ts'
 import { createServer, type Server } from '#http/server.ts'
 import { constitutionValidated, decisionMade, timed, type Telemetry } from '#telemetry/events.ts'
@@ -21,7 +22,7 @@ import { peerRoutes, type Use as PeerUse } from './peer-routes.ts'
 import { routes } from './routes.ts'
 
 /** The constitution and its proofs: the only holder of the certificate key; holds no database. */
-export async function startCompliance({ config, version, inForce, packs, examiner, point, oracle, signCheckpoint, peers, telemetry, authenticate, components }: {
+export async function startCompliance({ config, version, inForce, packs, examiner, point, oracle, signCheckpoint, peers, telemetry, authenticate, limits, components }: {
   config: Config
   version: string
   inForce: ConstitutionInForce
@@ -34,6 +35,7 @@ export async function startCompliance({ config, version, inForce, packs, examine
   peers: PeerUse
   telemetry: Telemetry
   authenticate: Authenticate
+  limits: RateLimits
   components: readonly Component[]
 }): Promise<Server> {
   const health = createHealth({
@@ -44,7 +46,7 @@ export async function startCompliance({ config, version, inForce, packs, examine
   const server = await createServer({
     service: 'acgs-compliance', title: 'ACGS-PGP v8: Policy Governance and Compliance', version,
     description: 'The constitution in force, whether a policy obeys it (every article proved, or refuted by a request), and the decisions of what is active.',
-    constitution: inForce.shown, health, telemetry, authenticate: rememberCallers(authenticate), bodyBytesMax: config.security.bodyBytesMax,
+    constitution: inForce.shown, health, telemetry, authenticate: rememberCallers(authenticate), limits, bodyBytesMax: config.security.bodyBytesMax,
     direct: directRoutes(decisions),
     routes: [...checkpointRoutes(signCheckpoint), ...peerRoutes(peers), ...oracleRoutes(oracle), ...routes({
       constitution: inForce.constitution,

@@ -143,6 +143,7 @@ export const postGeneratePolicy = {
   summary: 'From a governance request to a certified policy',
   description: 'Answers 422 when the policy cannot be certified: the violated articles, each with a request that breaks it, or what is undetermined and what would settle it.',
   access: MAY.generate,
+  limit: 'generation',
   body: GenerateBody,
   reply: GenerateReply,
   failures: ['PRINCIPLE_UNKNOWN', 'DOMAIN_UNKNOWN', 'SCHEMA_INVALID', 'POLICY_REFUSED', 'POLICY_UNDETERMINED', 'DATABASE_UNAVAILABLE', 'SOLVER_FAILED', 'PEER_UNAVAILABLE', 'CONSTITUTION_MISMATCH'],

@@ -8,10 +8,13 @@ import { connect, type Database } from '#adapters/postgres/connect.ts'
 import { ledgerTree } from '#adapters/postgres/ledger-tree.ts'
 import { guardLedger } from '#adapters/postgres/ledger.ts'
 import { migrate, readMigrations } from '#adapters/postgres/migrate.ts'
+import type { Redis } from '#adapters/redis/connect.ts'
 import type { Prover } from '#adapters/solver/prover.ts'
 import { locatesKnownFault } from '#core/syndrome/decode.ts'
 import type { Pack } from '#core/unit/pack.ts'
 import type { Component } from '#http/health.ts'
+import { databaseGuard } from '#services/breakers.ts'
+import { probeRedis } from '#services/redis.ts'
 import type { SignCheckpoint } from '#services/compliance/checkpoint.ts'
 import { readsKnownSentence } from '#services/synthesis/propose.ts'
 import type { Telemetry } from '#telemetry/events.ts'
@@ -32,7 +35,7 @@ export async function openDatabase({ url, config, sign, telemetry, ending }: {
 }): Promise<{ database: Database; ledger: LedgerUse }> {
   const keys = () => publicKeysIn(keySetFile(keysIn(config.service.dataFolder)))
   keys() // Whose checkpoints count must be known before anything is recorded.
-  const unguarded = connect(url, { name: 'platform', connectionsMax: config.database.connectionsMax, connectTimeoutMs: config.database.connectTimeoutMs })
+  const unguarded = connect(url, { name: 'platform', connectionsMax: config.database.connectionsMax, connectTimeoutMs: config.database.connectTimeoutMs, guard: databaseGuard(config, telemetry) })
   ending.push(async () => unguarded[Symbol.asyncDispose]())
   await migrate(unguarded, readMigrations(join(ROOT, 'migrations')))
   telemetry.metrics.watchConnections('database', unguarded.connections)
@@ -46,7 +49,7 @@ export async function openDatabase({ url, config, sign, telemetry, ending }: {
 }
 
 /** What the platform needs within its own process, and how to see whether it is there. */
-export function ownComponents({ database, packs, examiner, prover }: { database: Database; packs: readonly Pack[]; examiner: Examiner; prover: Prover }): readonly Component[] {
+export function ownComponents({ database, redis, packs, examiner, prover }: { database: Database; redis: Redis | null; packs: readonly Pack[]; examiner: Examiner; prover: Prover }): readonly Component[] {
   const wellIf = (isWell: boolean, otherwise: string) => (isWell ? ({ status: 'healthy' } as const) : ({ status: 'unhealthy', detail: otherwise } as const))
   return [
     { name: 'database', isCritical: true, probe: async () => (await database.query('select 1'), { status: 'healthy' }) },
@@ -54,7 +57,7 @@ export function ownComponents({ database, packs, examiner, prover }: { database:
     { name: 'generation_engine', isCritical: true, probe: () => wellIf(readsKnownSentence(packs, examiner.parseSchema), 'a known sentence is not read') },
     { name: 'stabilizer_environment', isCritical: false, probe: () => prover.probe() },
     { name: 'diagnostic_engine', isCritical: false, probe: () => wellIf(locatesKnownFault(), 'a known fault is not located') },
-    { name: 'cache_manager', isCritical: false, probe: () => (examiner.remembers() ? { status: 'healthy', detail: 'in memory' } : { status: 'unhealthy', detail: 'does not return what it was given' }) },
+    { name: 'cache_manager', isCritical: false, probe: async () => (examiner.remembers() ? probeRedis(redis) : { status: 'unhealthy', detail: 'does not return what it was given' }) },
     { name: 'solver', isCritical: false, probe: () => prover.probe() },
   ]
 }

@@ -10,6 +10,7 @@ import { provingIn } from '#services/proving.ts'
 import { proposeElsewhere } from '#services/synthesis/propose-elsewhere.ts'
 import { propose, READERS } from '#services/synthesis/propose.ts'
 import { openDatabase, ownComponents } from './parts.ts'
+import { candidateBasis, rememberCandidates } from './remember-candidates.ts'
 import { startPlatform } from './start.ts'
 
 /** Reading takes milliseconds: longer, and it is read here. */
@@ -23,22 +24,25 @@ const COMPLIANCE_TIMEOUT_MS = 55_000
  */
 export function startPlatformApart(config: Config, signal: AbortSignal): Promise<Apart> {
   return startFramed('platform', config, signal, async (frame) => {
-    const { version, inForce, packs, telemetry, ending } = frame
+    const { version, inForce, packs, telemetry, redis, limits, live, ending } = frame
     const { services, security } = config
     const call = caller('platform', frame)
     const synthesis = call('gs', services.synthesisUrl, SYNTHESIS_TIMEOUT_MS)
     const compliance = call('pgc', services.complianceUrl, COMPLIANCE_TIMEOUT_MS)
     const { prover, examiner, test } = provingIn({ ...frame, constitution: inForce.constitution })
     const tested = await test()
-    const { authenticate, keys: tokenKeys } = judgedByAuth(config)
+    const { authenticate, keys: tokenKeys } = judgedByAuth(frame)
     const { database, ledger } = await openDatabase({
       url: config.database.url as string, config, telemetry, ending,
       sign: ({ consistency, ...tip }) => compliance(postCheckpoint, { body: { ...tip, consistency: [...consistency] } }),
     })
     const { certify, bundle } = askCompliance(compliance)
     const server = await startPlatform({
-      config, version, inForce, packs, examiner, database, ledger, telemetry, authenticate,
-      propose: proposeElsewhere({ call: synthesis, here: propose, isOut: (because) => telemetry.log.warn({ because }, 'text is read here while synthesis is out') }),
+      config, version, inForce, packs, examiner, database, ledger, telemetry, authenticate, limits,
+      propose: rememberCandidates({
+        propose: proposeElsewhere({ call: synthesis, here: propose, isOut: (because) => telemetry.log.warn({ because }, 'text is read here while synthesis is out') }),
+        basis: candidateBasis(inForce, version), config: live, databaseUrl: config.database.url as string, store: redis, telemetry,
+      }),
       readers: READERS.map(({ method }) => method),
       solver: `${prover.engine.name} ${prover.engine.version}`,
       selfTest: tested,
@@ -47,7 +51,7 @@ export function startPlatformApart(config: Config, signal: AbortSignal): Promise
       diff: prover.diff,
       approvalOf: createApprovalVerifier({ issuer: security.tokenIssuer, keys: tokenKeys, clockToleranceSeconds: security.clockToleranceSeconds }),
       components: [
-        ...ownComponents({ database, packs, examiner, prover }),
+        ...ownComponents({ database, redis, packs, examiner, prover }),
         peerComponent('auth', services.authUrl), peerComponent('gs', services.synthesisUrl), peerComponent('pgc', services.complianceUrl),
       ],
     })

@@ -6,9 +6,10 @@ import { startSynthesis } from './start.ts'
 
 /** Governance Synthesis in a process of its own: it reads text, holds nothing and calls nobody but Auth, for its public keys. */
 export function startSynthesisApart(config: Config, signal: AbortSignal): Promise<Apart> {
-  return startFramed('synthesis', config, signal, async ({ version, inForce, packs, telemetry }) => {
+  return startFramed('synthesis', config, signal, async (frame) => {
+    const { version, inForce, packs, telemetry, limits } = frame
     const server = await startSynthesis({
-      config, version, inForce, packs, telemetry, authenticate: judgedByAuth(config).authenticate,
+      config, version, inForce, packs, telemetry, limits, authenticate: judgedByAuth(frame).authenticate,
       examiner: { parseSchema, bind: (schema) => bind(inForce.constitution, schema) },
     })
     return { server, holds: [], calls: [`auth at ${config.services.authUrl}, for its public keys`], selfTest: null }

@@ -7,13 +7,14 @@ import { GenerateBody } from '#core/unit/request.ts'
 import { toUnit } from '#core/unit/to-unit.ts'
 import type { Authenticate } from '#http/authenticate.ts'
 import { createHealth } from '#http/health.ts'
+import type { RateLimits } from '#http/rate-limit.ts'
 import { createServer, type Server } from '#http/server.ts'
 import type { Telemetry } from '#telemetry/events.ts'
 import { propose } from './propose.ts'
 import { routes } from './routes.ts'
 
 /** Units and candidates: holds no database and no key. */
-export async function startSynthesis({ config, version, inForce, packs, examiner, telemetry, authenticate }: {
+export async function startSynthesis({ config, version, inForce, packs, examiner, telemetry, authenticate, limits }: {
   config: Config
   version: string
   inForce: ConstitutionInForce
@@ -21,6 +22,7 @@ export async function startSynthesis({ config, version, inForce, packs, examiner
   examiner: Pick<Examiner, 'parseSchema' | 'bind'>
   telemetry: Telemetry
   authenticate: Authenticate
+  limits: RateLimits
 }): Promise<Server> {
   const health = createHealth({
     service: 'acgs-synthesis', version, constitution: inForce.shown, telemetry, intervalMs: config.monitoring.probeIntervalMs, timeoutMs: config.monitoring.probeTimeoutMs,
@@ -29,7 +31,7 @@ export async function startSynthesis({ config, version, inForce, packs, examiner
   const server = await createServer({
     service: 'acgs-synthesis', title: 'ACGS-PGP v8: Governance Synthesis', version,
     description: 'Sentences over a schema in, candidate policies out, each with the method that made it and what it could not read.',
-    constitution: inForce.shown, health, telemetry, authenticate, bodyBytesMax: config.security.bodyBytesMax,
+    constitution: inForce.shown, health, telemetry, authenticate, limits, bodyBytesMax: config.security.bodyBytesMax,
     routes: routes({
       packs: packs.map(({ name }) => name),
       toUnit: ({ description, schema, domain, explanations, constitutional_principles }) => {
