@@ -1,10 +1,8 @@
 import type { Config } from '#config'
 import { createApprovalVerifier } from '#adapters/keys/approval.ts'
-import { Failure } from '#core/failure.ts'
 import { peerComponent } from '#http/health.ts'
 import { caller, judgedByAuth, startFramed, type Apart } from '#services/apart.ts'
 import { postCheckpoint } from '#services/compliance/checkpoint-contract.ts'
-import type { Certify } from '#services/compliance/certify.ts'
 import { askCompliance } from '#services/compliance/peer-routes.ts'
 import { provingIn } from '#services/proving.ts'
 import { proposeElsewhere } from '#services/synthesis/propose-elsewhere.ts'
@@ -42,8 +40,7 @@ export function startPlatformApart(config: Config, signal: AbortSignal): Promise
       readers: READERS.map(({ method }) => method),
       solver: `${prover.engine.name} ${prover.engine.version}`,
       selfTest: tested,
-      certify: notKept(certify),
-      bundle,
+      certify, bundle,
       approvalOf: createApprovalVerifier({ issuer: security.tokenIssuer, keys: tokenKeys, clockToleranceSeconds: security.clockToleranceSeconds }),
       components: [
         ...ownComponents({ database, packs, examiner, prover }),
@@ -55,16 +52,4 @@ export function startPlatformApart(config: Config, signal: AbortSignal): Promise
       calls: [`synthesis at ${services.synthesisUrl}`, `compliance at ${services.complianceUrl}`, `auth at ${services.authUrl}, for tokens and public keys`],
     }
   })
-}
-
-/** Nothing is certified while compliance is out; whoever asked must know that nobody will ask again for them. */
-function notKept(certify: Certify): Certify {
-  return async (evidence, author) => {
-    try {
-      return await certify(evidence, author)
-    } catch (cause) {
-      if (!(cause instanceof Failure) || cause.code !== 'PEER_UNAVAILABLE') throw cause
-      throw new Failure('PEER_UNAVAILABLE', `nothing can be certified at present, and the request was not kept: send it again (${cause.message})`, { cause, details: cause.details })
-    }
-  }
 }
