@@ -83,7 +83,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   signal.throwIfAborted()
   const url = embedded?.url ?? (config.database.url as string)
   const signCheckpoint = checkpointsSignedBy(config)
-  const { database, ledger } = await openDatabase({ url, config, sign: signCheckpoint, telemetry, ending })
+  const { database, holds, ledger } = await openDatabase({ url, config, sign: signCheckpoint, telemetry, ending })
   const authDatabase = connect(url, { name: 'auth', connectionsMax: config.database.connectionsMax, connectTimeoutMs: config.database.connectTimeoutMs })
   ending.push(async () => authDatabase[Symbol.asyncDispose]())
 
@@ -113,7 +113,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   const tested = await test()
   const here = (port: number) => `http://${service.host.includes(':') ? `[${service.host}]` : service.host === '0.0.0.0' ? '127.0.0.1' : service.host}:${port}`
   const platformServer = await startPlatform({
-    ...common, database, ledger, telemetry, authenticate, propose, readers: READERS.map(({ method }) => method), solver: `${prover.engine.name} ${prover.engine.version}`, selfTest: tested,
+    ...common, database, holds, ledger, telemetry, authenticate, propose, readers: READERS.map(({ method }) => method), solver: `${prover.engine.name} ${prover.engine.version}`, selfTest: tested,
     bundle: peers.bundle, approvalOf: verifyApproval, onChanged: () => void follower.look(), certify,
     components: [...ownComponents({ database, packs, examiner, prover }), peerComponent('auth', here(auth)), peerComponent('gs', here(synthesis)), peerComponent('pgc', here(compliance))],
   })

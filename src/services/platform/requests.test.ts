@@ -36,7 +36,7 @@ function attempt(db: TestDatabase, name: string, before: (work: UnderWork) => Pr
 }
 
 function requestsOf(db: TestDatabase, how: Attempt, workersMax = 4): Requests {
-  return createRequests({ database: db, telemetry, unitOf: (id) => ({ id }) as SemanticUnit, attempt: how, onJudged: () => {}, workersMax, keptHours: 24 })
+  return createRequests({ database: db, holds: db, telemetry, unitOf: (id) => ({ id }) as SemanticUnit, attempt: how, onJudged: () => {}, workersMax, keptHours: 24 })
 }
 const never = () => new Promise<never>(() => {})
 const told = async (ended: Promise<{ outcome: unknown }>) => ((await ended).outcome as { detail: string }).detail

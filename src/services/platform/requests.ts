@@ -66,8 +66,10 @@ const SOLVER_FAILURES_MAX = 5
 /** What passes by itself, or by an operator's hand: the request waits. Everything else would come out the same again. */
 const PASSES: readonly FailureCode[] = ['DATABASE_UNAVAILABLE', 'SOLVER_FAILED', 'PEER_UNAVAILABLE', 'AUTH_UNAVAILABLE', 'SHUTTING_DOWN', 'LEDGER_CORRUPT']
 
-export function createRequests({ database, telemetry, unitOf, attempt, onJudged, workersMax, keptHours }: {
+export function createRequests({ database, holds, telemetry, unitOf, attempt, onJudged, workersMax, keptHours }: {
   database: Database
+  /** The same, by other connections: whoever waits for one to say that it still works is thought dead. */
+  holds: Database
   telemetry: Telemetry
   /** @throws {Failure} when the request cannot be read. */
   unitOf: (id: string, body: GenerateBody) => SemanticUnit
@@ -111,7 +113,7 @@ export function createRequests({ database, telemetry, unitOf, attempt, onJudged,
       const code = error instanceof Failure ? error.code : 'INTERNAL'
       if (error instanceof Failure && passes(error, request)) {
         const pauseSeconds = Math.min(2 ** request.postponed, PAUSE_SECONDS_MAX)
-        await postponeRequest(database, holder, id, pauseSeconds).catch(() => {}) // Then it is taken as one whose holder has died.
+        await postponeRequest(holds, holder, id, pauseSeconds).catch(() => {}) // Then it is taken as one whose holder has died.
         requestPostponed(telemetry, { id, code, pauseSeconds })
         throw new Failure(error.code, `the request is kept and will be finished: read /api/v1/generations/${id}, and do not send it again; at present it cannot be (${error.message})`, { cause: error, details: { ...error.details, generation_id: id } })
       }
@@ -133,7 +135,7 @@ export function createRequests({ database, telemetry, unitOf, attempt, onJudged,
   /** Takes requests that nobody works on, as many as may be worked on at once. */
   const look = async (): Promise<void> => {
     while (!isClosing && workers < workersMax) {
-      const request = await takeRequest(database, holder, HOLD_SECONDS, [...held.keys()])
+      const request = await takeRequest(holds, holder, HOLD_SECONDS, [...held.keys()])
       if (request === null) return
       if (request.silent > 1) requestTaken(telemetry, { id: request.id, attempt: request.attempt })
       workers++
@@ -163,10 +165,10 @@ export function createRequests({ database, telemetry, unitOf, attempt, onJudged,
 
   const keep = () => {
     const mine = [...held.values()].map(({ work: { request: { id }, steps } }) => ({ id, steps }))
-    if (mine.length > 0) void quietly(keepRequests(database, holder, HOLD_SECONDS, mine), 'others may take what is under way here')
+    if (mine.length > 0) void quietly(keepRequests(holds, holder, HOLD_SECONDS, mine), 'others may take what is under way here')
   }
-  const count = () => void quietly(queueOfRequests(database).then((queue) => requestsQueued(telemetry, queue)), 'requests are not counted while the database is out')
-  const forget = () => void quietly(forgetRequests(database, keptHours), 'requests that ended long ago are still there')
+  const count = () => void quietly(queueOfRequests(holds).then((queue) => requestsQueued(telemetry, queue)), 'requests are not counted while the database is out')
+  const forget = () => void quietly(forgetRequests(holds, keptHours), 'requests that ended long ago are still there')
 
   return {
     accept: async (body, caller, { key, isAsync }) => {
@@ -203,10 +205,12 @@ export function createRequests({ database, telemetry, unitOf, attempt, onJudged,
       isClosing = true
       await looking
       for (const deadline = performance.now() + deadlineMs; held.size > 0 && performance.now() < deadline;) {
-        await Promise.race([Promise.allSettled([...held.values()].map(({ ended }) => ended)), sleep(Math.max(0, deadline - performance.now()), undefined, { ref: false })])
+        const finished = new AbortController()
+        const all = Promise.allSettled([...held.values()].map(({ ended }) => ended)).then(() => finished.abort())
+        await Promise.race([all, sleep(Math.max(0, deadline - performance.now()), undefined, { signal: finished.signal }).catch(() => {})])
       }
       for (const each of timers) clearInterval(each)
-      return held.size === 0 ? 0 : releaseRequests(database, holder).catch(() => held.size) // Nobody has heard of us: they are taken all the same.
+      return held.size === 0 ? 0 : releaseRequests(holds, holder).catch(() => held.size) // Nobody has heard of us: they are taken all the same.
     },
   }
 

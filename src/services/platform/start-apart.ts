@@ -29,13 +29,13 @@ export function startPlatformApart(config: Config, signal: AbortSignal): Promise
     const { prover, examiner, test } = provingIn({ ...frame, constitution: inForce.constitution })
     const tested = await test()
     const { authenticate, keys: tokenKeys } = judgedByAuth(config)
-    const { database, ledger } = await openDatabase({
+    const { database, holds, ledger } = await openDatabase({
       url: config.database.url as string, config, telemetry, ending,
       sign: ({ consistency, ...tip }) => compliance(postCheckpoint, { body: { ...tip, consistency: [...consistency] } }),
     })
     const { certify, bundle } = askCompliance(compliance)
     const server = await startPlatform({
-      config, version, inForce, packs, examiner, database, ledger, telemetry, authenticate,
+      config, version, inForce, packs, examiner, database, holds, ledger, telemetry, authenticate,
       propose: proposeElsewhere({ call: synthesis, here: propose, isOut: (because) => telemetry.log.warn({ because }, 'text is read here while synthesis is out') }),
       readers: READERS.map(({ method }) => method),
       solver: `${prover.engine.name} ${prover.engine.version}`,

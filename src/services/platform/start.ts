@@ -39,6 +39,8 @@ export type Given = {
   readonly packs: readonly Pack[]
   readonly examiner: Examiner
   readonly database: Database
+  /** The same database, by connections that only what is held is told through. */
+  readonly holds: Database
   readonly ledger: LedgerUse
   readonly telemetry: Telemetry
   readonly authenticate: Authenticate
@@ -75,7 +77,7 @@ export async function startPlatform(given: Given): Promise<Server> {
 
   const { generationEngine, constitutional } = config
   const requests = createRequests({
-    database, telemetry, workersMax: generationEngine.workers, keptHours: generationEngine.idempotencyHours,
+    database, holds: given.holds, telemetry, workersMax: generationEngine.workers, keptHours: generationEngine.idempotencyHours,
     unitOf: (id, body) => toUnit(id, body, { packs, constitution: inForce.constitution, parseSchema: given.examiner.parseSchema, threshold: constitutional.complianceThreshold }),
     attempt: createAttempt({ examiner: given.examiner, database, telemetry, shown: inForce.shown, propose: given.propose, certify: given.certify }),
     onJudged: (verdict) => { counted[verdict]++ },
