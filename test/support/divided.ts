@@ -132,7 +132,7 @@ async function spawned(name: ProcessName, environment: Readonly<Record<string, s
     },
   }
   for (const deadline = Date.now() + 180_000; ; await new Promise((resolve) => setTimeout(resolve, 30))) {
-    if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}:\n${printed()}`)
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${name} ended with ${child.exitCode ?? child.signalCode}:\n${printed()}`)
     if (await fetch(readyUrl, { signal: AbortSignal.timeout(2_000) }).then(({ ok }) => ok, () => false)) return started
     if (Date.now() > deadline) {
       await started.kill('SIGKILL')
