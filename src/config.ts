@@ -42,6 +42,9 @@ export const SECTIONS = {
   generation_engine: {
     proof_timeout_ms: key(millis, 5_000, 'a number of milliseconds from 1 to 600000'),
     solvers: key(z.int().min(1).max(64), 2, 'a whole number from 1 to 64'),
+    workers: key(z.int().min(1).max(64), 4, 'a whole number from 1 to 64'),
+    idempotency_hours: key(z.int().min(1).max(8_760), 24, 'a whole number of hours from 1 to 8760'),
+    event_streams_max: key(z.int().min(0).max(10_000), 200, 'a whole number from 0 to 10000'),
     proof_rlimit: key(z.int().min(1_000).max(2_000_000_000), 20_000_000, 'a whole number from 1000 to 2000000000'),
   },
   llm_ensemble: {},

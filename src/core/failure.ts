@@ -22,6 +22,8 @@ export type FailureCode =
   | 'ENTITIES_INVALID'
   | 'UNSUPPORTED_CONSTRUCT' // a Cedar construct the prover does not encode; named, never approximated
   | 'CONFLICT' // what is there now does not allow it; `reason` says what
+  | 'IDEMPOTENCY_KEY_REUSED' // a key that was sent before, with another request
+  | 'OVERLOADED' // as much is under way as may be: later, or elsewhere
   | 'CERTIFICATE_UNUSABLE' // a certificate that cannot become part of a revision: unknown, revoked, expired, of another application
   | 'APPROVAL_INVALID' // an approval that does not count: another digest, not a member of the council, the author's own
   | 'BUNDLE_REFUSED' // what the decision point will not load, and why

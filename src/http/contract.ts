@@ -71,10 +71,18 @@ export class Answer<T> {
   readonly value: T
   readonly status: number | undefined
   readonly headers: Readonly<Record<string, string>>
-  constructor(value: T, options: { status?: number; headers?: Readonly<Record<string, string>> } = {}) {
+  /** What is sent piece by piece instead of the value. */
+  readonly pieces: AsyncIterable<string> | undefined
+  constructor(value: T, options: { status?: number; headers?: Readonly<Record<string, string>>; pieces?: AsyncIterable<string> } = {}) {
     this.value = value
+    this.pieces = options.pieces
     this.status = options.status
     this.headers = options.headers ?? {}
+  }
+
+  /** Text that comes piece by piece, for as long as it comes; when the caller goes away, the iterator is ended. */
+  static stream(pieces: AsyncIterable<string>, headers: Readonly<Record<string, string>>): Answer<never> {
+    return new Answer(null as never, { headers, pieces })
   }
 
   /** The caller has it already: 304, without a body. */

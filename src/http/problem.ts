@@ -25,6 +25,8 @@ export const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; r
   ENTITIES_INVALID: { status: 400, title: 'The entities are not valid' },
   UNSUPPORTED_CONSTRUCT: { status: 422, title: 'A construct is not supported' },
   CONFLICT: { status: 409, title: 'What is there now does not allow it' },
+  IDEMPOTENCY_KEY_REUSED: { status: 422, title: 'The key was used for another request' },
+  OVERLOADED: { status: 503, title: 'As much is under way as may be' },
   CERTIFICATE_UNUSABLE: { status: 422, title: 'A certificate cannot be used here' },
   APPROVAL_INVALID: { status: 403, title: 'The approval does not count' },
   BUNDLE_REFUSED: { status: 422, title: 'The bundle is refused' },

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { createServer as createHttpServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { Readable } from 'node:stream'
 import fastify from 'fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
@@ -287,6 +288,7 @@ export async function createServer({ service, title, version, description, const
           const answer = produced instanceof Answer ? produced : new Answer(produced)
           reply.code(answer.status ?? endpoint.status ?? 200).headers(answer.headers)
           if (answer.status === 304) return await reply.send()
+          if (answer.pieces !== undefined) return await reply.send(Readable.from(answer.pieces))
           if (endpoint.produces !== undefined) return await reply.send(answer.value as string)
           const body = JSON.stringify(endpoint.reply.parse(answer.value)) // A reply that does not parse is our bug and rises as it is.
           return await reply.header('content-type', 'application/json; charset=utf-8').serializer((text: unknown) => text as string).send(body)

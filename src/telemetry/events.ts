@@ -26,6 +26,25 @@ export function generationFailed({ log, metrics }: Telemetry, event: { priority:
   log.warn(event, 'generation failed')
 }
 
+/** Something that a request needs is away: it waits, and is tried again. */
+export function requestPostponed({ log, metrics }: Telemetry, event: { id: string; code: string; pauseSeconds: number }): void {
+  metrics.generationsPostponed.inc()
+  log.warn({ generation_id: event.id, code: event.code, pause_seconds: event.pauseSeconds }, 'request postponed')
+}
+
+/** A request was taken that somebody else had begun, who has not been heard of since. */
+export function requestTaken({ log, metrics }: Telemetry, event: { id: string; attempt: number }): void {
+  metrics.generationsTakenOver.inc()
+  log.warn({ generation_id: event.id, attempt: event.attempt }, 'request taken over')
+}
+
+/** Accepted requests that have not ended were counted: those of all processes. */
+export function requestsQueued({ metrics }: Telemetry, event: { waiting: number; underWay: number; oldestSeconds: number }): void {
+  metrics.generationQueueDepth.set({ state: 'waiting' }, event.waiting)
+  metrics.generationQueueDepth.set({ state: 'under_way' }, event.underWay)
+  metrics.generationQueueOldest.set(event.oldestSeconds)
+}
+
 /** A revision that decides was proved again, after a day or after the constitution or a schema changed. */
 export function revisionReproved({ log, metrics }: Telemetry, event: { application: string; number: number; verdict: 'proved' | 'refuted' | 'undetermined'; score: number | null }): void {
   if (event.score !== null) metrics.constitutionalComplianceScore.observe({ outcome: 'reproved' }, event.score)

@@ -85,6 +85,10 @@ export function createMetrics({ service, version, constitutionalHash, descriptio
     policyGenerationDuration: histogram('policy_generation_duration_seconds', 'Duration of a generation, persistence included.', GENERATION_SECONDS, ['priority']),
     constitutionalComplianceScore: histogram(
       'constitutional_compliance_score', 'Score of every judged generation, and of every active policy proved again.', SCORES, ['outcome']),
+    generationQueueDepth: gauge('generation_queue_depth', 'Accepted requests that have not ended, of all processes on the database.', ['state']),
+    generationQueueOldest: gauge('generation_queue_oldest_seconds', 'How long the oldest request that has not ended has been accepted.'),
+    generationsTakenOver: counter('generations_taken_over_total', 'Requests taken from a process that was not heard of any more.'),
+    generationsPostponed: counter('generations_postponed_total', 'Attempts that had to wait for something that was away.'),
     executionRequests: counter('execution_requests_total', 'Units of work by how they ended.', ['operation', 'status']),
     executionDuration: histogram('execution_duration_seconds', 'Duration of a unit of work.', EXECUTION_SECONDS, ['operation']),
     componentHealth: gauge('component_health', '1 healthy, 0 not.', ['component']),
@@ -113,6 +117,7 @@ export function createMetrics({ service, version, constitutionalHash, descriptio
     families.policyGenerationDuration.zero({ priority })
     for (const status of GENERATION_STATUSES) families.policyGenerationRequests.inc({ status, priority }, 0)
   }
+  for (const state of ['waiting', 'under_way']) families.generationQueueDepth.set({ state }, 0)
   for (const outcome of SCORE_OUTCOMES) families.constitutionalComplianceScore.zero({ outcome })
   for (const operation of OPERATIONS) {
     families.executionDuration.zero({ operation })

@@ -138,6 +138,8 @@ test('a platform that was away for a while is followed within a second or two of
 })
 
 test('without Auth, tokens are still judged; without synthesis, text is read here; without compliance, nothing is certified', async (t) => {
+  let kept = ''
+  const standing = async (id: string) => (await ask(`${divided.url.platform}/api/v1/generations/${id}`, { token: author })).body
   await t.test('Auth is out', async () => {
     await divided.running.get('auth')?.kill('SIGKILL')
     assert.equal((await generate()).status, 200)
@@ -163,7 +165,9 @@ test('without Auth, tokens are still judged; without synthesis, text is read her
     await divided.running.get('compliance')?.kill('SIGKILL')
     const { status, headers, body } = await generate()
     assert.deepEqual([status, body.code, headers.get('retry-after')], [503, 'PEER_UNAVAILABLE', '5'])
-    assert.match(body.detail, /nothing can be certified at present, and the request was not kept: send it again/)
+    assert.match(body.detail, /the request is kept and will be finished: .* do not send it again/)
+    kept = body.generation_id
+    assert.equal((await standing(kept)).state, 'accepted')
     assert.equal(await count(), before, 'nothing half-done')
     await until(async () => (await healthOf('platform')).components.pgc.status === 'unhealthy', 'compliance is seen to be out')
   })
@@ -171,5 +175,8 @@ test('without Auth, tokens are still judged; without synthesis, text is read her
     await divided.start('auth')
     await Promise.all([divided.start('compliance'), divided.start('synthesis')])
     await until(async () => (await generate()).status === 200, 'it certifies again')
+    await until(async () => (await standing(kept)).state === 'finished', 'what was kept is finished')
+    const metrics = await (await fetch(`${divided.url.platform}/metrics`)).text()
+    assert.ok(Number(/^acgs_pgp_v8_generations_postponed_total (\d+)$/m.exec(metrics)?.[1]) >= 1)
   })
 })

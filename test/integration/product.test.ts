@@ -196,6 +196,7 @@ const MAY: { readonly [operation: string]: readonly Role[] | 'public' } = {
   'POST /api/v1/generate-policy': ['author'],
   'GET /api/v1/generations': ['author', 'operator'],
   'GET /api/v1/generations/{id}': ['author', 'operator'],
+  'GET /api/v1/generations/{id}/events': ['author', 'operator'],
   'GET /api/v1/status': 'public',
   'GET /api/v1/metrics/summary': 'public',
   'PUT /api/v1/applications/{app}': ['author'],

@@ -1,11 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { connect, type Database } from '#adapters/postgres/connect.ts'
 import { makeDivision, type Division } from '#services/division.ts'
 import { freePorts, runAcgs } from './product.ts'
+import type { Sabotage } from './sabotage.ts'
 import { startTestServer } from './server.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -22,6 +23,12 @@ export type Divided = {
   readonly url: Readonly<Record<ProcessName, string>>
   readonly running: ReadonlyMap<ProcessName, Started>
   readonly start: (name: ProcessName) => Promise<Started>
+  /** Where the platforms are: the first is `url.platform`, which the others know; there is one, unless more were asked for. */
+  readonly platforms: readonly string[]
+  /** Starts a platform by its number, on the same database; all but the first have a data folder of their own. */
+  readonly startPlatform: (n: number) => Promise<Started>
+  /** The platform of a number that was started last. */
+  readonly platformOf: (n: number) => Started
   /** What a second start of one process prints before it ends, with these added to its environment. */
   readonly refusal: (name: ProcessName, more: Readonly<Record<string, string>>) => Promise<string>
   readonly token: (role: string) => Promise<string>
@@ -29,7 +36,8 @@ export type Divided = {
   readonly databaseOf: (name: 'platform' | 'auth') => Database
 } & AsyncDisposable
 
-export async function startDivided(): Promise<Divided> {
+/** @param options.sabotage Breaks every platform at one place. */
+export async function startDivided({ platforms = 1, env = {}, sabotage }: { platforms?: number; env?: Readonly<Record<string, string>>; sabotage?: Sabotage } = {}): Promise<Divided> {
   const server = await startTestServer()
   const folder = mkdtempSync(join(tmpdir(), 'acgs-divided-'))
   const base = new URL(server.url)
@@ -39,21 +47,34 @@ export async function startDivided(): Promise<Divided> {
   const division = makeDivision(join(folder, 'division'), { database: base.href })
   await runSql(server.url, readFileSync(division.databaseSql, 'utf8'))
 
-  const ports = await freePorts(4)
+  const ports = await freePorts(4 + platforms - 1)
   const url = Object.fromEntries(PROCESSES.map((name, i) => [name, `http://127.0.0.1:${ports[i]}`])) as Record<ProcessName, string>
   const where = { AUTH_SERVICE_URL: url.auth, GS_SERVICE_URL: url.synthesis, PGC_SERVICE_URL: url.compliance, PLATFORM_SERVICE_URL: url.platform }
   const environmentOf = (name: ProcessName) => Object.fromEntries([...readFileSync(division.environments[name], 'utf8').matchAll(/^(\w+)='(.*)'$/gm)].map(([, key, value]) => [key as string, value as string]))
   const running = new Map<ProcessName, Started>()
   const connections: Database[] = []
 
+  const broken = sabotage === undefined ? {} : { NODE_OPTIONS: `--import=${new URL('sabotage.ts', import.meta.url).href}`, ACGS_TEST_SABOTAGE: JSON.stringify(sabotage) }
+  const settings = (name: ProcessName) => ({ ...environmentOf(name), ...where, ACGS_MONITORING_PROBE_INTERVAL_MS: '200', ...(name === 'platform' ? broken : {}), ...env })
   const start = async (name: ProcessName) => {
-    const environment = { ...environmentOf(name), ...where, PORT: new URL(url[name]).port, ACGS_MONITORING_PROBE_INTERVAL_MS: '200' }
-    const started = await spawned(name, environment, `${url[name]}/readyz`)
+    const started = await spawned(name, { ...settings(name), PORT: new URL(url[name]).port }, `${url[name]}/readyz`)
     running.set(name, started)
     return started
   }
+  const platformUrls = [url.platform, ...ports.slice(4).map((port) => `http://127.0.0.1:${port}`)]
+  const others = new Map<number, Started>()
+  const startPlatform = async (n: number) => {
+    if (n === 0) return start('platform')
+    const at = platformUrls[n] as string
+    const data = join(folder, `platform-${n}`)
+    cpSync(join(division.folder, 'platform', 'data', 'keys'), join(data, 'keys'), { recursive: true })
+    const started = await spawned('platform', { ...settings('platform'), PORT: new URL(at).port, ACGS_SERVICE_DATA_FOLDER: data }, `${at}/readyz`)
+    others.set(n, started)
+    return started
+  }
   const end = async () => {
-    // The platform first: it has its last checkpoint signed.
+    // The platforms first: they have their last checkpoints signed.
+    for (const platform of others.values()) await platform.kill('SIGTERM')
     for (const name of PROCESSES.toReversed()) await running.get(name)?.kill('SIGTERM')
     for (const connection of connections) await connection[Symbol.asyncDispose]()
     await server.stop()
@@ -62,13 +83,18 @@ export async function startDivided(): Promise<Divided> {
   try {
     await start('auth')
     await Promise.all([start('synthesis'), start('compliance')])
-    await start('platform')
+    for (let n = 0; n < platforms; n++) await startPlatform(n)
   } catch (error) {
     await end()
     throw error
   }
   return {
-    division, url, running, start,
+    division, url, running, start, platforms: platformUrls, startPlatform,
+    platformOf: (n) => {
+      const platform = n === 0 ? running.get('platform') : others.get(n)
+      if (platform === undefined) throw new Error(`there is no platform ${n}`)
+      return platform
+    },
     refusal: async (name, more) => {
       const { ended, printed } = run(name, { ...environmentOf(name), ...where, ...more })
       await ended
@@ -106,7 +132,7 @@ async function spawned(name: ProcessName, environment: Readonly<Record<string, s
     },
   }
   for (const deadline = Date.now() + 180_000; ; await new Promise((resolve) => setTimeout(resolve, 30))) {
-    if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}:\n${printed()}`)
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${name} ended with ${child.exitCode ?? child.signalCode}:\n${printed()}`)
     if (await fetch(readyUrl, { signal: AbortSignal.timeout(2_000) }).then(({ ok }) => ok, () => false)) return started
     if (Date.now() > deadline) {
       await started.kill('SIGKILL')

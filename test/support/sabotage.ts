@@ -1,12 +1,13 @@
 import { registerHooks } from 'node:module'
 
 /**
- * Loaded before a test (`--import`) to break one place of the code under it: the change in ACGS_SABOTAGE. A place that is not there ends
+ * Loaded before a test (`--import`) to break one place of the code under it: the change in ACGS_SABOTAGE, or in ACGS_TEST_SABOTAGE for a
+ * process that reads its own configuration. A place that is not there ends
  * the process, so that nothing passes for sabotaged by mistake.
  */
 export type Sabotage = { readonly file: string; readonly from: string; readonly to: string }
 
-const given = process.env['ACGS_SABOTAGE']
+const given = process.env['ACGS_SABOTAGE'] ?? process.env['ACGS_TEST_SABOTAGE']
 if (given !== undefined) {
   const { file, from, to } = JSON.parse(given) as Sabotage
   registerHooks({

@@ -70,7 +70,7 @@ export async function recordGeneration(tx: Queryable, generation: GenerationRow)
      on conflict (generation_id) do nothing`,
     values,
   )
-  if (inserted.rowCount === 0) return receiptOf(tx, row.generation_id)
+  if (inserted.rowCount === 0) return readReceipt(tx, row.generation_id)
 
   const { generation_id, certificate_id, certificate, verdict, request, created_at } = row
   return append(tx, {
@@ -124,10 +124,11 @@ export async function readGeneration(db: Queryable, generationId: string): Promi
   if (generationId.includes('\0')) return null
   const { rows } = await db.query(`select ${GENERATION_COLUMNS.join(', ')} from policy_generations where generation_id = $1`, [generationId])
   if (rows[0] === undefined) return null
-  return { ...GenerationRow.parse(rows[0]), ledger: await receiptOf(db, generationId) }
+  return { ...GenerationRow.parse(rows[0]), ledger: await readReceipt(db, generationId) }
 }
 
-async function receiptOf(db: Queryable, generationId: string): Promise<Receipt> {
+/** A generation's place in the ledger. @throws {Failure} `LEDGER_CORRUPT` when it has none. */
+export async function readReceipt(db: Queryable, generationId: string): Promise<Receipt> {
   const { rows } = await db.query<{ index: string; root: Buffer }>('select index, root from ledger_entries where subject = $1 order by index limit 1', [generationId])
   if (rows[0] === undefined) throw new Failure('LEDGER_CORRUPT', `generation \`${generationId}\` is not in the ledger; run \`acgs ledger verify\``)
   return { index: Number(rows[0].index), root: rows[0].root.toString('hex') }

@@ -137,16 +137,30 @@ export const GenerateReply = z.strictObject({
 })
 export type GenerateReply = z.infer<typeof GenerateReply>
 
+/** The request is written down, and will be finished. */
+export const AcceptedReply = z.strictObject({
+  generation_id: z.string(),
+  status: z.literal('accepted'),
+  accepted_at: Timestamp,
+  location: z.string().describe('Where it is read, while it is worked on and when it has ended; with `/events` behind it, step by step'),
+})
+
 export const postGeneratePolicy = {
   method: 'POST',
   path: '/api/v1/generate-policy',
   summary: 'From a governance request to a certified policy',
-  description: 'Answers 422 when the policy cannot be certified: the violated articles, each with a request that breaks it, or what is undetermined and what would settle it.',
+  description: [
+    'Answers 422 when the policy cannot be certified: the violated articles, each with a request that breaks it, or what is undetermined and what would settle it.',
+    'With `Prefer: respond-async` it answers 202 as soon as the request is written down.',
+    'With an `Idempotency-Key` it may be sent again: the same request is answered as the first time, 409 (`in_flight`) while that is under way, another request under the same key 422 (`IDEMPOTENCY_KEY_REUSED`).',
+    'What was accepted is finished, also when the client goes away or the process dies.',
+  ].join(' '),
   access: MAY.generate,
   limit: 'generation',
   body: GenerateBody,
-  reply: GenerateReply,
-  failures: ['PRINCIPLE_UNKNOWN', 'DOMAIN_UNKNOWN', 'SCHEMA_INVALID', 'POLICY_REFUSED', 'POLICY_UNDETERMINED', 'DATABASE_UNAVAILABLE', 'SOLVER_FAILED', 'PEER_UNAVAILABLE', 'CONSTITUTION_MISMATCH'],
+  reply: z.discriminatedUnion('status', [GenerateReply, AcceptedReply]),
+  alsoStatus: { 202: 'The request is written down and will be finished; `Location` says where it is read' },
+  failures: ['CONFLICT', 'IDEMPOTENCY_KEY_REUSED', 'LEDGER_CORRUPT', 'PRINCIPLE_UNKNOWN', 'DOMAIN_UNKNOWN', 'SCHEMA_INVALID', 'POLICY_REFUSED', 'POLICY_UNDETERMINED', 'DATABASE_UNAVAILABLE', 'SOLVER_FAILED', 'PEER_UNAVAILABLE', 'CONSTITUTION_MISMATCH'],
   example: {
     body: {
       title: 'Charts of the clinic',
@@ -190,15 +204,51 @@ export const getGenerations = {
   failures: ['DATABASE_UNAVAILABLE'],
 } as const satisfies Endpoint
 
+const Step = z.strictObject({
+  attempt: z.number().int().describe('1, and one more each time somebody began again'),
+  step: z.enum(['propose', 'measure', 'prove', 'certify', 'append']),
+  at: Timestamp.describe('When the step began'),
+})
+
+const Standing = {
+  generation_id: z.string(),
+  accepted_at: Timestamp,
+  attempt: z.number().int().describe('0: nobody has begun'),
+  step: Step.shape.step.nullable().describe('Of the flow, the step that it has reached'),
+  since: Timestamp.describe('Since when'),
+  steps: z.array(Step),
+}
+
 export const getGeneration = {
   method: 'GET',
   path: '/api/v1/generations/{id}',
-  summary: 'One generation, whole, with its evidence',
+  summary: 'One generation, whole, with its evidence; or how far its request has come',
   description: 'Authors see their own; operators see all.',
   access: MAY.readGenerations,
   params: z.strictObject({ id: z.string().max(200) }),
-  reply: z.looseObject({ ...GenerationSummary.shape, request: z.unknown(), generation: z.unknown(), ledger: Shared.ledger }),
+  reply: z.discriminatedUnion('state', [
+    z.looseObject({ state: z.literal('finished'), ...GenerationSummary.shape, request: z.unknown(), generation: z.unknown(), ledger: Shared.ledger }),
+    z.strictObject({ state: z.literal('accepted'), ...Standing }),
+    z.strictObject({ state: z.literal('failed'), ...Standing, problem: z.looseObject({ code: z.string(), detail: z.string() }) }),
+  ]),
   failures: ['NOT_FOUND', 'DATABASE_UNAVAILABLE'],
+} as const satisfies Endpoint
+
+export const getGenerationEvents = {
+  method: 'GET',
+  path: '/api/v1/generations/{id}/events',
+  summary: 'The steps of one generation as they come, until its end',
+  description: [
+    'Server-sent events: `accepted`, `step` for each step of the flow, and at the end `finished` or `failed`; a comment every 15 seconds meanwhile.',
+    'Whoever comes back with `Last-Event-ID` is sent what came after that, and 204 when that was the end.',
+    'A server that is about to stop ends the stream: come back, to the same address.',
+  ].join(' '),
+  access: MAY.readGenerations,
+  params: getGeneration.params,
+  reply: z.string(),
+  produces: 'text/event-stream',
+  alsoStatus: { 204: 'Everything was sent before' },
+  failures: ['NOT_FOUND', 'DATABASE_UNAVAILABLE', 'OVERLOADED'],
 } as const satisfies Endpoint
 
 export const getStatus = {

@@ -21,6 +21,9 @@ import type { Telemetry } from '#telemetry/events.ts'
 import { createCheckpoints } from './ledger-checkpoints.ts'
 import type { LedgerUse } from './ledger-routes.ts'
 
+/** Of a pool of their own: what says that this process still works must not wait behind the work. */
+const HOLD_CONNECTIONS = 2
+
 /**
  * The platform's database, migrated, whose ledger is signed by somebody else: what contradicts what was signed is not appended to.
  *
@@ -32,20 +35,22 @@ export async function openDatabase({ url, config, sign, telemetry, ending }: {
   sign: SignCheckpoint
   telemetry: Telemetry
   ending: (() => Promise<unknown>)[]
-}): Promise<{ database: Database; ledger: LedgerUse }> {
+}): Promise<{ database: Database; holds: Database; ledger: LedgerUse }> {
   const keys = () => publicKeysIn(keySetFile(keysIn(config.service.dataFolder)))
   keys() // Whose checkpoints count must be known before anything is recorded.
   const unguarded = connect(url, { name: 'platform', connectionsMax: config.database.connectionsMax, connectTimeoutMs: config.database.connectTimeoutMs, guard: databaseGuard(config, telemetry) })
   ending.push(async () => unguarded[Symbol.asyncDispose]())
   await migrate(unguarded, readMigrations(join(ROOT, 'migrations')))
-  telemetry.metrics.watchConnections('database', unguarded.connections)
+  const holds = connect(url, { name: 'platform-holds', connectionsMax: HOLD_CONNECTIONS, connectTimeoutMs: config.database.connectTimeoutMs })
+  ending.push(async () => holds[Symbol.asyncDispose]())
+  telemetry.metrics.watchConnections('database', () => unguarded.connections() + holds.connections())
   const origin = config.audit.checkpointOrigin
   const tree = ledgerTree(unguarded)
   const checkpoints = createCheckpoints({ database: unguarded, tree, sign, keys, origin, file: noteFile(checkpointFileOf(config)), telemetry })
   const database = guardLedger(unguarded, checkpoints.known)
   await checkpoints.start()
   ending.push(() => checkpoints.close())
-  return { database, ledger: { database, tree, checkpoints, keys, origin } }
+  return { database, holds, ledger: { database, tree, checkpoints, keys, origin } }
 }
 
 /** What the platform needs within its own process, and how to see whether it is there. */

@@ -1,16 +1,19 @@
 import { Failure } from '#core/failure.ts'
-import type { Generation, LedgerReceipt } from '#core/generate.ts'
-import type { GenerateBody } from '#core/unit/request.ts'
-import { route, type Caller, type Route } from '#http/contract.ts'
+import type { LedgerReceipt } from '#core/generate.ts'
+import { Answer, route, type Caller, type Route } from '#http/contract.ts'
+import type { RequestProgress } from '#adapters/postgres/generation-requests.ts'
 import type { GenerationFilters, GenerationRow, GenerationSummary } from '#adapters/postgres/generations.ts'
 import type { z } from 'zod'
-import { getGeneration, getGenerations, getMetricsSummary, getStatus, postGeneratePolicy, type GenerationSummary as Shown } from './contract.ts'
-import { certifiedReply, notCertified, refusalSentence } from './reply.ts'
+import { askedIn } from './asked.ts'
+import { getGeneration, getGenerationEvents, getGenerations, getMetricsSummary, getStatus, postGeneratePolicy, type GenerationSummary as Shown } from './contract.ts'
+import { answerWith, readOutcome } from './outcome.ts'
+import type { Progress } from './progress.ts'
+import type { Requests } from './requests.ts'
 
 /** What the platform's operations do, as functions; `start.ts` makes them. */
 export type Use = {
-  readonly constitution: { readonly hash: string; readonly digest: string }
-  readonly generate: (body: GenerateBody, caller: Caller) => Promise<{ generation: Generation; ledger: LedgerReceipt | null; elapsedMs: number; at: Date }>
+  readonly requests: Pick<Requests, 'accept' | 'progress'>
+  readonly follow: Progress['follow']
   readonly list: (filters: GenerationFilters) => Promise<{ generations: readonly GenerationSummary[]; next: string | null }>
   readonly read: (id: string) => Promise<(GenerationRow & { readonly ledger: LedgerReceipt }) | null>
   readonly status: () => Promise<z.input<(typeof getStatus)['reply']>>
@@ -18,14 +21,23 @@ export type Use = {
 }
 
 export function routes(use: Use): Route[] {
+  /** A request of the caller's. One that ended long ago is known by its generation alone. */
+  const own = async (id: string, caller: Caller): Promise<RequestProgress> => {
+    const there = (await use.requests.progress(id)) ?? endedLongAgo(await use.read(id))
+    if (there === null || !isTheirs(there.subject, caller)) throw none(id)
+    return there
+  }
   return [
-    route(postGeneratePolicy, async ({ body, caller }) => {
-      const { generation, ledger, elapsedMs, at } = await use.generate(body, caller)
-      const { verdict } = generation
-      if (verdict.kind === 'compliant') return certifiedReply(generation, use.constitution, ledger, { ms: elapsedMs, at })
-      throw new Failure(verdict.kind === 'violates' ? 'POLICY_REFUSED' : 'POLICY_UNDETERMINED', refusalSentence(generation), {
-        details: notCertified(generation, use.constitution, ledger),
-      })
+    // What was accepted goes on when the client goes away: its signal is not looked at.
+    route(postGeneratePolicy, async ({ body, caller, headers }) => {
+      const asked = askedIn(headers)
+      const { id, at, ended } = await use.requests.accept(body, caller, asked)
+      if (asked.isAsync) {
+        const location = `/api/v1/generations/${id}`
+        return new Answer({ generation_id: id, status: 'accepted', accepted_at: at.toISOString(), location }, { status: 202, headers: { location, 'preference-applied': 'respond-async' } })
+      }
+      const { outcome, ledger } = await ended()
+      return answerWith(outcome, ledger)
     }),
 
     route(getGenerations, async ({ query: { from, to, cursor, limit, ...filters }, caller }) => {
@@ -41,15 +53,48 @@ export function routes(use: Use): Route[] {
     }),
 
     route(getGeneration, async ({ params: { id }, caller }) => {
+      // In this order: what has ended in between is there.
+      const standing = await use.requests.progress(id)
+      if (standing !== null && standing.state !== 'finished' && isTheirs(standing.subject, caller)) return standingOf(standing)
       const row = await use.read(id)
-      // Someone else's is answered like none: whether it exists is not theirs to know.
-      if (row === null || (!seesAll(caller) && row.user_id !== caller.subject)) throw new Failure('NOT_FOUND', `there is no generation \`${id}\``)
-      return { ...summaryOf(row), policy_content: row.policy_content, certificate: row.certificate, request: row.request, generation: row.evidence, ledger: row.ledger }
+      if (row === null || !isTheirs(row.user_id, caller)) throw none(id)
+      return { state: 'finished' as const, ...summaryOf(row), policy_content: row.policy_content, certificate: row.certificate, request: row.request, generation: row.evidence, ledger: row.ledger }
+    }),
+
+    route(getGenerationEvents, async ({ params: { id }, caller, headers, signal }) => {
+      const standing = await own(id, caller)
+      const last = headers['last-event-id']
+      const events = use.follow(standing, typeof last === 'string' ? last : null, signal)
+      return events === null ? new Answer('', { status: 204 }) : Answer.stream(events, { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' })
     }),
 
     route(getStatus, () => use.status()),
     route(getMetricsSummary, () => use.summary()),
   ]
+}
+
+function standingOf({ generation_id, state, accepted_at, attempt, steps, outcome }: RequestProgress): z.input<(typeof getGeneration)['reply']> {
+  const last = steps.at(-1)
+  const standing = { generation_id, accepted_at: accepted_at.toISOString(), attempt, step: last?.step ?? null, since: last?.at ?? accepted_at.toISOString(), steps: [...steps] }
+  if (state === 'accepted') return { state, ...standing }
+  const told = outcome === null ? null : readOutcome(outcome)
+  if (told?.kind !== 'problem') throw new Error(`what failed has no problem: ${generation_id}`)
+  return { state: 'failed', ...standing, problem: { ...told.details, code: told.code, detail: told.detail } }
+}
+
+function endedLongAgo(row: GenerationRow | null): RequestProgress | null {
+  if (row === null) return null
+  const { generation_id, user_id, created_at, generation_time_ms } = row
+  return { generation_id, subject: user_id ?? '', request_digest: '', state: 'finished', accepted_at: created_at, ended_at: new Date(created_at.getTime() + generation_time_ms), attempt: 1, steps: [], outcome: null }
+}
+
+/** Someone else's is answered like none: whether it exists is not theirs to know. */
+function isTheirs(subject: string | null, caller: Caller): boolean {
+  return seesAll(caller) || subject === caller.subject
+}
+
+function none(id: string): Failure {
+  return new Failure('NOT_FOUND', `there is no generation \`${id}\``)
 }
 
 function seesAll(caller: Caller): boolean {

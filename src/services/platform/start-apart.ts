@@ -1,10 +1,8 @@
 import type { Config } from '#config'
 import { createApprovalVerifier } from '#adapters/keys/approval.ts'
-import { Failure } from '#core/failure.ts'
 import { peerComponent } from '#http/health.ts'
 import { caller, judgedByAuth, startFramed, type Apart } from '#services/apart.ts'
 import { postCheckpoint } from '#services/compliance/checkpoint-contract.ts'
-import type { Certify } from '#services/compliance/certify.ts'
 import { askCompliance } from '#services/compliance/peer-routes.ts'
 import { provingIn } from '#services/proving.ts'
 import { proposeElsewhere } from '#services/synthesis/propose-elsewhere.ts'
@@ -32,13 +30,13 @@ export function startPlatformApart(config: Config, signal: AbortSignal): Promise
     const { prover, examiner, test } = provingIn({ ...frame, constitution: inForce.constitution })
     const tested = await test()
     const { authenticate, keys: tokenKeys } = judgedByAuth(frame)
-    const { database, ledger } = await openDatabase({
+    const { database, holds, ledger } = await openDatabase({
       url: config.database.url as string, config, telemetry, ending,
       sign: ({ consistency, ...tip }) => compliance(postCheckpoint, { body: { ...tip, consistency: [...consistency] } }),
     })
     const { certify, bundle } = askCompliance(compliance)
     const server = await startPlatform({
-      config, version, inForce, packs, examiner, database, ledger, telemetry, authenticate, limits,
+      config, version, inForce, packs, examiner, database, holds, ledger, telemetry, authenticate, limits,
       propose: rememberCandidates({
         propose: proposeElsewhere({ call: synthesis, here: propose, isOut: (because) => telemetry.log.warn({ because }, 'text is read here while synthesis is out') }),
         basis: candidateBasis(inForce, version), config: live, databaseUrl: config.database.url as string, store: redis, telemetry,
@@ -46,7 +44,7 @@ export function startPlatformApart(config: Config, signal: AbortSignal): Promise
       readers: READERS.map(({ method }) => method),
       solver: `${prover.engine.name} ${prover.engine.version}`,
       selfTest: tested,
-      certify: notKept(certify),
+      certify,
       bundle,
       diff: prover.diff,
       approvalOf: createApprovalVerifier({ issuer: security.tokenIssuer, keys: tokenKeys, clockToleranceSeconds: security.clockToleranceSeconds }),
@@ -60,16 +58,4 @@ export function startPlatformApart(config: Config, signal: AbortSignal): Promise
       calls: [`synthesis at ${services.synthesisUrl}`, `compliance at ${services.complianceUrl}`, `auth at ${services.authUrl}, for tokens and public keys`],
     }
   })
-}
-
-/** Nothing is certified while compliance is out; whoever asked must know that nobody will ask again for them. */
-function notKept(certify: Certify): Certify {
-  return async (evidence, author) => {
-    try {
-      return await certify(evidence, author)
-    } catch (cause) {
-      if (!(cause instanceof Failure) || cause.code !== 'PEER_UNAVAILABLE') throw cause
-      throw new Failure('PEER_UNAVAILABLE', `nothing can be certified at present, and the request was not kept: send it again (${cause.message})`, { cause, details: cause.details })
-    }
-  }
 }

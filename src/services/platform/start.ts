@@ -1,15 +1,13 @@
-import { randomUUID } from 'node:crypto'
 import type { Config } from '#config'
 import type { ConstitutionInForce } from '#adapters/constitution.ts'
 import type { Examiner } from '#adapters/examiner.ts'
 import type { Prover } from '#adapters/solver/prover.ts'
 import type { Database } from '#adapters/postgres/connect.ts'
-import { listGenerations, readGeneration, recordGeneration } from '#adapters/postgres/generations.ts'
+import { listGenerations, readGeneration } from '#adapters/postgres/generations.ts'
 import { ledgerTip } from '#adapters/postgres/ledger.ts'
 import { applicableTo, type Certificate } from '#core/certificate/statement.ts'
 import type { BoundArticle } from '#core/constitution/article.ts'
-import { Failure } from '#core/failure.ts'
-import { generate, type Evidence } from '#core/generate.ts'
+import type { Evidence } from '#core/generate.ts'
 import { STABILIZERS, TABLE_VERSION } from '#core/stabilizers/table.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import type { Pack } from '#core/unit/pack.ts'
@@ -19,9 +17,11 @@ import type { Authenticate } from '#http/authenticate.ts'
 import { createHealth, type Component } from '#http/health.ts'
 import type { RateLimits } from '#http/rate-limit.ts'
 import { createServer, type Server } from '#http/server.ts'
-import { certificateRevoked, executionFinished, generationFailed, generationJudged, ledgerAppended, revisionUnsigned, timed, type Telemetry } from '#telemetry/events.ts'
+import { certificateRevoked, revisionUnsigned, type Telemetry } from '#telemetry/events.ts'
 import { countSeries } from '#telemetry/metrics.ts'
-import { verdictName } from './reply.ts'
+import { createAttempt } from './attempt.ts'
+import { createProgress } from './progress.ts'
+import { createRequests } from './requests.ts'
 import { ledgerRoutes, type LedgerUse } from './ledger-routes.ts'
 import { recordNotice } from '#adapters/postgres/notices.ts'
 import { readBundle, readCertificateStatus, readHeads } from '#adapters/postgres/revisions.ts'
@@ -34,7 +34,6 @@ import { revisionRoutes } from './revision-routes.ts'
 import { createDiffer } from './difference.ts'
 import { createRevisions, type Given as RevisionsGiven } from './revisions.ts'
 import { createApplications } from './applications.ts'
-import { rowOf } from './record.ts'
 import { routes, type Use } from './routes.ts'
 
 /** What the platform is given: it holds the database and no key. */
@@ -45,6 +44,8 @@ export type Given = {
   readonly packs: readonly Pack[]
   readonly examiner: Examiner
   readonly database: Database
+  /** The same database, by connections that only what is held is told through. */
+  readonly holds: Database
   readonly ledger: LedgerUse
   readonly telemetry: Telemetry
   readonly authenticate: Authenticate
@@ -82,38 +83,18 @@ export async function startPlatform(given: Given): Promise<Server> {
   const counted = { certified: 0, refused: 0, undetermined: 0 }
   const isWell = (name: string) => (health.report().components[name]?.status === 'healthy' ? ('operational' as const) : ('degraded' as const))
 
+  const { generationEngine, constitutional } = config
+  const requests = createRequests({
+    database, holds: given.holds, telemetry, workersMax: generationEngine.workers, keptHours: generationEngine.idempotencyHours,
+    unitOf: (id, body) => toUnit(id, body, { packs, constitution: inForce.constitution, parseSchema: given.examiner.parseSchema, threshold: constitutional.complianceThreshold }),
+    attempt: createAttempt({ examiner: given.examiner, database, telemetry, shown: inForce.shown, propose: given.propose, certify: given.certify }),
+    onJudged: (verdict) => { counted[verdict]++ },
+  })
+  const progress = createProgress({ requests, streamsMax: generationEngine.eventStreamsMax })
+
   const use: Use = {
-    constitution: inForce.shown,
-    generate: async (body, caller) => {
-      const at = new Date()
-      const started = performance.now()
-      const seconds = () => (performance.now() - started) / 1000
-      try {
-        const unit = toUnit(`gen_${randomUUID()}`, body, { packs, constitution: inForce.constitution, parseSchema: given.examiner.parseSchema, threshold: config.constitutional.complianceThreshold })
-        const examining = given.examiner.examining(unit.schema)
-        const { generation, ledger } = await generate(unit, {
-          ...examining,
-          proveArticles: timed(telemetry, 'prove', examining.proveArticles),
-          propose: timed(telemetry, 'synthesize', (each) => given.propose(each, examining.bound.bound)),
-          certify: timed(telemetry, 'certify', (evidence: Evidence) => given.certify(evidence, caller.subject)),
-          append: timed(telemetry, 'append', async (whole) => {
-            const row = rowOf(whole, body, { subject: caller.subject, at, elapsedMs: Math.round(seconds() * 1000), constitutionalHash: inForce.shown.hash })
-            const receipt = await database.transaction((tx) => recordGeneration(tx, row))
-            ledgerAppended(telemetry, { entries: receipt.index + 1 })
-            return receipt
-          }),
-        })
-        const outcome = verdictName(generation)
-        counted[outcome]++
-        generationJudged(telemetry, { id: unit.id, outcome, priority: body.priority, score: generation.score, seconds: seconds() })
-        executionFinished(telemetry, { operation: 'generate', status: 'success', seconds: seconds() })
-        return { generation, ledger, elapsedMs: Math.round(seconds() * 1000), at }
-      } catch (error) {
-        generationFailed(telemetry, { priority: body.priority, code: error instanceof Failure ? error.code : 'INTERNAL', seconds: seconds() })
-        executionFinished(telemetry, { operation: 'generate', status: 'error', seconds: seconds() })
-        throw error
-      }
-    },
+    requests,
+    follow: progress.follow,
     list: (filters) => listGenerations(database, filters),
     read: (id) => readGeneration(database, id),
     status: async () => {
@@ -158,11 +139,19 @@ export async function startPlatform(given: Given): Promise<Server> {
     constitution: inForce.shown, routes: [...routes(use), ...applicationRoutes({ applications, applicable, entitiesBytesMax: config.security.entitiesBytesMax }), ...revisionRoutes({ revisions, bundle: (app) => readBundle(database, app), heads: () => readHeads(database), certificate: (id) => readCertificateStatus(database, id) }), ...noticeRoutes((notice) => database.transaction((tx) => recordNotice(tx, notice))), ...ledgerRoutes(given.ledger)], health, telemetry, authenticate: given.authenticate, limits: given.limits, bodyBytesMax: config.security.bodyBytesMax,
   })
   await health.start()
+  requests.begin()
   return {
     ...server,
     close: async (options) => {
+      progress.end()
       await reproof[Symbol.asyncDispose]()
-      return server.close(options)
+      // What clients wait for and what nobody waits for is finished while there is time; the rest is another process's, at once.
+      const deadline = performance.now() + options.drainMs + options.deadlineMs
+      requests.rest()
+      const closed = await server.close(options)
+      const left = await requests.close(deadline - performance.now())
+      if (left > 0) telemetry.log.warn({ requests: left }, 'requests under way are left to others')
+      return closed
     },
   }
 }

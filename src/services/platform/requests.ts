@@ -1,0 +1,234 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  acceptRequest, endRequest, forgetRequests, keepRequests, postponeRequest, queueOfRequests, readRequest, readRequestByKey, releaseRequests, takeRequest,
+  type AcceptedRequest, type RequestProgress,
+} from '#adapters/postgres/generation-requests.ts'
+import type { Database } from '#adapters/postgres/connect.ts'
+import { readReceipt } from '#adapters/postgres/generations.ts'
+import { digest } from '#core/canonical.ts'
+import { Failure, type FailureCode } from '#core/failure.ts'
+import type { GenerateBody } from '#core/unit/request.ts'
+import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
+import type { Caller } from '#http/contract.ts'
+import { executionFinished, generationFailed, generationJudged, requestPostponed, requestsQueued, requestTaken, type Telemetry } from '#telemetry/events.ts'
+import { inTrace, traceFrom } from '#telemetry/log.ts'
+import type { Asked } from './asked.ts'
+import { EndedElsewhere, type Attempt, type Ended, type UnderWork } from './attempt.ts'
+import { outcomeOfError, readOutcome } from './outcome.ts'
+import { verdictName } from './reply.ts'
+
+/** A request that is written down. */
+export type Accepted = {
+  readonly id: string
+  readonly at: Date
+  /**
+   * What it comes to, however long that takes.
+   * @throws whatever keeps it from being finished at present; it is finished all the same, later or elsewhere.
+   */
+  readonly ended: () => Promise<Ended>
+}
+
+/** Requests from being accepted to their end. Whichever process dies at whatever moment: each ends once. */
+export type Requests = {
+  /**
+   * Writes a request down, and begins with it.
+   *
+   * @throws {Failure} for a request that cannot be read: it is not accepted. `CONFLICT` (in_flight) for a key whose request is under way,
+   *   `IDEMPOTENCY_KEY_REUSED` for a key that was sent with another one. `DATABASE_UNAVAILABLE`: it is not accepted, as far as is known.
+   */
+  readonly accept: (body: GenerateBody, caller: Caller, asked: Asked) => Promise<Accepted>
+  /** How a request stands, to the moment where it is worked on here; null when there is none, or it ended too long ago. */
+  readonly progress: (id: string) => Promise<RequestProgress | null>
+  readonly isWorkedOnHere: (id: string) => boolean
+  /** Begins to take what nobody works on. */
+  readonly begin: () => void
+  /** Takes nothing any more of what no client of this process waits for. */
+  readonly rest: () => void
+  /** Waits for what is under way, and leaves to others what is not finished then. @returns How many. */
+  readonly close: (deadlineMs: number) => Promise<number>
+}
+
+/** Whoever has not been heard of for so long has died: others may take what it worked on. */
+const HOLD_SECONDS = 5
+/** So often a process says that it still works. */
+const KEEP_MS = 1_500
+/** So often a process looks for what nobody works on … */
+const LOOK_MS = 500
+/** … and how much there is. */
+const COUNT_MS = 2_000
+const FORGET_MS = 600_000
+/** After so many attempts that ended without a word, the request itself is what ends them. */
+const ATTEMPTS_MAX = 8
+const PAUSE_SECONDS_MAX = 30
+/** A solver that fails on the same question again and again does not fail by chance. */
+const SOLVER_FAILURES_MAX = 5
+/** What passes by itself, or by an operator's hand: the request waits. Everything else would come out the same again. */
+const PASSES: readonly FailureCode[] = ['DATABASE_UNAVAILABLE', 'SOLVER_FAILED', 'PEER_UNAVAILABLE', 'AUTH_UNAVAILABLE', 'SHUTTING_DOWN', 'LEDGER_CORRUPT']
+
+export function createRequests({ database, holds, telemetry, unitOf, attempt, onJudged, workersMax, keptHours }: {
+  database: Database
+  /** The same, by other connections: whoever waits for one to say that it still works is thought dead. */
+  holds: Database
+  telemetry: Telemetry
+  /** @throws {Failure} when the request cannot be read. */
+  unitOf: (id: string, body: GenerateBody) => SemanticUnit
+  attempt: Attempt
+  onJudged: (verdict: 'certified' | 'refused' | 'undetermined') => void
+  /** So many at once, of those that no client of this process waits for. */
+  workersMax: number
+  keptHours: number
+}): Requests {
+  const holder = randomUUID()
+  const held = new Map<string, { readonly work: UnderWork; readonly ended: Promise<unknown> }>()
+  const timers: NodeJS.Timeout[] = []
+  let workers = 0
+  let looking: Promise<void> | null = null
+  let isWoken = false
+  let isClosing = false
+
+  const endedElsewhere = async (id: string): Promise<Ended> => {
+    const there = await readRequest(database, id)
+    if (there?.outcome === null || there?.outcome === undefined) throw new Error(`request ${id} ended elsewhere, and what came of it is not there`)
+    return { outcome: readOutcome(there.outcome), ledger: there.state === 'failed' ? null : await readReceipt(database, id) }
+  }
+
+  /** Carries out one request; whatever happens, it has ended afterwards, or somebody will take it. */
+  const carryOut = async (work: UnderWork, given?: SemanticUnit): Promise<Ended> => {
+    const { request } = work
+    const { id, body: { priority } } = request
+    const started = performance.now()
+    const seconds = () => (performance.now() - started) / 1000
+    try {
+      if (request.silent > ATTEMPTS_MAX) throw new Error(`${ATTEMPTS_MAX} attempts at ${id} have ended without a word`)
+      const { generation, ...ended } = await attempt(work, given ?? unitOf(id, request.body))
+      const outcome = verdictName(generation)
+      onJudged(outcome)
+      generationJudged(telemetry, { id, outcome, priority, score: generation.score, seconds: seconds() })
+      executionFinished(telemetry, { operation: 'generate', status: 'success', seconds: seconds() })
+      return ended
+    } catch (error) {
+      if (error instanceof EndedElsewhere) return endedElsewhere(id)
+      executionFinished(telemetry, { operation: 'generate', status: 'error', seconds: seconds() })
+      const code = error instanceof Failure ? error.code : 'INTERNAL'
+      if (error instanceof Failure && passes(error, request)) {
+        const pauseSeconds = Math.min(2 ** request.postponed, PAUSE_SECONDS_MAX)
+        await postponeRequest(holds, holder, id, pauseSeconds).catch(() => {}) // Then it is taken as one whose holder has died.
+        requestPostponed(telemetry, { id, code, pauseSeconds })
+        throw new Failure(error.code, `the request is kept and will be finished: read /api/v1/generations/${id}, and do not send it again; at present it cannot be (${error.message})`, { cause: error, details: { ...error.details, generation_id: id } })
+      }
+      generationFailed(telemetry, { priority, code, seconds: seconds() })
+      if (code === 'INTERNAL') telemetry.log.error({ err: error, generation_id: id }, 'request failed')
+      const outcome = outcomeOfError(error)
+      const isMine = await endRequest(database, id, { state: 'failed', at: new Date(), steps: work.steps, outcome: JSON.stringify(outcome) })
+      return isMine ? { outcome, ledger: null } : endedElsewhere(id)
+    }
+  }
+
+  const begin = (request: AcceptedRequest, unit?: SemanticUnit): Promise<Ended> => {
+    const work: UnderWork = { request, steps: [...request.steps] }
+    const ended = carryOut(work, unit).finally(() => held.delete(request.id))
+    held.set(request.id, { work, ended })
+    return ended
+  }
+
+  /** Takes requests that nobody works on, as many as may be worked on at once. */
+  const look = async (): Promise<void> => {
+    while (!isClosing && workers < workersMax) {
+      const request = await takeRequest(holds, holder, HOLD_SECONDS, [...held.keys()])
+      if (request === null) return
+      if (request.silent > 1) requestTaken(telemetry, { id: request.id, attempt: request.attempt })
+      workers++
+      void inTrace(traceFrom(undefined, request.id), () => begin(request))
+        .catch((error: unknown) => telemetry.log.warn({ err: error, generation_id: request.id }, 'request is not finished yet'))
+        .finally(() => {
+          workers--
+          wake()
+        })
+    }
+  }
+  const wake = () => {
+    if (isClosing) return
+    if (looking !== null) {
+      isWoken = true
+      return
+    }
+    looking = quietly(look(), 'nobody looks for requests while the database is out').finally(() => {
+      looking = null
+      if (isWoken) {
+        isWoken = false
+        wake()
+      }
+    })
+  }
+  const quietly = (work: Promise<unknown>, said: string): Promise<void> => work.then(() => {}, (error: unknown) => telemetry.log.warn({ err: error }, said))
+
+  const keep = () => {
+    const mine = [...held.values()].map(({ work: { request: { id }, steps } }) => ({ id, steps }))
+    if (mine.length > 0) void quietly(keepRequests(holds, holder, HOLD_SECONDS, mine), 'others may take what is under way here')
+  }
+  const count = () => void quietly(queueOfRequests(holds).then((queue) => requestsQueued(telemetry, queue)), 'requests are not counted while the database is out')
+  const forget = () => void quietly(forgetRequests(holds, keptHours), 'requests that ended long ago are still there')
+
+  return {
+    accept: async (body, caller, { key, isAsync }) => {
+      const id = `gen_${randomUUID()}`
+      const unit = unitOf(id, body)
+      const requested = { id, subject: caller.subject, key, body, at: new Date(), digest: digest(body) }
+      if (!(await acceptRequest(database, requested, isAsync ? null : holder, HOLD_SECONDS))) {
+        const there = await readRequestByKey(database, caller.subject, key as string)
+        if (there === null) throw conflict('in_flight', 'the key was forgotten at this very moment: send the request again')
+        return again(there, requested.digest, isAsync)
+      }
+      if (isAsync) {
+        wake()
+        return { id, at: requested.at, ended: () => endedElsewhere(id) }
+      }
+      const ended = begin({ ...requested, attempt: 1, silent: 1, postponed: 0, steps: [] }, unit)
+      return { id, at: requested.at, ended: () => ended }
+    },
+    progress: async (id) => {
+      const there = await readRequest(database, id)
+      const here = held.get(id)?.work
+      if (there === null || there.state !== 'accepted' || here === undefined || here.request.attempt < there.attempt) return there
+      return { ...there, steps: [...here.steps] }
+    },
+    isWorkedOnHere: (id) => held.has(id),
+    begin: () => {
+      for (const [work, ms] of [[wake, LOOK_MS], [keep, KEEP_MS], [count, COUNT_MS], [forget, FORGET_MS]] as const) {
+        timers.push(setInterval(work, ms).unref())
+        work()
+      }
+    },
+    rest: () => { isClosing = true },
+    close: async (deadlineMs) => {
+      isClosing = true
+      await looking
+      for (const deadline = performance.now() + deadlineMs; held.size > 0 && performance.now() < deadline;) {
+        const finished = new AbortController()
+        const all = Promise.allSettled([...held.values()].map(({ ended }) => ended)).then(() => finished.abort())
+        await Promise.race([all, sleep(Math.max(0, deadline - performance.now()), undefined, { signal: finished.signal }).catch(() => {})])
+      }
+      for (const each of timers) clearInterval(each)
+      return held.size === 0 ? 0 : releaseRequests(holds, holder).catch(() => held.size) // Nobody has heard of us: they are taken all the same.
+    },
+  }
+
+  /** A key that was used before: the same request, or another one. */
+  function again(there: RequestProgress, requestDigest: string, isAsync: boolean): Accepted {
+    const id = there.generation_id
+    if (there.request_digest !== requestDigest) {
+      throw new Failure('IDEMPOTENCY_KEY_REUSED', 'the key in Idempotency-Key was sent before with another request: use another key for this one', { details: { generation_id: id } })
+    }
+    if (there.state === 'accepted' && !isAsync) throw conflict('in_flight', `the request with this key is under way: read /api/v1/generations/${id}, or send it again a little later`, id)
+    return { id, at: there.accepted_at, ended: () => endedElsewhere(id) }
+  }
+}
+
+function passes(error: Failure, { postponed }: AcceptedRequest): boolean {
+  return PASSES.includes(error.code) && (error.code !== 'SOLVER_FAILED' || postponed < SOLVER_FAILURES_MAX)
+}
+
+function conflict(reason: string, message: string, id?: string): Failure {
+  return new Failure('CONFLICT', message, { details: { reason, ...(id === undefined ? {} : { generation_id: id }) } })
+}
