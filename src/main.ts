@@ -23,6 +23,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<{ command: () => Comman
   config: () => import('./cli/config.ts'),
   token: () => import('./cli/token.ts'),
   keys: () => import('./cli/keys.ts'),
+  migrate: () => import('./cli/migrate.ts'),
   reset: () => import('./cli/reset.ts'),
 }
 
