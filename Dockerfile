@@ -36,6 +36,6 @@ RUN mkdir /data && chmod 1777 /data
 VOLUME /data
 USER node
 EXPOSE 8010 8000 8004 8005
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["node", "--disable-warning=ExperimentalWarning", "deploy/image/healthcheck.ts"]
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["node", "--disable-warning=ExperimentalWarning", "deploy/image/healthcheck.ts"]
 ENTRYPOINT ["/app/acgs"]
 CMD ["serve", "all"]
