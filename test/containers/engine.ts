@@ -25,7 +25,9 @@ const NEEDED = ['docker', 'podman', 'buildah', 'runc', 'debootstrap', 'iptables'
  * @returns why there can be none, in words, where there can be none.
  */
 export async function startEngine(): Promise<Engine | string> {
-  if (isThere('docker') && spawnSync('docker', ['info'], { timeout: 20_000 }).status === 0) {
+  const docker = (...args: string[]) => spawnSync('docker', args, { timeout: 120_000 }).status === 0
+  // A daemon that cannot have the base image, as on a machine without a registry, is of no use.
+  if (isThere('docker') && docker('info') && (docker('image', 'inspect', 'node:26-slim') || docker('pull', 'node:26-slim'))) {
     const version = spawnSync('docker', ['version', '--format', '{{.Server.Version}}'], { encoding: 'utf8' }).stdout.trim()
     return { name: `Docker ${version}`, isStandIn: false, env: process.env, stop: async () => {} }
   }

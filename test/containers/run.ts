@@ -200,6 +200,7 @@ async function divided(gateway: string, databasePort: number, admin: URL): Promi
   const withGateway = `ACGS_GATEWAY=${gateway}`
   await line(`cat >> ${home}/divided/compose.env <<< ${withGateway}`)
   try {
+    for (const name of ['auth', 'platform']) await line(`${compose} run --rm --no-deps ${name} migrate ${name}`, says(new RegExp(`${name}: 0001_\\w+\\.sql`)))
     for (const [name, port] of [['auth', 8000], ['synthesis', 8004], ['compliance', 8005], ['platform', 8010]] as const) {
       await line(`${compose} up --detach --no-deps --no-build ${name}`)
       await soon(`curl --silent --fail http://localhost:${port}/health`, /"status":"(healthy|degraded)"/)
