@@ -4,5 +4,5 @@ import type { Result } from './measure.ts'
 
 /** Decisions, in process and over HTTP. */
 export async function run(): Promise<readonly Result[]> {
-  return [...decideInProcess(), ...(await decideOverHttp())]
+  return [...(await decideInProcess()), ...(await decideOverHttp())]
 }

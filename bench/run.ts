@@ -12,6 +12,7 @@ const BENCHES: { readonly [name: string]: () => Promise<{ run: () => Promise<rea
   http: () => import('./http.ts'),
   ledger: () => import('./ledger.ts'),
   prove: () => import('./prove.ts'),
+  questions: () => import('./questions.ts'),
   start: () => import('./start.ts'),
 }
 
@@ -28,7 +29,7 @@ const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: availableParallelis
 const versions = { acgs: packageJson.version, node: process.version, 'z3-solver': packageJson.dependencies['z3-solver'], 'cedar-wasm': packageJson.dependencies['@cedar-policy/cedar-wasm'] }
 if (values.json) process.stdout.write(`${JSON.stringify({ bench: name, machine, versions, results }, null, 2)}\n`)
 else {
-  const rows = results.map(({ name, unit, n, p50, p95, p99, baseline, ratio }) => [name, String(n), ...[p50, p95, p99].map((value) => `${round(value)} ${unit}`), baseline === undefined ? '' : `${baseline.name} ${round(baseline.p50)} ${unit}`, ratio === undefined ? '' : `${round(ratio)}x`])
+  const rows = results.map(({ name, unit, n, p50, p95, p99, baseline, ratio }) => [name, String(n), ...[p50, p95, p99].map((value) => `${round(value)} ${unit}`), baseline === undefined ? '' : `${baseline.name} ${round(baseline.p50)} ${unit}`, ratio === undefined ? '' : `${ratio.toPrecision(3)}x`])
   const table = [['what', 'n', 'p50', 'p95', 'p99', 'baseline p50', 'ratio'], ...rows]
   const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => (row[column] ?? '').length))) ?? []
   process.stdout.write(`${machine.cpu}, ${machine.cores} cores, ${machine.memory_gib} GiB, ${machine.platform}, node ${versions.node}\n`)

@@ -83,6 +83,9 @@ export const SECTIONS = {
     probe_interval_ms: key(millis, 5_000, 'a number of milliseconds from 1 to 600000'),
     probe_timeout_ms: key(millis, 2_000, 'a number of milliseconds from 1 to 600000'),
   },
+  decisions: {
+    oracle_per_second: key(z.number().min(0).max(1_000), 2, 'a number from 0 to 1000'),
+  },
   caching: {},
   error_handling: {},
   audit: {

@@ -17,6 +17,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<{ command: () => Comman
   entities: () => import('./cli/entities.ts'),
   revision: () => import('./cli/revision.ts'),
   certificate: () => import('./cli/certificate.ts'),
+  oracle: () => import('./cli/oracle.ts'),
   verify: () => import('./cli/verify.ts'),
   constitution: () => import('./cli/constitution.ts'),
   ledger: () => import('./cli/ledger.ts'),

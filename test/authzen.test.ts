@@ -21,7 +21,7 @@ const ENTITIES = [
   { uid: { type: 'record', id: 'record-1' }, attrs: { status: 'active' }, parents: [] },
   { uid: { type: 'record', id: 'record-2' }, attrs: { status: 'archived' }, parents: [] },
 ]
-const start = () => decisionService(decisionPoint(activeRevision('records', SCHEMA, RULES, 7), ENTITIES))
+const start = async () => decisionService(await decisionPoint(activeRevision('records', SCHEMA, RULES, 7), ENTITIES))
 
 const [alice, bob] = [{ type: 'user', id: 'alice' }, { type: 'user', id: 'bob' }]
 const [one, two] = [{ type: 'record', id: 'record-1' }, { type: 'record', id: 'record-2' }]
@@ -133,7 +133,7 @@ test('the discovery document says where to ask, without a token; decisions are f
 })
 
 test('the application is the one named, else the only one; others are told', async () => {
-  const point = decisionPoint(activeRevision('records', SCHEMA, RULES, 7), ENTITIES)
+  const point = await decisionPoint(activeRevision('records', SCHEMA, RULES, 7), ENTITIES)
   await using at = await decisionService(point)
   const question = { subject: alice, action: read, resource: one }
   assert.equal((await at.ask(question)).body.context.revision, 7)
@@ -151,14 +151,14 @@ test('the application is the one named, else the only one; others are told', asy
 })
 
 test('a caller that must not see an older revision gets a conflict with the one there is', async () => {
-  const point = decisionPoint(activeRevision('records', SCHEMA, RULES, 7), ENTITIES)
+  const point = await decisionPoint(activeRevision('records', SCHEMA, RULES, 7), ENTITIES)
   await using at = await decisionService(point)
   const question = { subject: alice, action: read, resource: one }
   assert.equal((await at.ask(question, { 'x-acgs-min-revision': '7' })).status, 200)
   const older = await at.ask(question, { 'x-acgs-min-revision': '8' })
   assert.deepEqual([older.status, older.body.code, older.body.current_revision], [409, 'CONFLICT', 7])
   assert.equal((await at.ask(question, { 'x-acgs-min-revision': 'new' })).status, 400)
-  point.load(activeRevision('records', SCHEMA, '', 8))
+  await point.load(activeRevision('records', SCHEMA, '', 8))
   assert.deepEqual((await at.ask(question, { 'x-acgs-min-revision': '8' })).body.context.verdict, 'not_permitted')
 })
 
@@ -176,7 +176,7 @@ const known = [{ uid: { type: 'user', id: 'alice' }, attrs: {}, parents: [] }, {
 const body = (k: string) => `{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"},"context":{"k":${k}}}`
 
 test('integers arrive exactly, as numbers and as digits', async () => {
-  await using at = await decisionService(decisionPoint(activeRevision('records', COUNTED, 'permit(principal, action, resource) when { context.k == resource.n };'), known))
+  await using at = await decisionService(await decisionPoint(activeRevision('records', COUNTED, 'permit(principal, action, resource) when { context.k == resource.n };'), known))
   for (const [k, want] of [['9007199254740993', true], ['9007199254740992', false], ['"9007199254740993"', true], ['"9007199254740992"', false]] as const) {
     assert.equal((await at.ask(body(k))).body.decision, want, k)
   }
@@ -185,7 +185,7 @@ test('integers arrive exactly, as numbers and as digits', async () => {
 
 test('a rule that cannot be evaluated denies and is named; a decision point that took Cedar’s answer alone would allow', async () => {
   const rules = 'permit(principal, action, resource); @id("guard") forbid(principal, action, resource) when { context.k + 9223372036854775807 > 0 };'
-  const point = decisionPoint(activeRevision('records', COUNTED, rules), known)
+  const point = await decisionPoint(activeRevision('records', COUNTED, rules), known)
   await using at = await decisionService(point)
   const { decision, context } = (await at.ask(body('1'))).body
   assert.deepEqual([decision, context.verdict], [false, 'error'])

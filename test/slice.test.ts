@@ -54,7 +54,7 @@ function answered({ schema, environment, policies }: Place, scene: Scene, entiti
   const active = { application: 'app', revision: 1, digest: '', policies, schema, withdrawn: [], sentenceOf: new Map() }
   const question = { subject: { type: environment.principal, id: scene.principal }, action: { name: environment.action }, resource: { type: environment.resource, id: scene.resource }, context: scene.context }
   const ground = { application: 'app', active, entities, now: new Date() }
-  return engine === 'cedar' ? answerByCedar(question, ground, authorize, 'body') : answer(question, ground, 'body')
+  return (engine === 'cedar' ? answerByCedar(question, ground, authorize, 'body') : answer(question, ground, 'body')).reply
 }
 
 function requestOf({ environment }: Place, scene: Scene) {

@@ -10,7 +10,7 @@ import { EntityValue } from '#core/decision/value.ts'
 import { Failure } from '#core/failure.ts'
 import { parseInput } from '#core/parse.ts'
 import { uidText } from '#core/policy/policy.ts'
-import { EXIT, finish, newCommand, readBytes } from './terminal.ts'
+import { EXIT, finish, newCommand, progress, readBytes } from './terminal.ts'
 
 type Options = { json?: boolean; quiet?: boolean }
 
@@ -67,9 +67,9 @@ function run(place: string, options: Options) {
       if (failsClosed) count.failClosedDiffers++
       if (namesAbsent) count.namingAbsent++
     }
-    if (Date.now() - noted > 2_000 && !options.quiet) {
+    if (Date.now() - noted > 2_000) {
       noted = Date.now()
-      process.stderr.write(`${count.cases} of ${cases.length} cases, ${count.agree} of ${count.decisions} decisions agree\n`)
+      progress(`${count.cases} of ${cases.length} cases, ${count.agree} of ${count.decisions} decisions agree`, options)
     }
   }
   if (count.decisions === 0) throw new Failure('FILE_UNREADABLE', `there is no labelled case at \`${place}\`: a case is a JSON file with policies, entities, schema and requests`)

@@ -44,18 +44,39 @@ test('no difference exits 0 and says over how many environments, and a part of t
   assert.deepEqual([part.status, /gains/.test(part.stdout), /loses/.test(part.stdout)], [3, false, true], part.stdout)
 })
 
-test('what rules say of tags is told in words too', async () => {
-  const tagged = file('t.cedarschema', 'entity User tags Long; entity Doc; action view appliesTo { principal: User, resource: Doc };')
-  const rule = file('t.cedar', 'permit (principal, action, resource) when { principal.hasTag("x") && principal.getTag("x") > 3 };')
-  const { status, stdout } = await runAcgs(['diff', file('none.cedar', ''), rule, '--schema', tagged, '--json'], {})
-  assert.equal(status, 3)
-  const [{ when, english }] = JSON.parse(stdout).environments[0].gains
-  assert.deepEqual([when, /has the tag “x”/.test(english)], ['principal.hasTag("x") && principal.getTag("x") > 3', true])
+test('tags: told in words, counted over a store that has them, and what prove shows with tags is read by decide', async () => {
+  const tagged = file('t.cedarschema', 'entity User tags Long; entity Doc tags Set<String>; action view appliesTo { principal: User, resource: Doc };')
+  const rule = file('t.cedar', 'permit (principal, action, resource) when { principal.hasTag("x") && principal.getTag("x") > 9007199254740993 && resource.hasTag("k\\"") && resource.getTag("k\\"").contains("a") };')
+  const none = file('none.cedar', '')
+  const store = file('t.json', JSON.stringify([
+    ...['9007199254740994', '9007199254740993'].map((x, i) => ({ uid: { type: 'User', id: `u${i}` }, tags: { x } })), { uid: { type: 'User', id: 'bare' } },
+    { uid: { type: 'Doc', id: 'd' }, tags: { 'k"': ['a', 'b'] } },
+  ]))
+  const { status, stdout, stderr } = await runAcgs(['diff', none, rule, '--schema', tagged, '--entities', store, '--json'], {})
+  assert.equal(status, 3, stderr)
+  const [{ gains: [{ when, english }], counted }] = JSON.parse(stdout).environments
+  assert.match(when, /principal\.getTag\("x"\) > 9007199254740993/)
+  assert.match(english, /has the tag “x”/)
+  assert.deepEqual(counted, { pairs: 3, means: 'decided', parts: [{ part: 'gains', pairs: 1, principals: 1 }] })
+  const refuted = await runAcgs(['prove', 'always-denies', rule, '--schema', tagged, '--json'], {})
+  const request = file('c.json', JSON.stringify(JSON.parse(refuted.stdout).counterexample))
+  for (const [policies, exit] of [[rule, 0], [none, 3]] as const) {
+    const decided = await runAcgs(['decide', '--policies', policies, '--schema', tagged, '--request', request], {})
+    assert.equal(decided.status, exit, decided.stderr)
+  }
 })
 
-test('bad files say where, and exit 2', async () => {
-  const broken = await runAcgs(['diff', before, file('b.cedar', `${own}\npermit (principal action, resource);`), '--schema', schema], {})
-  assert.deepEqual([broken.status, /line 2 column/.test(broken.stderr)], [2, true], broken.stderr)
-  const misfit = await runAcgs(['diff', before, now, '--schema', schema, '--entities', file('m.json', '[{"uid":{"type":"User","id":"x"},"attrs":{},"parents":[]}]')], {})
-  assert.equal(misfit.status, 2, misfit.stderr)
+test('bad files: every fault with its file, line and column, of both policies at once, and exit 2', async () => {
+  const [broken, misfit] = [file('b.cedar', `${own}\npermit (principal action, resource);\npermit (principal, action, resource) when { 1 + };`), file('m.cedar', 'permit (principal, action, resource) when { principal.nope };\nforbid (principal, action, resource) when { principal.nope };')]
+  const { status, stdout, stderr } = await runAcgs(['diff', misfit, broken, '--schema', schema, '--json'], {})
+  assert.equal(status, 2)
+  const places = [`${misfit}:1:45`, `${misfit}:2:45`, `${broken}:2:19`, `${broken}:3:49`]
+  assert.deepEqual(JSON.parse(stdout).error.problems.map(({ place }: { place: string }) => place), places)
+  for (const place of places) assert.equal(stderr.split(`${place}: `).length, 2, `${place}\n${stderr}`)
+  const wrong = await runAcgs(['diff', before, now, '--schema', file('w.cedarschema', 'entity User { a: Lng, b: Strng };\nentity Doc;\naction a appliesTo { principal: User, resource: Dc };')], {})
+  assert.equal(wrong.status, 2)
+  for (const place of ['w.cedarschema:1:18: ', 'w.cedarschema:1:26: ', 'w.cedarschema:3:49: ']) assert.ok(wrong.stderr.includes(place), wrong.stderr)
+  const store = await runAcgs(['diff', before, now, '--schema', schema, '--entities', file('m.json', '[{"uid":{"type":"User","id":"x"},"attrs":{"n":"a"},"parents":[]}]')], {})
+  assert.equal(store.status, 2)
+  for (const place of ['User::"x" attrs.n: ', 'User::"x" attrs.ok: ']) assert.ok(store.stderr.includes(place), store.stderr)
 })

@@ -10,7 +10,7 @@ const RULES = `
 
 test('a question on the command line: allow is 0, the kinds of no are 3, what cannot be asked is 2', async () => {
   const entities = ['open', 'secret'].map((id) => ({ uid: { type: 'Doc', id }, attrs: { secret: id === 'secret' }, parents: [] }))
-  await using at = await decisionService(decisionPoint(activeRevision('docs', SCHEMA, RULES, 4), [...entities, { uid: { type: 'User', id: 'ana' }, attrs: {}, parents: [] }]))
+  await using at = await decisionService(await decisionPoint(activeRevision('docs', SCHEMA, RULES, 4), [...entities, { uid: { type: 'User', id: 'ana' }, attrs: {}, parents: [] }]))
   const { port } = await at.server.listen({ host: '127.0.0.1', port: 0 })
   const evaluate = (...args: string[]) => runAcgs(['evaluate', ...args], { ACGS_TOKEN: 'service', PGC_SERVICE_URL: `http://127.0.0.1:${port}` })
   const question = (doc: string, n: string) => ['docs', '--subject', 'User::ana', '--action', 'read', '--resource', `Doc::"${doc}"`, '--context', `{"n":${n}}`]

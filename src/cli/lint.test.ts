@@ -47,7 +47,13 @@ test('a policy in which nothing is found exits 0, and bad input says where', asy
   const well = await runAcgs(['lint', file('w.cedar', 'permit (principal, action, resource) when { principal.ok };'), '--schema', schema], {})
   assert.deepEqual([well.status, well.stdout.trim()], [0, 'nothing found in 1 rules'])
   const broken = await runAcgs(['lint', file('b.cedar', 'permit (principal, action, resource);\npermit (principal action, resource);'), '--schema', schema], {})
-  assert.deepEqual([broken.status, /line 2 column/.test(broken.stderr)], [2, true], broken.stderr)
+  assert.deepEqual([broken.status, /b\.cedar:2:19: /.test(broken.stderr)], [2, true], broken.stderr)
   const nobody = await runAcgs(['lint', policy, '--schema', schema, '--principal', 'Nobody'], {})
   assert.deepEqual([nobody.status, /no request environment with principal Nobody: it has User/.test(nobody.stderr)], [2, true], nobody.stderr)
+})
+
+test('a policy on standard input has its places too', async () => {
+  const { status, stdout } = await runAcgs(['lint', '-', '--schema', schema, '--json'], {}, 'permit (principal, action, resource) when { principal.ok };\n\n  forbid (principal, action, resource) when { false };\n')
+  assert.equal(status, 3)
+  assert.deepEqual(JSON.parse(stdout).findings.map(({ rule, kind, line, column }: { rule: string; kind: string; line: number; column: number }) => [rule, kind, line, column]), [['policy1', 'vacuous', 3, 3]])
 })

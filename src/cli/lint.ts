@@ -4,7 +4,7 @@ import { placesOf } from '#adapters/cedar/cedar.ts'
 import type { RuleFindings } from '#core/proof/lint.ts'
 import type { Counterexample, Proof } from '#core/proof/proof.ts'
 import { newQuestion, openQuestion, type ProverOptions } from './questioned.ts'
-import { EXIT, finish, progress, readText, type Answer } from './terminal.ts'
+import { EXIT, finish, progress, type Answer } from './terminal.ts'
 
 type Options = ProverOptions & { format?: 'json' | 'sarif' }
 
@@ -34,7 +34,7 @@ async function run(file: string, options: Options): Promise<Answer> {
   const use = openQuestion(options)
   await using _ = use.prover
   const policy = use.parse(file)
-  const places = placesOf(readText(file))
+  const places = placesOf(policy.text)
   progress('proving …', options)
   const started = performance.now()
   const all = await use.prover.lint(policy, use.schema, use.only)

@@ -26,7 +26,7 @@ export function command(): Command {
   for (const name of Object.keys(COMPARE) as (keyof typeof COMPARE)[]) {
     group.addCommand(newQuestion(name, COMPARE[name], `./acgs prove ${name} old.cedar new.cedar --schema my.cedarschema`)
       .argument('<a>', 'Cedar policies').argument('<b>', 'Cedar policies')
-      .action((a: string, b: string, options: Options) => settle(options, ({ prover, schema, parse, only }) => prover.compare[name](parse(a), parse(b), schema, only))))
+      .action((a: string, b: string, options: Options) => settle(options, ({ prover, schema, parseBoth, only }) => prover.compare[name](...parseBoth(a, b), schema, only))))
   }
   for (const name of Object.keys(ABOUT) as (keyof typeof ABOUT)[]) {
     group.addCommand(newQuestion(name, ABOUT[name], `./acgs prove ${name} policy.cedar --schema my.cedarschema`)
@@ -47,13 +47,13 @@ async function settle(options: Options, ask: (use: ReturnType<typeof openQuestio
   const started = performance.now()
   const proof = await ask(use)
   use.emitted()
-  const { answer, environments, engines } = proof
+  const { answer, environments } = proof
   const json = {
     answer: answer.kind,
     environments,
     ...(answer.kind === 'refuted' ? { counterexample: answer.counterexample } : {}),
     ...(answer.kind === 'unknown' ? { reason: answer.reason } : {}),
-    engines, input_digest: proof.inputDigest, elapsed_ms: Math.round(performance.now() - started),
+    ...recordOf(proof), elapsed_ms: Math.round(performance.now() - started),
   }
   const text = answer.kind === 'proved' ? `proved in ${environments.length} request environments` : answer.kind === 'refuted' ? `refuted by:\n${JSON.stringify(answer.counterexample, null, 2)}` : `unknown: ${answer.reason}`
   finish({ json, text, exit: statusOf(answer.kind) }, options)
@@ -67,15 +67,17 @@ async function constitution(policies: string, options: Options) {
   const { bound, inapplicable } = bind(inForce.constitution, use.schema)
   const policy = use.parse(policies)
   progress('proving …', options)
+  const started = performance.now()
   const proofs = await use.prover.articles(policy, use.schema, bound, use.only)
   use.emitted()
   const examined = bound.map((article, i) => ({ article: article.article, proof: proofs[i] as Proof, mentions: attributesOf(article) }))
   const value = score({ proofs: examined, inapplicable })
   const verdict = standingOf({ proofs: examined, inapplicable }, constitutional.complianceThreshold).kind
-  const articles = examined.map(({ article, proof: { answer } }) => ({
+  const articles = examined.map(({ article, proof, proof: { answer } }) => ({
     id: article.id, hard: article.hard, answer: answer.kind,
     ...(answer.kind === 'refuted' ? { counterexample: answer.counterexample } : {}),
     ...(answer.kind === 'unknown' ? { reason: answer.reason } : {}),
+    ...recordOf(proof),
   }))
   const lines = examined.map(({ article, proof: { answer }, mentions }) => {
     const detail = answer.kind === 'refuted' ? `  ${describe(answer.counterexample, mentions)}` : answer.kind === 'unknown' ? `  ${answer.reason}` : ''
@@ -84,11 +86,16 @@ async function constitution(policies: string, options: Options) {
   return {
     json: {
       verdict, score: value, applicable: applicable({ proofs: examined, inapplicable }),
-      articles, constitutional_hash: inForce.shown.hash, constitutional_digest: inForce.shown.digest,
+      articles, constitutional_hash: inForce.shown.hash, constitutional_digest: inForce.shown.digest, elapsed_ms: Math.round(performance.now() - started),
     },
     text: [`${verdict}: ${bound.length} of ${bound.length + inapplicable.length} articles apply, score ${value === null ? 'null' : Number(value.toFixed(3))}`, ...lines].join('\n'),
     exit: statusOf(verdict),
   }
+}
+
+/** What it takes to make a proof again, and what it rests on. */
+function recordOf({ engines, limits, inputDigest, basis }: Proof) {
+  return { engines, limits: { rlimit: limits.rlimit, timeout_ms: limits.timeoutMs }, input_digest: inputDigest, basis }
 }
 
 function statusOf(answer: 'proved' | 'refuted' | 'unknown'): number {

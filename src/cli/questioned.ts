@@ -5,10 +5,11 @@ import { parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
 import { createProver } from '#adapters/solver/prover.ts'
 import { readConfig } from '#config'
 import { Failure } from '#core/failure.ts'
+import type { PolicySet } from '#core/policy/policy.ts'
 import type { Environment } from '#core/policy/schema.ts'
 import type { Semantics } from '#core/proof/encode.ts'
 import type { Engines } from '#core/proof/study.ts'
-import { newCommand, readText } from './terminal.ts'
+import { newCommand, readAll, readCedar } from './terminal.ts'
 
 /** What every command takes that asks the prover about files. */
 export type ProverOptions = {
@@ -31,7 +32,7 @@ export function newQuestion(name: string, description: string, example: string):
 /** The prover with what the options say. @throws {Failure} `SCHEMA_INVALID`, or `REQUEST_MALFORMED` when no request of the schema is asked about. */
 export function openQuestion(options: ProverOptions) {
   const config = readConfig({ file: options.config ?? null, env: process.env })
-  const schema = parseSchema(readText(options.schema))
+  const schema = readCedar(options.schema, parseSchema)
   const { principal, action, resource, emitSmtlib } = options
   const only = { ...(principal === undefined ? {} : { principal }), ...(action === undefined ? {} : { action }), ...(resource === undefined ? {} : { resource }) }
   const isAsked = (each: Environment) => Object.entries(only).every(([part, value]) => each[part as keyof Environment] === value)
@@ -39,9 +40,11 @@ export function openQuestion(options: ProverOptions) {
     throw new Failure('REQUEST_MALFORMED', `the schema has no request environment with ${Object.entries(only).map(([part, value]) => `${part} ${value}`).join(', ')}: it has ${schema.environments.slice(0, 10).map((each) => `${each.principal} ${each.action} ${each.resource}`).join('; ')}`)
   }
   const scripts: Script[] = []
+  const parse = (file: string): PolicySet => readCedar(file, (text) => parsePolicies(text, schema))
   return {
     config, schema,
-    parse: (file: string) => parsePolicies(readText(file), schema),
+    parse,
+    parseBoth: (a: string, b: string): readonly [PolicySet, PolicySet] => readAll([() => parse(a), () => parse(b)]),
     only: { semantics: options.semantics, only },
     prover: createProver({
       rlimit: config.generationEngine.proofRlimit, timeoutMs: config.generationEngine.proofTimeoutMs,

@@ -36,6 +36,33 @@ test('a revision is shown with its rules, their sentences, authors and proposer'
   for (const part of ['1 of 19 articles apply', '0 of 1 approval', 'proposed by pat', `certificate ${'a'.repeat(32)} by ann`, 'Users may read.', 'permit (principal']) assert.ok(stdout.includes(part), `${part}: ${stdout}`)
 })
 
+test('what a revision changes is told in words with a request each, or why it is not', async () => {
+  const witness = { principal: 'User::"u"', action: 'Action::"read"', resource: 'Doc::"d"', context: { a: 1 }, entities: [] }
+  const told = { when: 'principal.a', english: 'the principal has a', witness }
+  const difference = {
+    against: 2, equivalent: false, compared: 28, entities: { version: 4, count: 1 }, unknown: null,
+    environments: [{
+      principal: 'User', action: 'Action::"read"', resource: 'Doc', gains: [told], loses: [], demands: [{ obligation: 'log', ...told }], open: [{ part: 'loses', reason: 'the time was over', witness }],
+      counted: { pairs: 6, means: 'some-context', parts: [{ part: 'gains', pairs: 2, principals: 1 }] },
+    }],
+  }
+  const lines = async (more: object) => {
+    shown = { ...revision(CONTENT), ...more }
+    const { status, stdout, stderr } = await acgs('revision', 'show', 'clinic', '3')
+    assert.equal(status, 0, stderr)
+    return stdout
+  }
+  const whole = await lines({ difference })
+  for (const part of [
+    'against revision 2, in 1 of 28 request environments, counted over 1 entity:', 'gains (2 of 6 pairs, 1 principal, each in some context)', 'when the principal has a', 'demands log\n', 'e.g. User::"u" Action::"read" Doc::"d" {"a":1}',
+    'loses\n        perhaps, and it is not told how: the time was over',
+  ]) assert.ok(whole.includes(part), `${part}\n${whole}`)
+  assert.match(await lines({ difference: { ...difference, equivalent: true, environments: [] } }), /means the same as revision 2 in all of 28 request environments/)
+  assert.match(await lines({ difference: { ...difference, equivalent: null, environments: [], unknown: 'the schema is another' } }), /against revision 2 is not known: the schema is another/)
+  assert.match(await lines({ difference: null }), /whatever it permits is new/)
+  assert.match(await lines({ difference: null, base: 1 }), /was not kept/)
+})
+
 test('what is not what its digest says is neither shown nor approved, nor what has another digest than was looked at', async () => {
   shown = revision({ ...CONTENT, policy: 'forbid (principal, action, resource);' }, revisionDigest(CONTENT))
   asked.length = 0

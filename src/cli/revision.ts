@@ -3,7 +3,8 @@ import { Failure } from '#core/failure.ts'
 import { malformed } from '#core/json.ts'
 import { revisionDigest, type RevisionContent } from '#core/revision/revision.ts'
 import { postApproval as postAuthApproval } from '#services/auth/contract.ts'
-import { getRevision, getRevisions, postActivation, postApproval, postRevision } from '#services/platform/revision-contract.ts'
+import { getRevision, getRevisions, postActivation, postApproval, postRevision, type RevisionDifference } from '#services/platform/revision-contract.ts'
+import { differenceLines } from './difference-lines.ts'
 import { answerOf, asksService, askService, pathOf, type Reply, type ServiceOptions } from './service.ts'
 import { finish, newCommand, newGroup } from './terminal.ts'
 
@@ -18,7 +19,7 @@ export function command(): Command {
     .option('--replace <old=new...>', 'a certificate and the one that takes its place')
     .action(async (app: string, options: ProposeOptions) => {
       const change = changeIn(options)
-      finish(answered(await ask(postRevision, { app }, 'author', options, change), summary), options)
+      finish(answered(await ask(postRevision, { app }, 'author', options, change), proposed), options)
     })
   const list = asksService(newCommand('list', 'the revisions of an application, the newest first', './acgs revision list data-protection'))
     .argument('<app>', 'of which application')
@@ -85,6 +86,8 @@ type Shown = {
   certificates: readonly { id: string; author: string }[]
   articles: readonly { id: string; hard: boolean; answer: string; text?: unknown; counterexample?: { principal: string; action: string; resource: string } }[]
   policy: string
+  base: number | null
+  difference?: RevisionDifference | null
   rollback_of: number | null
   proposed_by: string
   proposed_at: string
@@ -95,7 +98,7 @@ type Shown = {
 function answered(reply: Reply, render: (body: any) => string): ReturnType<typeof answerOf> {
   const answer = answerOf(reply, render, { 'params.app': '<app>', 'params.n': '<n>', '`rollback_to`': 'rollback' })
   // A set that is refused is stored all the same: what is known of it is shown.
-  return reply.status === 422 && typeof (reply.body as Partial<Shown>).revision === 'number' ? { ...answer, text: summary(reply.body as Shown) } : answer
+  return reply.status === 422 && typeof (reply.body as Partial<Shown>).revision === 'number' ? { ...answer, text: proposed(reply.body as Shown) } : answer
 }
 
 function line({ revision, verdict, certificates, is_active, activated_at, missing, proposed_by }: Shown): string {
@@ -117,6 +120,21 @@ function summary({ applicable, revision, application, certificates, verdict, is_
   ].join('\n')
 }
 
+function proposed(body: Shown): string {
+  return [summary(body), ...changeLines(body)].join('\n')
+}
+
+/** What it changes, as the platform says: whoever wants to know better asks `acgs diff` about the two policies. */
+function changeLines({ base, difference }: Shown): readonly string[] {
+  if (difference === undefined) return []
+  if (difference === null) return [base === null ? '  nothing decided when it was proposed: whatever it permits is new' : '  what it changes was not kept']
+  const { against, equivalent, environments, compared, entities, unknown } = difference
+  const over = entities === null ? '' : `, counted over ${entities.count === 1 ? '1 entity' : `${entities.count} entities`}`
+  if (unknown !== null) return [`  what it changes against revision ${against} is not known: ${unknown}`]
+  if (equivalent === true) return [`  means the same as revision ${against} in all of ${counted(compared, 'request environment')}`]
+  return [`  against revision ${against}, in ${environments.length} of ${counted(compared, 'request environment')}${over}:`, ...environments.flatMap(differenceLines).map((line) => `    ${line}`)]
+}
+
 type Whole = Shown & { content: RevisionContent }
 
 /** The content must be what its digest says: the platform that shows one thing must not have another approved. @throws {Failure} `APPROVAL_INVALID` */
@@ -133,6 +151,7 @@ function whole(body: Whole): string {
     `  proposed by ${proposed_by} at ${proposed_at}${rollback_of === null ? '' : `, bringing back revision ${rollback_of}`}`,
     ...(activated_at === null ? [] : [`  activated by ${activated_by} at ${activated_at}`]),
     ...certificates.map(({ id, author }) => `  certificate ${id} by ${author}`),
+    ...changeLines(body),
     '',
     policy.trimEnd(),
   ].join('\n')

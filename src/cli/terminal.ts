@@ -17,6 +17,8 @@ const USAGE: ReadonlySet<FailureCode> = new Set([
   'CONSTITUTION_INVALID', 'CONFIG_INVALID', 'FILE_UNREADABLE', 'KEY_INVALID', 'NOT_FOUND', 'UNSUPPORTED_CONSTRUCT',
 ])
 
+const PROBLEMS_SHOWN = 100
+
 /** A command with what every command has: `--json`, `--quiet`, an example in its help. */
 export function newCommand(name: string, description: string, example: string): Command {
   return new Command(name)
@@ -68,8 +70,10 @@ export function report(error: unknown, options: { json?: boolean }): number {
   if (error instanceof Failure) {
     if (options.json) write(1, `${JSON.stringify({ error: { code: error.code, message: error.message, problems: error.problems } }, null, 2)}\n`)
     write(2, `acgs: ${error.message}\n`)
-    const shown = error.problems.filter(({ message }) => !error.message.includes(message))
-    for (const { place, message } of shown.slice(0, 20)) write(2, `  ${place}: ${message}\n`)
+    const isOne = error.problems.length === 1
+    const shown = error.problems.filter(({ place, message }) => !error.message.includes(isOne ? message : `${place}: ${message}`))
+    for (const { place, message } of shown.slice(0, PROBLEMS_SHOWN)) write(2, `  ${place}: ${message}\n`)
+    if (shown.length > PROBLEMS_SHOWN) write(2, `  and ${shown.length - PROBLEMS_SHOWN} more: --json has all of them\n`)
   } else {
     write(2, `acgs: a mistake of ours, please report it: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
   }
@@ -79,6 +83,37 @@ export function report(error: unknown, options: { json?: boolean }): number {
 /** A note on standard error, when someone is watching. */
 export function progress(message: string, options: { json?: boolean; quiet?: boolean }): void {
   if (!options.quiet && process.stderr.isTTY) write(2, `${message}\n`)
+}
+
+/** Reads a Cedar text from a file: what is wrong is told with the file’s name, line and column, as editors jump to it. @throws {Failure} */
+export function readCedar<T>(file: string, read: (text: string) => T): T {
+  const name = file === '-' ? 'standard input' : file
+  const text = readText(file)
+  try {
+    return read(text)
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    const inFile = (said: string) => said.replace(/\b(?:policies|schema) line (\d+) column (\d+)/g, `${name.replaceAll('$', '$$$$')}:$1:$2`)
+    throw new Failure(error.code, inFile(error.message), { cause: error, details: error.details, problems: error.problems.map(({ place, message }) => ({ place: place === 'policies' || place === 'schema' ? name : inFile(place), message })) })
+  }
+}
+
+/** What all of several readings come to. @throws {Failure} with the problems of all that failed. */
+export function readAll<const T extends readonly unknown[]>(readings: { readonly [at in keyof T]: () => T[at] }): T {
+  const failures: Failure[] = []
+  const values = readings.map((read) => {
+    try {
+      return read()
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error
+      failures.push(error)
+      return null
+    }
+  })
+  const [first, ...others] = failures
+  if (first === undefined) return values as unknown as T
+  if (others.length === 0) throw first
+  throw new Failure(first.code, failures.map(({ message }) => message).join('; '), { cause: first, problems: failures.flatMap(({ problems }) => problems) })
 }
 
 /** A file's text, or standard input's for `-`. @throws {Failure} `FILE_UNREADABLE` */

@@ -110,7 +110,7 @@ test('tokens of users and of peers are told apart: neither opens the other’s d
   const tokenFor = (audience: string) => new SignJWT({ client_id: 'c', roles: ['operator', 'service'] }).setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'k' })
     .setIssuer('http://i').setAudience(audience).setSubject('s').setJti('j').setIssuedAt().setExpirationTime('1 minute').sign(privateKey)
   const [user, peer, stranger] = [await tokenFor('urn:a'), await tokenFor('urn:a:peers'), await tokenFor('urn:b')]
-  const judge = (token: string, audience?: 'users' | 'peers' | 'either') => authenticate(`Bearer ${token}`, audience).then(({ roles }) => roles.join(' '), (error: Failure) => error.details['reason'])
+  const judge = (token: string, audience?: 'users' | 'peers' | 'either') => Promise.resolve(authenticate(`Bearer ${token}`, audience)).then(({ roles }) => roles.join(' '), (error: Failure) => error.details['reason'])
   assert.deepEqual(await Promise.all([judge(user), judge(user, 'users'), judge(user, 'peers'), judge(user, 'either')]), ['operator service', 'operator service', 'operator', 'operator service'])
   assert.deepEqual(await Promise.all([judge(peer), judge(peer, 'users'), judge(peer, 'peers'), judge(peer, 'either')]), ['audience', 'audience', 'operator service', 'operator service'])
   assert.deepEqual(await Promise.all([judge(stranger), judge(stranger, 'peers'), judge(stranger, 'either')]), ['audience', 'audience', 'audience'])

@@ -10,10 +10,10 @@ import { PROBLEM_TYPE } from './problem.ts'
 /** A direct route, and what it shares with every other of its server. */
 export type Direct = {
   readonly route: DirectRoute
-  readonly headers: Readonly<Record<string, string>>
+  /** Of every reply: names and values in turn. */
+  readonly headers: readonly string[]
   readonly bodyBytesMax: number
   readonly authenticate: Authenticate
-  readonly traceOf: (request: IncomingMessage) => Trace
   /** @throws {Failure} for what is refused before anybody looks at token or body. */
   readonly refuseEarly: (request: IncomingMessage) => void
   readonly readBody: (bytes: Buffer | null, endpoint: Endpoint) => unknown
@@ -31,37 +31,47 @@ const JSON_TYPE = /^application\/json(?:\s*;|$)/i
  *
  * @param isCounted False when the framework counts it.
  */
-export function answerDirectly(direct: Direct, request: IncomingMessage, response: ServerResponse, isCounted: boolean): void {
+export function answerDirectly(direct: Direct, request: IncomingMessage, response: ServerResponse, trace: Trace, isCounted: boolean): void {
   const started = performance.now()
-  const trace = direct.traceOf(request)
   direct.began()
   response.once('close', () => {
     direct.ended()
     if (isCounted) direct.answered(response.statusCode, (performance.now() - started) / 1000)
   })
-  void inTrace(trace, () => serve(direct, request, response, trace))
+  inTrace(trace, () => void serve(direct, request, response, trace))
 }
 
-async function serve({ route: { endpoint, answer }, headers, bodyBytesMax, authenticate, refuseEarly, readBody, problemFor, isDraining }: Direct, request: IncomingMessage, response: ServerResponse, trace: Trace): Promise<void> {
-  const reply = (status: number, type: string, text: string, extra?: Readonly<Record<string, string>>) => {
-    // What is left of a body that is too large is not waited for.
-    const closing = isDraining() || status === 413 ? { connection: 'close' } : undefined
-    response.writeHead(status, { ...headers, 'x-request-id': trace.requestId, 'content-type': type, 'content-length': Buffer.byteLength(text), ...extra, ...closing }).end(text)
-  }
+async function serve(direct: Direct, request: IncomingMessage, response: ServerResponse, trace: Trace): Promise<void> {
+  const { route: { endpoint, answer }, bodyBytesMax, authenticate, refuseEarly, readBody, problemFor } = direct
   try {
     refuseEarly(request)
-    if (endpoint.access !== 'public') authorize(await authenticate(request.headers.authorization, endpoint.audience ?? 'users'), endpoint.access)
+    if (endpoint.access !== 'public') {
+      // Whom one knows already is not waited for.
+      const caller = authenticate(request.headers.authorization, endpoint.audience ?? 'users')
+      authorize(caller instanceof Promise ? await caller : caller, endpoint.access)
+    }
     const bytes = await bodyOf(request, bodyBytesMax)
-    if (bytes === undefined) return // The caller went away.
-    reply(200, 'application/json; charset=utf-8', answer(readBody(bytes, endpoint), request.headers))
+    send(direct, response, trace, 200, JSON_REPLY, answer(readBody(bytes, endpoint), request.headers))
   } catch (error) {
-    const { status, headers: extra, text } = problemFor(endpoint.refusesMediaWith === undefined ? error : asMalformed(error), trace.traceId)
-    reply(status, PROBLEM_TYPE, text, extra)
+    const { status, headers, text } = problemFor(endpoint.refusesMediaWith === undefined ? error : asMalformed(error), trace.traceId)
+    send(direct, response, trace, status, PROBLEM_TYPE, text, headers)
   }
 }
 
-/** Null when there is none; undefined when the caller went away before all of it was here. */
-function bodyOf(request: IncomingMessage, bytesMax: number): Promise<Buffer | null | undefined> | null {
+const JSON_REPLY = 'application/json; charset=utf-8'
+
+function send({ headers, isDraining }: Direct, response: ServerResponse, { requestId }: Trace, status: number, type: string, text: string, extra: Readonly<Record<string, string>> = {}): void {
+  const bytes = Buffer.byteLength(text)
+  const own = ['x-request-id', requestId, 'content-type', type, 'content-length', String(bytes)]
+  for (const name in extra) own.push(name, extra[name] as string)
+  // What is left of a body that is too large is not waited for.
+  if (isDraining() || status === 413) own.push('connection', 'close')
+  // Where every character is one byte it need not be encoded.
+  response.writeHead(status, [...headers, ...own]).end(text, bytes === text.length ? 'latin1' : 'utf8')
+}
+
+/** Null when there is none. Never comes when the caller goes away before all of it is here. */
+function bodyOf(request: IncomingMessage, bytesMax: number): Promise<Buffer> | null {
   const { 'content-type': type, 'content-length': length, 'transfer-encoding': transfer } = request.headers
   if (type === undefined && transfer === undefined && (length === undefined || length === '0')) return null
   if (type === undefined || !JSON_TYPE.test(type)) throw new Failure('UNSUPPORTED_MEDIA_TYPE', 'send the body as JSON, with `Content-Type: application/json`')
@@ -79,9 +89,7 @@ function bodyOf(request: IncomingMessage, bytesMax: number): Promise<Buffer | nu
         reject(tooLarge())
       }
     })
-    request.once('end', () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)))
-    request.once('error', () => resolve(undefined))
-    request.once('close', () => resolve(undefined))
+    request.on('end', () => resolve(chunks.length === 1 ? chunks[0] as Buffer : Buffer.concat(chunks)))
   })
 }
 

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { unauthenticated } from './authenticate.ts'
+import { unauthenticated, type Audience } from './authenticate.ts'
 import { rememberCallers } from './remember-callers.ts'
 
 test('whom it let in is known for a moment and not longer; what was refused never is', async () => {
   const state = { asked: 0, at: 0, isValid: true }
-  const judge = rememberCallers(async (header, audience) => {
+  const remembered = rememberCallers(async (header, audience) => {
     state.asked++
     if (header === undefined || !state.isValid || audience === 'peers') throw unauthenticated('signature', 'the signature does not fit')
     return { subject: header, clientId: 'c', roles: ['service'] }
   }, { forMs: 1_000, now: () => state.at })
+  const judge = async (header: string | undefined, audience?: Audience) => remembered(header, audience)
 
   assert.deepEqual([(await judge('a')).subject, (await judge('a')).subject, (await judge('b')).subject, state.asked], ['a', 'a', 'b', 2])
   await assert.rejects(judge('a', 'peers'), { code: 'UNAUTHENTICATED' }) // Known to others is not known to these.

@@ -111,18 +111,17 @@ export async function createServer({ service, title, version, description, const
   const traceOf = (raw: IncomingMessage): Trace => {
     const known = traces.get(raw)
     if (known !== undefined) return known
-    const given = single(raw.headers['x-request-id'])
-    const trace = traceFrom(single(raw.headers['traceparent']), given !== undefined && REQUEST_ID.test(given) ? given : randomUUID())
+    const trace = newTrace(raw)
     traces.set(raw, trace)
     return trace
   }
 
   const directOf = new Map<string, Direct>(direct.map((route) => [route.endpoint.path, {
-    route, headers, bodyBytesMax, authenticate, traceOf, refuseEarly, readBody, problemFor,
+    route, headers: Object.entries(headers).flat(), bodyBytesMax, authenticate, refuseEarly, readBody, problemFor,
     isDraining: () => isDraining,
     began: () => { directUnderWay++ },
     ended: () => { directUnderWay-- },
-    answered: (status, seconds) => requestAnswered(telemetry, { endpoint: route.endpoint.path, method: 'POST', status, seconds, isProbe: false }),
+    answered: (status, seconds) => requestAnswered(telemetry, { endpoint: route.endpoint.path, method: 'POST', status, seconds, isFrequent: status === 200 }),
   }]))
 
   const app = fastify({
@@ -142,7 +141,7 @@ export async function createServer({ service, title, version, description, const
       }, (request, response) => {
         const found = request.method === 'POST' ? directOf.get(request.url ?? '') : undefined
         if (found === undefined) handler(request, response)
-        else answerDirectly(found, request, response, true)
+        else answerDirectly(found, request, response, newTrace(request), true)
       })
       server.on('connection', (socket) => {
         connections++
@@ -202,7 +201,7 @@ export async function createServer({ service, title, version, description, const
   })
   app.addHook('onResponse', (request, reply, done) => {
     const endpoint = request.routeOptions.url?.replace(/:(\w+)/g, '{$1}') ?? 'unmatched'
-    requestAnswered(telemetry, { endpoint, method: request.method, status: reply.statusCode, seconds: reply.elapsedTime / 1000, isProbe: PROBE_PATHS.includes(endpoint) })
+    requestAnswered(telemetry, { endpoint, method: request.method, status: reply.statusCode, seconds: reply.elapsedTime / 1000, isFrequent: PROBE_PATHS.includes(endpoint) })
     done()
   })
 
@@ -308,7 +307,7 @@ export async function createServer({ service, title, version, description, const
         ...(found.route.endpoint.refusesMediaWith === undefined ? {} : { errorHandler: (error, request, reply) => sendProblem(asMalformed(translate(error, bodyBytesMax)), request, reply) }),
         handler: (request, reply) => {
           reply.hijack()
-          answerDirectly(found, request.raw, reply.raw, false)
+          answerDirectly(found, request.raw, reply.raw, traceOf(request.raw), false)
         },
       })
     }
@@ -420,6 +419,11 @@ function fastifyPath(path: string): string {
 
 function patternOf(path: string): RegExp {
   return new RegExp(`^${path.replace(/[.*+?^$()|[\]\\]/g, '\\$&').replace(/\{\w+\}/g, '[^/]+')}$`)
+}
+
+function newTrace({ headers }: IncomingMessage): Trace {
+  const given = single(headers['x-request-id'])
+  return traceFrom(single(headers['traceparent']), given !== undefined && REQUEST_ID.test(given) ? given : randomUUID())
 }
 
 function single(value: string | string[] | undefined): string | undefined {

@@ -10,6 +10,7 @@ import { connect } from '#adapters/postgres/connect.ts'
 import { refuseInUse } from '#adapters/postgres/data-lock.ts'
 import { startEmbedded, type EmbeddedPostgres } from '#adapters/postgres/embedded.ts'
 import { changesSince } from '#adapters/postgres/entities.ts'
+import { recordNotice } from '#adapters/postgres/notices.ts'
 import { readBundle, readHeads } from '#adapters/postgres/revisions.ts'
 import { peerComponent } from '#http/health.ts'
 import { refuseTaken } from '#http/port-holder.ts'
@@ -100,13 +101,14 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   const synthesis = await open(await startSynthesis({ ...common, telemetry: telemetryOf('acgs-synthesis'), authenticate }), services.synthesisPort, 'synthesis')
 
   const complianceTelemetry = telemetryOf('acgs-compliance')
-  const { point, follower, peers, certify, verifyApproval } = complianceParts({
+  const { point, follower, oracle, peers, certify, verifyApproval } = complianceParts({
     config, constitutionalHash: inForce.shown.hash, examiner, tokenKeys: createLocalJWKSet(await jwks()), telemetry: complianceTelemetry, ending,
     source: { heads: () => readHeads(database), bundle: async (app) => (await readBundle(database, app))?.bundle, changes: (app, since) => changesSince(database, app, since) },
+    report: (notice) => database.transaction((tx) => recordNotice(tx, notice)),
   })
   await follower.look() // What decides already must be known before it is proved again, and before anybody asks.
   const compliance = await open(
-    await startCompliance({ ...common, point, signCheckpoint, peers, telemetry: complianceTelemetry, authenticate, components: [{ name: 'cedar', isCritical: true, probe: probeCedar }, { name: 'solver', isCritical: true, probe: () => prover.probe() }, { name: 'decision_point', isCritical: false, probe: follower.probe }] }),
+    await startCompliance({ ...common, point, oracle, signCheckpoint, peers, telemetry: complianceTelemetry, authenticate, components: [{ name: 'cedar', isCritical: true, probe: probeCedar }, { name: 'solver', isCritical: true, probe: () => prover.probe() }, { name: 'decision_point', isCritical: false, probe: follower.probe }] }),
     services.compliancePort, 'compliance',
   )
 
@@ -114,7 +116,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   const here = (port: number) => `http://${service.host.includes(':') ? `[${service.host}]` : service.host === '0.0.0.0' ? '127.0.0.1' : service.host}:${port}`
   const platformServer = await startPlatform({
     ...common, database, ledger, telemetry, authenticate, propose, readers: READERS.map(({ method }) => method), solver: `${prover.engine.name} ${prover.engine.version}`, selfTest: tested,
-    bundle: peers.bundle, approvalOf: verifyApproval, onChanged: () => void follower.look(), certify,
+    bundle: peers.bundle, approvalOf: verifyApproval, diff: prover.diff, onChanged: () => void follower.look(), certify,
     components: [...ownComponents({ database, packs, examiner, prover }), peerComponent('auth', here(auth)), peerComponent('gs', here(synthesis)), peerComponent('pgc', here(compliance))],
   })
   const platform = await open(platformServer, services.platformPort, 'platform')

@@ -77,9 +77,29 @@ export function proofAnswered({ log, metrics }: Telemetry, event: { question: st
 
 /** The decision point answered one question. `verdict` is `error` where it could not be evaluated. */
 export function decisionMade({ log, metrics }: Telemetry, event: { verdict: 'permitted' | 'forbidden' | 'not_permitted' | 'error'; seconds: number }): void {
-  metrics.decisions.inc({ verdict: event.verdict })
-  metrics.decisionDuration.observe({ verdict: event.verdict }, event.seconds)
+  metrics.decisions.observe(event.verdict, event.seconds)
   log.debug(event, 'decision made')
+}
+
+/** An answered question was repeated by Cedar's engine, or could not be; `because` is why not, or in what the two differ. */
+export function oracleCompared({ log, metrics }: Telemetry, event: { result: 'agreed' | 'disagreed' | 'not_compared'; because: string | null }): void {
+  metrics.oracleComparisons.inc({ result: event.result })
+  log.debug(event, 'decision repeated by Cedar’s engine')
+}
+
+/** Cedar's engine does not agree: it decides by this revision from now on. */
+export function revisionSlowed({ log }: Telemetry, event: { application: string; revision: number; fixture: string | null }): void {
+  log.error(event, 'revision on the slow path: Cedar’s engine disagrees')
+}
+
+/** An operator lets the evaluator decide again. */
+export function revisionReleased({ log }: Telemetry, event: { application: string; revision: number; by: string }): void {
+  log.warn(event, 'revision released from the slow path')
+}
+
+/** How many revisions are on the slow path. */
+export function slowRevisionsCounted({ metrics }: Telemetry, event: { count: number }): void {
+  metrics.slowRevisions.set(event.count)
 }
 
 export function certificateIssued({ log, metrics }: Telemetry, event: { id: string }): void {
@@ -142,12 +162,13 @@ export function componentProbed({ log, metrics }: Telemetry, event: { component:
   else log.warn(facts, 'component not healthy')
 }
 
-/** A request was answered. `endpoint` is the pattern of its path, never the path. Probes are too many for the log. */
-export function requestAnswered({ log, metrics }: Telemetry, event: { endpoint: string; method: string; status: number; seconds: number; isProbe: boolean }): void {
+/** A request was answered. `endpoint` is the pattern of its path, never the path. Probes are too many for the log, and so are decisions. */
+export function requestAnswered({ log, metrics }: Telemetry, event: { endpoint: string; method: string; status: number; seconds: number; isFrequent: boolean }): void {
   const { endpoint, method, status, seconds } = event
   metrics.responseTime.observe({ endpoint, method }, seconds)
+  if (event.isFrequent && !log.isLevelEnabled('debug')) return
   const facts = { endpoint, method, status, seconds: Math.round(seconds * 1e6) / 1e6 }
-  if (event.isProbe) log.debug(facts, 'request answered')
+  if (event.isFrequent) log.debug(facts, 'request answered')
   else log.info(facts, 'request answered')
 }
 

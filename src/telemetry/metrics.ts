@@ -16,6 +16,7 @@ export const DECISION_VERDICTS = ['permitted', 'forbidden', 'not_permitted', 'er
 export const PEERS = ['auth', 'gs', 'pgc', 'platform'] as const
 /** By the value that `circuit_breaker_state` has. */
 export const BREAKER_STATES = ['closed', 'open', 'half-open'] as const
+export const ORACLE_RESULTS = ['agreed', 'disagreed', 'not_compared'] as const
 export const PROOF_OUTCOMES = ['proved', 'refuted', 'unknown'] as const
 
 export type Priority = (typeof PRIORITIES)[number]
@@ -84,8 +85,9 @@ export function createMetrics({ service, version, constitutionalHash, descriptio
     certificatesExpiring: gauge('certificates_expiring', 'Certificates of active revisions that expire within 14 days.'),
     proofs: counter('proofs_total', 'Questions put to the prover, by answer.', ['outcome']),
     proofDuration: histogram('proof_duration_seconds', 'Duration of one question to the prover.', PROOF_SECONDS, ['outcome']),
-    decisions: counter('decisions_total', 'Decisions by the yes or the kind of no.', ['verdict']),
-    decisionDuration: histogram('decision_duration_seconds', 'Duration of a decision, without HTTP.', DECISION_SECONDS, ['verdict']),
+    decisions: decisionTally(registry),
+    oracleComparisons: counter('oracle_comparisons_total', 'Decisions that Cedar’s own engine was to repeat, by what came of it.', ['result']),
+    slowRevisions: gauge('slow_revisions', 'Revisions by which Cedar’s own engine decides, since it did not agree with the evaluator.'),
     circuitBreakerState: gauge('circuit_breaker_state', 'Whether another process is called: 0 closed (called), 1 open (left alone), 2 half-open (tried).', ['service']),
     ledgerEntries: gauge('ledger_entries', 'Entries in the ledger: the position of its tip.'),
     ledgerCheckpointEntries: gauge('ledger_checkpoint_entries', 'Entries that the newest signed checkpoint is for.'),
@@ -106,10 +108,7 @@ export function createMetrics({ service, version, constitutionalHash, descriptio
   for (const outcome of ['issued', 'refused', 'revoked']) families.certificates.inc({ outcome }, 0)
   for (const verdict of ['proved', 'refuted', 'undetermined']) families.activeRevisions.set({ verdict }, 0)
   for (const peer of PEERS) families.circuitBreakerState.set({ service: peer }, BREAKER_STATES.indexOf('closed'))
-  for (const verdict of DECISION_VERDICTS) {
-    families.decisions.inc({ verdict }, 0)
-    families.decisionDuration.zero({ verdict })
-  }
+  for (const result of ORACLE_RESULTS) families.oracleComparisons.inc({ result }, 0)
   for (const outcome of PROOF_OUTCOMES) {
     families.proofs.inc({ outcome }, 0)
     families.proofDuration.zero({ outcome })
@@ -164,6 +163,36 @@ function sumAndCount<L extends string>(registry: Registry, name: string, help: s
       const one = seriesOf(labels)
       one.sum += value
       one.count++
+    },
+  }
+}
+
+/**
+ * Decisions by verdict, and how long each took: a counter and a histogram over the same figures. One decision takes less time than prom-client
+ * needs to find the series of its labels, so that these are kept by hand.
+ */
+function decisionTally(registry: Registry) {
+  type Verdict = (typeof DECISION_VERDICTS)[number]
+  const tallies = DECISION_VERDICTS.map((verdict) => ({ verdict, sum: 0, count: 0, upTo: DECISION_SECONDS.map(() => 0) }))
+  const of = Object.fromEntries(tallies.map((each) => [each.verdict, each])) as Record<Verdict, (typeof tallies)[number]>
+  const register = (name: string, help: string, type: 'counter' | 'histogram', values: () => readonly { readonly metricName?: string; readonly labels: Readonly<Record<string, string | number>>; readonly value: number }[]) => {
+    const described = { name: PREFIX + name, help, type, aggregator: 'sum' }
+    registry.registerMetric({ ...described, get: async () => ({ ...described, values: values() }) } as unknown as Metric)
+  }
+  register('decisions_total', 'Decisions by the yes or the kind of no.', 'counter', () => tallies.map(({ verdict, count }) => ({ labels: { verdict }, value: count })))
+  const duration = `${PREFIX}decision_duration_seconds`
+  register('decision_duration_seconds', 'Duration of a decision, without HTTP.', 'histogram', () => tallies.flatMap(({ verdict, sum, count, upTo }) => [
+    ...DECISION_SECONDS.map((le, i) => ({ metricName: `${duration}_bucket`, labels: { le, verdict }, value: upTo[i]! })),
+    { metricName: `${duration}_bucket`, labels: { le: '+Inf', verdict }, value: count },
+    { metricName: `${duration}_sum`, labels: { verdict }, value: sum },
+    { metricName: `${duration}_count`, labels: { verdict }, value: count },
+  ]))
+  return {
+    observe: (verdict: Verdict, seconds: number): void => {
+      const one = of[verdict]
+      one.sum += seconds
+      one.count++
+      for (let i = DECISION_SECONDS.length - 1; i >= 0 && seconds <= DECISION_SECONDS[i]!; i--) one.upTo[i]!++
     },
   }
 }

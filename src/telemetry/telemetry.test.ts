@@ -36,7 +36,7 @@ const MOVES: { family: string; event: (telemetry: events.Telemetry) => void; mov
   { family: 'component_health', event: (t) => events.componentProbed(t, { component: 'solver', isHealthy: true, hasChanged: true, detail: null }), moves: { 'component_health{component="solver"}': 1 } },
   { family: 'constitutional_validations_total', event: (t) => events.constitutionValidated(t, { valid: false }), moves: { 'constitutional_validations_total{result="invalid"}': 1, 'constitutional_validations_total{result="valid"}': 0 } },
   { family: 'constitutional_hash_mismatches_total', event: (t) => events.hashMismatched(t, { provided: 'x' }), moves: { 'constitutional_hash_mismatches_total': 1 } },
-  { family: 'response_time_seconds', event: (t) => events.requestAnswered(t, { endpoint: '/a/{id}', method: 'GET', status: 200, seconds: 0.5, isProbe: false }), moves: { 'response_time_seconds_sum{endpoint="/a/{id}",method="GET"}': 0.5, 'response_time_seconds_count{endpoint="/a/{id}",method="GET"}': 1 } },
+  { family: 'response_time_seconds', event: (t) => events.requestAnswered(t, { endpoint: '/a/{id}', method: 'GET', status: 200, seconds: 0.5, isFrequent: false }), moves: { 'response_time_seconds_sum{endpoint="/a/{id}",method="GET"}': 0.5, 'response_time_seconds_count{endpoint="/a/{id}",method="GET"}': 1 } },
   { family: 'authentication_failures_total', event: (t) => events.authenticationFailed(t, { reason: 'expired' }), moves: { 'authentication_failures_total{reason="expired"}': 1 } },
   { family: 'certificates_total', event: (t) => events.certificateIssued(t, { id: 'c' }), moves: { 'certificates_total{outcome="issued"}': 1, 'certificates_total{outcome="refused"}': 0 } },
   { family: 'certificates_total, refused', event: (t) => events.certificateRefused(t, { verdict: 'violates' }), moves: { 'certificates_total{outcome="refused"}': 1 } },
@@ -96,7 +96,7 @@ test('OpenMetrics is answered when it is preferred, and leaves the plain format 
 test('the number of series is counted, not stated', async () => {
   const { telemetry } = fresh()
   const before = await countSeries(telemetry.metrics)
-  events.requestAnswered(telemetry, { endpoint: '/new', method: 'GET', status: 200, seconds: 1, isProbe: false })
+  events.requestAnswered(telemetry, { endpoint: '/new', method: 'GET', status: 200, seconds: 1, isFrequent: false })
   const after = await countSeries(telemetry.metrics)
   assert.equal(after.series, before.series + 2)
   assert.equal(after.families, before.families)

@@ -54,6 +54,15 @@ test('every pack is an application of its name, with the pack’s entities', asy
   }
 })
 
+test('entities come back with the tags that they were put with, integers beyond 2^53 included; a tag that does not fit is refused', async () => {
+  assert.equal((await put('tagged', 'entity User tags Set<Long>; entity Doc; action read appliesTo { principal: User, resource: Doc };')).status, 201)
+  const ana = { uid: { type: 'User', id: 'ana' }, attrs: {}, parents: [], tags: { 'k"ey': [1, '9223372036854775807'], '': [] } }
+  assert.equal((await putEntities('tagged', [ana])).status, 200)
+  assert.deepEqual((await ask('/tagged/entities', { role: 'operator' })).body.upserted, [ana])
+  const refused = await putEntities('tagged', [{ ...ana, tags: { x: ['a'] } }])
+  assert.deepEqual([refused.status, refused.body.code], [400, 'ENTITIES_INVALID'], JSON.stringify(refused.body))
+})
+
 test('an application is made once; another schema for it is refused naming both digests, and taken when it is expected', async () => {
   const made = await put('library', SCHEMA)
   assert.deepEqual([made.status, made.body.entities, made.body.active_revision], [201, { version: 0, count: 0 }, null])

@@ -87,6 +87,7 @@ test('a proposal says first how many articles apply, and what is missing', async
   assert.equal(status, 201, JSON.stringify(body))
   assert.equal(Object.keys(body)[0], 'applicable')
   assert.deepEqual([body.revision, body.verdict, body.missing, body.applicable.of], [1, 'proved', ['1 approval by the council'], 19])
+  assert.equal(body.difference, null) // Nothing decides yet: whatever it permits is new.
 })
 
 test('it is not activated before it is approved, and approved by nobody who proposed or wrote it, whatever else they hold', async () => {
@@ -128,6 +129,8 @@ test('rules that are harmless alone break an article together: the set is refute
   assert.equal(status, 422)
   assert.equal(body.code, 'POLICY_REFUSED')
   assert(body.articles.some(({ answer, counterexample }: { answer: string; counterexample?: object }) => answer === 'refuted' && counterexample !== undefined))
+  const lost = body.difference.environments.find(({ loses }: { loses: unknown[] }) => loses.length > 0)
+  assert.match(lost.loses[0].when, /ethnicity == "Danish"/)
   const { status: tried, body: { reason } } = await activate('carla', body.revision)
   assert.deepEqual([tried, reason], [409, 'not_proved'])
 })
@@ -136,6 +139,15 @@ test('of two proposals that race one is activated; the other is stale and says s
   const doctors = await certified('ann', 'Doctors and charts', SENTENCES.doctors)
   const racing = await Promise.all([propose('pat', { add: [doctors] }), propose('ann', { remove: [closed] })])
   assert.deepEqual(racing.map(({ status }) => status), [201, 201])
+  const [added, removed] = racing.map(({ body }) => body.difference)
+  assert.deepEqual([added.against, added.equivalent, added.unknown, added.entities.count > 30], [1, false, null, true])
+  const [{ principal, gains, loses, open, counted }] = added.environments.filter(({ action }: { action: string }) => action === 'Action::"viewChart"')
+  assert.deepEqual([principal, loses, open], ['Doctor', [], undefined])
+  assert.match(gains[0].english, /treats/)
+  assert.ok(counted.pairs > 0 && counted.parts.some(({ part }: { part: string }) => part === 'gains'), JSON.stringify(counted))
+  // Nobody was permitted to export anything: that it is no longer forbidden changes nothing.
+  assert.deepEqual([removed.against, removed.equivalent, removed.environments], [1, true, []])
+  for (const { body } of racing) assert.deepEqual((await ask('otto', `${APP}/${body.revision}`)).body.difference, body.difference)
   const [a, b] = racing.map(({ body }) => body.revision as number) as [number, number]
   assert.notEqual(a, b)
   for (const n of [a, b]) assert.equal((await approve('carla', n)).status, 200)
@@ -239,6 +251,10 @@ test('revoked, a certificate permits nothing within a second, its prohibitions s
   assert.equal((await ask('carla', `/api/v1/certificates/${nurses}/revoke`, { reason: 'again' })).body.was_revoked_already, true)
   const active = (await ask('otto', APP)).body.revisions.find(({ is_active }: { is_active: boolean }) => is_active)
   assert.deepEqual(active.revoked, [nurses])
+  // Against what decides, which is without the permits of what was revoked: what takes its place is new.
+  const again = await certified('ann', 'Nurses and charts again', SENTENCES.nurses)
+  const { status: proposed, body: { difference } } = await propose('pat', { replace: [{ certificate: nurses, by: again }] })
+  assert.deepEqual([proposed, difference.equivalent, difference.environments.some(({ principal, gains }: { principal: string; gains: unknown[] }) => principal === 'Nurse' && gains.length > 0)], [201, false, true])
   const { decisions } = (await (await fetch(`${product.url.platform}/api/v1/status`)).json()) as { decisions: { revoked_certificates: unknown[] } }
   assert.deepEqual(decisions.revoked_certificates, [{ application: 'data-protection', revision: active.revision, certificate: nurses }])
   assert.equal((await ask('otto', '/api/v1/applications/nowhere/revisions/1')).body.detail, 'there is no application `nowhere`: put its schema first')

@@ -17,7 +17,7 @@ const authenticate = rememberCallers(bearer(createVerifier({ issuer: 'http://i',
 const token = await new SignJWT({ client_id: 'c', roles: ['service'] }).setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'k' })
   .setIssuer('http://i').setAudience('urn:a').setSubject('s').setJti('j').setIssuedAt().setExpirationTime('1 hour').sign(privateKey)
 
-const at = await decisionService(decisionPoint(activeRevision('ai-agents', schema, paymentRules(rules)), entities), { authenticate })
+const at = await decisionService(await decisionPoint(activeRevision('ai-agents', schema, paymentRules(rules)), entities), { authenticate })
 const { port } = await at.server.listen({ host: '127.0.0.1', port: 0 })
 entities.length = 0
 const megabytes = () => process.memoryUsage().rss / 2 ** 20

@@ -5,10 +5,12 @@ import type { Uid } from '#core/policy/expression.ts'
 import type { PolicySet, Rule } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { forCedar } from '#core/proof/exact.ts'
+import { entityReader, Findings } from '#core/revision/entities.ts'
 import type { CedarEntity, CedarRequest } from '#core/unit/semantic-unit.ts'
 import { refuseExpansive, refuseTooDeep } from './bounds.ts'
 import { readRule } from './rule.ts'
 import { readSchema } from './schema.ts'
+import { unresolvedIn } from './unresolved.ts'
 
 /** The version of Cedar's own engine that parses, validates and authorizes here. */
 export const CEDAR_VERSION = wasm.getCedarSDKVersion()
@@ -23,10 +25,10 @@ export function parseSchema(text: string): Schema {
   refuseTooDeep(text, 'SCHEMA_INVALID')
   refuseExpansive(text)
   const answer = wasm.schemaToJsonWithResolvedTypes(text)
-  if (answer.type === 'failure') refuse('SCHEMA_INVALID', 'the schema does not parse', text, answer.errors)
+  if (answer.type === 'failure') refuseSchema(text, 'the schema does not parse', answer.errors)
   // Resolving names does not find every mistake (unknown types in appliesTo, cycles in groups): Cedar's full check does.
   const check = wasm.checkParseSchema(text)
-  if (check.type === 'failure') refuse('SCHEMA_INVALID', 'the schema is not valid', text, check.errors)
+  if (check.type === 'failure') refuseSchema(text, 'the schema is not valid', check.errors)
   const schema = readSchema(text, answer.json)
   if (schema.environments.length === 0) {
     throw new Failure('SCHEMA_INVALID', 'the schema has no request environment: give at least one action an `appliesTo` with a principal and a resource type', {
@@ -36,6 +38,13 @@ export function parseSchema(text: string): Schema {
   return schema
 }
 
+function refuseSchema(text: string, what: string, errors: readonly Detail[]): never {
+  const unresolved = errors.some(({ message }) => message.startsWith('failed to resolve type')) ? unresolvedIn(text) : []
+  if (unresolved.length === 0) refuse('SCHEMA_INVALID', what, text, errors)
+  const problems = unresolved.map(({ name, offset }) => ({ place: placeAt('schema', text, offset), message: `there is no type \`${name}\`` }))
+  throw new Failure('SCHEMA_INVALID', `the schema uses what it does not declare: ${summary(problems)}`, { problems })
+}
+
 /**
  * Reads a policy set, strictly validated against a schema: the rules in the order of the text.
  *
@@ -43,22 +52,22 @@ export function parseSchema(text: string): Schema {
  *   has a template, or gives two rules one id.
  */
 export function parsePolicies(text: string, schema: Schema): PolicySet {
-  const { statics, templates } = partsOf(text)
-  if (templates.length > 0) {
-    throw new Failure('POLICY_INVALID', 'the policy set has a template (`?principal` or `?resource`): link it first', {
-      problems: [{ place: 'policies', message: 'templates are not supported here' }],
-    })
-  }
-  const rules = statics.map(({ part, place }) => readPart(part, place))
-  refuseDuplicates(rules)
+  const parts = partsOf(text)
+  const rules = parts.statics.map(({ part, place }) => readPart(part, place))
+  const problems = [...templatesIn(text, parts), ...duplicatesIn(text, parts, rules)]
+  if (parts.templates.length > 0) throw new Failure('POLICY_INVALID', `the policy set has a template (\`?principal\` or \`?resource\`): link it first: ${summary(sorted(problems))}`, { problems: sorted(problems) })
   const answer = wasm.validate({ schema: bareSchema(schema), policies: { staticPolicies: text }, validationSettings: { mode: 'strict' } })
   if (answer.type === 'failure') refuse('POLICY_INVALID', 'the policy set cannot be validated', text, answer.errors)
-  if (answer.validationErrors.length > 0) {
-    const nameOf = names(rules)
-    const problems = answer.validationErrors.map(({ policyId, error }) => ({ place: `rule ${nameOf(policyId)}`, message: withHelp(error) }))
-    throw new Failure('POLICY_INVALID', `the policy set does not type-check against the schema: ${summary(problems)}`, { problems: sorted(problems) })
-  }
-  return { text, rules }
+  const nameOf = names(rules)
+  problems.push(...answer.validationErrors.map(({ policyId, error }) => ({ place: `policies${at(text, error)}`, message: ofRule(nameOf(policyId), withHelp(error)) })))
+  if (problems.length === 0) return { text, rules }
+  const what = answer.validationErrors.length > 0 ? 'does not type-check against the schema' : 'gives several rules one id'
+  throw new Failure('POLICY_INVALID', `the policy set ${what}: ${summary(sorted(problems))}`, { problems: sorted(problems) })
+}
+
+/** What Cedar says of a rule that it calls by its number, with its name in front. */
+function ofRule(name: string, message: string): string {
+  return `in rule \`${name}\`: ${message.replace(/(^|; )for policy `policy\d+`, /g, '$1').replaceAll(/__cedar::internal::(True|False)/g, 'Bool')}`
 }
 
 /**
@@ -182,6 +191,10 @@ export function checkEntities(entities: readonly CedarEntity[], schema: Schema):
   const exact = forCedar(schema, null, { context: {}, entities })
   const answer = wasm.checkParseEntities({ entities: exact.entities as unknown as wasm.Entities, schema: schema.text })
   if (answer.type === 'success') return
+  // Cedar names the first problem only; our own reader, if it finds any, all of them.
+  const findings = new Findings()
+  entityReader(schema, 'entities', findings)(entities)
+  findings.refuse('the entities do not fit the schema')
   const problems = answer.errors.map((error) => ({ place: 'entities', message: withHelp(error) }))
   throw new Failure('ENTITIES_INVALID', `the entities do not fit the schema: ${summary(problems)}`, { problems })
 }
@@ -199,7 +212,8 @@ export type TemplateLink = { readonly template: string; readonly id: string; rea
  * @throws {Failure} `POLICY_INVALID` with every problem and its line: it does not parse, gives two rules one id, or a link does not fit.
  */
 export function parseUnvalidated(text: string, { links = [], ids = 'annotated' }: { readonly links?: readonly TemplateLink[]; readonly ids?: 'annotated' | 'positional' } = {}): PolicySet {
-  const { statics, templates } = partsOf(text)
+  const parts = partsOf(text)
+  const { statics, templates } = parts
   const called = (rule: Rule, place: number): Rule => (ids === 'annotated' ? rule : { ...rule, id: `policy${place}` })
   const rules = statics.map(({ part, place }) => called(readPart(part, place), place))
   const templateOf = new Map(templates.map(({ part, place }) => {
@@ -216,14 +230,17 @@ export function parseUnvalidated(text: string, { links = [], ids = 'annotated' }
     const rule = readRule(json, id, { ...(principal === undefined ? {} : { '?principal': principal }), ...(resource === undefined ? {} : { '?resource': resource }) })
     rules.push({ ...rule, id })
   }
-  refuseDuplicates(rules)
+  const problems = duplicatesIn(text, parts, rules)
+  if (problems.length > 0) throw new Failure('POLICY_INVALID', `the policy set gives several rules one id: ${summary(problems)}`, { problems })
   return { text, rules }
 }
 
 type Part = { readonly part: string; readonly place: number }
 
+type Parts = { readonly statics: readonly Part[]; readonly templates: readonly Part[] }
+
 /** The policies and the templates of a text, each with its place among both. */
-function partsOf(text: string): { readonly statics: readonly Part[]; readonly templates: readonly Part[] } {
+function partsOf(text: string): Parts {
   refuseTooDeep(text, 'POLICY_INVALID')
   const split = wasm.policySetTextToParts(text)
   if (split.type === 'failure') refuse('POLICY_INVALID', 'the policy set does not parse', text, split.errors)
@@ -241,14 +258,32 @@ function partsOf(text: string): { readonly statics: readonly Part[]; readonly te
 
 /** Where each rule of a text begins, in their order: line and column, from 1. @throws {Failure} `POLICY_INVALID` */
 export function placesOf(text: string): readonly { readonly line: number; readonly column: number }[] {
-  const { statics } = partsOf(text)
-  let from = 0
-  return statics.map(({ part }) => {
-    const start = text.indexOf(part, from)
-    from = start + part.length
-    const before = text.slice(0, start)
-    return { line: before.split('\n').length, column: start - before.lastIndexOf('\n') }
-  })
+  const parts = partsOf(text)
+  const starts = startsOf(text, parts)
+  return parts.statics.map((part) => lineAndColumn(text, starts.get(part) as number))
+}
+
+/** Where each part begins in the text. */
+function startsOf(text: string, { statics, templates }: Parts): ReadonlyMap<Part, number> {
+  const starts = new Map<Part, number>()
+  let end = 0
+  for (const part of [...statics, ...templates].sort((a, b) => a.place - b.place)) {
+    const start = endOfTrivia(text, end)
+    assert(text.startsWith(part.part, start)) // Cedar has just taken the text apart into these.
+    starts.set(part, start)
+    end = start + part.part.length
+  }
+  return starts
+}
+
+function lineAndColumn(text: string, offset: number): { readonly line: number; readonly column: number } {
+  const before = text.slice(0, offset)
+  return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n') }
+}
+
+function placeAt(of: 'policies' | 'schema', text: string, offset: number): string {
+  const { line, column } = lineAndColumn(text, offset)
+  return `${of} line ${line} column ${column}`
 }
 
 /** Which places of the text hold templates. Parts are exactly what stands in the text, so that they can be found again between comments. */
@@ -279,12 +314,22 @@ function readPart(part: string, place: number): Rule {
   return readRule(answer.json, `policy${place}`)
 }
 
-function refuseDuplicates(rules: readonly Rule[]): void {
+function templatesIn(text: string, parts: Parts): readonly Problem[] {
+  if (parts.templates.length === 0) return []
+  const starts = startsOf(text, parts)
+  return parts.templates.map((part) => ({ place: placeAt('policies', text, starts.get(part) as number), message: 'is a template, which is no rule here' }))
+}
+
+/** Of every id that several rules have, the later ones; what stands nowhere in the text, because it is a link, by its id. */
+function duplicatesIn(text: string, parts: Parts, rules: readonly Rule[]): Problem[] {
   const seen = new Set<string>()
-  for (const { id } of rules) {
-    if (seen.has(id)) throw new Failure('POLICY_INVALID', `two rules have the id \`${id}\`: ids name rules in answers, so give each its own`, { problems: [{ place: `rule ${id}`, message: 'duplicate @id' }] })
-    seen.add(id)
-  }
+  const again = rules.flatMap(({ id }, i) => (seen.size < seen.add(id).size ? [] : [{ id, part: parts.statics[i] }]))
+  if (again.length === 0) return []
+  const starts = startsOf(text, parts)
+  return again.map(({ id, part }) => ({
+    place: part === undefined ? `link ${id}` : placeAt('policies', text, starts.get(part) as number),
+    message: `two rules have the id \`${id}\`: ids name rules in answers, so give each its own`,
+  }))
 }
 
 /** Cedar's answers name rules policy0, policy1 … in the order of the text; ours by their id. */
@@ -314,18 +359,21 @@ type Detail = { message: string; help?: string | null | undefined; sourceLocatio
 function refuse(code: FailureCode, what: string, text: string, errors: readonly Detail[]): never {
   const place = code === 'SCHEMA_INVALID' ? 'schema' : 'policies'
   const problems = errors
-    .flatMap((error) => [error, ...(error.related ?? [])])
+    .flatMap(withRelated)
     .map((error) => ({ place: `${place}${at(text, error)}`, message: withHelp(error) }))
   throw new Failure(code, `${what}: ${summary(problems)}`, { problems: sorted(problems) })
+}
+
+function withRelated(error: Detail): readonly Detail[] {
+  return [error, ...(error.related ?? []).flatMap(withRelated)]
 }
 
 /** The line and column of an error, counted from 1; offsets are in UTF-8 bytes. */
 function at(text: string, error: Detail): string {
   const start = error.sourceLocations?.[0]?.start
   if (start === undefined) return ''
-  const before = Buffer.from(text).subarray(0, start).toString()
-  const line = before.split('\n').length
-  return ` line ${line} column ${before.length - before.lastIndexOf('\n')}`
+  const { line, column } = lineAndColumn(text, Buffer.from(text).subarray(0, start).toString().length)
+  return ` line ${line} column ${column}`
 }
 
 function withHelp({ message, help, sourceLocations }: Detail): string {

@@ -56,6 +56,17 @@ export async function readRevision(db: Queryable, application: string, number: n
   return rows[0] === undefined ? null : Row.parse(rows[0])
 }
 
+/** Keeps what a proposal changes, in the transaction that stores it. */
+export async function insertDifference(tx: Queryable, application: string, number: number, difference: unknown): Promise<void> {
+  await tx.query('insert into revision_differences (application, number, difference) values ($1, $2, $3)', [application, number, JSON.stringify(difference)])
+}
+
+/** As it was kept; null when none was. */
+export async function readDifference(db: Queryable, application: string, number: number): Promise<unknown> {
+  const { rows } = await db.query<{ difference: unknown }>('select difference from revision_differences where application = $1 and number = $2', [application, number])
+  return rows[0]?.difference ?? null
+}
+
 /** The newest first. */
 export async function listRevisions(db: Queryable, application: string, limit = 50): Promise<readonly RevisionRow[]> {
   const { rows } = await db.query('select * from revisions where application = $1 order by number desc limit $2', [application, limit])

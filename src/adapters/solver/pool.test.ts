@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { Failure } from '#core/failure.ts'
 import { startSolver } from './pool.ts'
@@ -56,6 +59,27 @@ test('a thread that ends, or never starts, makes unknown what was asked, and not
   const [reply] = await never.solve([ask('(assert false)')], LIMITS)
   assert.match(reply?.kind === 'unknown' ? reply.reason : '', /solver failed: no wasm here/)
   await assert.rejects(never.warm(), (error) => error instanceof Failure && error.code === 'SOLVER_FAILED')
+})
+
+test('a thread that dies over one script leaves that one unknown; another answers what is left, and what is asked later', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'acgs-solver-'))
+  const code = `
+    import { existsSync, writeFileSync } from 'node:fs'
+    import { parentPort } from 'node:worker_threads'
+    const marker = ${JSON.stringify(join(folder, 'died'))}
+    if (existsSync(marker)) await import(${JSON.stringify(new URL('./worker.ts', import.meta.url).href)})
+    else {
+      parentPort.on('message', () => { writeFileSync(marker, ''); process.exit(1) })
+      parentPort.postMessage({ kind: 'ready', version: '' })
+    }`
+  try {
+    await using solver = startSolver({ body: new URL(`data:text/javascript,${encodeURIComponent(code)}`) })
+    const replies = await solver.solve([ask('(assert false)'), ask('(assert false)'), ask('(assert true)')], LIMITS)
+    assert.deepEqual(replies.map(({ kind }) => kind), ['unknown', 'unsat', 'sat'])
+    assert.deepEqual((await solver.solve([ask('(assert false)')], LIMITS)).map(({ kind }) => kind), ['unsat'])
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })
 
 test('calls that overlap wait for each other; after the end there is only a refusal', async () => {

@@ -4,7 +4,7 @@ import type { PolicySet } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Limits, Proof } from '#core/proof/proof.ts'
 import { alwaysAllows, alwaysDenies, disjoint, implies, neverErrors, proveArticles, proveEquivalent, type Engines, type Options } from '#core/proof/questions.ts'
-import { diff, type Difference } from '#core/proof/diff.ts'
+import { diff, type Difference, type DiffOptions } from '#core/proof/diff.ts'
 import { lint, type RuleFindings } from '#core/proof/lint.ts'
 import { decideBySat, SAT_ENGINE } from '#core/proof/sat/decide.ts'
 import { startSolver, Z3 } from './pool.ts'
@@ -16,7 +16,7 @@ export type Prover = Asked & AsyncDisposable & {
   readonly compare: { readonly [question in 'equivalent' | 'implies' | 'disjoint']: (a: PolicySet, b: PolicySet, schema: Schema, options?: Options) => Promise<Proof> }
   readonly about: { readonly [question in 'always-denies' | 'always-allows' | 'never-errors']: (policy: PolicySet, schema: Schema, options?: Options) => Promise<Proof> }
   readonly lint: (policy: PolicySet, schema: Schema, options?: Options) => Promise<readonly RuleFindings[]>
-  readonly diff: (before: PolicySet, after: PolicySet, schema: Schema, options?: Options) => Promise<Difference>
+  readonly diff: (before: PolicySet, after: PolicySet, schema: Schema, options?: DiffOptions) => Promise<Difference>
   readonly articles: (policy: PolicySet, schema: Schema, bound: Parameters<typeof proveArticles>[2], options?: Options) => Promise<readonly Proof[]>
   readonly engines: Engines
   /** Whether the solver tells a contradiction from what can be: for its health. */
@@ -59,7 +59,7 @@ export function createProver({ rlimit, timeoutMs, solvers = 1, answered = () => 
     warm: solver.warm,
     articles,
     lint: (policy, schema, options) => lint(policy, schema, engines, limited(options)),
-    diff: (before, after, schema, options) => diff(before, after, schema, engines, limited(options)),
+    diff: (before, after, schema, options) => diff(before, after, schema, engines, { ...options, ...limited(options) }),
     proveArticles: (policy, schema, bound) => articles(policy, schema, bound),
     sameMeaning: (a, b, schema) => timed(proveEquivalent(a, b, schema, engines, limited())),
     neverErrors: (policy, schema) => timed(neverErrors(policy, schema, engines, limited())),

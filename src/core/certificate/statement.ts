@@ -1,6 +1,7 @@
 import { canonical, digest, sha256 } from '#core/canonical.ts'
 import type { Examination } from '#core/compliance/judge.ts'
 import type { Assessment, Evidence } from '#core/generate.ts'
+import type { Proof } from '#core/proof/proof.ts'
 import { TABLE_VERSION } from '#core/stabilizers/table.ts'
 import { mayHideRule } from '#core/unit/semantic-unit.ts'
 
@@ -52,13 +53,16 @@ export type Statement = {
     readonly independentWitnesses: number
     readonly semanticHash: string
     readonly stabilizers: { readonly version: string; readonly syndrome: readonly number[]; readonly diagnosis: string }
-    readonly proofs: readonly { readonly article: string; readonly hard: boolean; readonly answer: string; readonly inputDigest: string; readonly engines: readonly { readonly name: string; readonly version: string }[] }[]
+    readonly proofs: readonly StatedProof[]
     /** SHA-256 of every representation: of the text's bytes for texts, of the canonical form for values. */
     readonly digests: { readonly policy: string; readonly schema: string; readonly constitution: string; readonly request: string; readonly norms: string; readonly candidates: { readonly [method: string]: string } }
     /** The bodies that the digests name, except the request, which may have to be erased. */
     readonly bodies: { readonly policy: string; readonly schema: string; readonly norms: readonly unknown[]; readonly candidates: { readonly [method: string]: string } }
   }
 }
+
+/** One proof as it was made; with the same engines and limits it is made again in every member. */
+export type StatedProof = Pick<Proof, 'inputDigest' | 'engines' | 'limits' | 'basis'> & { readonly article: string; readonly hard: boolean; readonly answer: string }
 
 /** The statement that a compliant assessment supports. Times come in as `at`, so that the same inputs give the same bytes. */
 export function stateOf({ unit, candidates }: Evidence, assessment: Assessment, { constitution, author, at, validDays }: {
@@ -91,7 +95,7 @@ export function stateOf({ unit, candidates }: Evidence, assessment: Assessment, 
       independentWitnesses,
       semanticHash: assessment.semanticHash,
       stabilizers: { version: TABLE_VERSION, syndrome: assessment.syndrome, diagnosis: assessment.diagnosis.kind },
-      proofs: proofs.map(({ article, proof }) => ({ article: article.id, hard: article.hard, answer: proof.answer.kind, inputDigest: proof.inputDigest, engines: proof.engines })),
+      proofs: proofs.map(({ article, proof: { answer, inputDigest, engines, limits, basis } }) => ({ article: article.id, hard: article.hard, answer: answer.kind, inputDigest, engines, limits, basis })),
       digests: {
         policy: sha256(policy.text),
         schema: unit.schema.digest,

@@ -37,7 +37,7 @@ function policyOf(norms: readonly Norm[], over: Schema): PolicySet {
 
 /** A prover that says what it is told: verifying must ask it, whatever the certificate states. */
 const saying = (answer: Answer) => async (_policy: PolicySet, _schema: Schema, articles: readonly BoundArticle[]): Promise<Proof[]> =>
-  articles.map(() => ({ question: 'q', answer, environments: [], engines: [], inputDigest: '0'.repeat(64), limits: { rlimit: 1, timeoutMs: 1 } }))
+  articles.map(() => ({ question: 'q', answer, environments: [], engines: [], inputDigest: '0'.repeat(64), basis: { folded: 1, certified: 0, solver: 0, steps: 0, certificates: null }, limits: { rlimit: 1, timeoutMs: 1 } }))
 
 function ports(change: Partial<VerifyPorts> = {}): VerifyPorts {
   return {
@@ -125,6 +125,11 @@ test('a proof that does not come out again makes it invalid, whatever was signed
   }
 })
 
+test('by other engines or under other limits, a proof may rest on something else', async () => {
+  const otherwise: VerifyPorts['proveArticles'] = async (...asked) => (await saying({ kind: 'proved' })(...asked)).map((proof) => ({ ...proof, inputDigest: '1'.repeat(64), limits: { rlimit: 2, timeoutMs: 1 } }))
+  assert.equal((await verify(canonical(await certificate()), ports({ proveArticles: otherwise }))).valid, true)
+})
+
 test('an expired certificate is not valid', async () => {
   const { valid, checks } = await verify(canonical(await certificate()), ports({ at: new Date('2028-01-01') }))
   assert.equal(valid, false)
@@ -158,6 +163,9 @@ const FALSE_STATEMENTS: readonly (readonly [what: string, falsify: (draft: Draft
   ['an article that is not there', ({ predicate }) => predicate.proofs.push({ ...predicate.proofs[0], article: 'privacy.moon' }), ['articles']],
   ['a hard article as a soft one', ({ predicate }) => (predicate.proofs[0].hard = !predicate.proofs[0].hard), ['articles']],
   ['another answer than the proof’s', ({ predicate }) => (predicate.proofs[0].answer = 'unknown'), ['proof security.well-defined']],
+  ['another question than was asked', ({ predicate }) => (predicate.proofs[0].inputDigest = sha256('')), ['proof security.well-defined']],
+  ['another certificate of a contradiction', ({ predicate }) => (predicate.proofs[0].basis.certificates = sha256('')), ['proof security.well-defined']],
+  ['more certified than was', ({ predicate }) => predicate.proofs[0].basis.certified++, ['proof security.well-defined']],
   ['another score', ({ predicate }) => (predicate.score = 0.99), ['score']],
   ['no score', ({ predicate }) => (predicate.score = null), ['score']],
   ['a score below its threshold', ({ predicate }) => (predicate.threshold = 1.01), ['threshold']],

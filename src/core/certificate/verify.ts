@@ -14,7 +14,7 @@ import { semanticHash } from '#core/policy/semantic-hash.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Proof } from '#core/proof/proof.ts'
 import type { Norm } from '#core/unit/norm.ts'
-import { applicableOf, certificateId, PAYLOAD_TYPE, PREDICATE_TYPE, signedBytes, STATEMENT_TYPE, type Envelope, type Statement } from './statement.ts'
+import { applicableOf, certificateId, PAYLOAD_TYPE, PREDICATE_TYPE, signedBytes, STATEMENT_TYPE, type Envelope, type StatedProof, type Statement } from './statement.ts'
 
 /** One thing that was looked at, and whether it is as it must be. */
 export type CertificateCheck = { readonly name: string; readonly ok: boolean; readonly detail: string }
@@ -67,7 +67,11 @@ const StatementBody = z.strictObject({
     independentWitnesses: z.number(),
     semanticHash: z.string(),
     stabilizers: z.strictObject({ version: z.string(), syndrome: z.array(z.number()), diagnosis: z.string() }),
-    proofs: z.array(z.strictObject({ article: z.string(), hard: z.boolean(), answer: z.string(), inputDigest: Sha256, engines: z.array(z.strictObject({ name: z.string(), version: z.string() })) })),
+    proofs: z.array(z.strictObject({
+      article: z.string(), hard: z.boolean(), answer: z.string(), inputDigest: Sha256,
+      engines: z.array(z.strictObject({ name: z.string(), version: z.string() })), limits: z.strictObject({ rlimit: z.number(), timeoutMs: z.number() }),
+      basis: z.strictObject({ folded: z.number(), certified: z.number(), solver: z.number(), steps: z.number(), certificates: Sha256.nullable() }),
+    })),
     digests: z.strictObject({ policy: Sha256, schema: Sha256, constitution: Sha256, request: Sha256, norms: Sha256, candidates: z.record(z.string(), Sha256) }),
     bodies: z.strictObject({ policy: z.string(), schema: z.string(), norms: z.array(z.unknown()), candidates: z.record(z.string(), z.string()) }),
   }),
@@ -153,10 +157,12 @@ export async function verify(file: Uint8Array, ports: VerifyPorts): Promise<Veri
     check('applicable', canonical(applicableOf(examination)) === canonical(applicable), `${examination.proofs.length} of ${examination.proofs.length + examination.inapplicable.length} articles apply`)
     const articles = examination.proofs.map(({ article }) => ({ article: article.id, hard: article.hard }))
     check('articles', canonical(articles) === canonical(stated.map(({ article, hard }) => ({ article, hard }))), articles.map(({ article }) => article).join(', '))
-    for (const { article, proof: { answer: { kind } } } of examination.proofs) {
-      const was = stated.find((each) => each.article === article.id)?.answer
-      const detail = kind !== was ? `states ${was}, run again: ${kind}` : article.hard && kind !== 'proved' ? `${kind}, and no hard article may be` : kind
-      check(`proof ${article.id}`, kind === was && (!article.hard || kind === 'proved'), detail)
+    for (const { article, proof } of examination.proofs) {
+      const { kind } = proof.answer
+      const was = stated.find((each) => each.article === article.id)
+      const other = was === undefined || kind !== was.answer ? null : otherThan(proof, was)
+      const detail = kind !== was?.answer ? `states ${was?.answer}, run again: ${kind}` : article.hard && kind !== 'proved' ? `${kind}, and no hard article may be` : other ?? kind
+      check(`proof ${article.id}`, kind === was?.answer && (!article.hard || kind === 'proved') && other === null, detail)
     }
     check('score', score(examination) === value, `${score(examination)}`)
     check('threshold', value === null || value >= threshold, `${threshold}`)
@@ -166,6 +172,13 @@ export async function verify(file: Uint8Array, ports: VerifyPorts): Promise<Veri
     check('bodies', false, error.message)
   }
   return { valid: checks.every(({ ok }) => ok), checks, statement }
+}
+
+/** What a proof made again has otherwise than was stated; null when nothing, or when other engines or other limits made it, which may. */
+function otherThan({ engines, limits, inputDigest, basis }: Proof, stated: StatedProof): string | null {
+  if (canonical({ engines, limits }) !== canonical({ engines: stated.engines, limits: stated.limits })) return null
+  if (inputDigest !== stated.inputDigest) return `states the input digest ${stated.inputDigest}, is ${inputDigest}`
+  return canonical(basis) === canonical(stated.basis) ? null : `states to rest on ${canonical(stated.basis)}, run again: ${canonical(basis)}`
 }
 
 /** The policy that the norms of a statement make; null when they are no norms. */

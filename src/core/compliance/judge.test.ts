@@ -12,7 +12,7 @@ const REFUTED: Answer = { kind: 'refuted', counterexample: shown }
 const UNKNOWN: Answer = { kind: 'unknown', reason: 'timeout' }
 
 const article = (id: string, hard: boolean, weight = 1): Article => ({ id, principle: id.split('.')[0] as string, kind: 'never-permit', text: id, hard, weight })
-const proof = (answer: Answer): Proof => ({ question: 'q', answer, environments: [], engines: [], inputDigest: '', limits: { rlimit: 1, timeoutMs: 1 } })
+const proof = (answer: Answer): Proof => ({ question: 'q', answer, environments: [], engines: [], inputDigest: '', basis: { folded: 0, certified: 0, solver: 0, steps: 0, certificates: null }, limits: { rlimit: 1, timeoutMs: 1 } })
 const examined = (...proofs: [Article, Answer][]): Examination => ({ proofs: proofs.map(([each, answer]) => ({ article: each, proof: proof(answer), mentions: [] })), inapplicable: [{ article: article('fairness.x', true), missing: ['protected'] }] })
 
 function unit(change: Partial<SemanticUnit['request']> = {}, sentences: Partial<Sentence>[] = []): SemanticUnit {

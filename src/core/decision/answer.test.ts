@@ -4,6 +4,7 @@ import { authorize, parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
 import { Failure } from '#core/failure.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
 import { answer as answerByEvaluator, answerByCedar, type Ground, type Question, type Reply } from './answer.ts'
+import { DenseEvaluator } from './dense/dense-evaluator.ts'
 import { EntityStore } from './entity-store.ts'
 
 const SCHEMA = `
@@ -32,10 +33,16 @@ const STORED: readonly CedarEntity[] = [
   { uid: { type: 'Bank::Payment', id: 'p' }, attrs: { payer: { __entity: { type: 'Bank::Person', id: 'ana' } }, amount: 40, kind: { type: 'Bank::Kind', id: 'card' } }, parents: [] },
 ]
 
-/** By the evaluator. Cedar's engine answers the same, except that it may miss what a rule would have read otherwise. */
+/** By the evaluator, and the same by its rules compiled. Cedar's engine answers the same, except that it may miss what a rule would have read otherwise. */
 function answer(question: Question, ground: Ground): Reply {
-  const cedar = answerByCedar(question, ground, authorize, 'body')
-  const reply = answerByEvaluator(question, ground, 'body')
+  const { reply: cedar } = answerByCedar(question, ground, authorize, 'body')
+  const { reply, text } = answerByEvaluator(question, ground, 'body')
+  assert.deepEqual(JSON.parse(text), reply)
+  const { active, entities } = ground
+  if (active !== null) {
+    const compiled = new DenseEvaluator(active.policies.rules, entities.readBy(active.schema))
+    for (const _ of ['in words for the first time', 'again']) assert.deepEqual(answerByEvaluator(question, ground, 'body', compiled), { reply, text })
+  }
   if (cedar.context.verdict !== 'error') assert.deepEqual(reply, cedar)
   else if (cedar.context.missing.length === 0) assert.deepEqual(reply.context.verdict, 'error')
   assert.deepEqual(reply.context.missing.filter((each) => !cedar.context.missing.includes(each)), [])

@@ -55,21 +55,40 @@ const FOR_USERS: { readonly [verdict in Decision['verdict']]: string } = {
  * @param decides Null: the rules of what is active, compiled.
  * @throws {Failure} REQUEST_MALFORMED with every place, when the schema does not know the type or the action, or a value is not of its type.
  */
-export function answer(question: Question, { application, active, entities, now }: Ground, place: string, decides: Decides | null = null): Reply {
-  if (active === null) return nothingActive(application)
+export function answer(question: Question, { application, active, entities, now }: Ground, place: string, decides: Decides | null = null): Answer {
+  if (active === null) return worded(nothingActive(application))
   const { schema } = active
   const read = readQuestion(question, schema, now.getTime(), place, VALUES, equals)
   const stored = entities.readBy(schema)
-  return replyOf((decides ?? evaluatorOf(active.policies)).decide(requestOf(read), read.described.length === 0 ? stored : new DescribedEntities(stored, read.described)), active, read.ignored)
+  const decision = (decides ?? evaluatorOf(active.policies)).decide(requestOf(read), read.described.length === 0 ? stored : new DescribedEntities(stored, read.described))
+  return answerOf(decision, active, read.ignored)
 }
 
 /** The same, by Cedar's engine: see {@link decideByCedar}. */
-export function answerByCedar(question: Question, { application, active, entities, now }: Ground, authorize: Authorize, place: string): Reply {
-  if (active === null) return nothingActive(application)
+export function answerByCedar(question: Question, { application, active, entities, now }: Ground, authorize: Authorize, place: string): Answer {
+  if (active === null) return worded(nothingActive(application))
   const { policies, schema } = active
   const read = readQuestion<unknown>(question, schema, now.getTime(), place, CEDAR_JSON, (a, b) => JSON.stringify(a) === JSON.stringify(b))
-  return replyOf(decideByCedar(read, { policies, schema, stored: entities }, authorize), active, read.ignored)
+  return worded(replyOf(decideByCedar(read, { policies, schema, stored: entities }, authorize), active, read.ignored))
 }
+
+/** A reply, and the same as the JSON text that goes out. */
+export type Answer = { readonly reply: Reply; readonly text: string }
+
+export function worded(reply: Reply): Answer {
+  return { reply, text: JSON.stringify(reply) }
+}
+
+/** Most decisions are among few, which whoever decides shares between questions: what is replied to those is put into words once. */
+function answerOf(decision: Decision, active: ActiveRevision, ignored: readonly string[]): Answer {
+  if (ignored.length > 0 || !Object.isFrozen(decision)) return worded(replyOf(decision, active, ignored))
+  const known = answers.get(decision)
+  if (known?.active === active) return known.answer
+  const made = { active, answer: worded(replyOf(decision, active, ignored)) }
+  answers.set(decision, made)
+  return made.answer
+}
+const answers = new WeakMap<Decision, { readonly active: ActiveRevision; readonly answer: Answer }>()
 
 /** The rules of a policy set, compiled once. */
 export function evaluatorOf(policies: PolicySet): Evaluator {

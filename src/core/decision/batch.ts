@@ -1,5 +1,5 @@
 import { malformed } from '#core/json.ts'
-import type { Reply } from './answer.ts'
+import type { Answer } from './answer.ts'
 
 export const SEMANTICS = ['execute_all', 'deny_on_first_deny', 'permit_on_first_permit'] as const
 export type Semantic = (typeof SEMANTICS)[number]
@@ -12,7 +12,7 @@ const NEEDED = { subject: ['type', 'id'], action: ['name'], resource: ['type', '
  * (type, id, an action's name) is taken from the default where it is left out.
  */
 export function withDefaults(item: unknown, defaults: { readonly [name: string]: unknown }): unknown {
-  if (!isRecord(item)) return item
+  if (!isRecord(item) || DEFAULTS.every((name) => defaults[name] === undefined)) return item
   const merged: { [name: string]: unknown } = {}
   for (const name of DEFAULTS) {
     const [own, general] = [item[name], defaults[name]]
@@ -25,16 +25,16 @@ export function withDefaults(item: unknown, defaults: { readonly [name: string]:
   return merged
 }
 
-/** The replies in the order of the questions, up to the one after which no more are asked. */
-export function answerInTurn<T>(items: readonly T[], semantic: Semantic, answerOne: (item: T, index: number) => Reply): readonly Reply[] {
-  const replies: Reply[] = []
+/** The answers in the order of the questions, up to the one after which no more are asked. */
+export function answerInTurn<T>(items: readonly T[], semantic: Semantic, answerOne: (item: T, index: number) => Answer): readonly Answer[] {
+  const answers: Answer[] = []
   for (const [index, item] of items.entries()) {
-    const reply = answerOne(item, index)
-    replies.push(reply)
-    if (semantic === 'deny_on_first_deny' && !reply.decision) break
-    if (semantic === 'permit_on_first_permit' && reply.decision) break
+    const answer = answerOne(item, index)
+    answers.push(answer)
+    if (semantic === 'deny_on_first_deny' && !answer.reply.decision) break
+    if (semantic === 'permit_on_first_permit' && answer.reply.decision) break
   }
-  return replies
+  return answers
 }
 
 /** So many values a batch may bring, over all its questions: each is read by the schema, the defaults anew for every question. */

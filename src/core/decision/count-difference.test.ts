@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { authorize, parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
 import { createProver } from '#adapters/solver/prover.ts'
-import { diff } from '#core/proof/diff.ts'
+import { diff, OUT_OF_TIME } from '#core/proof/diff.ts'
+import type { PolicySet } from '#core/policy/policy.ts'
 import { LIMITS } from '#core/proof/questions.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
-import { counter } from './count-difference.ts'
+import { counter, PAIRS_MAX } from './count-difference.ts'
 import { decide } from './decide.ts'
 
 const prover = createProver(LIMITS)
@@ -27,7 +28,7 @@ async function counted(before: string, now: string) {
   const { environments } = await diff(a, b, SCHEMA, prover.engines)
   const [environment] = environments
   assert.ok(environment)
-  const { pairs, means, parts } = counter(a, b, SCHEMA, STORE, 'decision-point')(environment)
+  const { pairs, means, parts } = await counter(a, b, SCHEMA, STORE, 'decision-point')(environment)
   return { pairs, means, parts: (parts ?? []).map(({ part: { kind }, ...count }) => [kind, count.pairs, count.principals]) }
 }
 
@@ -50,4 +51,20 @@ test('where the context is read, it is said whether some context makes it so for
   assert.deepEqual(await counted(OWN, `${OWN} permit (principal, action, resource) when { principal.level > 3 && context.purpose == "audit" };`), { pairs: 9, means: 'some-context', parts: [['gains', 5, 2]] })
   assert.deepEqual(await counted(OWN, `${OWN} permit (principal, action, resource) when { principal.level > context.limit && principal.level > 3 };`), { pairs: 9, means: 'at-most', parts: [['gains', 5, 2]] })
   assert.equal((await counted('', 'permit (principal, action, resource) when { context has approver && context.approver.level > 3 };')).means, 'at-most')
+})
+
+test('too many pairs are not counted, nor is what the time does not suffice for, and both are said', async () => {
+  const [before, now] = ['', 'permit (principal, action, resource) when { principal.level > 3 };'].map((text) => parsePolicies(text, SCHEMA)) as [PolicySet, PolicySet]
+  const [environment] = (await diff(before, now, SCHEMA, prover.engines)).environments
+  assert.ok(environment)
+  const side = Math.ceil(Math.sqrt(PAIRS_MAX))
+  const many = Array.from({ length: side }, (_, i) => [user(`u${i}`, 5), doc(`d${i}`, 'u0', false)]).flat()
+  assert.deepEqual(await counter(before, now, SCHEMA, many, 'decision-point')(environment), { pairs: side * side, parts: null, uncounted: `more than ${PAIRS_MAX} pairs are not counted`, means: 'decided' })
+  let looks = 0
+  const few = many.slice(0, 200)
+  const within = (most: number) => counter(before, now, SCHEMA, few, 'decision-point', async () => looks++ < most)(environment)
+  assert.deepEqual(await within(5), { pairs: 10_000, parts: null, uncounted: OUT_OF_TIME, means: 'decided' })
+  looks = 0
+  const { parts } = await within(10)
+  assert.deepEqual([parts?.map(({ pairs, principals }) => [pairs, principals]), looks], [[[10_000, 100]], 10])
 })

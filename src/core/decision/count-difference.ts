@@ -1,8 +1,8 @@
-import { all, childrenOf, type Expression } from '#core/policy/expression.ts'
+import { all, childrenOf, conjuncts, type Expression } from '#core/policy/expression.ts'
 import { obligations as obligationsOf, type PolicySet } from '#core/policy/policy.ts'
 import type { Environment, Schema, Type } from '#core/policy/schema.ts'
 import { reads, type Condition } from '#core/proof/conditions.ts'
-import type { EnvironmentDifference, Part } from '#core/proof/diff.ts'
+import { OUT_OF_TIME, type EnvironmentDifference, type Part } from '#core/proof/diff.ts'
 import type { Semantics } from '#core/proof/encode.ts'
 import { probe } from '#core/proof/study.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
@@ -16,10 +16,11 @@ export type Counted = {
   /** So many pairs of a principal and a resource. */
   readonly pairs: number
   /**
-   * Of the pairs, so many for which a part of the difference is so, and how many principals stand in them; null: more pairs than are counted. Where
-   * the context is read, a part whose conditions are open is left out.
+   * Of the pairs, so many for which a part of the difference is so, and how many principals stand in them; null: they were not counted, for the reason
+   * that is given. Where the context is read, a part whose conditions are open is left out.
    */
   readonly parts: readonly { readonly part: Part; readonly pairs: number; readonly principals: number }[] | null
+  readonly uncounted: string | null
   /**
    * What it means that a part is so for a pair. decided: no rule reads the context, and both policies decide the pair so, missing entities and all.
    * some-context: in some context they may come with. at-most: of a condition, only what does not read the context was looked at, so that it may
@@ -31,21 +32,27 @@ export type Counted = {
 /** Beyond so many pairs nothing is counted: it would take minutes. */
 export const PAIRS_MAX = 5_000_000
 
+/** So many pairs are looked at before it is asked whether to go on. */
+const PAIRS_AT_ONCE = 1_000
+
 /**
  * Counts over an entity store, in environments in which the policies differ.
  *
+ * @param goOn As for `diff`: when it says no, an environment that is not counted to its end is not counted.
  * @throws {Failure} `ENTITIES_INVALID`
  */
-export function counter(before: PolicySet, after: PolicySet, schema: Schema, store: readonly CedarEntity[], semantics: Semantics): (difference: EnvironmentDifference) => Counted {
+export function counter(
+  before: PolicySet, after: PolicySet, schema: Schema, store: readonly CedarEntity[], semantics: Semantics, goOn: () => Promise<boolean> = async () => true,
+): (difference: EnvironmentDifference) => Promise<Counted> {
   const entities = readEntities(store, schema)
   const ids = (type: string): readonly string[] => schema.entityTypes.get(type)?.ids ?? store.filter(({ uid }) => uid.type === type).map(({ uid }) => uid.id)
   const decide = (policy: PolicySet) => decider(policy, entities, semantics)
   const [old, now] = [decide(before), decide(after)]
-  return ({ environment, parts, readsContext }) => {
+  return async ({ environment, parts, readsContext }) => {
     const [principals, resources] = [ids(environment.principal), ids(environment.resource)]
     const pairs = principals.length * resources.length
     const means = readsContext ? meaning(parts, environment, schema) : 'decided'
-    if (pairs > PAIRS_MAX) return { pairs, parts: null, means }
+    if (pairs > PAIRS_MAX) return { pairs, parts: null, uncounted: `more than ${PAIRS_MAX} pairs are not counted`, means }
     const decided = (request: Request) => {
       const [one, two] = [old(request), now(request)]
       return (part: Part) => isSo(part, one, two)
@@ -58,15 +65,17 @@ export function counter(before: PolicySet, after: PolicySet, schema: Schema, sto
     const action = schema.actions.get(environment.action)?.uid ?? { type: 'Action', id: environment.action }
     const request = { action: new EntityValue(action.type, action.id), context: new RecordValue(new Map()) }
     const [subjects, objects] = [principals.map((id) => new EntityValue(environment.principal, id)), resources.map((id) => new EntityValue(environment.resource, id))]
+    let looks = 0
     for (const principal of subjects) {
       const before = counts.map((count) => count.pairs)
       for (const resource of objects) {
+        if (looks++ % PAIRS_AT_ONCE === 0 && !(await goOn())) return { pairs, parts: null, uncounted: OUT_OF_TIME, means }
         const holds = look({ ...request, principal, resource })
         for (const count of counts) if (holds(count.part)) count.pairs++
       }
       counts.forEach((count, i) => void (count.principals += count.pairs > (before[i] as number) ? 1 : 0))
     }
-    return { pairs, parts: counts, means }
+    return { pairs, parts: counts, uncounted: null, means }
   }
 }
 
@@ -123,8 +132,4 @@ function typeOf(expression: Expression, context: Type): Type | null {
   if (expression.kind !== 'get') return null
   const of = typeOf(expression.of, context)
   return of?.kind === 'record' ? (of.attributes[expression.attribute]?.type ?? null) : null
-}
-
-function conjuncts(expression: Expression): readonly Expression[] {
-  return expression.kind === 'and' ? [...conjuncts(expression.left), ...conjuncts(expression.right)] : [expression]
 }

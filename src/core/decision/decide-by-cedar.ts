@@ -3,7 +3,7 @@ import { uidText } from '#core/policy/policy.ts'
 import type { Problem } from '#core/failure.ts'
 import type { Uid } from '#core/policy/expression.ts'
 import type { Action, EntityType, Schema } from '#core/policy/schema.ts'
-import type { CedarEntity } from '#core/unit/semantic-unit.ts'
+import type { CedarEntity, CedarRequest } from '#core/unit/semantic-unit.ts'
 import { conclude, type Authorize, type Decision } from './decide.ts'
 import type { ReadQuestion } from './question.ts'
 import { meet, readsOf, type Met } from './reads.ts'
@@ -12,25 +12,36 @@ import { CEDAR_JSON, fieldsOf, valueOf, type Found } from './values.ts'
 
 type Json = { readonly [name: string]: unknown }
 
-/**
- * Decides as the evaluator does, by Cedar's engine: it is given those few entities that rules can read for such a request, of each the
- * attributes that they ask for.
- *
- * Where something is missing it is the stricter of the two: it denies when a rule that fits the types and the action reads it, whichever way
- * that rule is evaluated.
- */
-export function decideByCedar({ principal, action, resource, context, described }: ReadQuestion<unknown>, { policies, schema, stored }: { readonly policies: PolicySet; readonly schema: Schema; readonly stored: Stored }, authorize: Authorize): Decision {
+/** What Cedar's engine is given of one question: those few entities that rules can read for such a request, of each the attributes that they ask for. */
+export type Slice = {
+  readonly request: CedarRequest
+  readonly entities: readonly CedarEntity[]
+  /** What a rule that fits the types and the action reads, whichever way it is evaluated, and nobody supplied; sorted. */
+  readonly missing: readonly string[]
+  /** What such a rule reads, and does not fit the schema. Cedar gets it left out. */
+  readonly unusable: readonly Problem[]
+}
+
+/** By what a question is decided: the rules, their schema, and what is stored. */
+type By = { readonly policies: PolicySet; readonly schema: Schema; readonly stored: Stored }
+
+/** Decides as the evaluator does, by Cedar's engine. Where something is missing it is the stricter of the two: see {@link Slice}. */
+export function decideByCedar(question: ReadQuestion<unknown>, by: By, authorize: Authorize): Decision {
+  const { policies } = by
+  const { request, entities, missing, unusable } = sliceOf(question, by)
+  return unusable.length + missing.length > 0
+    ? conclude(policies, { decision: 'deny', determining: [], errors: unusable.map(({ place, message }) => ({ rule: '', message: `${place} ${message}` })) }, missing)
+    : conclude(policies, authorize({ policies, schema: null, request, entities }), [])
+}
+
+export function sliceOf({ principal, action, resource, context, described }: ReadQuestion<unknown>, { policies, schema, stored }: By): Slice {
   const request = { principal: uidText(principal), action: action.text, resource: uidText(resource), context: Object.fromEntries(context) }
   const properties = new Map(described.map(({ uid, properties, none }): readonly [string, Json] => [uidText(uid), Object.fromEntries([...properties, ...[...none].map((name) => [name, NONE] as const)])]))
   const scene = new Scene(schema, stored, properties)
   const reads = readsOf(policies, schema, { principal: principal.type, action: action.text, resource: resource.type })
   const { met, missing } = meet(reads, { schema, request, lookup: (text, named) => scene.entity(text, named ?? (text === request.principal ? principal : resource)), stored: (_, named) => stored.get(named) })
   const slice = [...met].map(([text, each]) => scene.asked(text, each))
-  const untold = [...new Set([...missing, ...scene.untold])].sort()
-  const unusable = scene.unusable.map(({ place, message }) => ({ rule: '', message: `${place} ${message}` }))
-  return unusable.length + untold.length > 0
-    ? conclude(policies, { decision: 'deny', determining: [], errors: unusable }, untold)
-    : conclude(policies, authorize({ policies, schema: null, request, entities: [...slice, ...groupsOf(action.action, schema)] }), [])
+  return { request, entities: [...slice, ...groupsOf(action.action, schema)], missing: [...new Set([...missing, ...scene.untold])].sort(), unusable: scene.unusable }
 }
 
 /** The entities of one question: properties laid over what is stored, and of each as much as rules ask. */
@@ -75,7 +86,7 @@ class Scene {
     const strange = above.find((each) => !type.ancestors.includes(each.type))
     if (strange !== undefined) this.unusable.push({ place: text, message: `is in ${uidText(strange)}, which its type cannot be in` })
     const { tags: ofType } = type
-    const read = ofType === null ? [] : Object.entries(tags ?? {}).map(([name, value]) => [name, valueOf(ofType, value, `${text} tag ${name}`, this.#schema, found, CEDAR_JSON)] as const)
+    const read = ofType === null ? [] : Object.entries(tags ?? {}).map(([name, value]) => [name, valueOf(ofType, value, `${text} tag ${name}`, this.#schema, found, CEDAR_JSON)] as const).filter(([, value]) => value !== null)
     const brought = Object.fromEntries(Object.entries(properties).filter(([name]) => asked.has(name)))
     return { uid, attrs: laidOver(kept, brought), parents: above, ...(read.length === 0 ? {} : { tags: Object.fromEntries(read) }) }
   }

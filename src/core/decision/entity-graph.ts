@@ -44,7 +44,7 @@ export function readEntities(json: readonly CedarEntity[], schema: Schema | null
 }
 
 /** @throws {Failure} `ENTITIES_INVALID` when there are problems. */
-export function refuse(problems: readonly Problem[]): void {
+function refuse(problems: readonly Problem[]): void {
   const [first] = problems
   if (first === undefined) return
   throw new Failure('ENTITIES_INVALID', `the entities cannot be read: \`${first.place}\` ${first.message}${problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''}`, { problems })
@@ -65,9 +65,9 @@ export function readContext(json: { readonly [name: string]: unknown }, schema: 
 }
 
 /** An entity as it was given: values read, what it is in not yet worked out. */
-export type Read = { readonly name: EntityValue; readonly parents: readonly Uid[] } & Pick<Entity, 'attributes' | 'tags'>
+type Read = { readonly name: EntityValue; readonly parents: readonly Uid[] } & Pick<Entity, 'attributes' | 'tags'>
 
-export function readEntity({ uid, attrs, parents, tags = {} }: CedarEntity, schema: Schema | null, reader: ValueReader, place: string): Read {
+function readEntity({ uid, attrs, parents, tags = {} }: CedarEntity, schema: Schema | null, reader: ValueReader, place: string): Read {
   const name = new EntityValue(uid.type, uid.id)
   const action = schema?.actions.get(place)
   const type = schema?.entityTypes.get(uid.type)
@@ -97,7 +97,7 @@ export function readEntity({ uid, attrs, parents, tags = {} }: CedarEntity, sche
 const NOTHING: Entity['attributes'] = new Map()
 
 /** @param read By uid text. */
-export function cycles(read: ReadonlyMap<string, Pick<Read, 'parents'>>): readonly Problem[] {
+function cycles(read: ReadonlyMap<string, Pick<Read, 'parents'>>): readonly Problem[] {
   const parents = new Map([...read].map(([key, entity]) => [key, entity.parents.map(uidText)]))
   return findCycles(parents, CYCLES_MAX).map((cycle) => ({ place: cycle[0] ?? '', message: `is above itself in the hierarchy: ${[...cycle.slice(0, 10), ...(cycle.length > 10 ? ['…'] : []), cycle[0]].join(' in ')}` }))
 }

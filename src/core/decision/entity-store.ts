@@ -2,8 +2,7 @@ import type { Uid } from '#core/policy/expression.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { EntityChanges, ReadPage } from '#core/revision/application.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
-import type { Entities } from './situation.ts'
-import { StoredEntities } from './stored-entities.ts'
+import { StoredEntities, type Change } from './stored-entities.ts'
 
 /**
  * An application's entities as the decision point holds them, as of one version of the application's store.
@@ -14,8 +13,16 @@ export class EntityStore {
   readonly #types = new Map<string, Map<string, string>>()
   #version = 0
   #size = 0
-  /** By the schema that they are read by, until something changes. */
-  #read = new WeakMap<Schema, Entities>()
+  readonly #keptMax: number
+  /** By the schema that they are read by. */
+  readonly #read = new WeakMap<Schema, StoredEntities>()
+  /** The same, of those that somebody holds. */
+  #readers: readonly WeakRef<StoredEntities>[] = []
+
+  /** @param keptMax So many are kept as decisions read them, for each schema. */
+  constructor(keptMax = KEPT_MAX) {
+    this.#keptMax = keptMax
+  }
 
   /** Of the application's store, that the last changes led to; 0 before any. */
   get version(): number {
@@ -45,31 +52,37 @@ export class EntityStore {
     }
   }
 
-  #commit({ isWhole, types }: Staged, version: number): void {
-    if (isWhole) {
-      this.#types.clear()
-      this.#size = 0
-    }
-    for (const [type, changed] of types) {
+  #commit(staged: Staged, version: number): void {
+    if (staged.isWhole) staged.deleteOthers(this.#types)
+    const changes: Change[] = []
+    for (const [type, changed] of staged.types) {
       const ids = this.#types.get(type) ?? new Map<string, string>()
       this.#types.set(type, ids)
-      const before = ids.size
+      this.#size -= ids.size
       for (const [id, text] of changed) {
+        const before = ids.get(id) ?? null
+        if (before === text) continue
         if (text === null) ids.delete(id)
         else ids.set(id, text)
+        changes.push({ uid: { type, id }, isMoved: () => before === null || text === null || parentsIn(before) !== parentsIn(text) })
       }
-      this.#size += ids.size - before
+      this.#size += ids.size
     }
     this.#version = version
-    this.#read = new WeakMap()
+    this.#readers = this.#readers.filter((each) => each.deref() !== undefined)
+    for (const each of this.#readers) each.deref()?.apply(changes)
   }
 
-  /** What is stored now, as decisions by a revision with this schema read it. */
-  readBy(schema: Schema): Entities {
+  /** What is stored, now and after every change, as decisions by a revision with this schema read it. */
+  readBy(schema: Schema): StoredEntities {
     const known = this.#read.get(schema)
-    if (known !== undefined) return known
-    const made = new StoredEntities(this, schema)
+    if (known !== undefined) {
+      known.makeRoom()
+      return known
+    }
+    const made = new StoredEntities(this, schema, this.#keptMax)
     this.#read.set(schema, made)
+    this.#readers = [...this.#readers, new WeakRef(made)]
     return made
   }
 
@@ -79,6 +92,12 @@ export class EntityStore {
     const [attrs, parents, tags] = JSON.parse(text) as [CedarEntity['attrs'], readonly (readonly [string, string])[], CedarEntity['tags']]
     return { uid: { type, id }, attrs, parents: parents.map(([type, id]) => ({ type, id })), ...(tags === undefined ? {} : { tags }) }
   }
+}
+
+const KEPT_MAX = 32_768
+
+function parentsIn(text: string): string {
+  return JSON.stringify((JSON.parse(text) as readonly unknown[])[1])
 }
 
 /** What is to change once all of it is here; each entity as the text that is kept, null: deleted. */
@@ -93,6 +112,14 @@ class Staged {
     }
     for (const { type, id } of deleted) this.#of(type).set(id, null)
     for (const entity of upserted) this.#of(entity.uid.type).set(entity.uid.id, textOf(entity))
+  }
+
+  /** Whatever else is there is to go. */
+  deleteOthers(there: ReadonlyMap<string, ReadonlyMap<string, string>>): void {
+    for (const [type, ids] of there) {
+      const here = this.#of(type)
+      for (const id of ids.keys()) if (!here.has(id)) here.set(id, null)
+    }
   }
 
   #of(type: string): Map<string, string | null> {

@@ -19,7 +19,7 @@ export type LedgerEntry = {
 export const LEDGER_KINDS = [
   'generation.certified', 'generation.refused', 'generation.undetermined',
   'application.put', 'entities.changed',
-  'revision.proposed', 'revision.approved', 'revision.activated', 'revision.reproved',
+  'revision.proposed', 'revision.approved', 'revision.activated', 'revision.reproved', 'revision.disagreed', 'revision.released',
   'certificate.revoked',
 ] as const
 export type LedgerKind = (typeof LEDGER_KINDS)[number]

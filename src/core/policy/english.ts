@@ -43,7 +43,7 @@ export function renderCondition(expression: Expression, words: Words = { princip
     case 'has': return `${value(expression.of, words)} has ${spaced(expression.attribute)}`
     case 'hasTag': return `${value(expression.left, words)} has the tag ${value(expression.right, words)}`
     case 'is': return `${value(expression.of, words)} is a ${spaced(expression.type)}${expression.in === null ? '' : ` in ${value(expression.in, words)}`}`
-    case 'contains': return `${value(expression.left, words)} include ${value(expression.right, words)}`
+    case 'contains': return expression.left.kind === 'set' ? `${value(expression.right, words)} is one of ${value(expression.left, words)}` : `${value(expression.left, words)} include ${value(expression.right, words)}`
     case 'containsAll': return `${value(expression.left, words)} contains all of ${value(expression.right, words)}`
     case 'containsAny': return `${value(expression.left, words)} contains any of ${value(expression.right, words)}`
     case 'isEmpty': return `${value(expression.of, words)} is empty`

@@ -53,6 +53,11 @@ export function any(parts: readonly Expression[]): Expression {
   return parts.reduce<Expression | null>((left, right) => (left === null ? right : { kind: 'or', left, right }), null) ?? FALSE
 }
 
+/** What a conjunction consists of, however it is nested; anything else is itself. */
+export function conjuncts(expression: Expression): readonly Expression[] {
+  return expression.kind === 'and' ? [...conjuncts(expression.left), ...conjuncts(expression.right)] : [expression]
+}
+
 export function not(of: Expression): Expression {
   return { kind: 'not', of }
 }

@@ -3,6 +3,7 @@ import type { Expression } from '#core/policy/expression.ts'
 import { obligations as obligationsOf, type PolicySet, type Rule } from '#core/policy/policy.ts'
 import { renderRules } from '#core/policy/render.ts'
 import type { Environment, Schema } from '#core/policy/schema.ts'
+import { merged, type Described } from './conditions-merged.ts'
 import { asExpression, atomsOf, conditionOf, conditionTerm, guardsOf, literalTerm, permitting, reads, type Atom, type Condition, type Literal, type Standing } from './conditions.ts'
 import type { EncodedPolicy } from './encode.ts'
 import { ground, simplify } from './ground.ts'
@@ -39,13 +40,21 @@ export type Part = {
   readonly conditions: readonly Described[]
   /** Why the conditions may not cover the whole difference; null: they do, and it is proved. */
   readonly open: string | null
+  /** Where the difference is open: a request that makes it and meets none of the conditions, when one was seen. */
+  readonly uncovered: Counterexample | null
 }
 
-export type Described = { readonly condition: Condition; readonly witness: Counterexample }
+export type DiffOptions = Options & {
+  /** Asked again and again, and awaited, so that others get their turn. False: time is over, and what is not known by then is open. */
+  readonly goOn?: () => Promise<boolean>
+}
 
-/** So many conditions are looked for before the whole difference is tried as one; and so many at most. */
+/** More conditions than these are told in fewer where that can be done, however long those get; so many are looked for at most. */
 const CONDITIONS_READABLE = 12
-const CONDITIONS_MAX = 48
+export const CONDITIONS_MAX = 48
+/** So many questions are asked together, so that those that are the same script are asked once. */
+const LOT = 16
+export const OUT_OF_TIME = 'the time for looking was over'
 
 /**
  * What changes from one policy to another, as conditions that people can read.
@@ -56,16 +65,20 @@ const CONDITIONS_MAX = 48
  *
  * Cost: for each condition some 2·log₂ as many looks as there are atoms, and three proofs.
  */
-export async function diff(before: PolicySet, after: PolicySet, schema: Schema, engines: Engines, options: Options = {}): Promise<Difference> {
+export async function diff(before: PolicySet, after: PolicySet, schema: Schema, engines: Engines, options: DiffOptions = {}): Promise<Difference> {
+  const { goOn = async () => true } = options
   const study = new Study(schema, options)
   const sides = ways(before, after)
   const asked = study.select(schema.environments).flatMap((environment) => sides.map((side) => ({ environment, side })))
-  // All at once: most environments have no difference at all.
-  const firsts = await settle(study, asked.map(({ environment, side }) => question(study, before, after, environment, side, [])), engines)
+  const firsts: Answer[] = []
+  for (let from = 0; from < asked.length && (await goOn()); from += LOT) {
+    const proofs = await settle(study, asked.slice(from, from + LOT).map(({ environment, side }) => question(study, before, after, environment, side, [])), engines)
+    firsts.push(...proofs.map(({ answer }) => answer))
+  }
   const parts: (Part | null)[] = []
   for (const [i, { environment, side }] of asked.entries()) {
-    const { answer } = firsts[i] as Proof
-    parts.push(answer.kind === 'proved' ? null : await new Search(study, before, after, environment, side, engines).describe(answer))
+    const answer = firsts[i] ?? { kind: 'unknown', reason: OUT_OF_TIME }
+    parts.push(answer.kind === 'proved' ? null : await new Search(study, before, after, environment, side, engines, goOn).describe(answer))
   }
   const environments = study.select(schema.environments).map((environment) => ({
     environment,
@@ -73,7 +86,7 @@ export async function diff(before: PolicySet, after: PolicySet, schema: Schema, 
     readsContext: [before, after].some((policy) => looking(study, environment, policy).some((rule) => reads(asExpression(rule), 'context'))),
   }))
   const all = environments.flatMap((each) => each.parts)
-  const differs = all.some(({ conditions }) => conditions.length > 0)
+  const differs = all.some(({ conditions, uncovered }) => conditions.length > 0 || uncovered !== null)
   return { isEquivalent: differs ? false : all.length > 0 || environments.length === 0 ? null : true, environments, engines: engines.versions }
 }
 
@@ -156,38 +169,53 @@ class Search {
   readonly #environment: Environment
   readonly #side: Side
   readonly #engines: Engines
+  readonly #goOn: () => Promise<boolean>
 
-  constructor(study: Study, before: PolicySet, after: PolicySet, environment: Environment, side: Side, engines: Engines) {
+  constructor(study: Study, before: PolicySet, after: PolicySet, environment: Environment, side: Side, engines: Engines, goOn: () => Promise<boolean>) {
     this.#study = study
     this.#before = before
     this.#after = after
     this.#environment = environment
     this.#side = side
     this.#engines = engines
+    this.#goOn = goOn
   }
 
   async describe(first: Answer): Promise<Part> {
-    const part = (found: readonly Described[], open: string | null): Part => ({ kind: this.#side.kind, obligation: this.#side.obligation, conditions: found, open })
-    if (first.kind !== 'refuted') return part([], first.kind === 'unknown' ? first.reason : null)
+    const { kind, obligation } = this.#side
+    const part = (conditions: readonly Described[], open: string | null, uncovered: Counterexample | null = null): Part => ({ kind, obligation, conditions, open, uncovered })
     const found: Described[] = []
-    for (let answer: Answer = first; answer.kind === 'refuted'; answer = await this.#uncovered(found)) {
-      if (found.length === CONDITIONS_READABLE) {
-        const whole = await this.#whole(first.counterexample)
-        if (whole !== null) return part([whole], null)
+    let answer = first
+    for (; answer.kind === 'refuted'; answer = await this.#uncovered(found)) {
+      const { counterexample } = answer
+      if (found.length === CONDITIONS_MAX) {
+        const whole = await this.#whole(counterexample)
+        return whole !== null ? part([whole], null) : part(found, `more than ${CONDITIONS_MAX} conditions`, counterexample)
       }
-      if (found.length === CONDITIONS_MAX) return part(found, `more than ${CONDITIONS_MAX} conditions`)
-      const next = await this.#around(answer.counterexample)
+      const next = (await this.#goOn()) ? await this.#around(counterexample) : null
+      if (next === null) return part(found, OUT_OF_TIME, counterexample)
       const implies = await this.#implies(next)
-      if (implies.kind !== 'proved') return part([...found], implies.kind === 'unknown' ? implies.reason : 'a condition does not make the difference, which is a bug of the prover')
-      found.push({ condition: next, witness: answer.counterexample })
+      if (implies.kind !== 'proved') return part(found, implies.kind === 'unknown' ? implies.reason : 'a condition does not make the difference, which is a bug of the prover', counterexample)
+      found.push({ condition: next, witness: counterexample })
     }
-    const needed = await this.#needed(found)
-    const covered = await this.#uncovered(needed)
-    return part(needed, covered.kind === 'proved' ? null : covered.kind === 'unknown' ? covered.reason : 'conditions do not cover the difference, which is a bug of the prover')
+    if (answer.kind === 'unknown') return part(found, answer.reason)
+    return (await this.#fewer(found)) ?? part(found, null)
   }
 
-  /** Everything that is known of a request, less whatever the difference does not need. */
-  async #around(witness: Counterexample): Promise<Condition> {
+  /** The conditions that are needed, told in as few as can be; null where that is all of them, or where it cannot be proved that they cover what the others do. */
+  async #fewer(found: readonly Described[]): Promise<Part | null> {
+    if (!(await this.#goOn())) return null
+    const needed = await this.#needed(found)
+    const few = merged(needed, CONDITIONS_READABLE)
+    if (few === found) return null // Which cover everything: that is proved.
+    const made = few.filter((each) => !needed.includes(each))
+    for (const { condition } of made) if ((await this.#implies(condition)).kind !== 'proved') return null
+    if ((await this.#uncovered(few)).kind !== 'proved') return null
+    return { kind: this.#side.kind, obligation: this.#side.obligation, conditions: few, open: null, uncovered: null }
+  }
+
+  /** Everything that is known of a request, less whatever the difference does not need; null when time is over. */
+  async #around(witness: Counterexample): Promise<Condition | null> {
     const place = this.#place
     const atoms = this.#atoms()
     const guards = atoms.flatMap(({ expression }) => guardsOf(place, expression))
@@ -195,18 +223,20 @@ class Search {
     const literals = atoms.map((atom, i): Literal => ({ atom, standing: standings[i] as Standing }))
     const held = new Set(guards.filter((_, i) => standings[atoms.length + i] === 'holds').map((guard) => JSON.stringify(guard)))
     const needed = await this.#smallest([], literals.toSorted((a, b) => clarity(a) - clarity(b)), false)
+    if (needed === null) return null
     return conditionOf(place, literals.filter((each) => needed.includes(each)), (guard) => held.has(JSON.stringify(guard)))
   }
 
-  /** Of literals that, with others, make the difference, as few as needed; those in front rather stay. */
-  async #smallest(others: readonly Literal[], literals: readonly Literal[], isNew: boolean): Promise<readonly Literal[]> {
+  /** Of literals that, with others, make the difference, as few as needed, where those in front rather stay; null when time is over. */
+  async #smallest(others: readonly Literal[], literals: readonly Literal[], isNew: boolean): Promise<readonly Literal[] | null> {
+    if (!(await this.#goOn())) return null
     if (isNew && await this.#suffice(others)) return []
     if (literals.length <= 1) return isNew ? literals : await this.#suffice(others) ? [] : literals
     const half = Math.ceil(literals.length / 2)
     const [front, back] = [literals.slice(0, half), literals.slice(half)]
     const ofBack = await this.#smallest([...others, ...front], back, true)
-    const ofFront = await this.#smallest([...others, ...ofBack], front, ofBack.length > 0)
-    return [...ofFront, ...ofBack]
+    const ofFront = ofBack === null ? null : await this.#smallest([...others, ...ofBack], front, ofBack.length > 0)
+    return ofBack === null || ofFront === null ? null : [...ofFront, ...ofBack]
   }
 
   #suffice(literals: readonly Literal[]): Promise<boolean> {

@@ -119,6 +119,26 @@ test('each construct means what it means to Cedar', () => {
   }
 })
 
+test('sets within sets, as deep as they may be written, and large ones take no longer for it', () => {
+  const nested = (inner: string, levels: number, wrap: (text: string) => string): string => (levels === 0 ? inner : nested(wrap(inner), levels - 1, wrap))
+  const numbers = (from: number) => `[${Array.from({ length: 1_500 }, (_, i) => from + i).join()}]`
+  const inSets = (inner: string) => nested(inner, 60, (text) => `[${text}]`)
+  const inRecords = (inner: string) => nested(inner, 28, (text) => `[{ a: ${text} }]`)
+  const conditions = [
+    [`${inSets('principal.n')} == ${inSets('1')}`, scene({ n: 1 }), true],
+    [`${inSets('principal.n')} == ${inSets('1')}`, scene({ n: 2 }), false],
+    [`${inRecords('principal.n')} == ${inRecords('principal.m')}`, scene({ n: 3, m: 3 }), true],
+    [`${numbers(0)} == ${numbers(1)}`, scene({}), false],
+    [`${numbers(0)}.containsAll(principal.nums)`, scene({ nums: [7, 1_499] }), true],
+  ] as const
+  for (const [condition, world, expected] of conditions) {
+    const policy = parsePolicies(`permit (principal, action == Action::"view", resource is Doc) when { ${condition} };`, SCHEMA)
+    const said = interpreter(SCHEMA, ENVIRONMENT, policy)(world)
+    assert.equal(said.decision === 'allow', expected, condition.slice(0, 80))
+    assert.deepEqual(said, ask(SCHEMA, ENVIRONMENT, policy, world, authorize))
+  }
+})
+
 test('a condition that stands before another in the text is evaluated before it', () => {
   for (const text of [
     'permit (principal, action, resource) unless { principal.n + 1 > 0 } when { principal.on };',

@@ -26,7 +26,21 @@ export type Proof = {
   readonly engines: readonly { readonly name: string; readonly version: string }[]
   /** SHA-256 over everything the answer depends on. */
   readonly inputDigest: string
+  readonly basis: Basis
   readonly limits: Limits
+}
+
+/** In how many environments the claim holds, by what shows it: nobody's word, a certificate that was checked again, or the solver's word alone. */
+export type Basis = {
+  /** The negated claim folded to a contradiction: no engine was asked. */
+  readonly folded: number
+  /** A certificate was checked; where both engines must agree, the solver said so too. */
+  readonly certified: number
+  readonly solver: number
+  /** Of all certificates together, how many clauses were learned. */
+  readonly steps: number
+  /** SHA-256 over the digests of the certificates, in the order of the environments; null when there are none. */
+  readonly certificates: string | null
 }
 
 /** For one script each: Z3's own count of work, which makes answers reproducible, and a wall clock behind it. */

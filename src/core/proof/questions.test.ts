@@ -214,6 +214,21 @@ test('a question asked again, among others or alone, is answered in the same byt
   assert.ok(other.every(({ inputDigest }, i) => inputDigest !== together[i]?.inputDigest))
 })
 
+test('a record says what an answer rests on: folding, certificates that were checked, or the solver alone', async () => {
+  const only = { action: 'Action::"view"' }
+  const basisOf = async (text: string, use: Partial<Engines> = {}) => (await alwaysDenies(parse(text), SCHEMA, { ...engines, ...use }, { only })).basis
+  const contradiction = 'permit (principal, action == Action::"view", resource) when { principal in Team::"a" && Team::"a" in Team::"b" && !(principal in Team::"b") };'
+  const calculated = 'permit (principal, action == Action::"view", resource) when { principal.n + principal.m < principal.n && principal.m > 0 };'
+  assert.deepEqual(await basisOf('forbid (principal, action, resource);'), { folded: 1, certified: 0, solver: 0, steps: 0, certificates: null })
+  const certified = await basisOf(contradiction)
+  assert.deepEqual({ ...certified, certificates: null }, { folded: 0, certified: 1, solver: 0, steps: certified.steps, certificates: null })
+  assert.match(certified.certificates ?? '', /^[0-9a-f]{64}$/)
+  assert.deepEqual(await basisOf(contradiction), certified)
+  assert.notEqual((await basisOf(contradiction.replace('Team::"a" in Team::"b"', 'Team::"a" in Team::"c" && Team::"c" in Team::"b"'))).certificates, certified.certificates)
+  assert.deepEqual(await basisOf(calculated), { folded: 0, certified: 0, solver: 1, steps: 0, certificates: null })
+  assert.deepEqual(await basisOf(contradiction, { solve: async (asks) => asks.map(() => ({ kind: 'unknown', reason: 'timeout' })) }), { folded: 0, certified: 0, solver: 0, steps: 0, certificates: null })
+})
+
 test('sabotage: a solver that errs, dies or lies never makes a proof, nor a refutation', async () => {
   const lies: unknown[] = []
   const { second: _, ...alone } = engines

@@ -10,10 +10,10 @@ import { concretize, literalsOf, toCounterexample, type Picture } from './counte
 import { encodePolicy, placeIn, scopeOf, type EncodedPolicy, type Place, type Semantics } from './encode.ts'
 import { forCedar } from './exact.ts'
 import { ground, simplify } from './ground.ts'
-import type { Answer, Counterexample, Limits, Proof } from './proof.ts'
+import type { Answer, Basis, Counterexample, Limits, Proof } from './proof.ts'
 import { checkRup } from './sat/check-rup.ts'
 import { shrink } from './shrink.ts'
-import type { SatAnswer } from './sat/decide.ts'
+import { markOf, type CertificateMark, type SatAnswer } from './sat/decide.ts'
 import { emit, readValues, type Ask, type Reply, type Script } from './smtlib.ts'
 import { evaluate, Terms, type Term, type Value } from './terms.ts'
 import { worldOf } from './world.ts'
@@ -166,13 +166,17 @@ export function environmentKey({ principal, action, resource }: Environment): st
 
 type Model = ReadonlyMap<Term, Value>
 
+/** What shows that a claim holds: nothing but folding, a certificate, or the solver's word. */
+type Shown = 'folded' | 'solver' | CertificateMark
+type Settled = { readonly answer: Answer; /** Null unless it is proved. */ readonly by: Shown | null }
+
 /** A claim that folding has not settled: it goes to the solver, unless there is a model already. */
 type Open = {
   readonly question: Question
   readonly environment: Environment
   readonly claim: Claim
   readonly goal: Term
-} & ({ readonly script: Script; /** By the other engine. */ readonly isContradicted: boolean } | { readonly model: Model })
+} & ({ readonly script: Script; /** That the other engine contradicts it. */ readonly certificate: CertificateMark | null } | { readonly model: Model })
 
 export async function settle(study: Study, questions: readonly Question[], engines: Engines): Promise<readonly Proof[]> {
   const prepared = questions.map((question) => question.environments.map((environment) => prepare(study, question, environment, engines)))
@@ -183,38 +187,40 @@ export async function settle(study: Study, questions: readonly Question[], engin
   const mute: Reply = { kind: 'unknown', reason: 'solver failed: it did not reply' }
   const replyTo = new Map(asks.map(({ text }, i) => [text, replies[i] ?? mute]))
   return Promise.all(questions.map(async (question, i) => {
-    const answers: Answer[] = []
+    const settled: Settled[] = []
     for (const each of prepared[i] ?? []) {
-      const isShown = !answers.some(({ kind }) => kind === 'refuted')
-      answers.push('script' in each ? await answer(study, each, replyTo.get(each.script.text) as Reply, engines, isShown)
-        : 'model' in each ? picture(study, each, each.model, engines, isShown)
-        : each)
+      const isShown = !settled.some(({ answer: { kind } }) => kind === 'refuted')
+      if ('script' in each) {
+        const said = await answer(study, each, replyTo.get(each.script.text) as Reply, engines, isShown)
+        settled.push({ answer: said, by: said.kind === 'proved' ? each.certificate ?? 'solver' : null })
+      } else settled.push('model' in each ? { answer: picture(study, each, each.model, engines, isShown), by: null } : each)
     }
-    return proofOf(study, question, answers, engines)
+    return proofOf(study, question, settled, engines)
   }))
 }
 
-function prepare(study: Study, question: Question, environment: Environment, { second, onScript }: Engines): Answer | Open {
+function prepare(study: Study, question: Question, environment: Environment, { second, onScript }: Engines): Settled | Open {
   try {
     const claim = question.claim(environment)
     const { terms } = study.place(environment)
     const goal = simplify(terms, claim.goal)
     if (goal === terms.false) {
       onScript?.({ question: question.name, environment, text: '(assert false)\n' })
-      return { kind: 'proved' }
+      return { answer: { kind: 'proved' }, by: 'folded' }
     }
     // INVARIANT: only `unsat` and `false` prove; a goal that folds to `true` still goes to the solver, for its counterexample.
     const assertions = ground(terms, study.schema, goal)
     onScript?.({ question: question.name, environment, text: emit(assertions).text })
     const known = second?.(assertions)
     if (known?.kind === 'sat') return { question, environment, claim, goal, model: known.values }
-    const isContradicted = known?.kind === 'unsat'
-    if (isContradicted && !checkRup(known.certificate.cnf, known.certificate.proof)) return disagreement('the certificate of a contradiction does not hold')
-    if (isContradicted && study.agreement === 'either') return { kind: 'proved' }
-    return { question, environment, claim, goal, script: emit(assertions), isContradicted }
+    const found = known?.kind === 'unsat' ? known.certificate : null
+    if (found !== null && !checkRup(found.cnf, found.proof)) return { answer: disagreement('the certificate of a contradiction does not hold'), by: null }
+    const certificate = found === null ? null : markOf(found)
+    if (certificate !== null && study.agreement === 'either') return { answer: { kind: 'proved' }, by: certificate }
+    return { question, environment, claim, goal, script: emit(assertions), certificate }
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== 'UNSUPPORTED_CONSTRUCT') throw error
-    return { kind: 'unknown', reason: `unsupported: ${error.message}` }
+    return { answer: { kind: 'unknown', reason: `unsupported: ${error.message}` }, by: null }
   }
 }
 
@@ -229,9 +235,9 @@ async function answer(study: Study, open: Extract<Open, { script: Script }>, fir
   const [reply = first] = again ? await engines.solve([{ text: open.script.text, values: open.script.values }], study.limits) : [first]
   switch (reply.kind) {
     case 'unsat': return first.kind === 'sat' ? disagreement('two runs of the solver answer differently') : { kind: 'proved' }
-    case 'unknown': return open.isContradicted ? { kind: 'unknown', reason: `${reply.reason}; the other engine proves it, and both must` } : reply
+    case 'unknown': return open.certificate !== null ? { kind: 'unknown', reason: `${reply.reason}; the other engine proves it, and both must` } : reply
     case 'sat': {
-      if (open.isContradicted) return disagreement('one has a model of what the other contradicts')
+      if (open.certificate !== null) return disagreement('one has a model of what the other contradicts')
       let model: Model
       try {
         model = readValues(reply.values, open.script)
@@ -303,7 +309,8 @@ export function probe(id: string, condition: Expression): Rule {
   return { id, effect: 'permit', annotations: {}, principal: any, action: any, resource: any, when: [condition], unless: [] }
 }
 
-function proofOf(study: Study, question: Question, answers: readonly Answer[], { versions }: Engines): Proof {
+function proofOf(study: Study, question: Question, settled: readonly Settled[], { versions }: Engines): Proof {
+  const answers = settled.map(({ answer }) => answer)
   const refuted = answers.find(({ kind }) => kind === 'refuted')
   const unknown = answers.find(({ kind }) => kind === 'unknown')
   const none: Answer = { kind: 'unknown', reason: 'unsupported: the question concerns no request that the schema allows' }
@@ -315,6 +322,19 @@ function proofOf(study: Study, question: Question, answers: readonly Answer[], {
     inputDigest: digest({
       question: question.name, ...(question.inputs as object), schema: study.schema.digest, ...study.options, engines: versions,
     }),
+    basis: basisOf(settled),
     limits: study.limits,
+  }
+}
+
+function basisOf(settled: readonly Settled[]): Basis {
+  const shown = settled.flatMap(({ by }) => by ?? [])
+  const certificates = shown.filter((by) => typeof by === 'object')
+  return {
+    folded: shown.filter((by) => by === 'folded').length,
+    certified: certificates.length,
+    solver: shown.filter((by) => by === 'solver').length,
+    steps: certificates.reduce((sum, { steps }) => sum + steps, 0),
+    certificates: certificates.length === 0 ? null : digest(certificates.map((each) => each.digest)),
   }
 }

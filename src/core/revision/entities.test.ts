@@ -80,7 +80,11 @@ const BAD: readonly [string, readonly unknown[], string][] = [
   ['a cycle', [team('a', 'b'), team('b', 'c', 'd'), team('c', 'a'), team('d')], 'Team::"a": is above itself in the hierarchy: `Team::"a"` in `Team::"b"` in `Team::"c"` in `Team::"a"`'],
 ]
 for (const [what, values, problem] of BAD) {
-  test(`refused: ${what}`, () => assert.deepEqual(read(values).problems, [problem]))
+  test(`refused: ${what}`, () => {
+    const { entities, problems } = read(values)
+    assert.deepEqual(problems, [problem])
+    entities.forEach(keep) // Which happens before anything is refused.
+  })
 }
 
 test('every problem is named, and beyond a hundred they are counted', () => {

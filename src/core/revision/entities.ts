@@ -161,10 +161,15 @@ class Reader {
         if (uid.type !== type.name) return this.#add(`is \`${uidText(uid)}\`, not a ${type.name}`)
         return this.#isOneOfItsIds(uid) ? { __entity: uid } : undefined
       }
-      case 'set': return Array.isArray(json) ? json.map((each, i) => this.#at(i, () => this.#value(type.element, each))) : this.#add('is not a list')
+      case 'set': return Array.isArray(json) ? this.#set(type.element, json) : this.#add('is not a list')
       case 'record': return this.#record(type, json)
       case 'extension': return this.#extension(type.name, json)
     }
+  }
+
+  /** Without what is wrong: entities are kept as text before they are refused, and a list with holes has none. */
+  #set(element: Type, json: readonly unknown[]): readonly unknown[] {
+    return json.map((each, i) => this.#at(i, () => this.#value(element, each))).filter((each) => each !== undefined)
   }
 
   #long(json: unknown): unknown {

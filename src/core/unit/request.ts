@@ -7,6 +7,7 @@ export const EntityBody = z.strictObject({
   uid: z.union([Uid, z.strictObject({ __entity: Uid }).transform(({ __entity }) => __entity)]),
   attrs: z.record(z.string(), z.unknown()).default({}),
   parents: z.array(z.union([Uid, z.strictObject({ __entity: Uid }).transform(({ __entity }) => __entity)])).default([]),
+  tags: z.record(z.string(), z.unknown()).exactOptional(),
 })
 
 /** A request as Cedar's tools write it, with the entities it is about. */

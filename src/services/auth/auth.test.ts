@@ -495,7 +495,7 @@ test('an account gets tokens for the audiences that are its own, and keeps each 
     const [first, second] = await Promise.all([token(), token()])
     assert.equal(first, second)
     assert.equal((await server.authenticate(`Bearer ${first}`, 'peers')).clientId, 'acgs-platform')
-    await assert.rejects(server.authenticate(`Bearer ${first}`), /somebody else/)
+    await assert.rejects(async () => server.authenticate(`Bearer ${first}`), /somebody else/)
     now += 860_000
     assert.equal(await token(), first)
     now += 15_000

@@ -63,7 +63,7 @@ test('a threshold that was lowered in the evidence is raised again; a higher one
   const halfway: Prover = {
     ...prover,
     proveArticles: async (_policy, _schema, articles) => articles.map(({ article: { hard } }) => ({
-      question: 'q', answer: hard ? { kind: 'proved' } : { kind: 'unknown', reason: 'timeout' }, environments: [], engines: [], inputDigest: '0'.repeat(64), limits: LIMITS,
+      question: 'q', answer: hard ? { kind: 'proved' } : { kind: 'unknown', reason: 'timeout' }, environments: [], engines: [], inputDigest: '0'.repeat(64), basis: { folded: 0, certified: 0, solver: 0, steps: 0, certificates: null }, limits: LIMITS,
     })),
   }
   const lowered = async (threshold: number, stated: number) => {

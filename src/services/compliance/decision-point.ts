@@ -1,4 +1,7 @@
-import { evaluatorOf } from '#core/decision/answer.ts'
+import assert from 'node:assert/strict'
+import { setImmediate as othersDecide } from 'node:timers/promises'
+import type { Decides } from '#core/decision/answer.ts'
+import { compileRules } from '#core/decision/dense/dense-evaluator.ts'
 import { EntityStore } from '#core/decision/entity-store.ts'
 import type { ActiveRevision } from '#core/revision/active.ts'
 
@@ -12,14 +15,17 @@ export type DecisionPoint = {
   readonly entitiesOf: (application: string) => EntityStore
   /** Makes an application known, though nothing decides for it yet. */
   readonly know: (application: string) => void
-  /** Replaces what decides for the revision's application, as a whole. Every check has been passed by then. */
-  readonly load: (active: ActiveRevision) => void
+  /** What decides by a revision that was loaded: its rules, compiled. */
+  readonly decidesFor: (active: ActiveRevision) => Decides
+  /** Replaces what decides for the revision's application, as a whole, once its rules are compiled. Every check has been passed by then. */
+  readonly load: (active: ActiveRevision) => Promise<void>
 }
 
 /** A decision point with nothing in it, so that there is no application to ask about. */
 export function createDecisionPoint(): DecisionPoint {
   type Known = { active: ActiveRevision | null; readonly entities: EntityStore }
   const known = new Map<string, Known>()
+  const compiled = new WeakMap<ActiveRevision, Decides>()
   const of = (application: string): Known => {
     const found = known.get(application)
     if (found !== undefined) return found
@@ -32,9 +38,11 @@ export function createDecisionPoint(): DecisionPoint {
     activeOf: (application) => known.get(application)?.active ?? null,
     entitiesOf: (application) => known.get(application)?.entities ?? new EntityStore(),
     know: (application) => { of(application) },
-    load: (active) => {
-      evaluatorOf(active.policies) // Compiled while the one before still decides.
-      of(active.application).active = active
+    decidesFor: (active) => compiled.get(active) ?? assert.fail(`revision ${active.revision} of ${active.application} was not loaded`),
+    load: async (active) => {
+      const one = of(active.application)
+      compiled.set(active, await compileRules(active.policies.rules, active.schema, one.entities, othersDecide))
+      one.active = active
     },
   }
 }

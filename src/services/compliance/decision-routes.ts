@@ -1,4 +1,4 @@
-import { answer, refusal, type Decides, type Ground, type Question, type Reply } from '#core/decision/answer.ts'
+import { answer, refusal, worded, type Answer, type Decides, type Ground, type Question, type Reply } from '#core/decision/answer.ts'
 import { answerInTurn, refuseTooMuch, withDefaults } from '#core/decision/batch.ts'
 import { Failure } from '#core/failure.ts'
 import { parseInput } from '#core/parse.ts'
@@ -6,11 +6,14 @@ import type { ActiveRevision } from '#core/revision/active.ts'
 import { route, type DirectRoute, type Route } from '#http/contract.ts'
 import { getAuthzenConfiguration, postEvaluation, postEvaluations, readQuestionBody } from './decision-contract.ts'
 import type { DecisionPoint } from './decision-point.ts'
+import type { Oracle } from './oracle.ts'
 
 export type Use = {
-  readonly point: Pick<DecisionPoint, 'applications' | 'activeOf' | 'entitiesOf'>
-  /** What decides by a revision; its rules, compiled, without this. */
+  readonly point: Pick<DecisionPoint, 'applications' | 'activeOf' | 'entitiesOf' | 'decidesFor'>
+  /** What decides by a revision instead of its rules, compiled. */
   readonly decidesFor?: (active: ActiveRevision) => Decides
+  /** Repeats some answers afterwards, and gives them itself for a revision on the slow path. */
+  readonly oracle?: Pick<Oracle, 'answersFor' | 'note'>
   /** Called for every answer, with what it took. */
   readonly decided: (verdict: Reply['context']['verdict'], seconds: number) => void
   /** Under which others reach this service, without a slash at the end. */
@@ -28,35 +31,42 @@ export function directRoutes(use: Use): DirectRoute[] {
     refuseOlder(headers, application, active?.revision ?? null)
     return { application, active, entities: use.point.entitiesOf(application), now: use.now() }
   }
-  const decidesBy = ({ active }: Ground): Decides | null => (active === null ? null : use.decidesFor?.(active) ?? null)
-  const answered = (question: Question, ground: Ground, place: string): Reply => {
+  const decidesBy = ({ active }: Ground): Decides | null => (active === null ? null : (use.decidesFor ?? use.point.decidesFor)(active))
+  const answered = (question: Question, ground: Ground, place: string, decides: Decides | null): Answer => {
     const started = performance.now()
-    const reply = answer(question, ground, place, decidesBy(ground))
-    use.decided(reply.context.verdict, (performance.now() - started) / 1000)
-    return reply
+    const slowly = ground.active === null ? null : use.oracle?.answersFor(ground.active) ?? null
+    const answered = slowly === null ? answer(question, ground, place, decides) : slowly(question, ground, place)
+    if (slowly === null) use.oracle?.note(question, ground, place, answered.reply)
+    use.decided(answered.reply.context.verdict, (performance.now() - started) / 1000)
+    return answered
   }
 
   return [
-    { endpoint: postEvaluation, answer: (body, headers) => JSON.stringify(answered(readQuestionBody(body, 'body'), groundFor(headers), 'body')) },
+    { endpoint: postEvaluation, answer: (body, headers) => {
+      const question = readQuestionBody(body, 'body')
+      const ground = groundFor(headers)
+      return answered(question, ground, 'body', decidesBy(ground)).text
+    } },
 
     { endpoint: postEvaluations, answer: (given, headers) => {
       const body = parseInput(postEvaluations.body, given, 'body')
       const ground = groundFor(headers)
+      const decides = decidesBy(ground)
       const { evaluations: items = [], options } = body
-      if (items.length === 0) return JSON.stringify(answered(readQuestionBody(body, 'body'), ground, 'body'))
+      if (items.length === 0) return answered(readQuestionBody(body, 'body'), ground, 'body', decides).text
       refuseTooMuch(items, body)
-      const evaluations = answerInTurn(items, options?.evaluations_semantic ?? 'execute_all', (item, index) => {
+      const answers = answerInTurn(items, options?.evaluations_semantic ?? 'execute_all', (item, index) => {
         const started = performance.now()
         const place = `body.evaluations[${index}]`
         try {
-          return answered(readQuestionBody(withDefaults(item, body), place), ground, place)
+          return answered(readQuestionBody(withDefaults(item, body), place), ground, place, decides)
         } catch (error) {
           if (!(error instanceof Failure) || error.code !== 'REQUEST_MALFORMED') throw error
           use.decided('error', (performance.now() - started) / 1000)
-          return refusal(error, ground.active)
+          return worded(refusal(error, ground.active))
         }
       })
-      return JSON.stringify({ evaluations })
+      return `{"evaluations":[${answers.map(({ text }) => text).join()}]}`
     } },
   ]
 }

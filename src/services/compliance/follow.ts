@@ -59,9 +59,9 @@ export function follow({ source, point, state, examiner, ports, intervalMs, tele
   let lost: string | null = 'the platform has not been asked yet'
 
   const parse: BundlePorts['parse'] = (text, schema) => examiner.examining(schema).parse(text, schema)
-  const activate = (active: ActiveRevision) => {
+  const activate = async (active: ActiveRevision) => {
     whole.set(active.application, active)
-    point.load(withoutRevoked(active, revoked, parse))
+    await point.load(withoutRevoked(active, revoked, parse))
   }
   const load = async (application: string, bundle: unknown) => {
     try {
@@ -70,7 +70,7 @@ export function follow({ source, point, state, examiner, ports, intervalMs, tele
       state.keep(application, { revision: active.revision, digest: active.digest, bundle })
       seen.set(application, { revision: active.revision, digest: active.digest })
       refusals.delete(application)
-      activate(active)
+      await activate(active)
       if (before?.revision !== active.revision) bundleLoaded(telemetry, { application, revision: active.revision })
     } catch (error) {
       // What could not be judged at present, since Auth is out, say, is judged again at the next turn.
@@ -105,8 +105,8 @@ export function follow({ source, point, state, examiner, ports, intervalMs, tele
     const fresh = heads.revoked.filter((id) => !revoked.has(id))
     if (fresh.length > 0) {
       for (const id of fresh) revoked.add(id)
-      for (const active of whole.values()) point.load(withoutRevoked(active, revoked, parse))
       isSaved = false
+      for (const active of whole.values()) await point.load(withoutRevoked(active, revoked, parse))
     }
     // A disk that is full must not undo a revocation, nor hide that a restart would forget it.
     if (!isSaved) {

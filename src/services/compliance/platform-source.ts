@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
 import type { Call } from '#http/call.ts'
+import type { Notice } from '#core/revision/notice.ts'
 import { getEntities } from '#services/platform/application-contract.ts'
+import { postNotice } from '#services/platform/notice-contract.ts'
 import { getBundle, getHeads } from '#services/platform/revision-contract.ts'
 import type { Source } from './follow.ts'
 
@@ -21,4 +23,9 @@ export function platformSource(call: Call): Source {
       return { version: page.version, isWhole: page.is_whole, upserted: page.upserted.map((each): CedarEntity => Entity.parse(each)), deleted: page.deleted, next: page.next_cursor }
     },
   }
+}
+
+/** Tells the platform what belongs into its ledger. */
+export function tellPlatform(call: Call): (notice: Notice) => Promise<unknown> {
+  return (notice) => call(postNotice, { body: notice })
 }

@@ -5,7 +5,7 @@ import { caller, judgedByAuth, startFramed, type Apart } from '#services/apart.t
 import { provingIn } from '#services/proving.ts'
 import { checkpointsSignedBy, complianceParts } from './parts.ts'
 import { FOLLOW_MS } from './follow.ts'
-import { platformSource } from './platform-source.ts'
+import { platformSource, tellPlatform } from './platform-source.ts'
 import { startCompliance } from './start.ts'
 
 const PLATFORM_TIMEOUT_MS = 10_000
@@ -23,12 +23,13 @@ export function startComplianceApart(config: Config, signal: AbortSignal): Promi
     const { prover, examiner, test } = provingIn({ ...frame, constitution: inForce.constitution })
     const tested = await test()
     const { authenticate, keys } = judgedByAuth(config)
-    const { point, follower, peers } = complianceParts({
+    const platform = caller('compliance', frame)('platform', services.platformUrl, PLATFORM_TIMEOUT_MS, PLATFORM_REST_MS)
+    const { point, follower, oracle, peers } = complianceParts({
       config, constitutionalHash: inForce.shown.hash, examiner, tokenKeys: keys, telemetry, ending,
-      source: platformSource(caller('compliance', frame)('platform', services.platformUrl, PLATFORM_TIMEOUT_MS, PLATFORM_REST_MS)),
+      source: platformSource(platform), report: tellPlatform(platform),
     })
     const server = await startCompliance({
-      config, version, inForce, packs, examiner, telemetry, authenticate, point, peers, signCheckpoint: checkpointsSignedBy(config),
+      config, version, inForce, packs, examiner, telemetry, authenticate, point, oracle, peers, signCheckpoint: checkpointsSignedBy(config),
       components: [
         { name: 'cedar', isCritical: true, probe: probeCedar },
         { name: 'solver', isCritical: true, probe: () => prover.probe() },
@@ -38,7 +39,7 @@ export function startComplianceApart(config: Config, signal: AbortSignal): Promi
     })
     return {
       server, selfTest: tested, holds: ['the certificate key', `its state in ${service.dataFolder}`],
-      calls: [`platform at ${services.platformUrl}, for bundles and entities`, `auth at ${services.authUrl}, for tokens and public keys`],
+      calls: [`platform at ${services.platformUrl}, for bundles and entities, and to tell its ledger`, `auth at ${services.authUrl}, for tokens and public keys`],
     }
   })
 }

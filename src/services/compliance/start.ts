@@ -15,17 +15,20 @@ import { checkpointRoutes } from './checkpoint-contract.ts'
 import type { SignCheckpoint } from './checkpoint.ts'
 import type { DecisionPoint } from './decision-point.ts'
 import { directRoutes, type Use as Decisions } from './decision-routes.ts'
+import { oracleRoutes } from './oracle-contract.ts'
+import type { Oracle } from './oracle.ts'
 import { peerRoutes, type Use as PeerUse } from './peer-routes.ts'
 import { routes } from './routes.ts'
 
 /** The constitution and its proofs: the only holder of the certificate key; holds no database. */
-export async function startCompliance({ config, version, inForce, packs, examiner, point, signCheckpoint, peers, telemetry, authenticate, components }: {
+export async function startCompliance({ config, version, inForce, packs, examiner, point, oracle, signCheckpoint, peers, telemetry, authenticate, components }: {
   config: Config
   version: string
   inForce: ConstitutionInForce
   packs: readonly Pack[]
   examiner: Examiner
   point: DecisionPoint
+  oracle: Oracle
   signCheckpoint: SignCheckpoint
   /** What only the platform may ask. */
   peers: PeerUse
@@ -34,16 +37,16 @@ export async function startCompliance({ config, version, inForce, packs, examine
   components: readonly Component[]
 }): Promise<Server> {
   const health = createHealth({
-    service: 'acgs-compliance', version, constitution: inForce.shown, telemetry, components,
+    service: 'acgs-compliance', version, constitution: inForce.shown, telemetry, components: [...components, { name: 'oracle', isCritical: false, probe: oracle.probe }],
     intervalMs: config.monitoring.probeIntervalMs, timeoutMs: config.monitoring.probeTimeoutMs,
   })
-  const decisions: Decisions = { point, url: config.services.complianceUrl, now: () => new Date(), decided: (verdict, seconds) => decisionMade(telemetry, { verdict, seconds }) }
+  const decisions: Decisions = { point, oracle, url: config.services.complianceUrl, now: () => new Date(), decided: (verdict, seconds) => decisionMade(telemetry, { verdict, seconds }) }
   const server = await createServer({
     service: 'acgs-compliance', title: 'ACGS-PGP v8: Policy Governance and Compliance', version,
     description: 'The constitution in force, whether a policy obeys it (every article proved, or refuted by a request), and the decisions of what is active.',
     constitution: inForce.shown, health, telemetry, authenticate: rememberCallers(authenticate), bodyBytesMax: config.security.bodyBytesMax,
     direct: directRoutes(decisions),
-    routes: [...checkpointRoutes(signCheckpoint), ...peerRoutes(peers), ...routes({
+    routes: [...checkpointRoutes(signCheckpoint), ...peerRoutes(peers), ...oracleRoutes(oracle), ...routes({
       constitution: inForce.constitution,
       shown: inForce.shown,
       ratification: inForce.ratification,

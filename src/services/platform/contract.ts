@@ -54,7 +54,11 @@ const Proof = z.strictObject({
   counterexample: Counterexample.optional(),
   environments: z.array(Environment.extend({ answer: z.enum(['proved', 'refuted', 'unknown']) })),
   engines: z.array(z.strictObject({ name: z.string(), version: z.string() })),
+  limits: z.strictObject({ rlimit: z.number(), timeout_ms: z.number() }),
   input_digest: Digest,
+  basis: z
+    .strictObject({ folded: z.number().int(), certified: z.number().int(), solver: z.number().int(), steps: z.number().int(), certificates: Digest.nullable() })
+    .describe('In how many environments it holds, by what shows it: folding alone, a certificate that was checked again, the solver’s word alone'),
 })
 
 export const Unread = z.strictObject({ sentence: z.number().int(), text: z.string(), because: z.string(), may_rule: z.boolean() })

@@ -35,11 +35,52 @@ const Revision = z.strictObject({
 })
 export type RevisionReply = z.input<typeof Revision>
 
+const Told = z.strictObject({
+  when: z.string().describe('In Cedar’s words'),
+  failing: z.array(z.string()).exactOptional().describe('Expressions that cannot be evaluated where the condition holds'),
+  english: z.string(),
+  witness: Counterexample.describe('A request that meets it, with its entities: `acgs decide` takes it'),
+})
+const Duty = Told.extend({ obligation: z.string() })
+const EnvironmentDifference = z.strictObject({
+  principal: z.string(),
+  action: z.string(),
+  resource: z.string(),
+  gains: z.array(Told).describe('What the proposed set permits and the other one does not'),
+  loses: z.array(Told).describe('The other way round'),
+  demands: z.array(Duty).exactOptional().describe('Obligations that only the proposed set puts on what both permit'),
+  waives: z.array(Duty).exactOptional().describe('Obligations that only the other one puts on it'),
+  open: z.array(z.strictObject({ part: z.string(), reason: z.string(), witness: Counterexample.exactOptional() })).exactOptional()
+    .describe('Parts that the conditions may not tell whole, and why; everything else is told whole, and that is proved'),
+  counted: z.union([
+    z.strictObject({
+      pairs: z.int().describe('Of a principal and a resource in the store'),
+      means: z.enum(['decided', 'some-context', 'at-most']).describe('decided: both sets decide a pair so; some-context: a context makes it so; at-most: what the conditions say of the context was left out'),
+      parts: z.array(z.strictObject({ part: z.string(), pairs: z.int(), principals: z.int() })),
+    }),
+    z.strictObject({ pairs: z.int(), reason: z.string() }),
+  ]).exactOptional(),
+})
+/** As it is stored and shown, the same for as long as the revision is there. */
+export const RevisionDifference = z.strictObject({
+  against: z.int().describe('The revision that decided when this one was proposed; of what was revoked by then, only the prohibitions'),
+  equivalent: z.boolean().nullable().describe('Null: that is not known'),
+  environments: z.array(EnvironmentDifference).describe('Those in which something changes, or may'),
+  compared: z.int().describe('So many request environments were compared'),
+  entities: z.strictObject({ version: z.int(), count: z.int() }).nullable().describe('The store over which it was counted; more than 20,000 entities are not'),
+  unknown: z.string().nullable().describe('Why nothing is told'),
+})
+export type RevisionDifference = z.infer<typeof RevisionDifference>
+
+const Proposed = Revision.extend({
+  difference: RevisionDifference.nullable().describe('What it changes, for people: conditions that together cover exactly the difference, as `acgs diff` tells them, as far as two seconds suffice. Null: nothing decided when it was proposed, so that whatever it permits is new'),
+})
+
 export const postRevision = {
   method: 'POST',
   path: '/api/v1/applications/{app}/revisions',
   summary: 'Proposes a revision: the set of certified policies that is to decide',
-  description: 'The whole set is proved against the constitution: permits that are harmless alone can break an article together. 422 when it is refuted or undetermined; it is stored all the same, and cannot be activated.',
+  description: 'The whole set is proved against the constitution: permits that are harmless alone can break an article together. 422 when it is refuted or undetermined; it is stored all the same, and cannot be activated. `difference` says who gains and who loses; it is not part of what is approved, and decides nothing.',
   access: MAY.propose,
   params: Params,
   body: z.strictObject({
@@ -48,7 +89,7 @@ export const postRevision = {
     remove: Ids,
     rollback_to: z.int().positive().optional().describe('An earlier revision whose content shall decide again, under a new number; then nothing else may be given'),
   }),
-  reply: Revision,
+  reply: Proposed,
   status: 201,
   failures: ['NOT_FOUND', 'CERTIFICATE_UNUSABLE', 'CONFLICT', 'POLICY_REFUSED', 'POLICY_UNDETERMINED', 'POLICY_INVALID', 'SOLVER_FAILED'],
 } as const satisfies Endpoint
@@ -70,7 +111,7 @@ export const getRevision = {
   description: '`content` is what its digest is of: whoever approves computes it again (SHA-256 of the canonical JSON, RFC 8785) instead of believing it.',
   access: MAY.readRevisions,
   params: OneParams,
-  reply: Revision.extend({ content: RevisionContent }),
+  reply: Proposed.extend({ content: RevisionContent }),
   failures: ['NOT_FOUND'],
 } as const satisfies Endpoint
 

@@ -25,7 +25,7 @@ export function revisionRoutes({ revisions, bundle, heads, certificate }: Use): 
         throw new Failure('REQUEST_MALFORMED', message, { problems: [{ place: 'body', message }] })
       }
       const view = to === undefined ? await revisions.propose(app, change, caller) : await revisions.rollBack(app, to, caller)
-      const reply = replyOf(view)
+      const reply = { ...replyOf(view), difference: view.difference }
       if (reply.verdict === 'proved') return reply
       const broken = reply.articles.filter(({ answer }) => answer !== 'proved').map(({ id }) => id)
       throw new Failure(reply.verdict === 'refuted' ? 'POLICY_REFUSED' : 'POLICY_UNDETERMINED', `revision ${reply.revision} of \`${app}\` is ${reply.verdict} as a whole: ${broken.join(', ')}`, { details: { ...reply } })
@@ -33,7 +33,7 @@ export function revisionRoutes({ revisions, bundle, heads, certificate }: Use): 
     route(getRevisions, async ({ params: { app } }) => ({ revisions: (await revisions.list(app)).map(replyOf) })),
     route(getRevision, async ({ params: { app, n } }) => {
       const view = await revisions.read(app, n)
-      return { ...replyOf(view), content: view.row.content }
+      return { ...replyOf(view), difference: view.difference, content: view.row.content }
     }),
     route(postApproval, async ({ params: { app, n }, body, caller }) => replyOf(await revisions.approve(app, n, body.approval_token, caller))),
     route(postActivation, async ({ params: { app, n }, caller }) => replyOf(await revisions.activate(app, n, caller))),

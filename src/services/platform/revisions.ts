@@ -3,8 +3,8 @@ import type { Examiner } from '#adapters/examiner.ts'
 import { lockApplication } from '#adapters/postgres/applications.ts'
 import type { Database, Queryable } from '#adapters/postgres/connect.ts'
 import {
-  activateRevision, activeRevisions, approvalsOf, insertRevision, insertRevocation, listRevisions, proposersOf, putApproval, readCertificates,
-  readNow, readRevision, readRevocations, reproveRevision, type ApprovalRow, type RevisionRow,
+  activateRevision, activeRevisions, approvalsOf, insertDifference, insertRevision, insertRevocation, listRevisions, proposersOf, putApproval, readCertificates,
+  readDifference, readNow, readRevision, readRevocations, reproveRevision, type ApprovalRow, type RevisionRow,
 } from '#adapters/postgres/revisions.ts'
 import { canonical, digest } from '#core/canonical.ts'
 import { applicableOf, type Certificate } from '#core/certificate/statement.ts'
@@ -13,6 +13,9 @@ import { score, standingOf, type Examination } from '#core/compliance/judge.ts'
 import { Failure, type Problem } from '#core/failure.ts'
 import { examine } from '#core/generate.ts'
 import type { VerifyApproval } from '#adapters/keys/approval.ts'
+import type { PolicySet } from '#core/policy/policy.ts'
+import { renderRules } from '#core/policy/render.ts'
+import type { Schema } from '#core/policy/schema.ts'
 import type { Approved } from '#core/revision/approval.ts'
 import type { Application } from '#core/revision/application.ts'
 import type { Bundle } from '#core/revision/bundle.ts'
@@ -21,7 +24,9 @@ import type { RevisionContent } from '#core/revision/revision.ts'
 import { flawOf } from '#core/revision/usable.ts'
 import type { Caller } from '#http/contract.ts'
 import type { BundleRequest } from '#services/compliance/bundles.ts'
+import { notTold, type Differ } from './difference.ts'
 import { mayNotApprove, obstaclesOf, type Now, type Obstacle } from './obstacles.ts'
+import { RevisionDifference } from './revision-contract.ts'
 
 /** A revision as whoever reads it sees it: what it is, how it stands, and what is still missing before it can decide. */
 export type RevisionView = {
@@ -35,6 +40,9 @@ export type RevisionView = {
   readonly obstacles: readonly Obstacle[]
 }
 
+/** The same with what it changes against what decided when it was proposed; null: nothing did. */
+export type ProposedView = RevisionView & { readonly difference: RevisionDifference | null }
+
 /** What the acts on revisions are given. */
 export type Given = {
   readonly database: Database
@@ -44,6 +52,7 @@ export type Given = {
   /** Compliance: judges again, then signs. */
   readonly bundle: (request: BundleRequest) => Promise<Bundle>
   readonly approvalOf: VerifyApproval
+  readonly differ: Differ
   /** Told when the decision point has something to fetch. */
   readonly onChanged: () => void
   /** Told of an active revision whose bundle compliance will not sign anew. */
@@ -60,10 +69,10 @@ export type Revisions = {
    *
    * @throws {Failure} `NOT_FOUND`, `CERTIFICATE_UNUSABLE`, `POLICY_INVALID`; `CONFLICT` when the active revision changed meanwhile.
    */
-  readonly propose: (application: string, change: Change, caller: Caller) => Promise<RevisionView>
+  readonly propose: (application: string, change: Change, caller: Caller) => Promise<ProposedView>
   /** The same for the content of an earlier revision, whose approvals count again while constitution and schema are those of then. */
-  readonly rollBack: (application: string, to: number, caller: Caller) => Promise<RevisionView>
-  readonly read: (application: string, number: number) => Promise<RevisionView>
+  readonly rollBack: (application: string, to: number, caller: Caller) => Promise<ProposedView>
+  readonly read: (application: string, number: number) => Promise<ProposedView>
   readonly list: (application: string) => Promise<readonly RevisionView[]>
   /** @throws {Failure} `APPROVAL_INVALID`, `CONFLICT` when it is not proved. An approval that is there already changes nothing. */
   readonly approve: (application: string, number: number, token: string, caller: Caller) => Promise<RevisionView>
@@ -80,7 +89,7 @@ export type Revisions = {
   readonly reprove: () => Promise<readonly { readonly application: string; readonly number: number; readonly verdict: RevisionRow['verdict']; readonly score: number | null }[]>
 }
 
-export function createRevisions({ database, examiner, inForce, threshold, bundle, approvalOf, onChanged, onUnsigned, onRevoked, now }: Given): Revisions {
+export function createRevisions({ database, examiner, inForce, threshold, bundle, approvalOf, differ, onChanged, onUnsigned, onRevoked, now }: Given): Revisions {
   const parse: Parameters<typeof compose>[2] = (text, schema) => examiner.examining(schema).parse(text, schema)
   const required = inForce.constitution.approvals
   const demanded = { constitution: inForce.shown.digest, approvals: required }
@@ -119,12 +128,12 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
   }
 
   /** Reads what decides now, makes a content of it without holding a lock, and stores it when nothing has changed meanwhile. */
-  const store = async (application: string, caller: Caller, make: (present: RevisionRow | null, schema: { text: string; digest: string }) => Promise<Proposal>): Promise<RevisionView> => {
+  const store = async (application: string, caller: Caller, make: (present: RevisionRow | null, schema: { text: string; digest: string }) => Promise<Proposal>): Promise<ProposedView> => {
     const before = await database.transaction(async (tx) => {
       const lock = await locked(tx, application)
       return { lock, present: lock.activeRevision === null ? null : await found(tx, application, lock.activeRevision) }
     })
-    const { content, examination, rollbackOf } = await make(before.present, before.lock.schema)
+    const { content, examination, rollbackOf, difference } = await make(before.present, before.lock.schema)
     const at = now()
     return database.transaction(async (tx) => {
       const lock = await locked(tx, application)
@@ -135,13 +144,25 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
         application, base: lock.activeRevision, rollback_of: rollbackOf, content, digest: digest(content), ...stand(examination, content.schema.digest),
         proved_at: at, proposed_by: caller.subject, proposed_at: at,
       })
-      return view(tx, await found(tx, application, number), nowOf(lock))
+      if (difference !== null) await insertDifference(tx, application, number, difference)
+      return { ...(await view(tx, await found(tx, application, number), nowOf(lock))), difference }
     })
   }
-  const provedWhole = async (content: Omit<RevisionContent, 'applicable'>): Promise<{ content: RevisionContent; examination: Examination }> => {
+  /** Both at once: what the set is worth, and what it changes. */
+  const provedWhole = async (content: Omit<RevisionContent, 'applicable'>, present: RevisionRow | null): Promise<Omit<Proposal, 'rollbackOf'>> => {
     const schema = examiner.parseSchema(content.schema.text)
-    const examination = await examine(parse(content.policy, schema), schema, examiner.examining(schema))
-    return { content: { ...content, applicable: applicableOf(examination) }, examination }
+    const policy = parse(content.policy, schema)
+    const [examination, difference] = await Promise.all([examine(policy, schema, examiner.examining(schema)), present === null ? null : differenceTo(present, policy, schema)])
+    return { content: { ...content, applicable: applicableOf(examination) }, examination, difference }
+  }
+  const differenceTo = async ({ application, number, content }: RevisionRow, after: PolicySet, schema: Schema): Promise<RevisionDifference> => {
+    try {
+      const before = withoutPermitsOf(new Set(await readRevocations(database)), parse(content.policy, schema))
+      return { against: number, ...(await differ(application, before, after, schema)) }
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== 'POLICY_INVALID') throw error
+      return { against: number, ...notTold(`the policy of revision ${number} does not fit the schema of today: ${error.message}`) }
+    }
   }
 
   return {
@@ -155,11 +176,11 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
         ...(await provedWhole({
           application, schema, constitution: { hash: inForce.shown.hash, digest: inForce.shown.digest }, certificates: certificates.map(cite),
           policy: compose(certificates, examiner.parseSchema(schema.text), parse), proposedBy: caller.subject, proposedAt: now().toISOString(),
-        })),
+        }, present)),
       }
     }),
 
-    rollBack: (application, to, caller) => store(application, caller, async (_, schema) => {
+    rollBack: (application, to, caller) => store(application, caller, async (present, schema) => {
       const earlier = await found(database, application, to)
       if (earlier.activated_at === null) throw conflict('never_active', `revision ${to} of \`${application}\` never decided: there is nothing to go back to`)
       const certificates = opened(await readCertificates(database, earlier.content.certificates.map(({ id }) => id)))
@@ -171,11 +192,13 @@ export function createRevisions({ database, examiner, inForce, threshold, bundle
         ...earlier.content, schema, constitution: { hash: inForce.shown.hash, digest: inForce.shown.digest },
         policy: compose(certificates, examiner.parseSchema(schema.text), parse), proposedBy: caller.subject, proposedAt: now().toISOString(),
       }
-      const { content, examination } = await provedWhole(base)
-      return { rollbackOf: to, content, examination }
+      return { rollbackOf: to, ...(await provedWhole(base, present)) }
     }),
 
-    read: async (application, number) => view(database, await found(database, application, number), await activeOf(database, application)),
+    read: async (application, number) => {
+      const seen = await view(database, await found(database, application, number), await activeOf(database, application))
+      return { ...seen, difference: RevisionDifference.nullable().parse(await readDifference(database, application, number)) }
+    },
 
     list: async (application) => {
       const active = await activeOf(database, application)
@@ -301,7 +324,13 @@ function refuseBlocked({ application, number }: RevisionRow, obstacles: readonly
   throw conflict(first.reason, `revision ${number} of \`${application}\` cannot decide: ${message}`, { missing })
 }
 
-type Proposal = { readonly content: RevisionContent; readonly examination: Examination; readonly rollbackOf: number | null }
+type Proposal = { readonly content: RevisionContent; readonly examination: Examination; readonly difference: RevisionDifference | null; readonly rollbackOf: number | null }
+
+/** As a set decides once certificates of it are revoked: their prohibitions stay. */
+function withoutPermitsOf(revoked: ReadonlySet<string>, policy: PolicySet): PolicySet {
+  const kept = policy.rules.filter(({ effect, annotations: { certificate } }) => effect === 'forbid' || certificate === undefined || !revoked.has(certificate))
+  return kept.length === policy.rules.length ? policy : { text: renderRules(kept), rules: kept }
+}
 
 const VERDICTS = { proved: 'proved', refuted: 'refuted', unknown: 'undetermined' } as const
 

@@ -44,6 +44,7 @@ export function startPlatformApart(config: Config, signal: AbortSignal): Promise
       selfTest: tested,
       certify: notKept(certify),
       bundle,
+      diff: prover.diff,
       approvalOf: createApprovalVerifier({ issuer: security.tokenIssuer, keys: tokenKeys, clockToleranceSeconds: security.clockToleranceSeconds }),
       components: [
         ...ownComponents({ database, packs, examiner, prover }),

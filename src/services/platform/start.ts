@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Config } from '#config'
 import type { ConstitutionInForce } from '#adapters/constitution.ts'
 import type { Examiner } from '#adapters/examiner.ts'
+import type { Prover } from '#adapters/solver/prover.ts'
 import type { Database } from '#adapters/postgres/connect.ts'
 import { listGenerations, readGeneration, recordGeneration } from '#adapters/postgres/generations.ts'
 import { ledgerTip } from '#adapters/postgres/ledger.ts'
@@ -21,12 +22,15 @@ import { certificateRevoked, executionFinished, generationFailed, generationJudg
 import { countSeries } from '#telemetry/metrics.ts'
 import { verdictName } from './reply.ts'
 import { ledgerRoutes, type LedgerUse } from './ledger-routes.ts'
+import { recordNotice } from '#adapters/postgres/notices.ts'
 import { readBundle, readCertificateStatus, readHeads } from '#adapters/postgres/revisions.ts'
 import type { Bundle } from '#core/revision/bundle.ts'
 import type { BundleRequest } from '#services/compliance/bundles.ts'
 import { applicationRoutes } from './application-routes.ts'
 import { createReproof } from './reproof.ts'
+import { noticeRoutes } from './notice-contract.ts'
 import { revisionRoutes } from './revision-routes.ts'
+import { createDiffer } from './difference.ts'
 import { createRevisions, type Given as RevisionsGiven } from './revisions.ts'
 import { createApplications } from './applications.ts'
 import { rowOf } from './record.ts'
@@ -55,6 +59,7 @@ export type Given = {
   /** Compliance: judges a whole revision again, then signs it. */
   readonly bundle: (request: BundleRequest) => Promise<Bundle>
   readonly approvalOf: RevisionsGiven['approvalOf']
+  readonly diff: Prover['diff']
 }
 
 export async function startPlatform(given: Given): Promise<Server> {
@@ -62,6 +67,7 @@ export async function startPlatform(given: Given): Promise<Server> {
   const onChanged = given.onChanged ?? (() => {})
   const revisions = createRevisions({
     database, examiner: given.examiner, inForce, threshold: config.constitutional.complianceThreshold, bundle: given.bundle, approvalOf: given.approvalOf,
+    differ: createDiffer({ diff: given.diff, database }),
     onChanged, onUnsigned: (application, revision, because) => revisionUnsigned(telemetry, { application, revision, because }),
     onRevoked: (certificate) => certificateRevoked(telemetry, { certificate }), now: () => new Date(),
   })
@@ -147,7 +153,7 @@ export async function startPlatform(given: Given): Promise<Server> {
   const server = await createServer({
     service: 'acgs-pgp-v8', title: 'ACGS-PGP v8', version,
     description: 'From a governance request in plain language to an enforceable policy that is proven to obey the constitution, or to the request that would break it.',
-    constitution: inForce.shown, routes: [...routes(use), ...applicationRoutes({ applications, applicable, entitiesBytesMax: config.security.entitiesBytesMax }), ...revisionRoutes({ revisions, bundle: (app) => readBundle(database, app), heads: () => readHeads(database), certificate: (id) => readCertificateStatus(database, id) }), ...ledgerRoutes(given.ledger)], health, telemetry, authenticate: given.authenticate, bodyBytesMax: config.security.bodyBytesMax,
+    constitution: inForce.shown, routes: [...routes(use), ...applicationRoutes({ applications, applicable, entitiesBytesMax: config.security.entitiesBytesMax }), ...revisionRoutes({ revisions, bundle: (app) => readBundle(database, app), heads: () => readHeads(database), certificate: (id) => readCertificateStatus(database, id) }), ...noticeRoutes((notice) => database.transaction((tx) => recordNotice(tx, notice))), ...ledgerRoutes(given.ledger)], health, telemetry, authenticate: given.authenticate, bodyBytesMax: config.security.bodyBytesMax,
   })
   await health.start()
   return {

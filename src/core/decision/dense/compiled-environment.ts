@@ -1,14 +1,16 @@
 import type { Expression } from '#core/policy/expression.ts'
 import { obligations as obligationsOf, type Rule } from '#core/policy/policy.ts'
-import { compileExpression } from '../compile-expression.ts'
+import { compileExpression, type Evaluate } from '../compile-expression.ts'
 import type { Decision } from '../decide.ts'
 import { Situation, type Entities } from '../situation.ts'
 import type { EntityValue, RecordValue } from '../value.ts'
 import { conjunctsOf, mentionsOf } from './conjuncts.ts'
-import { Interned } from './interned.ts'
-import type { TypeTable } from './live-entities.ts'
+import type { Interned } from './interned.ts'
+import { DOUBTFUL, Masks, type Demand } from './masks.ts'
+import { isSure, type Room, type Watch } from './recording.ts'
 import { compileRelation, DOUBT, NO, YES, type Ground, type Relation } from './relation.ts'
-import { DOUBTFUL, isSure, Rows, SideRows, type Demand } from './side.ts'
+import { SharedDecisions } from './shared-decisions.ts'
+import type { Slots } from './slots.ts'
 
 /** A rule, taken apart once for all environments. */
 export type SplitRule = {
@@ -28,47 +30,73 @@ const NOTHING = Object.freeze({ errors: Object.freeze([]), missing: Object.freez
 const NO_OBLIGATIONS: readonly string[] = Object.freeze([])
 const NOT_PERMITTED: Decision = Object.freeze({ decision: 'deny', verdict: 'not_permitted', determining: Object.freeze([]), obligations: NO_OBLIGATIONS, ...NOTHING })
 
-/**
- * Conjuncts of one side come before the others as masks, up to the first that is neither side's alone: from there on the rule's own order decides
- * whether one fails, and all is left to decision time.
- */
-export function splitRule(rule: Rule, order: number): SplitRule {
-  const conjuncts = conjunctsOf(rule).map((expression) => ({ expression, key: JSON.stringify(expression), ...mentionsOf(expression) }))
-  const mixed = conjuncts.findIndex(({ principal, resource, context }) => context || (principal && resource))
-  const before = mixed < 0 ? conjuncts : conjuncts.slice(0, mixed)
-  const isPermit = rule.effect === 'permit'
-  const obligations = Object.freeze([...obligationsOf(rule)])
-  const determining = Object.freeze([rule.id])
-  return {
-    rule,
-    order,
-    isPermit,
-    obligations,
-    alone: Object.freeze(isPermit ? { decision: 'allow', verdict: 'permitted', determining, obligations, ...NOTHING } : { decision: 'deny', verdict: 'forbidden', determining, obligations: NO_OBLIGATIONS, ...NOTHING }),
-    principal: { scope: rule.principal, conjuncts: before.filter(({ resource }) => !resource).map(({ expression }) => expression) },
-    resource: { scope: rule.resource, conjuncts: before.filter(({ resource }) => resource).map(({ expression }) => expression) },
-    relations: mixed < 0 ? [] : conjuncts.slice(mixed),
+/** Rules, each taken apart when it is first asked for. */
+export class SplitRules {
+  readonly #rules: readonly Rule[]
+  readonly #split: SplitRule[] = []
+  readonly #compiled = new Map<string, Evaluate>()
+
+  constructor(rules: readonly Rule[]) {
+    this.#rules = rules
+  }
+
+  /** Those of the rules that are wanted, in order. */
+  filter(isWanted: (rule: Rule) => boolean): readonly SplitRule[] {
+    const found: SplitRule[] = []
+    for (const [order, rule] of this.#rules.entries()) if (isWanted(rule)) found.push(this.#split[order] ??= this.#splitRule(rule, order))
+    return found
+  }
+
+  /**
+   * Conjuncts of one side come before the others as masks, up to the first that is neither side's alone: from there on the rule's own order decides
+   * whether one fails, and all is left to decision time.
+   */
+  #splitRule(rule: Rule, order: number): SplitRule {
+    const conjuncts = conjunctsOf(rule).map((expression) => ({ expression, key: JSON.stringify(expression), ...mentionsOf(expression) }))
+    const mixed = conjuncts.findIndex(({ principal, resource, context }) => context || (principal && resource))
+    const before = mixed < 0 ? conjuncts : conjuncts.slice(0, mixed)
+    const isPermit = rule.effect === 'permit'
+    const obligations = Object.freeze([...obligationsOf(rule)])
+    const determining = Object.freeze([rule.id])
+    return {
+      rule,
+      order,
+      isPermit,
+      obligations,
+      alone: Object.freeze(isPermit ? { decision: 'allow', verdict: 'permitted', determining, obligations, ...NOTHING } : { decision: 'deny', verdict: 'forbidden', determining, obligations: NO_OBLIGATIONS, ...NOTHING }),
+      principal: { scope: rule.principal, conjuncts: before.filter(({ resource }) => !resource).map((each) => this.#compile(each)) },
+      resource: { scope: rule.resource, conjuncts: before.filter(({ resource }) => resource).map((each) => this.#compile(each)) },
+      relations: mixed < 0 ? [] : conjuncts.slice(mixed),
+    }
+  }
+
+  #compile({ key, expression }: { readonly key: string; readonly expression: Expression }): Demand['conjuncts'][number] {
+    const evaluate = this.#compiled.get(key) ?? compileExpression(expression)
+    this.#compiled.set(key, evaluate)
+    return { key, evaluate }
   }
 }
 
-type Use = { readonly action: EntityValue; readonly principals: TypeTable; readonly resources: TypeTable; readonly entities: Entities; readonly watch: (key: string, side: SideRows, row: number) => void }
+/** What an environment is compiled with: where what rules read of its principals and resources is kept, what is stored, who wants to know of what was read. */
+export type Use = { readonly action: EntityValue; readonly principals: Slots; readonly resources: Slots; readonly interned: Interned; readonly entities: Entities; readonly room: Room; readonly watch: Watch }
 
 const WORD = 32
-/** Up to here the masks are one word. */
-const SMALL_MAX = 31
+/** Up to here every mask has all words of the environment. */
+const WORDS_MAX = 2
 
 /** The rules that can fit one action, type of principal and type of resource, compiled. */
 export class CompiledEnvironment {
-  readonly principals: SideRows
-  readonly resources: SideRows
-  readonly #rows = new Rows()
-  readonly #interned = new Interned()
-  readonly #isSmall: boolean
+  readonly principals: Masks
+  readonly resources: Masks
+  readonly #slotsOfPrincipals: Slots
+  readonly #slotsOfResources: Slots
+  /** Of masks that have all; 0: they are lists. */
+  readonly #words: number
   /** By place in the masks; there are places without a rule, whose bits are never set. */
   readonly #rules: (SplitRule | undefined)[] = []
   /** By place. */
   readonly #alone: Decision[] = []
-  /** Places of rules that demand nothing of either side, in a large environment. */
+  /** Places of rules that demand nothing of either side, where masks are lists. */
   readonly #unconditional: number[] = []
   /** By place: where its relations begin in the list of their numbers. What one rule alone has is noted as its complement. */
   readonly #first: Int32Array
@@ -77,30 +105,34 @@ export class CompiledEnvironment {
   /** By relation: the decision that it was last answered in, four times, and its answer. */
   readonly #answered: Int32Array
   #decision = 0
-  #hits: Int32Array
+  readonly #hits: Int32Array
   #count = 0
+  readonly #shared = new SharedDecisions()
+  readonly #concluded = () => this.#together()
 
   constructor(rules: readonly SplitRule[], use: Use) {
-    const interned = this.#interned
-    const sideUse = { ...use, rows: this.#rows, interned }
-    this.principals = new SideRows(use.principals, sideUse)
-    this.resources = new SideRows(use.resources, sideUse)
-    this.#isSmall = rules.length <= SMALL_MAX
+    const words = Math.ceil((rules.length + 1) / WORD)
+    this.#words = words <= WORDS_MAX ? words : 0
+    this.principals = new Masks(use.principals.table, this.#words, use)
+    this.resources = new Masks(use.resources.table, this.#words, use)
+    this.#slotsOfPrincipals = use.principals
+    this.#slotsOfResources = use.resources
     this.#place(rules)
     this.#hits = new Int32Array(rules.length)
 
+    const [principals, resources] = [use.principals.table.entities, use.resources.table.entities]
     const ground: Ground = {
-      interned,
-      principal: { slotOf: (expression) => this.principals.slotOf(expression), entities: use.principals.entities },
-      resource: { slotOf: (expression) => this.resources.slotOf(expression), entities: use.resources.entities },
+      interned: use.interned,
+      principal: { slotOf: (expression) => use.principals.slotOf(expression, use.action), entities: principals },
+      resource: { slotOf: (expression) => use.resources.slotOf(expression, use.action), entities: resources },
       sideOf: (expression) => {
         const { principal, resource, context } = mentionsOf(expression)
         return context || (principal && resource) ? null : resource ? 'resource' : 'principal'
       },
       general: (expression) => {
         const evaluate = compileExpression(expression)
-        return (rows, p, r, context) => {
-          const [principal, resource] = [use.principals.entities[rows[p] as number], use.resources.entities[rows[r] as number]]
+        return (ps, p, rs, r, context) => {
+          const [principal, resource] = [principals[ps[p] as number], resources[rs[r] as number]]
           if (principal === undefined || resource === undefined) return DOUBT
           const situation = new Situation({ principal: principal.name, action: use.action, resource: resource.name, context }, use.entities)
           const value = evaluate(situation)
@@ -126,7 +158,7 @@ export class CompiledEnvironment {
     this.#answered = new Int32Array(this.#relations.length)
   }
 
-  /** Gives every rule its place: one word has all, or, side by side and each from a word of its own, the principals' own, those of both sides, the resources' own. */
+  /** Gives every rule its place, in order; where masks are lists, side by side and each from a word of its own, the principals' own, those of both sides, the resources' own. */
   #place(rules: readonly SplitRule[]): void {
     const put = (rule: SplitRule) => {
       const place = this.#rules.push(rule) - 1
@@ -135,15 +167,16 @@ export class CompiledEnvironment {
       this.resources.add(place, rule.resource)
       return place
     }
-    if (this.#isSmall) {
+    if (this.#words > 0) {
+      this.#rules.push(undefined) // Whose bit says that masks are made.
       for (const rule of rules) put(rule)
-      this.principals.seal(null)
-      this.resources.seal(null)
+      this.principals.seal(NO_WORDS)
+      this.resources.seal(NO_WORDS)
       return
     }
     const kinds: [SplitRule[], SplitRule[], SplitRule[], SplitRule[]] = [[], [], [], []]
     for (const rule of rules) {
-      const [anyone, anything] = [SideRows.demandsNothing(rule.principal), SideRows.demandsNothing(rule.resource)]
+      const [anyone, anything] = [Masks.demandsNothing(rule.principal), Masks.demandsNothing(rule.resource)]
       kinds[anyone ? (anything ? 3 : 2) : anything ? 0 : 1].push(rule)
     }
     const starts = kinds.map((kind, i) => {
@@ -161,84 +194,106 @@ export class CompiledEnvironment {
 
   /** What is decided about two entities by their rows in their tables; null: in doubt, which the general evaluator settles. */
   decide(principal: number, resource: number, context: RecordValue): Decision | null {
-    const p = this.principals.offsetOf(principal)
-    const r = this.resources.offsetOf(resource)
-    if (p === DOUBTFUL || r === DOUBTFUL) return null
-    const rows = this.#rows.ints
     this.#count = 0
     if (++this.#decision === 1 << 29) {
       this.#decision = 1
       this.#answered.fill(0)
     }
-    let atP = p + this.principals.maskAt
-    let atR = r + this.resources.maskAt
-    if (this.#isSmall) {
-      const bits = (rows[atP] as number) & (rows[atR] as number)
-      if (bits !== 0 && !this.#word(0, bits, rows, p, r, context)) return null
-      return this.#conclude()
-    }
-    for (let left = rows[atP++] as number; left > 0; left--, atP += 2) if (!this.#word(rows[atP] as number, rows[atP + 1] as number, rows, p, r, context)) return null
-    for (let left = rows[atR++] as number; left > 0; left--, atR += 2) if (!this.#word(rows[atR] as number, rows[atR + 1] as number, rows, p, r, context)) return null
-    const endP = atP + 1 + 2 * (rows[atP] as number)
-    const endR = atR + 1 + 2 * (rows[atR] as number)
-    atP++
-    atR++
-    while (atP < endP && atR < endR) {
-      const wordP = rows[atP] as number
-      const wordR = rows[atR] as number
-      if (wordP === wordR) {
-        const bits = (rows[atP + 1] as number) & (rows[atR + 1] as number)
-        if (bits !== 0 && !this.#word(wordP, bits, rows, p, r, context)) return null
-        atP += 2
-        atR += 2
-      } else if (wordP < wordR) atP += 2
-      else atR += 2
-    }
-    for (const place of this.#unconditional) if (!this.#look(place, rows, p, r, context)) return null
-    return this.#conclude()
+    const isTold = this.#words > 0 ? this.#lookInWords(principal, resource, context) : this.#lookInLists(principal, resource, context)
+    return isTold ? this.#conclude() : null
   }
 
-  /** Gives back the room of rows that were dropped; never while something is being decided. */
-  tidy(): void {
-    if (this.#rows.dropped < DROPPED_MAX || this.#rows.dropped * 2 < this.#rows.end) return
-    this.#rows.clear()
-    this.#interned.clear()
-    this.principals.forget()
-    this.resources.forget()
+  /** Finds the rules that hold; false in doubt. */
+  #lookInWords(principal: number, resource: number, context: RecordValue): boolean {
+    const words = this.#words
+    const [p, r] = [principal * words, resource * words]
+    let [inP, inR] = [this.principals.ints, this.resources.ints]
+    let bits = (inP[p] as number) & (inR[r] as number)
+    if ((bits & 1) === 0) {
+      if (this.principals.made(principal) === DOUBTFUL || this.resources.made(resource) === DOUBTFUL) return false
+      inP = this.principals.ints
+      inR = this.resources.ints
+      bits = (inP[p] as number) & (inR[r] as number)
+    }
+    bits &= ~1
+    if (bits !== 0 && !this.#look(0, bits, principal, resource, context)) return false
+    for (let word = 1; word < words; word++) {
+      bits = (inP[p + word] as number) & (inR[r + word] as number)
+      if (bits !== 0 && !this.#look(word, bits, principal, resource, context)) return false
+    }
+    return true
+  }
+
+  #lookInLists(principal: number, resource: number, context: RecordValue): boolean {
+    let p = this.principals.made(principal)
+    let r = this.resources.made(resource)
+    if (p === DOUBTFUL || r === DOUBTFUL) return false
+    const inP = this.principals.lists.ints
+    const inR = this.resources.lists.ints
+    for (let left = inP[p++] as number; left > 0; left--, p += 2) if (!this.#look(inP[p] as number, inP[p + 1] as number, principal, resource, context)) return false
+    for (let left = inR[r++] as number; left > 0; left--, r += 2) if (!this.#look(inR[r] as number, inR[r + 1] as number, principal, resource, context)) return false
+    const endP = p + 1 + 2 * (inP[p] as number)
+    const endR = r + 1 + 2 * (inR[r] as number)
+    p++
+    r++
+    while (p < endP && r < endR) {
+      const [wordP, wordR] = [inP[p] as number, inR[r] as number]
+      if (wordP === wordR) {
+        const bits = (inP[p + 1] as number) & (inR[r + 1] as number)
+        if (bits !== 0 && !this.#look(wordP, bits, principal, resource, context)) return false
+        p += 2
+        r += 2
+      } else if (wordP < wordR) p += 2
+      else r += 2
+    }
+    for (const place of this.#unconditional) if (!this.#look(place >>> 5, 1 << (place & 31), principal, resource, context)) return false
+    return true
   }
 
   /** Looks at the rules of a word's bits; false in doubt. */
-  #word(word: number, bits: number, rows: Int32Array, p: number, r: number, context: RecordValue): boolean {
+  #look(word: number, bits: number, principal: number, resource: number, context: RecordValue): boolean {
     for (let left = bits; left !== 0; left &= left - 1) {
-      if (!this.#look((word << 5) + 31 - Math.clz32(left & -left), rows, p, r, context)) return false
+      const place = (word << 5) + 31 - Math.clz32(left & -left)
+      const answer = this.#first[place] === this.#first[place + 1] ? YES : this.#relate(place, principal, resource, context)
+      if (answer === DOUBT) return false
+      if (answer === YES) this.#hits[this.#count++] = place
     }
     return true
   }
 
-  #look(place: number, rows: Int32Array, p: number, r: number, context: RecordValue): boolean {
+  /** Whether all relations of a rule hold. */
+  #relate(place: number, principal: number, resource: number, context: RecordValue): number {
+    const [principals, resources] = [this.#slotsOfPrincipals, this.#slotsOfResources]
+    const [p, r] = [principal * principals.stride, resource * resources.stride]
+    if (principals.ints[p] !== principal) principals.make(principal)
+    if (resources.ints[r] !== resource) resources.make(resource)
+    const [ps, rs] = [principals.ints, resources.ints]
     const end = this.#first[place + 1] as number
     for (let i = this.#first[place] as number; i < end; i++) {
       const number = this.#numbers[i] as number
-      const answer = number < 0 ? (this.#relations[~number] as Relation)(rows, p, r, context) : this.#answer(number, rows, p, r, context)
-      if (answer === NO) return true
-      if (answer === DOUBT) return false
+      const answer = number < 0 ? (this.#relations[~number] as Relation)(ps, p, rs, r, context) : this.#answer(number, ps, p, rs, r, context)
+      if (answer !== YES) return answer
     }
-    this.#hits[this.#count++] = place
-    return true
+    return YES
   }
 
   /** Each relation that rules share is answered once a decision. */
-  #answer(number: number, rows: Int32Array, p: number, r: number, context: RecordValue): number {
+  #answer(number: number, ps: Int32Array, p: number, rs: Int32Array, r: number, context: RecordValue): number {
     const known = this.#answered[number] as number
     if (known >> 2 === this.#decision) return known & 3
-    const answer = (this.#relations[number] as Relation)(rows, p, r, context)
+    const answer = (this.#relations[number] as Relation)(ps, p, rs, r, context)
     this.#answered[number] = (this.#decision << 2) | answer
     return answer
   }
 
+  tidy(): void {
+    this.principals.tidy()
+    this.resources.tidy()
+  }
+
   #conclude(): Decision {
     if (this.#count === 0) return NOT_PERMITTED
-    return this.#count === 1 ? this.#alone[this.#hits[0] as number] as Decision : this.#together()
+    return this.#count === 1 ? this.#alone[this.#hits[0] as number] as Decision : this.#shared.of(this.#hits, this.#count, this.#concluded)
   }
 
   /** The hits of the effect that wins, in the order of the rules. */
@@ -254,7 +309,7 @@ export class CompiledEnvironment {
       if (rule.isPermit !== isForbidden) winning.push(rule)
     }
     if (winning.length === 1) return (winning[0] as SplitRule).alone
-    if (!this.#isSmall) winning.sort((a, b) => a.order - b.order)
+    if (this.#words === 0) winning.sort((a, b) => a.order - b.order)
     const determining = winning.map(({ rule }) => rule.id)
     if (isForbidden) return { decision: 'deny', verdict: 'forbidden', determining, obligations: NO_OBLIGATIONS, ...NOTHING }
     const obligations = winning.some(({ obligations }) => obligations.length > 0) ? [...new Set(winning.flatMap(({ obligations }) => obligations))].sort() : NO_OBLIGATIONS
@@ -262,4 +317,4 @@ export class CompiledEnvironment {
   }
 }
 
-const DROPPED_MAX = 1 << 16
+const NO_WORDS = { from: 0, to: 0 }

@@ -1,4 +1,4 @@
-import { childrenOf, not, type Expression } from '#core/policy/expression.ts'
+import { childrenOf, not, type Expression, type Variable } from '#core/policy/expression.ts'
 import type { Rule } from '#core/policy/policy.ts'
 
 /**
@@ -17,13 +17,13 @@ function negated(body: Expression): readonly Expression[] {
   return body.kind === 'or' ? [...negated(body.left), ...negated(body.right)] : body.kind === 'not' ? parts(body.of) : [not(body)]
 }
 
-/** What of a request an expression looks at; the action is settled before rules are looked at. */
-export type Mentions = { readonly principal: boolean; readonly resource: boolean; readonly context: boolean }
+/** What of a request an expression looks at. */
+export type Mentions = { readonly [of in Variable]: boolean }
 
 export function mentionsOf(expression: Expression): Mentions {
-  const found = { principal: false, resource: false, context: false }
+  const found = { principal: false, action: false, resource: false, context: false }
   const look = (part: Expression): void => {
-    if (part.kind === 'var' && part.name !== 'action') found[part.name] = true
+    if (part.kind === 'var') found[part.name] = true
     for (const inner of childrenOf(part)) look(inner)
   }
   look(expression)

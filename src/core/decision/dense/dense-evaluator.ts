@@ -1,26 +1,48 @@
 import type { Uid } from '#core/policy/expression.ts'
 import type { Rule } from '#core/policy/policy.ts'
-import type { Schema } from '#core/policy/schema.ts'
 import { uidText } from '#core/policy/policy.ts'
+import type { Schema } from '#core/policy/schema.ts'
 import type { Decision } from '../decide.ts'
+import type { EntityStore } from '../entity-store.ts'
 import { Evaluator } from '../evaluator.ts'
-import { Situation } from '../situation.ts'
+import { Situation, type Entities } from '../situation.ts'
+import type { StoredEntities } from '../stored-entities.ts'
 import { EntityValue, RecordValue } from '../value.ts'
-import { CompiledEnvironment, splitRule, type SplitRule } from './compiled-environment.ts'
-import type { Dependent, LiveEntities, TypeTable } from './live-entities.ts'
-import { Numbered } from './numbered.ts'
-import { fitsType, isSure, Recording, type SideRows } from './side.ts'
+import { CompiledEnvironment, SplitRules, type SplitRule, type Use } from './compiled-environment.ts'
+import { Interned } from './interned.ts'
+import { fitsType } from './masks.ts'
+import type { Keeper } from './recording.ts'
+import { Slots } from './slots.ts'
+import type { Follower, TypeTable } from './type-table.ts'
 
 /** A request whose uids need not be values yet. */
 export type Question = { readonly principal: Uid; readonly action: Uid; readonly resource: Uid; readonly context: RecordValue }
 
-/** Of one action: by the indexes of the types; null: left to the general evaluator. */
-type ActionEnvironments = { readonly type: string; readonly environments: (CompiledEnvironment | null)[][] }
+/** Of one action, by the index of the principal's type, times the number of types, and that of the resource's. */
+type ActionEnvironments = { readonly type: string; readonly environments: (CompiledEnvironment | undefined)[] }
 
 /** Combinations of action and types that are compiled; those beyond are decided by the general evaluator. */
 const ENVIRONMENTS_MAX = 4_096
-/** Of side numbers, each with its own range of rows. */
+/** Of the numbers of keepers, each with its own range of rows. */
 const ROWS_MAX = 2 ** 26
+/** So often it may be noted that a row rests on another entity, until all rows are dropped. */
+const READERS_MAX = 2 ** 20
+/** So many integers may be kept in rows, until all are dropped. */
+const INTS_MAX = 2 ** 24
+/** So many values may be known, twice as many as rows have, until all are forgotten. */
+const UNUSED_MIN = 2 ** 16
+
+/**
+ * Compiles rules over a store for every environment of a schema, to decide by from then on, whatever changes in the store.
+ *
+ * @param pause Awaited after every part of the work: others may decide then.
+ */
+export async function compileRules(rules: readonly Rule[], schema: Schema, store: EntityStore, pause: () => Promise<unknown>): Promise<DenseEvaluator> {
+  const made = new DenseEvaluator(rules, store.readBy(schema))
+  await pause()
+  await made.prepare(pause)
+  return made
+}
 
 /**
  * Rules over entities that change, compiled for speed. It decides exactly as {@link Evaluator.decide} does: whatever is not seen to be free of
@@ -28,34 +50,38 @@ const ROWS_MAX = 2 ** 26
  *
  * What rules ask of one entity alone is worked out when a decision first needs it, and dropped when that entity, or another that was read for it, changes.
  */
-export class DenseEvaluator implements Dependent {
-  readonly general: Evaluator
-  readonly #entities: LiveEntities
-  readonly #schema: Schema | null
-  readonly #rules: readonly SplitRule[]
-  /** Actions that a rule names. */
-  readonly #named: ReadonlySet<string>
-  /** By id: the index in the list of those that have it, which are of different types. */
-  #actionIds = new Numbered()
-  readonly #actions: ActionEnvironments[][] = []
-  #size = 0
+export class DenseEvaluator implements Follower {
+  readonly #general: Evaluator
+  readonly #entities: StoredEntities
+  readonly #rules: SplitRules
+  /** By id: the actions that have it, which are of different types. */
+  readonly #actions = new Map<string, ActionEnvironments[]>()
   readonly #compiled: CompiledEnvironment[] = []
-  readonly #sides: SideRows[] = []
-  readonly #sidesOf = new Map<TypeTable, SideRows[]>()
-  readonly #numberOf = new Map<SideRows, number>()
-  /** By entity: for which sides and rows it was read. */
+  readonly #interned = new Interned()
+  readonly #slotsOf = new Map<TypeTable, Slots>()
+  readonly #keepers: Keeper[] = []
+  readonly #keepersOf = new Map<TypeTable, Keeper[]>()
+  readonly #numberOf = new Map<Keeper, number>()
+  /** By entity: for which keepers and rows it was read. */
   readonly #readers = new Map<string, Set<number>>()
-  /** Entities that say which rules there are in an environment. */
-  readonly #founding = new Set<string>()
+  #readersCount = 0
+  readonly #use: Pick<Use, 'interned' | 'entities' | 'room' | 'watch'>
   #doubts = 0
 
-  /** @param schema Of the entities; null: none. */
-  constructor(rules: readonly Rule[], entities: LiveEntities, schema: Schema | null) {
-    this.general = new Evaluator(rules)
+  constructor(rules: readonly Rule[], entities: StoredEntities) {
+    this.#general = new Evaluator(rules)
     this.#entities = entities
-    this.#schema = schema
-    this.#rules = rules.map(splitRule)
-    this.#named = new Set(rules.flatMap(({ action }) => (action.kind === 'eq' ? [uidText(action.uid)] : [])))
+    this.#rules = new SplitRules(rules)
+    this.#use = {
+      entities, interned: this.#interned, room: { ints: 0 },
+      watch: (key, keeper, row) => {
+        const readers = this.#readers.get(key) ?? new Set()
+        this.#readers.set(key, readers)
+        this.#readersCount -= readers.size
+        readers.add((this.#numberOf.get(keeper) as number) * ROWS_MAX + row)
+        this.#readersCount += readers.size
+      },
+    }
     entities.follow(this)
   }
 
@@ -64,129 +90,136 @@ export class DenseEvaluator implements Dependent {
     return this.#doubts
   }
 
-  /** What the decision point decides, as {@link Evaluator.decide}. Decisions may be shared: they are not to be changed. */
-  decide(question: Question): Decision {
+  /**
+   * What the decision point decides, as {@link Evaluator.decide}. Decisions may be shared: they are not to be changed.
+   *
+   * @param entities Others than those that it was compiled over, e.g. a question's own laid over them: the general evaluator decides then.
+   */
+  decide(question: Question, entities: Entities = this.#entities): Decision {
+    if (entities !== this.#entities) return this.#generally(question, entities)
+    if (this.#use.room.ints > INTS_MAX) this.#forget()
     const { principal, action, resource } = question
     const principals = this.#entities.table(principal.type)
     const resources = this.#entities.table(resource.type)
-    if (principals === undefined || resources === undefined) return this.#adopted(question)
+    if (principals === undefined || resources === undefined) return this.#inDoubt(question)
     const p = principals.rowOf(principal.id)
     const r = resources.rowOf(resource.id)
-    if (p < 0 || r < 0) return this.#adopted(question)
-    const environment = this.#actionOf(action)?.environments[principals.index]?.[resources.index]
-    const compiled = environment === undefined ? this.#compile(action, principals, resources) : environment
+    if (p === 0 || r === 0) return this.#read(question)
+    const compiled = this.#compiledFor(action, principals, resources) ?? this.#compile(action, principals, resources)
     return compiled?.decide(p, r, question.context) ?? this.#inDoubt(question)
   }
 
-  /** Compiles every environment of the schema for which there are entities, so that no decision has to. */
-  prepare(): void {
-    for (const { principal, action, resource } of this.#schema?.environments ?? []) {
-      const [uid, principals, resources] = [this.#schema?.actions.get(action)?.uid, this.#entities.table(principal), this.#entities.table(resource)]
-      if (uid !== undefined && principals !== undefined && resources !== undefined) this.#compile(uid, principals, resources)
+  /** Compiles every environment of the schema, so that no decision has to. */
+  async prepare(pause: () => Promise<unknown>): Promise<void> {
+    const { schema } = this.#entities
+    for (const { principal, action, resource } of schema.environments) {
+      const [uid, principals, resources] = [schema.actions.get(action)?.uid, this.#entities.table(principal), this.#entities.table(resource)]
+      if (uid === undefined || principals === undefined || resources === undefined) continue
+      if (this.#compiledFor(uid, principals, resources) !== undefined) continue
+      this.#compile(uid, principals, resources)
+      await pause()
     }
-  }
-
-  /** Lets go of the entities. */
-  close(): void {
-    this.#entities.leave(this)
   }
 
   changed(key: string, table: TypeTable, row: number): void {
-    for (const side of this.#sidesOf.get(table) ?? []) side.drop(row)
+    if (row > 0) for (const keeper of this.#keepersOf.get(table) ?? []) keeper.drop(row)
     const readers = this.#readers.get(key)
-    if (readers !== undefined) {
-      this.#readers.delete(key)
-      for (const reader of readers) this.#sides[Math.floor(reader / ROWS_MAX)]?.drop(reader % ROWS_MAX)
-    }
-    if (this.#founding.has(key)) this.#forget()
-    else for (const environment of this.#compiled) environment.tidy()
+    if (readers === undefined) return
+    this.#readers.delete(key)
+    this.#readersCount -= readers.size
+    for (const reader of readers) this.#keepers[Math.floor(reader / ROWS_MAX)]?.drop(reader % ROWS_MAX)
   }
 
-  /** Entities that only the schema gives have no row before they are asked for. */
-  #adopted(question: Question): Decision {
-    let isNew = false
-    for (const uid of [question.principal, question.resource]) {
-      if ((this.#entities.table(uid.type)?.rowOf(uid.id) ?? -1) >= 0) continue
-      if (this.#entities.adopt(uid) === undefined) return this.#inDoubt(question)
-      isNew = true
-    }
-    return isNew ? this.decide(question) : this.#inDoubt(question)
+  settled(): void {
+    if (this.#readersCount > READERS_MAX || this.#use.room.ints > INTS_MAX) this.#forget()
+    for (const environment of this.#compiled) environment.tidy()
+    // Values that no row has any more are still known by their numbers.
+    const inRows = [...this.#slotsOf.values()].reduce((sum, { size }) => sum + size, 0)
+    if (this.#interned.values.length <= 2 * inRows + UNUSED_MIN) return
+    for (const slots of this.#slotsOf.values()) slots.forget()
+    this.#interned.clear()
   }
 
-  #inDoubt({ principal, action, resource, context }: Question): Decision {
+  /** Has the store read both, so that they have rows, if there are such entities. */
+  #read(question: Question): Decision {
+    this.#entities.makeRoom()
+    const { principal, resource } = question
+    const isThere = this.#entities.find(valueOf(principal)) !== undefined && this.#entities.find(valueOf(resource)) !== undefined
+    return isThere ? this.decide(question) : this.#inDoubt(question)
+  }
+
+  #inDoubt(question: Question): Decision {
     this.#doubts++
-    return this.general.decide({ principal: valueOf(principal), action: valueOf(action), resource: valueOf(resource), context }, this.#entities)
+    this.#entities.makeRoom()
+    return this.#generally(question, this.#entities)
   }
 
-  #actionOf({ type, id }: Uid): ActionEnvironments | undefined {
-    const index = this.#actionIds.get(id)
-    if (index < 0) return undefined
-    for (const each of this.#actions[index] as ActionEnvironments[]) if (each.type === type) return each
-    return undefined
+  #generally({ principal, action, resource, context }: Question, entities: Entities): Decision {
+    return this.#general.decide({ principal: valueOf(principal), action: valueOf(action), resource: valueOf(resource), context }, entities)
   }
 
+  #compiledFor({ type, id }: Uid, principals: TypeTable, resources: TypeTable): CompiledEnvironment | undefined {
+    const actions = this.#actions.get(id)
+    const action = actions?.[0]?.type === type ? actions[0] : actions?.find((each) => each.type === type)
+    return action?.environments[principals.index * this.#entities.types + resources.index]
+  }
+
+  /** Null: left to the general evaluator. */
   #compile(action: Uid, principals: TypeTable, resources: TypeTable): CompiledEnvironment | null {
     const name = new EntityValue(action.type, action.id)
-    const text = uidText(name)
-    // Requests name what they like: only actions that somebody has heard of are compiled for.
-    const isKnown = this.#schema?.actions.has(text) === true || this.#named.has(text) || this.#entities.find(name) !== undefined
-    if (!isKnown || this.#size >= ENVIRONMENTS_MAX) return null
-    this.#size++
+    // Requests name what they like: only actions of the schema are compiled for.
+    if (!this.#entities.schema.actions.has(uidText(name)) || this.#compiled.length >= ENVIRONMENTS_MAX) return null
     const rules = this.#fitting(name, principals.name, resources.name)
-    const made = rules === null ? null : new CompiledEnvironment(rules, {
-      action: name, principals, resources, entities: this.#entities,
-      watch: (key, side, row) => {
-        const readers = this.#readers.get(key) ?? new Set()
-        this.#readers.set(key, readers)
-        readers.add((this.#numberOf.get(side) as number) * ROWS_MAX + row)
-      },
-    })
-    if (made !== null) this.#compiled.push(made)
-    for (const side of made === null ? [] : [made.principals, made.resources]) {
-      this.#numberOf.set(side, this.#sides.push(side) - 1)
-      const sides = this.#sidesOf.get(side.table)
-      if (sides === undefined) this.#sidesOf.set(side.table, [side])
-      else sides.push(side)
-    }
-    this.#keep(action, principals.index, resources.index, made)
+    const made = new CompiledEnvironment(rules, { ...this.#use, action: name, principals: this.#slotsFor(principals), resources: this.#slotsFor(resources) })
+    this.#compiled.push(made)
+    this.#add(made.principals, principals)
+    this.#add(made.resources, resources)
+    this.#environmentsOf(name)[principals.index * this.#entities.types + resources.index] = made
     return made
   }
 
-  #keep(action: Uid, principals: number, resources: number, made: CompiledEnvironment | null): void {
-    let environments = this.#actionOf(action)?.environments
-    if (environments === undefined) {
-      environments = []
-      const index = this.#actionIds.get(action.id)
-      const entry = { type: action.type, environments }
-      if (index < 0) this.#actionIds.add(action.id, this.#actions.push([entry]) - 1)
-      else this.#actions[index]?.push(entry)
-    }
-    (environments[principals] ??= [])[resources] = made
+  #environmentsOf({ type, id }: EntityValue): ActionEnvironments['environments'] {
+    const actions = this.#actions.get(id) ?? []
+    this.#actions.set(id, actions)
+    const known = actions.find((each) => each.type === type)
+    if (known !== undefined) return known.environments
+    const made: ActionEnvironments = { type, environments: [] }
+    actions.push(made)
+    return made.environments
   }
 
-  /** The rules that can fit, as far as action and types tell; null when what the action is in cannot be told. */
-  #fitting(action: EntityValue, principal: string, resource: string): readonly SplitRule[] | null {
-    const entities = new Recording(this.#entities)
-    const situation = new Situation({ principal: action, action, resource: action, context: NO_CONTEXT }, entities)
-    const fitting = this.#rules.filter(({ rule }) => {
+  #slotsFor(table: TypeTable): Slots {
+    const known = this.#slotsOf.get(table)
+    if (known !== undefined) return known
+    const made = new Slots(table, this.#use)
+    this.#slotsOf.set(table, made)
+    this.#add(made, table)
+    return made
+  }
+
+  #add(keeper: Keeper, table: TypeTable): void {
+    this.#numberOf.set(keeper, this.#keepers.push(keeper) - 1)
+    const keepers = this.#keepersOf.get(table)
+    if (keepers === undefined) this.#keepersOf.set(table, [keeper])
+    else keepers.push(keeper)
+  }
+
+  /** Drops all that was worked out from entities. */
+  #forget(): void {
+    for (const keeper of this.#keepers) keeper.forget()
+    this.#interned.clear()
+    this.#readers.clear()
+    this.#readersCount = 0
+  }
+
+  /** The rules that can fit, as far as action and types tell. */
+  #fitting(action: EntityValue, principal: string, resource: string): readonly SplitRule[] {
+    const situation = new Situation({ principal: action, action, resource: action, context: NO_CONTEXT }, this.#entities)
+    return this.#rules.filter((rule) => {
       if (!fitsType(rule.principal, principal) || !fitsType(rule.resource, resource)) return false
       if (rule.action.kind === 'eq') return rule.action.uid.id === action.id && rule.action.uid.type === action.type
       return rule.action.kind === 'any' || situation.isInAny(action, rule.action.uids.map(valueOf))
     })
-    for (const key of entities.take()) this.#founding.add(key)
-    return isSure(situation) ? fitting : null
-  }
-
-  #forget(): void {
-    this.#actions.length = 0
-    this.#actionIds = new Numbered()
-    this.#compiled.length = 0
-    this.#sidesOf.clear()
-    this.#numberOf.clear()
-    this.#sides.length = 0
-    this.#readers.clear()
-    this.#founding.clear()
-    this.#size = 0
   }
 }
 

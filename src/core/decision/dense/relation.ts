@@ -11,11 +11,11 @@ export const YES = 1
 export const DOUBT = 2
 export type Answer = typeof NO | typeof YES | typeof DOUBT
 
-/** Where the answer to one request is looked up: the rows of its principal and resource begin at `p` and `r` of `rows`. */
-export type Relation = (rows: Int32Array, p: number, r: number, context: RecordValue) => Answer
+/** Where the answer to one request is looked up: the slots of its principal begin at `p` of `ps`, those of its resource at `r` of `rs`. */
+export type Relation = (ps: Int32Array, p: number, rs: Int32Array, r: number, context: RecordValue) => Answer
 
 /** What stands for a part of a relation; undefined is doubt. */
-type Operand = (rows: Int32Array, p: number, r: number, context: RecordValue) => Value | undefined
+type Operand = (ps: Int32Array, p: number, rs: Int32Array, r: number, context: RecordValue) => Value | undefined
 
 /** Of one side, principal or resource: where what depends on it alone is kept. */
 export type Side = { readonly slotOf: (expression: Expression) => number | null; readonly entities: readonly (Entity | undefined)[] }
@@ -45,8 +45,8 @@ function relationOf(expression: Expression, ground: Ground): Relation | null {
   switch (expression.kind) {
     case 'not': {
       const of = compileRelation(expression.of, ground)
-      return (rows, p, r, context) => {
-        const answer = of(rows, p, r, context)
+      return (ps, p, rs, r, context) => {
+        const answer = of(ps, p, rs, r, context)
         return answer === DOUBT ? DOUBT : answer === YES ? NO : YES
       }
     }
@@ -54,24 +54,24 @@ function relationOf(expression: Expression, ground: Ground): Relation | null {
     case 'or': {
       const [left, right] = [compileRelation(expression.left, ground), compileRelation(expression.right, ground)]
       const goesOn = expression.kind === 'and' ? YES : NO
-      return (rows, p, r, context) => {
-        const answer = left(rows, p, r, context)
-        return answer === goesOn ? right(rows, p, r, context) : answer
+      return (ps, p, rs, r, context) => {
+        const answer = left(ps, p, rs, r, context)
+        return answer === goesOn ? right(ps, p, rs, r, context) : answer
       }
     }
     case 'if': {
       const [condition, then, otherwise] = [expression.condition, expression.then, expression.else].map((each) => compileRelation(each, ground)) as [Relation, Relation, Relation]
-      return (rows, p, r, context) => {
-        const answer = condition(rows, p, r, context)
-        return answer === YES ? then(rows, p, r, context) : answer === NO ? otherwise(rows, p, r, context) : DOUBT
+      return (ps, p, rs, r, context) => {
+        const answer = condition(ps, p, rs, r, context)
+        return answer === YES ? then(ps, p, rs, r, context) : answer === NO ? otherwise(ps, p, rs, r, context) : DOUBT
       }
     }
     case 'eq': return equality(expression.left, expression.right, YES, NO, ground)
     case 'neq': return equality(expression.left, expression.right, NO, YES, ground)
     case 'like': {
       const [of, matches] = [operand(expression.of, ground), matcherOf(expression.pattern)]
-      return of && ((rows, p, r, context) => {
-        const value = of(rows, p, r, context)
+      return of && ((ps, p, rs, r, context) => {
+        const value = of(ps, p, rs, r, context)
         return typeof value === 'string' ? (matches(value) ? YES : NO) : DOUBT
       })
     }
@@ -79,15 +79,15 @@ function relationOf(expression: Expression, ground: Ground): Relation | null {
       // A value from a row stands for all that equal it, and those may lack different things that their types promise.
       if (ground.sideOf(expression.of) !== null) return null
       const [of, { attribute }] = [operand(expression.of, ground), expression]
-      return of && ((rows, p, r, context) => {
-        const value = of(rows, p, r, context)
+      return of && ((ps, p, rs, r, context) => {
+        const value = of(ps, p, rs, r, context)
         return value instanceof RecordValue ? (value.fields.has(attribute) ? YES : value.absent === null ? NO : DOUBT) : DOUBT
       })
     }
     case 'isEmpty': {
       const of = operand(expression.of, ground)
-      return of && ((rows, p, r, context) => {
-        const value = of(rows, p, r, context)
+      return of && ((ps, p, rs, r, context) => {
+        const value = of(ps, p, rs, r, context)
         return value instanceof SetValue ? (value.isEmpty ? YES : NO) : DOUBT
       })
     }
@@ -119,22 +119,22 @@ function slotOf(expression: Expression, ground: Ground): Slot | null {
 
 function truthOf({ side, at }: Slot): Relation {
   const answer = (number: number) => (number === TRUE ? YES : number === FALSE ? NO : DOUBT)
-  return side === 'principal' ? (rows, p) => answer(rows[p + at] as number) : (rows, _p, r) => answer(rows[r + at] as number)
+  return side === 'principal' ? (ps, p) => answer(ps[p + at] as number) : (_ps, _p, rs, r) => answer(rs[r + at] as number)
 }
 
 function sameSlots(one: Slot, other: Slot, same: Answer, different: Answer): Relation {
   const answer = (a: number, b: number) => (a === 0 || b === 0 ? DOUBT : a === b ? same : different)
   const [a, b] = [one.at, other.at]
-  if (one.side === other.side) return one.side === 'principal' ? (rows, p) => answer(rows[p + a] as number, rows[p + b] as number) : (rows, _p, r) => answer(rows[r + a] as number, rows[r + b] as number)
+  if (one.side === other.side) return one.side === 'principal' ? (ps, p) => answer(ps[p + a] as number, ps[p + b] as number) : (_ps, _p, rs, r) => answer(rs[r + a] as number, rs[r + b] as number)
   const [ofPrincipal, ofResource] = one.side === 'principal' ? [a, b] : [b, a]
-  return (rows, p, r) => answer(rows[p + ofPrincipal] as number, rows[r + ofResource] as number)
+  return (ps, p, rs, r) => answer(ps[p + ofPrincipal] as number, rs[r + ofResource] as number)
 }
 
 /** An attribute of the context against a small integer: most limits are written like this. */
 function limit(left: Expression, right: Expression, compare: (a: number, b: number) => boolean, otherwise: Compare): Relation | null {
   if (left.kind !== 'get' || left.of.kind !== 'var' || left.of.name !== 'context' || right.kind !== 'long' || !Number.isSafeInteger(Number(right.value))) return null
   const [name, bound] = [left.attribute, Number(right.value) + 0]
-  return (_rows, _p, _r, context) => {
+  return (_ps, _p, _rs, _r, context) => {
     const value = context.fields.get(name)
     if (typeof value === 'number') return compare(value, bound) ? YES : NO
     return value === undefined ? DOUBT : otherwise(value, bound)
@@ -157,15 +157,15 @@ function operand(expression: Expression, ground: Ground): Operand | null {
   const slot = slotOf(expression, ground)
   if (slot !== null) {
     const [{ side, at }, { values }] = [slot, ground.interned]
-    return side === 'principal' ? (rows, p) => values[rows[p + at] as number] : (rows, _p, r) => values[rows[r + at] as number]
+    return side === 'principal' ? (ps, p) => values[ps[p + at] as number] : (_ps, _p, rs, r) => values[rs[r + at] as number]
   }
-  if (expression.kind === 'var' && expression.name === 'context') return (_rows, _p, _r, context) => context
+  if (expression.kind === 'var' && expression.name === 'context') return (_ps, _p, _rs, _r, context) => context
   if (expression.kind !== 'get') return null
   const { attribute } = expression
-  if (expression.of.kind === 'var' && expression.of.name === 'context') return (_rows, _p, _r, context) => context.fields.get(attribute)
+  if (expression.of.kind === 'var' && expression.of.name === 'context') return (_ps, _p, _rs, _r, context) => context.fields.get(attribute)
   const of = operand(expression.of, ground)
-  return of && ((rows, p, r, context) => {
-    const owner = of(rows, p, r, context)
+  return of && ((ps, p, rs, r, context) => {
+    const owner = of(ps, p, rs, r, context)
     return owner instanceof RecordValue ? owner.fields.get(attribute) : undefined
   })
 }
@@ -174,18 +174,18 @@ function equality(left: Expression, right: Expression, same: Answer, different: 
   const [one, other] = [slotOf(left, ground), slotOf(right, ground)]
   if (one !== null && other !== null) return sameSlots(one, other, same, different)
   const [a, b] = [operand(left, ground), operand(right, ground)]
-  return a && b && ((rows, p, r, context) => {
-    const x = a(rows, p, r, context)
-    const y = b(rows, p, r, context)
+  return a && b && ((ps, p, rs, r, context) => {
+    const x = a(ps, p, rs, r, context)
+    const y = b(ps, p, rs, r, context)
     return x === undefined || y === undefined ? DOUBT : equals(x, y) ? same : different
   })
 }
 
 function comparison(left: Expression, right: Expression, compare: Compare, ground: Ground): Relation | null {
   const [one, other] = [operand(left, ground), operand(right, ground)]
-  return one && other && ((rows, p, r, context) => {
-    const a = one(rows, p, r, context)
-    const b = other(rows, p, r, context)
+  return one && other && ((ps, p, rs, r, context) => {
+    const a = one(ps, p, rs, r, context)
+    const b = other(ps, p, rs, r, context)
     return a === undefined || b === undefined ? DOUBT : compare(a, b)
   })
 }
@@ -197,10 +197,10 @@ function within(left: Expression, right: Expression, { principal, resource, ...g
   const isPrincipal = left.name === 'principal'
   const { entities } = isPrincipal ? principal : resource
   const isIn = (entity: Entity, each: Value): boolean => each instanceof EntityValue && (entity.name.equals(each) || entity.ancestors.has(each.key))
-  return above && ((rows, p, r, context) => {
-    const value = above(rows, p, r, context)
-    const entity = entities[rows[isPrincipal ? p : r] as number]
-    if (value === undefined || entity === undefined) return DOUBT
+  return above && ((ps, p, rs, r, context) => {
+    const value = above(ps, p, rs, r, context)
+    const entity = entities[isPrincipal ? ps[p] as number : rs[r] as number]
+    if (value === undefined || entity === undefined || (entity.doubts !== undefined && entity.doubts.above !== null)) return DOUBT
     if (value instanceof SetValue) {
       if (value.entities === null) return DOUBT
       for (const each of value.entities) if (isIn(entity, each)) return YES

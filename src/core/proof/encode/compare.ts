@@ -13,7 +13,7 @@ export function equality(place: Place, left: Typed, right: Typed): Term {
     const [a, b] = type === null ? [null, null] : [reify(place, left, type), reify(place, right, type)]
     return a === null || b === null ? terms.false : terms.and(a.possible, b.possible, terms.eq(a.term, b.term))
   }
-  if (left.kind === 'record' && right.kind === 'record') {
+  if (left.kind === 'record' && right.kind === 'record') return once(left, right, () => {
     const names = [...new Set([...left.names, ...right.names])]
     return terms.and(
       ...names.map((name) => {
@@ -22,12 +22,24 @@ export function equality(place: Place, left: Typed, right: Typed): Term {
         return terms.and(terms.eq(a.present, b.present), terms.or(terms.not(a.present), equality(place, a.value(), b.value())))
       }),
     )
-  }
-  if (left.kind === 'set' && right.kind === 'set') return terms.and(subset(place, left, right), subset(place, right, left))
+  })
+  if (left.kind === 'set' && right.kind === 'set') return once(left, right, () => terms.and(subset(place, left, right), subset(place, right, left)))
   if (left.kind === 'ip' && right.kind === 'ip') return sameIp(place, left, right)
   if (!('term' in left) || !('term' in right)) return terms.false
   return left.kind === right.kind && left.term.sort === right.term.sort ? terms.eq(left.term, right.term) : terms.false
 }
+
+/**
+ * Each pair is compared once, whichever comes first: sets are compared in both directions, element by element, so that each level of
+ * sets within sets would double the work.
+ */
+function once(left: Typed, right: Typed, compare: () => Term): Term {
+  const known = compared.get(left)?.get(right) ?? compared.get(right)?.get(left) ?? compare()
+  const others = compared.get(left) ?? new WeakMap<Typed, Term>()
+  compared.set(left, others.set(right, known))
+  return known
+}
+const compared = new WeakMap<Typed, WeakMap<Typed, Term>>()
 
 function sameIp({ terms }: Place, left: IpValue, right: IpValue): Term {
   // The few parts that tell most addresses apart come first, so that folding ends early.
@@ -102,15 +114,30 @@ function fitting(terms: Terms, term: Term): Term {
 
 // ---- Sets ----
 
-export function member(place: Place, { items, attributes }: SetValue, wanted: Typed): Term {
+export function member(place: Place, set: SetValue, wanted: Typed): Term {
   const { terms } = place
+  const { attributes } = set
   return terms.or(
-    ...items.map((item) => terms.and(item.guard, equality(place, item.element, wanted))),
+    ...itemsLike(set, wanted).map((item) => terms.and(item.guard, equality(place, item.element, wanted))),
     ...attributes.map((attribute) => {
       const made = reify(place, wanted, attribute.element)
       return made === null ? terms.false : terms.and(attribute.guard, made.possible, attribute.member(made.term))
     }),
   )
+}
+
+/** The items that may equal a value: of those that are written out, a literal equals itself alone. */
+function itemsLike(set: SetValue, wanted: Typed): SetValue['items'] {
+  const literal = literalOf(wanted)
+  if (literal === null) return set.items
+  const known = sorted.get(set) ?? { byLiteral: Map.groupBy(set.items, ({ element }) => literalOf(element)) }
+  sorted.set(set, known)
+  return [...(known.byLiteral.get(literal) ?? []), ...(known.byLiteral.get(null) ?? [])]
+}
+const sorted = new WeakMap<SetValue, { readonly byLiteral: ReadonlyMap<Term | null, SetValue['items']> }>()
+
+function literalOf(value: Typed): Term | null {
+  return 'term' in value && (value.term.kind === 'literal' || value.term.kind === 'int') ? value.term : null
 }
 
 export function subset(place: Place, part: SetValue, whole: SetValue): Term {

@@ -1,3 +1,4 @@
+import { digest, sha256 } from '#core/canonical.ts'
 import type { Term, Value } from '../terms.ts'
 import { solve } from './cdcl.ts'
 import { Inapplicable, type Cnf } from './cnf.ts'
@@ -14,6 +15,9 @@ export const SAT_LIMITS: SatLimits = { clauses: 400_000, conflicts: 5_000 }
 
 /** Clauses that follow from the assertions and contradict each other, and a proof of that for `checkRup`. */
 export type Certificate = { readonly cnf: Cnf; readonly proof: Int32Array }
+
+/** What a record keeps of a certificate: its size, and a SHA-256 that the same question gives again. */
+export type CertificateMark = { readonly steps: number; readonly digest: string }
 
 export type SatAnswer =
   | { readonly kind: 'unsat'; readonly certificate: Certificate }
@@ -41,4 +45,18 @@ export function decideBySat(assertions: readonly Term[], limits: SatLimits = SAT
     if (error instanceof Inapplicable) return { kind: 'inapplicable', reason: error.message }
     throw error
   }
+}
+
+/** The digest is over the canonical form of how many variables there are and of the SHA-256 of the clauses and of the proof, as little-endian 32-bit integers. */
+export function markOf({ cnf: { variables, clauses }, proof }: Certificate): CertificateMark {
+  let steps = 0
+  for (const literal of proof) if (literal === 0) steps++
+  return { steps, digest: digest({ variables, clauses: sha256(bytesOf(clauses)), proof: sha256(bytesOf(proof)) }) }
+}
+
+const IS_LITTLE_ENDIAN = new Uint8Array(Int32Array.of(1).buffer)[0] === 1
+
+function bytesOf({ buffer, byteOffset, byteLength }: Int32Array): Uint8Array {
+  const bytes = Buffer.from(buffer, byteOffset, byteLength)
+  return IS_LITTLE_ENDIAN ? bytes : Buffer.from(bytes).swap32()
 }
