@@ -25,6 +25,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<{ command: () => Comman
   token: () => import('./cli/token.ts'),
   keys: () => import('./cli/keys.ts'),
   ops: () => import('./cli/ops.ts'),
+  migrate: () => import('./cli/migrate.ts'),
   reset: () => import('./cli/reset.ts'),
 }
 

@@ -76,6 +76,17 @@ export const getReadyz = {
   failures: [],
 } as const satisfies Endpoint
 
+export const getStartupz = {
+  method: 'GET',
+  path: '/startupz',
+  summary: 'Whether the process has started',
+  description: '503 until everything was looked at once, 200 from then on, also while it shuts down or lacks something: only a start that hangs is worth a restart.',
+  access: 'public',
+  reply: z.strictObject({ status: z.enum(['started', 'starting']), service: z.string(), timestamp: z.iso.datetime() }),
+  alsoStatus: { 503: 'Still starting.' },
+  failures: [],
+} as const satisfies Endpoint
+
 /** What is known about the components of a process. Probes run on their own; asking costs nothing. */
 export type Health = {
   /** Probes everything once, then again and again; resolves after the first round. */
@@ -196,6 +207,7 @@ export function createHealth({ service, version, constitution, components, telem
         const found = readiness()
         return new Answer(found, { status: found.status === 'ready' ? 200 : 503 })
       }),
+      route(getStartupz, () => new Answer({ status: isStarted ? ('started' as const) : ('starting' as const), service, timestamp: now().toISOString() }, { status: isStarted ? 200 : 503 })),
     ],
   }
 }

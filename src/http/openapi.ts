@@ -17,7 +17,7 @@ export function failuresOf(endpoint: Endpoint): ProblemCode[] {
 }
 
 /** Paths on which the constitutional hash of the caller is not looked at. */
-export const PROBE_PATHS: readonly string[] = ['/health', '/livez', '/readyz', '/metrics']
+export const PROBE_PATHS: readonly string[] = ['/health', '/livez', '/readyz', '/startupz', '/metrics']
 
 function isProbe(endpoint: Endpoint): boolean {
   return PROBE_PATHS.includes(endpoint.path)

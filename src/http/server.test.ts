@@ -210,7 +210,7 @@ test('a mismatch of constitutions names both hashes and is counted; probes and m
   const headers = { 'x-constitutional-hash': '0000000000000000' }
   const body = (await at.inject({ url: '/docs', headers })).json()
   assert.deepEqual([body.error, body.expected_hash, body.provided_hash], ['Constitutional hash mismatch', HASH, '0000000000000000'])
-  for (const url of ['/health', '/livez', '/readyz', '/metrics']) assert.notEqual((await at.inject({ url, headers })).statusCode, 400, url)
+  for (const url of ['/health', '/livez', '/readyz', '/startupz', '/metrics']) assert.notEqual((await at.inject({ url, headers })).statusCode, 400, url)
   assert.equal((await at.inject({ url: '/docs', headers: { 'x-constitutional-hash': HASH } })).statusCode, 200)
   assert.match(await at.scrape(), /constitutional_hash_mismatches_total 1/)
 })
@@ -329,7 +329,7 @@ test('health answers from background probes: fresh and idle is healthy, a missin
     { name: 'gs', isCritical: false, probe: () => { throw Object.assign(new Error('secret'), { code: 'ECONNREFUSED' }) } },
     { name: 'solver', isCritical: false, probe: (signal) => new Promise((resolve) => signal.addEventListener('abort', () => setTimeout(() => resolve({ status: 'healthy' }), 1_000).unref())) },
   ])
-  assert.equal((await at.inject('/readyz')).statusCode, 503)
+  for (const path of ['/readyz', '/startupz']) assert.equal((await at.inject(path)).statusCode, 503, path)
   await at.health.start()
   const first = (await at.inject('/health')).json()
   assert.equal(first.status, 'degraded')
@@ -349,6 +349,7 @@ test('health answers from background probes: fresh and idle is healthy, a missin
   const ready = await at.inject('/readyz')
   assert.equal(ready.statusCode, 503)
   assert.match(ready.json().because.join(), /database/)
+  assert.equal((await at.inject('/startupz')).statusCode, 200, 'what has started once is not started anew')
   assert.equal((await at.inject('/livez')).statusCode, 200)
   const text = await at.scrape()
   assert.match(text, /component_health\{component="database"\} 0/)

@@ -241,6 +241,7 @@ const MAY: { readonly [operation: string]: readonly Role[] | 'public' } = {
   'GET /health': 'public',
   'GET /livez': 'public',
   'GET /readyz': 'public',
+  'GET /startupz': 'public',
   'GET /metrics': 'public',
   'GET /openapi.json': 'public',
   'GET /docs': 'public',

@@ -14,7 +14,7 @@ import { createLog } from '#telemetry/log.ts'
 import { createMetrics, scrape } from '#telemetry/metrics.ts'
 import { testDatabase } from '#test/database.ts'
 import type { TestDatabase } from '#test/database.ts'
-import { clientKey, embeddedKeys, keysFolder, readServiceAccounts, readSigningKeys } from './keys.ts'
+import { clientKey, embeddedKeys, isOpen, keysFolder, readServiceAccounts, readSigningKeys } from './keys.ts'
 import { memoryIn } from './memory.ts'
 import { obtainToken, requestToken } from './obtain-token.ts'
 import { peerTokens } from './peer-tokens.ts'
@@ -360,6 +360,12 @@ test('generated keys can be read by their owner only, are kept, and are refused 
   assert.deepEqual(embeddedKeys(folder), first)
   chmodSync(join(folder, 'token-signing.jwk.json'), 0o644)
   assert.throws(() => embeddedKeys(folder), (error) => error instanceof Failure && error.code === 'KEY_INVALID' && /chmod 600/.test(error.message))
+})
+
+test('a mounted secret may be readable by the group that root gave it to, and by nobody else', () => {
+  const [root, node] = [0, 1000]
+  const cases = [[0o600, node, node, false], [0o640, node, node, true], [0o440, root, node, false], [0o444, root, node, true], [0o460, root, node, true], [0o440, root, root, true], [0o640, node, root, true]] as const
+  for (const [mode, uid, self, expected] of cases) assert.equal(isOpen({ mode: 0o100_000 | mode, uid }, self), expected, `${mode.toString(8)} of ${uid}, read by ${self}`)
 })
 
 test('production generates nothing', async () => {

@@ -114,8 +114,16 @@ export function keyIn(file: string): PrivateKey {
 
 function ownKey(file: string): PrivateKey {
   const content = jsonIn(file)
-  if ((statSync(file).mode & 0o077) !== 0) throw new Failure('KEY_INVALID', `others may read \`${file}\`: run chmod 600 on it, or remove it to have a new key made`)
+  if (isOpen(statSync(file), process.getuid?.() ?? 0)) throw new Failure('KEY_INVALID', `others may read \`${file}\`: run chmod 600 on it, or remove it to have a new key made`)
   return privateKey(content, file)
+}
+
+/**
+ * Whether others than the holder of a secret may read its file. A file that root handed to a group (0440, as orchestrators mount secrets for a
+ * user who is not root) is not open: nobody but root could have arranged that.
+ */
+export function isOpen({ mode, uid }: { readonly mode: number; readonly uid: number }, self: number): boolean {
+  return (mode & (uid === 0 && self !== 0 ? 0o037 : 0o077)) !== 0
 }
 
 function privateKey(jwk: unknown, file: string): PrivateKey {
