@@ -33,7 +33,7 @@ test('a disagreement that was not told when compliance ended is told once the pl
   const folder = `${divided.division.folder}/compliance/data/decision-point`
   mkdirSync(folder, { recursive: true })
   writeFileSync(`${folder}/slow-path.json`, JSON.stringify({
-    slow: [{ application: 'clinic', revision: 4, digest: 'd', since: at, fixture: null, differences: ['the decision'] }],
+    slow: [{ application: 'clinic', revision: 4, digest: 'd', rules: 'r', since: at, fixture: null, differences: ['the decision'] }],
     untold: [{ kind: 'revision.disagreed', application: 'clinic', revision: 4, at, fixture: 'a'.repeat(64) }],
   }))
   // The platform is away as well, and back later than compliance.

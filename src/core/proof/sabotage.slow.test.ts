@@ -56,7 +56,7 @@ const CASES: readonly Case[] = [
   },
   {
     what: 'that elements with equal parts are one',
-    file: 'proof/quantifiers.ts', from: 'assertions.push(...extensionality(terms, assertions))', to: 'void extensionality',
+    file: 'proof/quantifiers.ts', from: 'assertions.push(...extensionality(terms, assertions, limit))', to: 'void extensionality',
     caughtBy: ['constructs.test.ts', 'what cannot be'],
   },
   {
