@@ -67,6 +67,8 @@ test('without its database the platform says so at once, accepts nothing, and de
   const times: number[] = []
   for (let i = 0; i < 10; i++) times.push((await ask(`${product.url.platform}/api/v1/generations`, { token: author })).ms)
   t.diagnostic(`out: a list is refused after ${times.toSorted((a, b) => a - b)[5]?.toFixed(1)} ms (median)`)
+  // The breaker is quicker than the probe.
+  await until(async () => !(await fetch(`${product.url.platform}/readyz`)).ok, 'it is not ready any more')
   const ready = await ask(`${product.url.platform}/readyz`)
   assert.deepEqual([ready.status, /database/.test(ready.body.because.join())], [503, true])
   assert.equal((await fetch(`${product.url.platform}/health`)).status, 503)
