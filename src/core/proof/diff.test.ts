@@ -1,27 +1,22 @@
 import assert from 'node:assert/strict'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { authorize, parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
-import { createProver } from '#adapters/solver/prover.ts'
 import { Failure } from '#core/failure.ts'
 import { obligations as obligationsOf, type PolicySet, type Rule } from '#core/policy/policy.ts'
 import { renderExpression, renderRules } from '#core/policy/render.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { randomRules, randomSchemaText, reworded } from '#test/random-policy.ts'
 import { importTwin } from '#test/twin.ts'
+import { agreeingProver } from '#test/prover.ts'
 import type { Condition } from './conditions.ts'
 import { CONDITIONS_MAX, diff, OUT_OF_TIME, type Difference, type Part } from './diff.ts'
 import { ask } from './differential.ts'
-import { LIMITS, proveEquivalent, type Options } from './questions.ts'
+import { proveEquivalent, type Options } from './questions.ts'
 import { pick, randomScene, seeded, WHOLE_POOL } from './random-world.ts'
 import { probe } from './look.ts'
 
 const SLOW = process.env['ACGS_SLOW'] === '1'
-const reports: unknown[] = []
-const prover = createProver({ ...LIMITS, disagreed: (report) => reports.push(report) })
-after(async () => {
-  await prover[Symbol.asyncDispose]()
-  assert.deepEqual(reports, [])
-})
+const prover = agreeingProver()
 
 const SCHEMA = parseSchema(`
 entity Group;

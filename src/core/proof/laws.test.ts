@@ -1,25 +1,20 @@
 import assert from 'node:assert/strict'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { authorize, parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
-import { createProver } from '#adapters/solver/prover.ts'
 import { Failure } from '#core/failure.ts'
 import type { Expression } from '#core/policy/expression.ts'
 import type { PolicySet, Rule } from '#core/policy/policy.ts'
 import { renderRules } from '#core/policy/render.ts'
 import type { Environment, Schema } from '#core/policy/schema.ts'
 import { randomRules, randomSchemaText, reworded } from '#test/random-policy.ts'
+import { agreeingProver } from '#test/prover.ts'
 import { ask } from './differential.ts'
 import type { Counterexample, Proof } from './proof.ts'
-import { alwaysDenies, disjoint, implies, LIMITS, neverErrors, proveEquivalent } from './questions.ts'
+import { alwaysDenies, disjoint, implies, neverErrors, proveEquivalent } from './questions.ts'
 import { pick, randomScene, seeded, WHOLE_POOL, type Random } from './random-world.ts'
 
 const SLOW = process.env['ACGS_SLOW'] === '1'
-const reports: unknown[] = []
-const prover = createProver({ ...LIMITS, disagreed: (report) => reports.push(report) })
-after(async () => {
-  await prover[Symbol.asyncDispose]()
-  assert.deepEqual(reports, [])
-})
+const prover = agreeingProver()
 
 type Place = { readonly schema: Schema; readonly environment: Environment }
 

@@ -1,23 +1,18 @@
 import assert from 'node:assert/strict'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { authorize, parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
-import { createProver } from '#adapters/solver/prover.ts'
 import { Failure } from '#core/failure.ts'
 import type { PolicySet, Rule } from '#core/policy/policy.ts'
 import { renderRules } from '#core/policy/render.ts'
 import { randomRules, randomSchemaText } from '#test/random-policy.ts'
+import { agreeingProver } from '#test/prover.ts'
 import { ask, type Said } from './differential.ts'
 import { lint, type RuleFindings } from './lint.ts'
-import { LIMITS, proveEquivalent, type Options } from './questions.ts'
+import { proveEquivalent, type Options } from './questions.ts'
 import { pick, randomScene, seeded, WHOLE_POOL } from './random-world.ts'
 
 const SLOW = process.env['ACGS_SLOW'] === '1'
-const reports: unknown[] = []
-const prover = createProver({ ...LIMITS, disagreed: (report) => reports.push(report) })
-after(async () => {
-  await prover[Symbol.asyncDispose]()
-  assert.deepEqual(reports, [])
-})
+const prover = agreeingProver()
 
 const SCHEMA = parseSchema(`
 entity User { n: Long, admin: Bool, name: String };
