@@ -1,5 +1,8 @@
+import { parsePolicies } from '#adapters/cedar/cedar.ts'
+import { Failure } from '#core/failure.ts'
 import { all, any, not, type Expression } from '#core/policy/expression.ts'
-import type { ActionScope, Rule, Scope } from '#core/policy/policy.ts'
+import type { ActionScope, PolicySet, Rule, Scope } from '#core/policy/policy.ts'
+import { renderRules } from '#core/policy/render.ts'
 import type { Environment, RecordType, Schema, Type } from '#core/policy/schema.ts'
 import { pick, POOL, type Random } from '#core/proof/random-world.ts'
 import { idsOf, sortOf } from '#core/proof/values.ts'
@@ -239,4 +242,14 @@ export function reworded(rules: readonly Rule[], random: Random): readonly Rule[
   return rules
     .map((rule) => (random() < 0.5 ? { ...rule, when: rule.when.map(turn) } : { ...rule, when: [not(not(any(rule.when.length === 0 ? [{ kind: 'bool', value: true }] : [all(rule.when)])))] }))
     .toSorted(() => random() - 0.5)
+}
+
+/** What Cedar's parser reads from the text of random rules; null when strict validation refuses them. */
+export function validated(rules: readonly Rule[], schema: Schema): PolicySet | null {
+  try {
+    return parsePolicies(renderRules(rules), schema)
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'POLICY_INVALID') return null
+    throw error
+  }
 }

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { authorize, parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
-import { Failure } from '#core/failure.ts'
 import { obligations as obligationsOf, type PolicySet, type Rule } from '#core/policy/policy.ts'
 import { renderExpression, renderRules } from '#core/policy/render.ts'
-import type { Schema } from '#core/policy/schema.ts'
-import { randomRules, randomSchemaText, reworded } from '#test/random-policy.ts'
+import { randomRules, randomSchemaText, reworded, validated } from '#test/random-policy.ts'
 import { importTwin } from '#test/twin.ts'
 import { agreeingProver } from '#test/prover.ts'
 import type { Condition } from './conditions.ts'
@@ -208,13 +206,4 @@ for (const { what, file, from, to, told } of SLIPS) {
     if (told === null) assert.ok(parts.every(({ open }) => open !== null), JSON.stringify(parts))
     else assert.deepEqual(parts.map(({ conditions, open }) => [conditions.map(({ condition }) => textOf(condition)).sort(), open]), [[told, null]])
   })
-}
-
-function validated(rules: readonly Rule[], schema: Schema): PolicySet | null {
-  try {
-    return parsePolicies(renderRules(rules), schema)
-  } catch (error) {
-    if (error instanceof Failure && error.code === 'POLICY_INVALID') return null
-    throw error
-  }
 }

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { authorize, parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
+import { authorize, parseSchema } from '#adapters/cedar/cedar.ts'
 import { createProver } from '#adapters/solver/prover.ts'
-import { Failure } from '#core/failure.ts'
 import { TRUE } from '#core/policy/expression.ts'
-import type { PolicySet, Rule } from '#core/policy/policy.ts'
+import type { PolicySet } from '#core/policy/policy.ts'
 import { renderRules } from '#core/policy/render.ts'
 import type { Environment, Schema } from '#core/policy/schema.ts'
-import { randomRules, randomSchemaText, reworded } from '#test/random-policy.ts'
+import { randomRules, randomSchemaText, reworded, validated } from '#test/random-policy.ts'
 import { ask, interpreter, type Said } from './differential.ts'
 import type { Proof } from './proof.ts'
 import { proveArticles, proveEquivalent } from './questions.ts'
@@ -21,16 +20,6 @@ const replay: typeof authorize = (question) => authorize(question)
 function randomPlace(random: Random): { schema: Schema; environment: Environment } {
   const schema = parseSchema(randomSchemaText(random))
   return { schema, environment: pick(random, schema.environments) }
-}
-
-/** What Cedar's parser reads from the text of random rules; null when strict validation refuses them. */
-function validated(rules: readonly Rule[], schema: Schema): PolicySet | null {
-  try {
-    return parsePolicies(renderRules(rules), schema)
-  } catch (error) {
-    if (error instanceof Failure && error.code === 'POLICY_INVALID') return null
-    throw error
-  }
 }
 
 function compare(seed: number, sets: number, worlds: number, carelessness: number) {

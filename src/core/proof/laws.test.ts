@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { authorize, parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
-import { Failure } from '#core/failure.ts'
+import { authorize, parseSchema } from '#adapters/cedar/cedar.ts'
 import type { Expression } from '#core/policy/expression.ts'
 import type { PolicySet, Rule } from '#core/policy/policy.ts'
-import { renderRules } from '#core/policy/render.ts'
 import type { Environment, Schema } from '#core/policy/schema.ts'
-import { randomRules, randomSchemaText, reworded } from '#test/random-policy.ts'
+import { randomRules, randomSchemaText, reworded, validated } from '#test/random-policy.ts'
 import { agreeingProver } from '#test/prover.ts'
 import { ask } from './differential.ts'
 import type { Counterexample, Proof } from './proof.ts'
@@ -17,15 +15,6 @@ const SLOW = process.env['ACGS_SLOW'] === '1'
 const prover = agreeingProver()
 
 type Place = { readonly schema: Schema; readonly environment: Environment }
-
-function validated(rules: readonly Rule[], schema: Schema): PolicySet | null {
-  try {
-    return parsePolicies(renderRules(rules), schema)
-  } catch (error) {
-    if (error instanceof Failure && error.code === 'POLICY_INVALID') return null
-    throw error
-  }
-}
 
 /** A policy related to another: in other words, with less, with more, changed in one place, or not at all. */
 function relative(of: PolicySet, { schema, environment }: Place, random: Random): PolicySet | null {
