@@ -109,7 +109,14 @@ export type Route = {
 export type DirectRoute = {
   readonly endpoint: Endpoint & { readonly method: 'POST' }
   /** @returns The reply as JSON text. */
-  readonly answer: (body: unknown, headers: Input<Endpoint>['headers']) => string | Promise<string>
+  readonly answer: (body: DirectBody, headers: Input<Endpoint>['headers']) => string | Promise<string>
+}
+
+export type DirectBody = {
+  /** As they came; null: there is no body. */
+  readonly bytes: Buffer | null
+  /** What they say. @throws {Failure} REQUEST_MALFORMED with every problem, also for a part of them. */
+  readonly read: (part?: { readonly from: number; readonly to: number }) => unknown
 }
 
 /**

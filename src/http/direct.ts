@@ -51,7 +51,8 @@ async function serve(direct: Direct, request: IncomingMessage, response: ServerR
       authorize(caller instanceof Promise ? await caller : caller, endpoint.access)
     }
     const bytes = await bodyOf(request, bodyBytesMax)
-    const text = answer(readBody(bytes, endpoint), request.headers)
+    const body = { bytes, read: (part?: { from: number; to: number }) => readBody(part === undefined ? bytes : bytes?.subarray(part.from, part.to) ?? null, endpoint) }
+    const text = answer(body, request.headers)
     send(direct, response, trace, 200, JSON_REPLY, typeof text === 'string' ? text : await text)
   } catch (error) {
     const { status, headers, text } = problemFor(endpoint.refusesMediaWith === undefined ? error : asMalformed(error), trace.traceId)

@@ -6,8 +6,9 @@ import { decideByCedar } from './decide-by-cedar.ts'
 import { DescribedEntities } from './described-entities.ts'
 import type { EntityStore } from './entity-store.ts'
 import { Evaluator } from './evaluator.ts'
-import type { Question } from './question.ts'
+import type { Question, ReadQuestion } from './question.ts'
 import { readForCedar, readForEvaluator, requestOf } from './read-question.ts'
+import type { Value } from './value.ts'
 
 export type { Question } from './question.ts'
 
@@ -55,9 +56,12 @@ const FOR_USERS: { readonly [verdict in Decision['verdict']]: string } = {
  */
 export function answer(question: Question, { application, active, entities, now }: Ground, place: string, decides: Decides | null = null): Answer {
   if (active === null) return worded(nothingActive(application))
-  const { schema } = active
-  const read = readForEvaluator(question, schema, now, place)
-  const stored = entities.readBy(schema)
+  return answerRead(readForEvaluator(question, active.schema, now, place), active, entities, decides)
+}
+
+/** The same for a question that was read already. */
+export function answerRead(read: ReadQuestion<Value>, active: ActiveRevision, entities: EntityStore, decides: Decides | null = null): Answer {
+  const stored = entities.readBy(active.schema)
   const decision = (decides ?? evaluatorOf(active.policies)).decide(requestOf(read), read.described.length === 0 ? stored : new DescribedEntities(stored, read.described))
   return answerOf(decision, active, read.ignored)
 }

@@ -59,13 +59,14 @@ export function readQuestion<T>(question: Question, schema: Schema, now: number,
   return { principal, action, resource, context, described, ignored: found.ignored }
 }
 
-const CHARACTERS_MAX = 10_000
+/** A longer string in a question is a problem. */
+export const CHARACTERS_MAX = 10_000
 
 /** By what names an action can be asked for, and those that several have. */
 type ActionNames = { readonly named: ReadonlyMap<string, NamedAction>; readonly shared: ReadonlyMap<string, readonly string[]>; readonly ids: readonly string[] }
 const namesOf = new WeakMap<Schema, ActionNames>()
 
-function actionNames(schema: Schema): ActionNames {
+export function actionNames(schema: Schema): ActionNames {
   const known = namesOf.get(schema)
   if (known !== undefined) return known
   const asked = [...schema.actions].filter(([, { principals }]) => principals.length > 0).map(([text, action]) => ({ text, action }))

@@ -74,17 +74,20 @@ export function fieldsOf<T>(type: RecordType, json: unknown, place: Place, schem
       if (value !== null) fields.set(name, value)
     }
   }
-  if (now !== null) {
-    for (const [name, own] of clocks) {
-      if (own.kind === 'long') fields.set(name, build.long(now))
-      else if (own.kind === 'extension' && own.name === 'datetime') fields.set(name, build.extension('datetime', new Date(now).toISOString()))
-    }
-  }
+  if (now !== null) fillClocks(fields, type, now, build)
   return fields
 }
 
+/** Fills in the attributes of the concept `now`, in milliseconds since 1970. */
+export function fillClocks<T>(fields: Map<string, T>, type: RecordType, now: number, build: Build<T>): void {
+  for (const [name, own] of clocksOf(type)) {
+    if (own.kind === 'long') fields.set(name, build.long(now))
+    else if (own.kind === 'extension' && own.name === 'datetime') fields.set(name, build.extension('datetime', new Date(now).toISOString()))
+  }
+}
+
 /** A batch reads its defaults for every question, so that what one record costs is bounded; so is what a reply repeats of it. */
-const MEMBERS_MAX = 200
+export const MEMBERS_MAX = 200
 const IGNORED_MAX = 20
 
 type Clocks = ReadonlyMap<string, Type>
@@ -92,7 +95,7 @@ const NO_CLOCKS: Clocks = new Map()
 const clocks = new WeakMap<RecordType, Clocks>()
 
 /** The attributes of the concept `now`. */
-function clocksOf(type: RecordType): Clocks {
+export function clocksOf(type: RecordType): Clocks {
   const known = clocks.get(type)
   if (known !== undefined) return known
   const marked = Object.entries(type.attributes).filter(([, { annotations }]) => concepts(annotations).includes('now'))

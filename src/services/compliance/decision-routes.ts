@@ -1,11 +1,14 @@
 import { setImmediate as othersFirst } from 'node:timers/promises'
-import { answer, refusal, worded, type Answer, type Decides, type Ground, type Question, type Reply } from '#core/decision/answer.ts'
+import { answer, answerRead, refusal, worded, type Answer, type Decides, type Ground, type Question, type Reply } from '#core/decision/answer.ts'
 import { answerInTurn, refuseTooMuch, withDefaults } from '#core/decision/batch.ts'
+import type { ReadQuestion } from '#core/decision/question.ts'
+import { scannerOf } from '#core/decision/read-question.ts'
+import type { Value } from '#core/decision/value.ts'
 import { Failure } from '#core/failure.ts'
 import { parseInput } from '#core/parse.ts'
 import type { ActiveRevision } from '#core/revision/active.ts'
 import { route, type DirectRoute, type Route } from '#http/contract.ts'
-import { getAuthzenConfiguration, postEvaluation, postEvaluations, readQuestionBody } from './decision-contract.ts'
+import { EVALUATIONS_MAX, getAuthzenConfiguration, postEvaluation, postEvaluations, readQuestionBody } from './decision-contract.ts'
 import type { DecisionPoint } from './decision-point.ts'
 import type { Oracle } from './oracle.ts'
 
@@ -26,50 +29,104 @@ type Headers = Readonly<Record<string, string | string[] | undefined>>
 
 /** What is asked for every call that somebody makes. */
 export function directRoutes(use: Use): DirectRoute[] {
-  const groundFor = (headers: Headers): Ground => {
-    const application = applicationFor(headers, use.point.applications())
-    const active = use.point.activeOf(application)
-    refuseOlder(headers, application, active?.revision ?? null)
-    return { application, active, entities: use.point.entitiesOf(application), now: use.now() }
-  }
-  const decidesBy = ({ active }: Ground): Decides | null => (active === null ? null : (use.decidesFor ?? use.point.decidesFor)(active))
-  const answered = (question: Question, ground: Ground, place: string, decides: Decides | null): Answer => {
-    const started = performance.now()
-    const slowly = ground.active === null ? null : use.oracle?.answersFor(ground.active) ?? null
-    const answered = slowly === null ? answer(question, ground, place, decides) : slowly(question, ground, place)
-    if (slowly === null) use.oracle?.note(question, ground, place, answered.reply)
-    use.decided(answered.reply.context.verdict, (performance.now() - started) / 1000)
-    return answered
-  }
-
   return [
-    { endpoint: postEvaluation, answer: (body, headers) => {
-      const question = readQuestionBody(body, 'body')
-      const ground = groundFor(headers)
-      return answered(question, ground, 'body', decidesBy(ground)).text
+    { endpoint: postEvaluation, answer: ({ bytes, read }, headers) => {
+      const desk = openDesk(use, headers)
+      const scanned = bytes === null ? null : desk.scanner?.one(bytes, desk.ground.now.getTime()) ?? null
+      if (scanned !== null) return desk.answer(() => readQuestionBody(read(), 'body'), 'body', scanned).text
+      const question = readQuestionBody(read(), 'body')
+      return desk.answer(() => question, 'body').text
     } },
 
-    { endpoint: postEvaluations, answer: async (given, headers) => {
-      const body = parseInput(postEvaluations.body, given, 'body')
-      const ground = groundFor(headers)
-      const decides = decidesBy(ground)
+    { endpoint: postEvaluations, answer: async ({ bytes, read }, headers) => {
+      const desk = openDesk(use, headers)
+      const scanned = bytes === null || bytes.length > SCANNED_BYTES_MAX ? null : desk.scanner?.batch(bytes, EVALUATIONS_MAX, desk.ground.now.getTime()) ?? null
+      if (scanned !== null) {
+        return batchText(await answerInTurn(scanned, 'execute_all', ({ question, from, to }, index) => {
+          const place = placeIn(index)
+          return desk.answer(() => readQuestionBody(read({ from, to }), place), place, question)
+        }, desk.pause))
+      }
+      const body = parseInput(postEvaluations.body, read(), 'body')
       const { evaluations: items = [], options } = body
-      if (items.length === 0) return answered(readQuestionBody(body, 'body'), ground, 'body', decides).text
+      if (items.length === 0) {
+        const question = readQuestionBody(body, 'body')
+        return desk.answer(() => question, 'body').text
+      }
       refuseTooMuch(items, body)
-      const answers = await answerInTurn(items, options?.evaluations_semantic ?? 'execute_all', (item, index) => {
-        const started = performance.now()
-        const place = `body.evaluations[${index}]`
+      return batchText(await answerInTurn(items, options?.evaluations_semantic ?? 'execute_all', (item, index) => {
+        const place = placeIn(index)
         try {
-          return answered(readQuestionBody(withDefaults(item, body), place), ground, place, decides)
+          const question = readQuestionBody(withDefaults(item, body), place)
+          return desk.answer(() => question, place)
         } catch (error) {
           if (!(error instanceof Failure) || error.code !== 'REQUEST_MALFORMED') throw error
-          use.decided('error', (performance.now() - started) / 1000)
-          return worded(refusal(error, ground.active))
+          return desk.refuse(error)
         }
-      }, takingTurns())
-      return `{"evaluations":[${answers.map(({ text }) => text).join()}]}`
+      }, desk.pause))
     } },
   ]
+}
+
+function placeIn(index: number): string {
+  return `body.evaluations[${index}]`
+}
+
+function batchText(answers: readonly Answer[]): string {
+  return `{"evaluations":[${answers.map(({ text }) => text).join()}]}`
+}
+
+/** What a scan is good for: so few bytes cannot bring more values than {@link refuseTooMuch} lets in. */
+const SCANNED_BYTES_MAX = 200_000
+
+/** Others are let in whenever a batch has held the process for so long; entities may change then, and by which revision is decided does not. */
+const TURN_MS = 10
+
+/** Where the questions of one request are answered, all by the same revision, each of them told with what it took. */
+function openDesk(use: Use, headers: Headers) {
+  let began = performance.now()
+  let turned = began
+  const lap = (): number => {
+    const ended = performance.now()
+    const seconds = (ended - began) / 1000
+    began = ended
+    return seconds
+  }
+  const application = applicationFor(headers, use.point.applications())
+  const active = use.point.activeOf(application)
+  refuseOlder(headers, application, active?.revision ?? null)
+  const entities = use.point.entitiesOf(application)
+  const ground: Ground = { application, active, entities, now: use.now() }
+  const decides = active === null ? null : (use.decidesFor ?? use.point.decidesFor)(active)
+  return {
+    ground,
+    /** Null: nothing is active. */
+    scanner: active === null ? null : scannerOf(active.schema),
+
+    /**
+     * @param ask The question as it was sent.
+     * @param read The same, read by the schema, where that was done already.
+     */
+    answer: (ask: () => Question, place: string, read: ReadQuestion<Value> | null = null): Answer => {
+      const slowly = active === null ? null : use.oracle?.answersFor(active) ?? null
+      const answered = slowly !== null ? slowly(ask(), ground, place)
+        : read === null || active === null ? answer(ask(), ground, place, decides) : answerRead(read, active, entities, decides)
+      if (slowly === null) use.oracle?.note(ask, ground, place, answered.reply)
+      use.decided(answered.reply.context.verdict, lap())
+      return answered
+    },
+
+    /** A question that cannot be read, within a batch. */
+    refuse: (failure: Failure): Answer => {
+      use.decided('error', lap())
+      return worded(refusal(failure, active))
+    },
+
+    pause: (): Promise<unknown> | null => {
+      if (began - turned < TURN_MS) return null
+      return othersFirst().then(() => { turned = began = performance.now() })
+    },
+  }
 }
 
 export function routes(use: Pick<Use, 'url'>): Route[] {
@@ -80,17 +137,6 @@ export function routes(use: Pick<Use, 'url'>): Route[] {
       access_evaluations_endpoint: `${use.url}${postEvaluations.path}`,
     })),
   ]
-}
-
-/** Others are let in whenever a batch has held the process for so long; entities may change then, and by which revision is decided does not. */
-const TURN_MS = 10
-
-function takingTurns(): () => Promise<unknown> | null {
-  let began = performance.now()
-  return () => {
-    if (performance.now() - began < TURN_MS) return null
-    return othersFirst().then(() => { began = performance.now() })
-  }
 }
 
 function applicationFor(headers: Headers, known: readonly string[]): string {

@@ -172,7 +172,7 @@ test('an answer whose entities changed before it was repeated says nothing', () 
     oracleWith: (telemetry) => createOracle({ perSecond: 1, point, folder: oracleFolder(folder), ask: async (question) => authorize(question), authorize, report: async () => {}, telemetry, version: 'test', now: () => new Date() }),
   })
   const ground = { application: 'docs', active: ACTIVE, entities: point.entitiesOf('docs'), now: new Date() }
-  made.oracle!.note(ask(1, 1), ground, 'body', { decision: false, context: { revision: 7, verdict: 'not_permitted', determining: [], reason_admin: { en: '' }, reason_user: { en: '' }, obligations: [], missing: [], ignored: [] } })
+  made.oracle!.note(() => ask(1, 1), ground, 'body', { decision: false, context: { revision: 7, verdict: 'not_permitted', determining: [], reason_admin: { en: '' }, reason_user: { en: '' }, obligations: [], missing: [], ignored: [] } })
   ground.entities.apply({ version: 2, isWhole: false, upserted: [], deleted: [{ type: 'User', id: 'u1' }] })
   await new Promise((resolve) => setTimeout(resolve, 20))
   assert.deepEqual(made.oracle!.status().counts, { agreed: 0, disagreed: 0, not_compared: 1 })

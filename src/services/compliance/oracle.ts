@@ -18,8 +18,8 @@ export type Answers = (question: Question, ground: Ground, place: string) => Ans
 export type Oracle = AsyncDisposable & {
   /** What answers by a revision that is on the slow path; null: it is not. */
   readonly answersFor: (active: ActiveRevision) => Answers | null
-  /** Told of every other answer, once it has been given. Returns at once: at most so many a second are looked at, afterwards. */
-  readonly note: (question: Question, ground: Ground, place: string, reply: Reply) => void
+  /** Told of every other answer, once it has been given, and of how to have the question. Returns at once: at most so many a second are looked at, afterwards. */
+  readonly note: (ask: () => Question, ground: Ground, place: string, reply: Reply) => void
   readonly status: () => { readonly perSecond: number; readonly counts: { readonly [result in Result]: number }; readonly slow: readonly (SlowRevision & { readonly decides: boolean })[] }
   /**
    * Lets the evaluator decide again.
@@ -32,7 +32,7 @@ export type Oracle = AsyncDisposable & {
 
 export type Result = 'agreed' | 'disagreed' | 'not_compared'
 
-type Noted = { readonly question: Question; readonly ground: Ground & { readonly active: ActiveRevision }; readonly place: string; readonly reply: Reply; readonly version: number }
+type Noted = { readonly ask: () => Question; readonly ground: Ground & { readonly active: ActiveRevision }; readonly place: string; readonly reply: Reply; readonly version: number }
 
 /** How long to wait before something that could not be kept or told is tried again. */
 const RETRY_MS = 5_000
@@ -132,10 +132,10 @@ export function createOracle({ perSecond, point, folder, ask, authorize, report,
   }
 
   const compare = async (noted: Noted): Promise<void> => {
-    const { question, ground, place, reply } = noted
+    const { ask: asked, ground, place, reply } = noted
     const { active, entities } = ground
     if (entities.version !== noted.version || point.activeOf(active.application) !== active) return count('not_compared', 'what it was decided by has changed')
-    const repetition = repeat(question, ground, place)
+    const repetition = repeat(asked(), ground, place)
     const { request, entities: slice } = repetition.slice
     const cedar = await ask({ policies: active.policies, schema: null, request, entities: slice })
     const found = differences(reply, repetition, cedar, active)
@@ -158,7 +158,7 @@ export function createOracle({ perSecond, point, folder, ask, authorize, report,
   if (untold.length > 0) settle()
   return {
     answersFor: (active) => (slow.some((each) => isMeant(each, active)) ? (question, ground, place) => answerByCedar(question, ground, authorize, place) : null),
-    note: (question, ground, place, reply) => {
+    note: (asked, ground, place, reply) => {
       const { active } = ground
       if (candidate === null) {
         if (!isDue || active === null || isEnded) return
@@ -168,7 +168,7 @@ export function createOracle({ perSecond, point, folder, ask, authorize, report,
         candidates = 0
         setImmediate(look)
       }
-      if (active !== null && random() * ++candidates < 1) candidate = { question, ground: { ...ground, active }, place, reply, version: ground.entities.version }
+      if (active !== null && random() * ++candidates < 1) candidate = { ask: asked, ground: { ...ground, active }, place, reply, version: ground.entities.version }
     },
     status: () => ({ perSecond, counts: { ...counts }, slow: slow.toSorted((a, b) => (a.application < b.application ? -1 : a.application > b.application ? 1 : a.revision - b.revision)).map((each) => ({ ...each, decides: deciding().includes(each) })) }),
     release: (application, revision, by) => {

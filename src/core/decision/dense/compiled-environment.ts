@@ -6,9 +6,10 @@ import { Situation, type Entities } from '../situation.ts'
 import type { EntityValue, RecordValue } from '../value.ts'
 import { conjunctsOf, mentionsOf } from './conjuncts.ts'
 import type { Interned } from './interned.ts'
+import { Leader, Limits } from './leaders.ts'
 import { DOUBTFUL, Masks, type Demand } from './masks.ts'
 import { isSure, type Room, type Watch } from './recording.ts'
-import { compileRelation, DOUBT, NO, YES, type Ground, type Relation } from './relation.ts'
+import { compileRelation, DOUBT, limitOf, NO, YES, type Ground, type Limit, type Relation } from './relation.ts'
 import { SharedDecisions } from './shared-decisions.ts'
 import type { Slots } from './slots.ts'
 
@@ -100,11 +101,16 @@ export class CompiledEnvironment {
   readonly #unconditional: number[] = []
   /** By place: where its relations begin in the list of their numbers. What one rule alone has is noted as its complement. */
   readonly #first: Int32Array
+  /** By place: where the relations begin that are left once those are answered that rules begin with. */
+  readonly #start: Int32Array
   readonly #numbers: Int32Array
   readonly #relations: Relation[]
   /** By relation: the decision that it was last answered in, four times, and its answer. */
   readonly #answered: Int32Array
   #decision = 0
+  /** Where masks have all words: what rules begin with, asked for all of them before any is looked at. */
+  readonly #leaders: readonly Leader[]
+  readonly #limits: readonly Limits[]
   readonly #hits: Int32Array
   #count = 0
   readonly #shared = new SharedDecisions()
@@ -156,6 +162,23 @@ export class CompiledEnvironment {
     }
     this.#numbers = Int32Array.from(numbers)
     this.#answered = new Int32Array(this.#relations.length)
+
+    this.#start = this.#first.slice()
+    const led = new Map<number, number[]>()
+    const limited = new Map<string, [number, Limit][]>()
+    if (this.#words > 0) {
+      for (const [place, rule] of this.#rules.entries()) {
+        const first = rule?.relations[0]
+        if (first === undefined) continue
+        const limit = limitOf(first.expression)
+        if (limit !== null) limited.set(limit.name, [...(limited.get(limit.name) ?? []), [place, limit]])
+        else if ((uses.get(first.key) ?? 0) > 1) append(led, numberOf.get(first.key) as number, place)
+        else continue
+        this.#start[place] = (this.#first[place] as number) + 1
+      }
+    }
+    this.#leaders = [...led].map(([number, places]) => new Leader(number, places))
+    this.#limits = [...limited].map(([name, limits]) => new Limits(name, limits))
   }
 
   /** Gives every rule its place, in order; where masks are lists, side by side and each from a word of its own, the principals' own, those of both sides, the resources' own. */
@@ -207,21 +230,29 @@ export class CompiledEnvironment {
   #lookInWords(principal: number, resource: number, context: RecordValue): boolean {
     const words = this.#words
     const [p, r] = [principal * words, resource * words]
-    let [inP, inR] = [this.principals.ints, this.resources.ints]
-    let bits = (inP[p] as number) & (inR[r] as number)
-    if ((bits & 1) === 0) {
+    if (((this.principals.ints[p] as number) & (this.resources.ints[r] as number) & 1) === 0) {
       if (this.principals.made(principal) === DOUBTFUL || this.resources.made(resource) === DOUBTFUL) return false
-      inP = this.principals.ints
-      inR = this.resources.ints
-      bits = (inP[p] as number) & (inR[r] as number)
     }
-    bits &= ~1
-    if (bits !== 0 && !this.#look(0, bits, principal, resource, context)) return false
-    for (let word = 1; word < words; word++) {
-      bits = (inP[p + word] as number) & (inR[r + word] as number)
-      if (bits !== 0 && !this.#look(word, bits, principal, resource, context)) return false
+    const inP = this.principals.ints
+    const inR = this.resources.ints
+    let low = (inP[p] as number) & (inR[r] as number) & ~1
+    let high = words > 1 ? (inP[p + 1] as number) & (inR[r + 1] as number) : 0
+    for (const limits of this.#limits) {
+      if (((low & limits.low) | (high & limits.high)) === 0) continue
+      const at = limits.at(context)
+      if (at < 0) return false
+      low &= limits.met[at] as number
+      high &= limits.met[at + 1] as number
     }
-    return true
+    for (const leader of this.#leaders) {
+      if (((low & leader.low) | (high & leader.high)) === 0) continue
+      const answer = this.#ask(leader.relation, principal, resource, context)
+      if (answer === DOUBT) return false
+      if (answer === YES) continue
+      low &= ~leader.low
+      high &= ~leader.high
+    }
+    return (low === 0 || this.#look(0, low, principal, resource, context)) && (high === 0 || this.#look(1, high, principal, resource, context))
   }
 
   #lookInLists(principal: number, resource: number, context: RecordValue): boolean {
@@ -254,7 +285,7 @@ export class CompiledEnvironment {
   #look(word: number, bits: number, principal: number, resource: number, context: RecordValue): boolean {
     for (let left = bits; left !== 0; left &= left - 1) {
       const place = (word << 5) + 31 - Math.clz32(left & -left)
-      const answer = this.#first[place] === this.#first[place + 1] ? YES : this.#relate(place, principal, resource, context)
+      const answer = this.#start[place] === this.#first[place + 1] ? YES : this.#relate(place, principal, resource, context)
       if (answer === DOUBT) return false
       if (answer === YES) this.#hits[this.#count++] = place
     }
@@ -269,12 +300,21 @@ export class CompiledEnvironment {
     if (resources.ints[r] !== resource) resources.make(resource)
     const [ps, rs] = [principals.ints, resources.ints]
     const end = this.#first[place + 1] as number
-    for (let i = this.#first[place] as number; i < end; i++) {
+    for (let i = this.#start[place] as number; i < end; i++) {
       const number = this.#numbers[i] as number
       const answer = number < 0 ? (this.#relations[~number] as Relation)(ps, p, rs, r, context) : this.#answer(number, ps, p, rs, r, context)
       if (answer !== YES) return answer
     }
     return YES
+  }
+
+  /** Answers a relation that rules share. */
+  #ask(number: number, principal: number, resource: number, context: RecordValue): number {
+    const [principals, resources] = [this.#slotsOfPrincipals, this.#slotsOfResources]
+    const [p, r] = [principal * principals.stride, resource * resources.stride]
+    if (principals.ints[p] !== principal) principals.make(principal)
+    if (resources.ints[r] !== resource) resources.make(resource)
+    return this.#answer(number, principals.ints, p, resources.ints, r, context)
   }
 
   /** Each relation that rules share is answered once a decision. */
@@ -315,6 +355,12 @@ export class CompiledEnvironment {
     const obligations = winning.some(({ obligations }) => obligations.length > 0) ? [...new Set(winning.flatMap(({ obligations }) => obligations))].sort() : NO_OBLIGATIONS
     return { decision: 'allow', verdict: 'permitted', determining, obligations, ...NOTHING }
   }
+}
+
+function append<K>(lists: Map<K, number[]>, key: K, place: number): void {
+  const list = lists.get(key)
+  if (list === undefined) lists.set(key, [place])
+  else list.push(place)
 }
 
 const NO_WORDS = { from: 0, to: 0 }

@@ -96,8 +96,8 @@ function relationOf(expression: Expression, ground: Ground): Relation | null {
     case 'lessEq':
     case 'greater':
     case 'greaterEq': {
-      const limited = limit(expression.left, expression.right, LIMITS[expression.kind], COMPARE[expression.kind])
-      return limited ?? comparison(expression.left, expression.right, COMPARE[expression.kind], ground)
+      const limit = limitOf(expression)
+      return limit === null ? comparison(expression.left, expression.right, COMPARE[expression.kind], ground) : limited(limit, COMPARE[expression.kind])
     }
     case 'contains':
     case 'containsAll':
@@ -131,12 +131,21 @@ function sameSlots(one: Slot, other: Slot, same: Answer, different: Answer): Rel
 }
 
 /** An attribute of the context against a small integer: most limits are written like this. */
-function limit(left: Expression, right: Expression, compare: (a: number, b: number) => boolean, otherwise: Compare): Relation | null {
+export type Limit = { readonly name: string; readonly bound: number; readonly holds: (value: number, bound: number) => boolean }
+
+/** Null: it is none. */
+export function limitOf(expression: Expression): Limit | null {
+  const { kind } = expression
+  if (kind !== 'less' && kind !== 'lessEq' && kind !== 'greater' && kind !== 'greaterEq') return null
+  const { left, right } = expression
   if (left.kind !== 'get' || left.of.kind !== 'var' || left.of.name !== 'context' || right.kind !== 'long' || !Number.isSafeInteger(Number(right.value))) return null
-  const [name, bound] = [left.attribute, Number(right.value) + 0]
+  return { name: left.attribute, bound: Number(right.value) + 0, holds: LIMITS[kind] }
+}
+
+function limited({ name, bound, holds }: Limit, otherwise: Compare): Relation {
   return (_ps, _p, _rs, _r, context) => {
     const value = context.fields.get(name)
-    if (typeof value === 'number') return compare(value, bound) ? YES : NO
+    if (typeof value === 'number') return holds(value, bound) ? YES : NO
     return value === undefined ? DOUBT : otherwise(value, bound)
   }
 }
