@@ -167,6 +167,30 @@ test('equivalence is of decisions and of obligations', async () => {
   assert.equal((await equivalent('permit (principal, action, resource) when { principal in Team::"a" };', 'permit (principal in Team::"a", action, resource);')).answer.kind, 'proved')
 })
 
+test('what folds is written out as it was before, and a solver contradicts it by itself', async () => {
+  const texts = new Map<string, string>()
+  const told = createProver({ ...LIMITS, onScript: ({ question, environment, text }) => void texts.set(`${question} ${JSON.stringify(environment)}`, text) })
+  await using _ = told
+  const rules = [
+    'permit (principal, action, resource) when { principal.admin && !principal.admin };', 'forbid (principal is User, action, resource); permit (principal, action, resource) when { principal.n > 3 };',
+    'permit (principal == User::"a", action, resource) when { principal == User::"b" };', 'permit (principal, action, resource) when { 1 > 2 || (if false then true else principal.n < principal.n) };',
+    'permit (principal, action, resource) when { principal.level == Level::"low" && principal.level == Level::"high" && principal.friends.contains(principal) };', 'permit (principal in Team::"a", action, resource) when { principal.origin == "x" && principal.origin == "y" };',
+  ].map(parse)
+  let folded = 0
+  for (const policy of rules) {
+    for (const ask of [() => alwaysDenies(policy, SCHEMA, told.engines), () => proveEquivalent(policy, policy, SCHEMA, told.engines), () => implies(policy, policy, SCHEMA, told.engines)]) {
+      texts.clear()
+      const { environments, basis } = await ask()
+      folded += basis.folded
+      const proved = environments.filter(({ answer }) => answer === 'proved').length
+      const said = await engines.solve([...texts.values()].map((text) => ({ text, values: [] })), LIMITS)
+      assert.equal(said.filter(({ kind }) => kind === 'unsat').length, proved, `${policy.text}: ${JSON.stringify(said)}`)
+      for (const text of texts.values()) assert.doesNotMatch(text, /^\(assert false\)$/m, policy.text)
+    }
+  }
+  assert.ok(folded > 20, String(folded))
+})
+
 test('integers beyond 2⁵³ stay apart', async () => {
   const shown = refuted(await proveEquivalent(parse('permit (principal, action, resource) when { principal.n == 9007199254740993 };'), parse('permit (principal, action, resource) when { principal.n == 9007199254740992 };'), SCHEMA, engines))
   assert.match(String(shown.entities.find(({ uid }) => uid.type === 'User')?.attrs['n']), /^900719925474099[23]$/)

@@ -27,7 +27,7 @@ export type Engines = {
   readonly sat?: (assertions: readonly Term[]) => SatAnswer
   /** Names and versions of the solver and of Cedar, for the record. */
   readonly versions: readonly { readonly name: string; readonly version: string }[]
-  /** Told of every question as a script, before anybody is asked; of one that folded to a contradiction, that. */
+  /** Told of every question as a script, before anybody is asked; of one that folded to a contradiction, as it was before. */
   readonly onScript?: (asked: { readonly question: string; readonly environment: Environment; readonly text: string }) => void
   /** Told whenever two of the engines disagree, Cedar among them: a bug of ours, and never an answer. */
   readonly onDisagreement?: (report: Disagreement) => void
@@ -84,7 +84,7 @@ function prepare(study: Study, question: Question, environment: Environment, eng
     const { terms } = study.place(environment)
     const goal = simplify(terms, claim.goal)
     if (goal === terms.false) {
-      onScript?.({ question: question.name, environment, text: '(assert false)\n' })
+      onScript?.({ question: question.name, environment, text: unfolded(study, question, environment) })
       return { answer: { kind: 'proved' }, by: 'folded' }
     }
     // INVARIANT: only `unsat` and `false` prove; a goal that folds to `true` still goes to the solver, for its counterexample.
@@ -101,6 +101,19 @@ function prepare(study: Study, question: Question, environment: Environment, eng
     if (!(error instanceof Failure) || error.code !== 'UNSUPPORTED_CONSTRUCT') throw error
     return { answer: { kind: 'unknown', reason: `unsupported: ${error.message}` }, by: null }
   }
+}
+
+/** A claim that folding settled, as a script that leaves that to whoever reads it. Where it grows too large to be written, what it folded to. */
+function unfolded(study: Study, question: Question, environment: Environment): string {
+  return study.unfolded(() => {
+    try {
+      const { goal } = question.claim(environment)
+      return emit(ground(study.place(environment).terms, study.schema, goal)).text
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== 'UNSUPPORTED_CONSTRUCT') throw error
+      return `; folded: ${error.message.replace(/[\r\n]+/g, ' ')}\n(assert false)\n`
+    }
+  })
 }
 
 /**

@@ -46,9 +46,10 @@ export class Study {
   readonly limits: Limits
   readonly agreement: NonNullable<Options['agreement']>
   readonly #only: NonNullable<Options['only']>
-  readonly #places = new Map<string, Place>()
+  #places = new Map<string, Place>()
   readonly #rules = new Map<readonly Rule[], Map<string, readonly Rule[]>>()
-  readonly #policies = new Map<string, Map<PolicySet, EncodedPolicy | Failure>>()
+  #policies = new Map<string, Map<PolicySet, EncodedPolicy | Failure>>()
+  #folds = true
 
   constructor(schema: Schema, { semantics = 'decision-point', only = {}, limits = LIMITS, agreement = 'both' }: Options) {
     this.schema = schema
@@ -68,9 +69,20 @@ export class Study {
 
   place(environment: Environment): Place {
     const key = environmentKey(environment)
-    const known = this.#places.get(key) ?? placeIn(new Terms(), this.schema, environment)
+    const known = this.#places.get(key) ?? placeIn(new Terms({ folds: this.#folds }), this.schema, environment)
     this.#places.set(key, known)
     return known
+  }
+
+  /** What a piece of work makes of the same questions when nothing in them is folded, in graphs of its own. */
+  unfolded<T>(work: () => T): T {
+    const [places, policies] = [this.#places, this.#policies]
+    try {
+      [this.#folds, this.#places, this.#policies] = [false, new Map(), new Map()]
+      return work()
+    } finally {
+      [this.#folds, this.#places, this.#policies] = [true, places, policies]
+    }
   }
 
   policy(environment: Environment, policy: PolicySet): EncodedPolicy {

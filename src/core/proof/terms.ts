@@ -59,7 +59,8 @@ export type Value = boolean | bigint | string
 
 /**
  * A graph of terms under construction. Every constructor folds what it can (constants, idempotence, complements), exactly:
- * the result has the meaning of what was asked for.
+ * the result has the meaning of what was asked for. Without `folds` what is settled by constants and complements stands there as it was asked
+ * for, to be settled by somebody else.
  */
 export class Terms {
   readonly #nodes = new Map<string, Term>()
@@ -70,10 +71,12 @@ export class Terms {
   /** For each id, the last junction that had it as a part. */
   #seen = new Uint32Array(1 << 8)
   #junctions = 0
+  readonly #folds: boolean
   readonly true: Term
   readonly false: Term
 
-  constructor() {
+  constructor({ folds = true }: { readonly folds?: boolean } = {}) {
+    this.#folds = folds
     this.true = this.#make('true', { kind: 'bool', sort: 'bool', value: true })
     this.false = this.#make('false', { kind: 'bool', sort: 'bool', value: false })
   }
@@ -144,10 +147,10 @@ export class Terms {
   }
 
   ite(condition: Term, yes: Term, no: Term): Term {
-    if (condition.kind === 'bool') return condition.value ? yes : no
-    if (yes === no) return yes
+    if (this.#folds && condition.kind === 'bool') return condition.value ? yes : no
+    if (this.#folds && yes === no) return yes
     if (condition.kind === 'not') return this.ite(condition.of, no, yes)
-    if (yes.sort === 'bool') {
+    if (this.#folds && yes.sort === 'bool') {
       if (yes.kind === 'bool') return yes.value ? this.or(condition, no) : this.and(this.not(condition), no)
       if (no.kind === 'bool') return no.value ? this.or(this.not(condition), yes) : this.and(condition, yes)
     }
@@ -155,9 +158,9 @@ export class Terms {
   }
 
   eq(a: Term, b: Term): Term {
-    if (a === b) return this.true
-    if (isConstant(a) && isConstant(b)) return this.false
-    if (a.sort === 'bool') {
+    if (this.#folds && a === b) return this.true
+    if (this.#folds && isConstant(a) && isConstant(b)) return this.false
+    if (this.#folds && a.sort === 'bool') {
       if (a.kind === 'bool') return a.value ? b : this.not(b)
       if (b.kind === 'bool') return b.value ? a : this.not(a)
       if (this.not(a) === b) return this.false
@@ -167,8 +170,8 @@ export class Terms {
   }
 
   le(left: Term, right: Term): Term {
-    if (left === right) return this.true
-    if (left.kind === 'int' && right.kind === 'int') return this.bool(left.value <= right.value)
+    if (this.#folds && left === right) return this.true
+    if (this.#folds && left.kind === 'int' && right.kind === 'int') return this.bool(left.value <= right.value)
     return this.#pair({ kind: 'le', sort: 'bool', left, right })
   }
 
@@ -223,7 +226,7 @@ export class Terms {
 
   #junction(kind: 'and' | 'or', all: readonly Term[]): Term {
     const [neutral, absorbing] = kind === 'and' ? [this.true, this.false] : [this.false, this.true]
-    for (const part of all) if (part === absorbing) return absorbing
+    if (this.#folds) for (const part of all) if (part === absorbing) return absorbing
     if (this.#seen.length < this.#size) {
       const larger = new Uint32Array(2 * this.#size)
       larger.set(this.#seen)
@@ -232,7 +235,7 @@ export class Terms {
     const [seen, mark] = [this.#seen, ++this.#junctions]
     const parts: Term[] = []
     const take = (part: Term): void => {
-      if (part === neutral || seen[part.id] === mark) return
+      if ((this.#folds && part === neutral) || seen[part.id] === mark) return
       seen[part.id] = mark
       parts.push(part)
     }
@@ -241,7 +244,7 @@ export class Terms {
       else for (const part of each.parts) take(part)
     }
     // Negations stand at atoms only: where a part and its negation meet, one of them is a `not`.
-    for (const part of parts) if (part.kind === 'not' && seen[part.of.id] === mark) return absorbing
+    if (this.#folds) for (const part of parts) if (part.kind === 'not' && seen[part.of.id] === mark) return absorbing
     const [first = neutral, second] = parts
     if (second === undefined) return first
     parts.sort((a, b) => a.id - b.id)
