@@ -6,15 +6,14 @@ import { readContext, readEntities } from '#core/decision/entity-graph.ts'
 import { Evaluator, type Evaluation } from '#core/decision/evaluator.ts'
 import { EntityValue } from '#core/decision/value.ts'
 import type { Problem } from '#core/failure.ts'
-import { malformed, parseJson } from '#core/json.ts'
-import { parseInput } from '#core/parse.ts'
+import { malformed } from '#core/json.ts'
 import { uidText, type PolicySet } from '#core/policy/policy.ts'
 import type { Uid } from '#core/policy/expression.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Semantics } from '#core/proof/encode.ts'
 import { EntityBody, QuestionBody } from '#core/unit/request.ts'
 import { LINKS, readLinks, readPolicies } from './linked.ts'
-import { EXIT, finish, newCommand, readBytes, readCedar } from './terminal.ts'
+import { EXIT, finish, newCommand, readCedar, readShaped } from './terminal.ts'
 
 type Options = { policies?: string; links?: string; schema?: string; entities?: string; request: string; semantics: Semantics; json?: boolean; quiet?: boolean }
 
@@ -33,12 +32,12 @@ export function command(): Command {
 const RequestFile = z.looseObject({ ...QuestionBody.shape, policies: z.string().optional() })
 
 function run(options: Options) {
-  const question = readExact(RequestFile, options.request)
+  const question = readShaped(RequestFile, options.request, 'bigint')
   const schema = options.schema === undefined ? null : readCedar(options.schema, parseSchema)
   // A counterexample that is read without its schema has strings for its large integers, and records for its entities.
   if (schema === null && options.policies !== undefined && !options.quiet) process.stderr.write('acgs: without --schema no type is known: policies are not validated, and values are what the JSON says they are\n')
   const policies = policiesFrom(options, question, schema)
-  const entities = [...(question.entities ?? []), ...(options.entities === undefined ? [] : readExact(z.array(EntityBody), options.entities))]
+  const entities = [...(question.entities ?? []), ...(options.entities === undefined ? [] : readShaped(z.array(EntityBody), options.entities, 'bigint'))]
   const [principal, action, resource] = (['principal', 'action', 'resource'] as const).map((part) => parseUid(question[part], part)) as [Uid, Uid, Uid]
   if (schema !== null) refuseForeign({ principal, action, resource }, schema)
   const request = { principal: valueOf(principal), action: valueOf(action), resource: valueOf(resource), context: readContext(question.context, schema, action) }
@@ -84,10 +83,4 @@ function listed(names: readonly string[]): string {
 
 function valueOf({ type, id }: Uid): EntityValue {
   return new EntityValue(type, id)
-}
-
-/** As {@link readShaped}, integers beyond 2⁵³ being themselves. */
-function readExact<S extends z.ZodType>(shape: S, file: string): z.output<S> {
-  const name = file === '-' ? 'standard input' : file
-  return parseInput(shape, parseJson(readBytes(file), name, undefined, 'bigint'), name)
 }

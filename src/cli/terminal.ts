@@ -4,6 +4,7 @@ import type { z } from 'zod'
 import { Failure, type FailureCode } from '#core/failure.ts'
 import { parseJson } from '#core/json.ts'
 import { parseInput } from '#core/parse.ts'
+import { placed } from './json-places.ts'
 
 /** Exit statuses that scripts rely on. */
 export const EXIT = { yes: 0, failed: 1, usage: 2, no: 3, undetermined: 4 } as const
@@ -121,10 +122,16 @@ export function readText(file: string): string {
   return readBytes(file).toString('utf8')
 }
 
-/** A file's JSON in a schema's form, nothing lost. @throws {Failure} `REQUEST_MALFORMED` with every place that does not fit. */
-export function readShaped<S extends z.ZodType>(schema: S, file: string): z.output<S> {
+/**
+ * A file's JSON in a schema's form, nothing lost.
+ *
+ * @param integers `bigint`: an integer beyond 2⁵³ is itself.
+ * @throws {Failure} `REQUEST_MALFORMED` with line and column of every place that does not fit.
+ */
+export function readShaped<S extends z.ZodType>(schema: S, file: string, integers: 'refused' | 'bigint' = 'refused'): z.output<S> {
   const name = file === '-' ? 'standard input' : file
-  return parseInput(schema, parseJson(readBytes(file), name), name)
+  const bytes = readBytes(file)
+  return placed(name, bytes, () => parseInput(schema, parseJson(bytes, name, undefined, integers), name))
 }
 
 export function readBytes(file: string): Buffer {
