@@ -98,7 +98,7 @@ test('bad input exits 2 and names every problem, with line and column where it i
     [{ policies: good, schema, request: { ...REQUEST, principal: 'Doc::"d"' } }, /principal: is a `Doc`.*applies to `User`/],
     [{ policies: good, schema, request: { ...REQUEST, action: 'Action::"write"' } }, /none of the actions: there are `Action::"read"`|there are `Action::\\"read\\"`/],
     [{ policies: good, schema, request: { ...REQUEST, context: {} } }, /context.k/],
-    [{ policies: good, schema, request: '{"principal": 1,\n "action"' }, /line 2/],
+    [{ policies: good, schema, request: '{"principal": 1,\n "action"' }, /:2:10: is not JSON/],
   ]
   for (const [asked, message] of cases) {
     const { status, stderr, json } = await ask(asked)
