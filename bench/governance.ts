@@ -9,7 +9,7 @@ import { renderRules } from '#core/policy/render.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { pick, seeded, type Random } from '#core/proof/random-world.ts'
 import { prohibitions } from '#core/synthesis/principles.ts'
-import { reworded } from '#test/random-policy.ts'
+import { reworded } from '#core/injection/reword.ts'
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
 

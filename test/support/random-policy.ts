@@ -225,25 +225,6 @@ export function randomRules(schema: Schema, environment: Environment, random: Ra
   }))
 }
 
-/** The same rules in other words: operands turned round, double negations, cases written out. */
-export function reworded(rules: readonly Rule[], random: Random): readonly Rule[] {
-  const turn = (expression: Expression): Expression => {
-    switch (expression.kind) {
-      case 'and': return { kind: 'if', condition: turn(expression.left), then: turn(expression.right), else: { kind: 'bool', value: false } }
-      case 'or': return { kind: 'if', condition: turn(expression.left), then: { kind: 'bool', value: true }, else: turn(expression.right) }
-      case 'not': return { kind: 'if', condition: turn(expression.of), then: { kind: 'bool', value: false }, else: { kind: 'bool', value: true } }
-      case 'greater': return { kind: 'less', left: expression.right, right: expression.left }
-      case 'greaterEq': return not({ kind: 'less', left: expression.left, right: expression.right })
-      case 'neq': return not({ kind: 'eq', left: expression.right, right: expression.left })
-      case 'contains': return { kind: 'containsAll', left: expression.left, right: { kind: 'set', items: [expression.right] } }
-      default: return expression
-    }
-  }
-  return rules
-    .map((rule) => (random() < 0.5 ? { ...rule, when: rule.when.map(turn) } : { ...rule, when: [not(not(any(rule.when.length === 0 ? [{ kind: 'bool', value: true }] : [all(rule.when)])))] }))
-    .toSorted(() => random() - 0.5)
-}
-
 /** What Cedar's parser reads from the text of random rules; null when strict validation refuses them. */
 export function validated(rules: readonly Rule[], schema: Schema): PolicySet | null {
   try {

@@ -24,6 +24,12 @@ export type Scope =
 
 export type ActionScope = { readonly kind: 'any' } | { readonly kind: 'eq'; readonly uid: Uid } | { readonly kind: 'in'; readonly uids: readonly Uid[] }
 
+/** The same rule under another id; its annotation goes, which would say the old one. */
+export function renamed(rule: Rule, id: string): Rule {
+  const { id: _, ...annotations } = rule.annotations
+  return { ...rule, id, annotations }
+}
+
 /** What a permit demands of whoever lets it through: the comma-separated `@obligation` annotation, sorted, without repeats. */
 export function obligations(rule: Rule): readonly string[] {
   const list = (rule.annotations['obligation'] ?? '').split(',').map((word) => word.trim())

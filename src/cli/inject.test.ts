@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
+
+function inject(policies: string, ...args: readonly string[]) {
+  const folder = mkdtempSync(join(tmpdir(), 'acgs-inject-'))
+  const [policyFile, schemaFile] = [join(folder, 'p.cedar'), join(folder, 's.cedarschema')]
+  writeFileSync(policyFile, policies)
+  writeFileSync(schemaFile, 'entity User { n: Long }; entity Doc; action view, edit appliesTo { principal: User, resource: Doc };')
+  return spawnSync(process.execPath, [MAIN, 'inject', '--policies', policyFile, '--schema', schemaFile, ...args], { encoding: 'utf8' })
+}
+const POLICIES = 'permit(principal, action == Action::"view", resource) when { principal.n > 5 };\npermit(principal, action == Action::"edit", resource) when { principal.n == 7 };'
+
+test('inject counts what became of broken candidates, with intervals, beside voting', () => {
+  const { status, stdout, stderr } = inject(POLICIES, '--trials', '6', '--json')
+  assert.equal(status, 0, stderr)
+  const { trials, detected, located, corrected, false_accepts, refused, voting, by_class, intervals, not_possible } = JSON.parse(stdout)
+  assert.deepEqual({ trials, detected, located, corrected, false_accepts, refused }, { trials: 6, detected: 6, located: 6, corrected: 6, false_accepts: 0, refused: 0 })
+  assert.equal(voting.corrected, 6)
+  assert.ok(intervals.detected.low > 0.5 && intervals.detected.high === 1)
+  assert.equal(Object.values(by_class as { [id: string]: { trials: number } }).reduce((sum, each) => sum + each.trials, 0), 6)
+  assert.ok((not_possible as string[]).every((id) => id in by_class))
+})
+
+test('a false accept is a no, and said', () => {
+  const { status, stdout } = inject(POLICIES, '--trials', '2', '--faulty', '2', '--correlated', '--fault', 'wrong-effect')
+  assert.equal(status, 3)
+  assert.match(stdout, /falsely accepted +100\.0 %/)
+})
+
+test('what cannot be tried is refused with the remedy', () => {
+  for (const [args, message, policies = POLICIES] of [
+    [['--faulty', '4'], /--faulty 4 is more than the 3 candidates/], [['--fault-rate', '1.5'], /from 0 to 1/], [['--candidates', '0'], /from 1 to 7/], [['--fault', 'nonsense'], /Allowed choices/i],
+    [['--faulty', '1', '--fault-rate', '0.1'], /cannot be used with/], [[], /has no rules/, ''], [['--fault', 'lost-obligation'], /nothing in .* can be broken/],
+  ] as const) {
+    const { status, stderr } = inject(policies, ...args)
+    assert.equal(status, 2, stderr)
+    assert.match(stderr, message)
+  }
+})

@@ -1,0 +1,122 @@
+import { InvalidArgumentError, Option, type Command } from 'commander'
+import { parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
+import { loadConstitution, loadDraft } from '#adapters/constitution.ts'
+import { createProver } from '#adapters/solver/prover.ts'
+import { readConfig } from '#config'
+import { standingOf } from '#core/compliance/judge.ts'
+import { attributesOf } from '#core/constitution/article.ts'
+import { bind } from '#core/constitution/bind.ts'
+import { Failure } from '#core/failure.ts'
+import { FAULT_CLASSES } from '#core/injection/faults.ts'
+import { shares, tally, tallyOf, type Tally } from '#core/injection/tally.ts'
+import { planFor, runTrial, Turns, type Court, type Trial } from '#core/injection/trial.ts'
+import type { PolicySet } from '#core/policy/policy.ts'
+import type { Schema } from '#core/policy/schema.ts'
+import { seeded } from '#core/proof/random-world.ts'
+import type { Proof } from '#core/proof/proof.ts'
+import { EXIT, finish, newCommand, progress, readCedar, type Answer } from './terminal.ts'
+
+type Options = {
+  policies: string; schema: string; candidates: number; faulty?: number; faultRate?: number; correlated?: boolean; trials: number; seed: number
+  fault?: readonly string[]; constitution: string | boolean; config?: string; json?: boolean; quiet?: boolean
+}
+
+const MOST = { candidates: 7, trials: 100_000 }
+
+export function command(): Command {
+  return newCommand('inject', 'break candidates of a good policy on purpose, and count what comes of it: here, and by voting on the same candidates', './acgs inject --policies my.cedar --schema my.cedarschema --candidates 3 --faulty 1')
+    .requiredOption('--policies <file>', 'Cedar policies that are right')
+    .requiredOption('--schema <file>', 'Cedar schema')
+    .option('--candidates <n>', `so many candidates, which say the same in other words, up to ${MOST.candidates}`, whole(1, MOST.candidates), 3)
+    .addOption(new Option('--faulty <k>', 'break so many of them (1 without this)').argParser(whole(0, MOST.candidates)).conflicts('faultRate'))
+    .option('--fault-rate <p>', 'break each with this probability, from 0 to 1', share)
+    .option('--correlated', 'all broken candidates have the same fault')
+    .option('--trials <t>', 'how often', whole(1, MOST.trials), 200)
+    .option('--seed <s>', 'another seed makes other trials, the same one the same', whole(0, 2 ** 31 - 1), 1)
+    .addOption(new Option('--fault <class...>', 'faults of these classes only').choices(FAULT_CLASSES.map(({ id }) => id)))
+    .option('--constitution <file>', 'another constitution than the one in force')
+    .option('--no-constitution', 'candidates alone decide')
+    .option('--config <file>', 'another configuration file')
+    .action(async (options: Options) => finish(await run(options), options))
+}
+
+async function run(options: Options): Promise<Answer> {
+  const config = readConfig({ file: options.config ?? null, env: process.env })
+  const schema = readCedar(options.schema, parseSchema)
+  const original = readCedar(options.policies, (text) => parsePolicies(text, schema))
+  if (original.rules.length === 0) throw new Failure('REQUEST_MALFORMED', `${options.policies} has no rules: there is nothing to break`)
+  const faulty = options.faultRate === undefined ? { count: options.faulty ?? 1 } : { rate: options.faultRate }
+  if ('count' in faulty && faulty.count > options.candidates) throw new Failure('REQUEST_MALFORMED', `--faulty ${faulty.count} is more than the ${options.candidates} candidates there are`)
+  const { proofRlimit: rlimit, proofTimeoutMs: timeoutMs, solvers } = config.generationEngine
+  await using prover = createProver({ rlimit, timeoutMs, solvers })
+  const judged = options.constitution === false ? null : boundTo(schema, options.constitution, config.constitutional)
+  const court = courtOf(prover, judged, config.constitutional.complianceThreshold)
+  if ((await court.standing(original, schema)) !== 'proved') throw new Failure('REQUEST_MALFORMED', `the constitution does not let ${options.policies} through as they are, so that no trial could come out right: mend them, or say --no-constitution`)
+
+  const chosen = options.fault === undefined ? FAULT_CLASSES : FAULT_CLASSES.filter(({ id }) => options.fault?.includes(id))
+  const random = seeded(options.seed)
+  const turns = new Turns(chosen)
+  const trials: Trial[] = []
+  const started = performance.now()
+  while (trials.length < options.trials) {
+    if (turns.isOver) throw new Failure('REQUEST_MALFORMED', `nothing in ${options.policies} can be broken in any of these ways: ${chosen.map(({ id }) => id).join(', ')}`)
+    const plan = planFor({ candidates: options.candidates, faulty, isCorrelated: options.correlated === true }, random)
+    const trial = await runTrial(original, schema, plan, turns, random, court)
+    if (trial !== null && trials.push(trial) % 25 === 0) progress(`${trials.length} of ${options.trials} trials`, options)
+  }
+  const counts = tally(trials)
+  const voting = tallyOf(trials, 'voting')
+  const others = { text_voting: tallyOf(trials, 'textVoting'), single_candidate: tallyOf(trials, 'single') }
+  const byClass = Object.fromEntries(chosen.map(({ id }) => [id, trials.filter(({ faults }) => faults.includes(id))]).map(([id, of]) => [id, tally(of as readonly Trial[])]))
+  const json = {
+    ...counts, not_possible: turns.impossible, seed: options.seed, candidates: options.candidates, ...('count' in faulty ? { faulty_candidates: faulty.count } : { fault_rate: faulty.rate }), correlated: options.correlated === true,
+    equivalent_mutants: trials.reduce((sum, { equivalent }) => sum + equivalent, 0), articles: judged?.bound.length ?? 0,
+    from: Object.fromEntries([...Map.groupBy(trials, ({ from }) => from ?? 'refused')].map(([from, of]) => [from, of.length])),
+    intervals: shares(counts), voting: { ...voting, intervals: shares(voting) }, ...others, by_class: byClass, elapsed_ms: Math.round(performance.now() - started),
+  }
+  return { json, text: textOf(counts, { 'plain voting': voting, 'voting by text': others.text_voting, 'one candidate': others.single_candidate }, byClass, turns.impossible), exit: counts.false_accepts > 0 || counts.unknown > 0 ? EXIT.no : EXIT.yes }
+}
+
+function boundTo(schema: Schema, constitution: string | boolean, inForce: ReturnType<typeof readConfig>['constitutional']) {
+  const { constitution: read } = typeof constitution === 'string' ? loadDraft(constitution) : loadConstitution(inForce, inForce.hash)
+  return bind(read, schema)
+}
+
+function courtOf(prover: ReturnType<typeof createProver>, judged: ReturnType<typeof boundTo> | null, threshold: number): Court {
+  return {
+    parse: parsePolicies,
+    sameMeaning: prover.sameMeaning,
+    isMajority: prover.isMajority,
+    standing: async (policy: PolicySet, schema: Schema) => {
+      if (judged === null || !judged.bound.some(({ article }) => article.hard)) return 'proved'
+      const proofs = await prover.proveArticles(policy, schema, judged.bound)
+      return standingOf({ proofs: judged.bound.map((article, i) => ({ article: article.article, proof: proofs[i] as Proof, mentions: attributesOf(article) })), inapplicable: judged.inapplicable }, threshold).kind
+    },
+  }
+}
+
+function textOf(ours: Tally, others: { readonly [name: string]: Tally }, byClass: { readonly [id: string]: Tally }, impossible: readonly string[]): string {
+  const { detected, located, corrected, refused, false_accepts: wrong } = shares(ours)
+  const percent = ({ of, low, high }: typeof detected) => `${(100 * of).toFixed(1)} % (${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)})`
+  const line = (name: string, each: Tally) => `${name.padEnd(20)} ${String(each.corrected).padStart(6)} right of ${each.faulty} faulty · ${each.refused} refused · ${each.false_accepts} falsely accepted${each.unknown === 0 ? '' : ` · ${each.unknown} not told`}`
+  return [
+    `${ours.trials} trials, ${ours.faulty} of them with a fault${impossible.length === 0 ? '' : `; there is nothing to break in the way of ${impossible.join(', ')}`}`,
+    `detected             ${percent(detected)}`, `located              ${percent(located)}`, `corrected            ${percent(corrected)}`, `refused              ${percent(refused)}`, `falsely accepted     ${percent(wrong)}`,
+    '', line('ours', ours), ...Object.entries(others).map(([name, each]) => line(name, each)),
+    '', ...Object.entries(byClass).filter(([, { trials }]) => trials > 0).map(([id, each]) => `  ${id.padEnd(20)} ${each.trials} trials, ${each.detected} detected, ${each.corrected} corrected, ${each.refused} refused, ${each.false_accepts} falsely accepted`),
+  ].join('\n')
+}
+
+function whole(least: number, most: number) {
+  return (text: string): number => {
+    const value = Number(text)
+    if (!/^\d+$/.test(text) || value < least || value > most) throw new InvalidArgumentError(`a whole number from ${least} to ${most} is wanted`)
+    return value
+  }
+}
+
+function share(text: string): number {
+  const value = Number(text)
+  if (!/^(?:0?\.\d+|0|1|1\.0+|0\.\d*)$/.test(text)) throw new InvalidArgumentError('a number from 0 to 1 is wanted')
+  return value
+}
