@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { InvalidArgumentError, type Command } from 'commander'
 import { ROOT, readConfig, type Config } from '#config'
 import { checkpointFileOf, noteFile, signedCheckpointFileOf } from '#adapters/checkpoint-file.ts'
-import { keysIn, keySetFile, publicKeysIn } from '#adapters/keys/certificate-key.ts'
 import { connect, type Database } from '#adapters/postgres/connect.ts'
 import { borrowEmbedded } from '#adapters/postgres/embedded.ts'
 import { findEntries, proveEntries, readCheckpoint } from '#adapters/postgres/ledger-entries.ts'
@@ -16,6 +15,7 @@ import { openCheckpoint, type SignedCheckpoint } from '#core/ledger/checkpoint.t
 import { readEntry } from '#core/ledger/entry.ts'
 import { leafHash, verifyConsistency, verifyInclusion } from '#core/ledger/merkle.ts'
 import { verifierKey, type NoteKey } from '#core/ledger/note.ts'
+import { readOutside, trusted } from './checkpoints.ts'
 import { EXIT, finish, newCommand, newGroup, progress, type Answer } from './terminal.ts'
 
 type Options = { data?: string; config?: string; trust?: string; checkpoint?: string; size?: number; json?: boolean; quiet?: boolean }
@@ -144,26 +144,6 @@ function readKept(file: string, keys: readonly NoteKey[], config: Config): Signe
   return openCheckpoint(note, keys, config.audit.checkpointOrigin)
 }
 
-type Outside = SignedCheckpoint & { readonly file: string }
-
-/** The checkpoints that are kept outside of the database; one that does not count is a problem. */
-function readOutside(files: readonly string[], keys: readonly NoteKey[], config: Config, mustBeThere: boolean): { found: readonly Outside[]; problems: LedgerProblem[] } {
-  const problems: LedgerProblem[] = []
-  const found = files.flatMap((file): Outside[] => {
-    const note = noteFile(file).read()
-    if (note === null && mustBeThere) throw new Failure('FILE_UNREADABLE', `there is no file \`${file}\``)
-    if (note === null) return []
-    try {
-      return [{ ...openCheckpoint(note, keys, config.audit.checkpointOrigin), file }]
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error
-      problems.push({ from: null, to: null, message: `${error.message} (${file})` })
-      return []
-    }
-  })
-  return { found, problems }
-}
-
 /** The newest checkpoint that is known anywhere and that a trusted key signed. */
 async function newestOf(db: Database, keys: readonly NoteKey[], config: Config): Promise<SignedCheckpoint | null> {
   const { found } = readOutside([checkpointFileOf(config), signedCheckpointFileOf(config)], keys, config, false)
@@ -173,12 +153,6 @@ async function newestOf(db: Database, keys: readonly NoteKey[], config: Config):
 
 function configOf(options: Options): Config {
   return readConfig({ file: options.config ?? null, env: process.env, dataFolder: options.data })
-}
-
-/** Whose checkpoints count; null when the data folder has no keys and none were given. */
-function trusted(config: Config, options: Options): readonly NoteKey[] | null {
-  const file = options.trust ?? keySetFile(keysIn(config.service.dataFolder))
-  return options.trust === undefined && !existsSync(file) ? null : publicKeysIn(file)
 }
 
 function needed(keys: readonly NoteKey[] | null, config: Config): readonly NoteKey[] {

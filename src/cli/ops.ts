@@ -1,7 +1,10 @@
 import type { Command } from 'commander'
+import { backupCommand, exportCommand } from './ops-backup.ts'
 import { command as cache } from './ops-cache.ts'
+import { importCommand, restoreCommand, verifyCommand } from './ops-restore.ts'
 import { newGroup } from './terminal.ts'
 
 export function command(): Command {
-  return newGroup('ops', 'what operators ask of a running system', './acgs ops cache').addCommand(cache())
+  const commands = [backupCommand(), restoreCommand(), verifyCommand(), exportCommand(), importCommand(), cache()]
+  return commands.reduce((group, each) => group.addCommand(each), newGroup('ops', 'what operators ask of a running system', './acgs ops backup backups/acgs.dump'))
 }

@@ -57,7 +57,7 @@ export async function rewriteLedger(db: Queryable, change: (entries: string[]) =
     if (entry === null) throw new Error(`not an entry: ${text}`)
     tree = append(tree, leafHash(text))
     await db.query('insert into ledger_entries (index, kind, at, subject, entry, leaf_hash, root) values ($1, $2, $3, $4, $5, $6, $7)', [
-      tree.size - 1, entry.kind, entry.at, subjectOf.get(entry.subject['generation'] ?? '') ?? entry.subject['application'], text, leafHash(text), root(tree),
+      tree.size - 1, entry.kind, entry.at, subjectOf.get(entry.subject['generation'] ?? '') ?? entry.subject['application'] ?? entry.subject['certificate'], text, leafHash(text), root(tree),
     ])
   }
   await db.query('update ledger_tip set size = $1, frontier = $2, root = $3', [tree.size, tree.nodes, root(tree)])

@@ -33,57 +33,60 @@ const EntryRow = z.object({ index: z.coerce.number().int().nonnegative(), is_exa
  * Cost: reads everything once, in pages of 200; mostly the bodies, which are all digested again (measured: about 1 ms for one of 33 kB).
  */
 export async function verifyLedger(db: Database, known: readonly KnownState[] = [], keys: readonly NoteKey[] | null = null): Promise<LedgerReport> {
-  return db.transaction(async (tx) => {
-    await tx.query('set local statement_timeout = 0')
-    const problems: LedgerProblem[] = []
-    const report = (from: number | null, to: number | null, message: string) => void problems.push({ from, to, message })
+  return db.transaction((tx) => verifyLedgerIn(tx, known, keys), 'snapshot')
+}
 
-    const tip = TipRow.safeParse((await tx.query('select size, frontier, root from ledger_tip')).rows[0]).data ?? null
-    const states = [...known, ...(keys === null ? [] : await checkpoints(tx, keys, report))].toSorted((a, b) => a.size - b.size)
-    const roots = new Map(states.map((state) => [state.size, '']))
-    roots.set(0, hex(root(EMPTY)))
-    const bodies = bodyChecks()
-    let tree = EMPTY
-    let parted: number | null = null // the first entry whose stored root is not the recomputed one
-    let last = -1
+/** The same within a transaction, of what it has written as well. */
+export async function verifyLedgerIn(tx: Queryable, known: readonly KnownState[], keys: readonly NoteKey[] | null): Promise<LedgerReport> {
+  await tx.query('set local statement_timeout = 0')
+  const problems: LedgerProblem[] = []
+  const report = (from: number | null, to: number | null, message: string) => void problems.push({ from, to, message })
 
-    for await (const { row, index, generation, isWhole } of pages(tx)) {
-      if (row === null) {
-        report(null, null, `the entry that is numbered ${index} cannot be read: it was changed`)
-        continue
-      }
-      if (row.index !== last + 1) report(last + 1, row.index - 1, last + 1 === row.index - 1 ? 'the entry is missing' : 'the entries are missing')
-      last = row.index
-      const leaf = leafHash(row.entry)
-      if (!same(leaf, row.leaf_hash)) report(row.index, row.index, 'the entry was changed: its hash is another')
-      tree = grow(tree, leaf)
-      if (parted === null && !same(root(tree), row.root)) parted = row.index
-      if (roots.has(tree.size)) roots.set(tree.size, hex(root(tree)))
-      const entry = readEntry(row.entry)
-      if (entry !== null) bodies.see(row.index, entry)
-      for (const message of inspect(row, entry, generation, isWhole)) report(row.index, row.index, message)
+  const tip = TipRow.safeParse((await tx.query('select size, frontier, root from ledger_tip')).rows[0]).data ?? null
+  const states = [...known, ...(keys === null ? [] : await checkpoints(tx, keys, report))].toSorted((a, b) => a.size - b.size)
+  const roots = new Map(states.map((state) => [state.size, '']))
+  roots.set(0, hex(root(EMPTY)))
+  const bodies = bodyChecks()
+  let tree = EMPTY
+  let parted: number | null = null // the first entry whose stored root is not the recomputed one
+  let last = -1
+
+  for await (const { row, index, generation, isWhole } of pages(tx)) {
+    if (row === null) {
+      report(null, null, `the entry that is numbered ${index} cannot be read: it was changed`)
+      continue
     }
+    if (row.index !== last + 1) report(last + 1, row.index - 1, last + 1 === row.index - 1 ? 'the entry is missing' : 'the entries are missing')
+    last = row.index
+    const leaf = leafHash(row.entry)
+    if (!same(leaf, row.leaf_hash)) report(row.index, row.index, 'the entry was changed: its hash is another')
+    tree = grow(tree, leaf)
+    if (parted === null && !same(root(tree), row.root)) parted = row.index
+    if (roots.has(tree.size)) roots.set(tree.size, hex(root(tree)))
+    const entry = readEntry(row.entry)
+    if (entry !== null) bodies.see(row.index, entry)
+    for (const message of inspect(row, entry, generation, isWhole)) report(row.index, row.index, message)
+  }
 
-    if (parted !== null) report(parted, last, 'the entries do not lead to the roots that were stored with them: something was changed, removed, inserted or moved here')
-    if (tip === null) report(null, null, 'the tip is missing')
-    else if (tip.size !== last + 1) report(Math.min(tip.size, last + 1), Math.max(tip.size, last + 1) - 1, `the tip counts ${tip.size} entries and the ledger ends after ${last + 1}: ${tip.size > last + 1 ? 'the end was cut off' : 'entries were added behind the tip'}`)
-    else if (!same(tip.root, root(tree)) || !isFrontier({ size: tip.size, nodes: tip.frontier }) || !same(root({ size: tip.size, nodes: tip.frontier }), tip.root)) report(null, null, 'the tip is not the one to which the entries lead')
-    const beyond = states.findLast(({ size }) => size > tree.size)
-    if (beyond !== undefined) report(tree.size, beyond.size - 1, `${beyond.size} entries are known from elsewhere and only ${tree.size} are here: the end was cut off, or an old backup was restored`)
-    const agrees = ({ size, root: wanted }: KnownState) => roots.get(size) === wanted
-    const first = states.find((state) => state.size <= tree.size && !agrees(state))
-    if (first !== undefined) {
-      const before = states.findLast((state) => state.size < first.size && agrees(state))?.size ?? 0
-      report(before, first.size - 1, `the first ${first.size} entries are not those that are known from elsewhere: they were rewritten`)
-    }
-    await bodies.compare(tx, report)
-    const orphans = await tx.query<{ generation_id: string }>(
-      `select generation_id from policy_generations g
-       where not exists (select from ledger_entries e where e.subject = g.generation_id) order by id limit 100`,
-    )
-    for (const { generation_id } of orphans.rows) report(null, null, `generation \`${generation_id}\` is not in the ledger`)
-    return { entries: tree.size, root: hex(root(tree)), valid: problems.length === 0, problems }
-  }, 'snapshot')
+  if (parted !== null) report(parted, last, 'the entries do not lead to the roots that were stored with them: something was changed, removed, inserted or moved here')
+  if (tip === null) report(null, null, 'the tip is missing')
+  else if (tip.size !== last + 1) report(Math.min(tip.size, last + 1), Math.max(tip.size, last + 1) - 1, `the tip counts ${tip.size} entries and the ledger ends after ${last + 1}: ${tip.size > last + 1 ? 'the end was cut off' : 'entries were added behind the tip'}`)
+  else if (!same(tip.root, root(tree)) || !isFrontier({ size: tip.size, nodes: tip.frontier }) || !same(root({ size: tip.size, nodes: tip.frontier }), tip.root)) report(null, null, 'the tip is not the one to which the entries lead')
+  const beyond = states.findLast(({ size }) => size > tree.size)
+  if (beyond !== undefined) report(tree.size, beyond.size - 1, `${beyond.size} entries are known from elsewhere and only ${tree.size} are here: the end was cut off, or an old backup was restored`)
+  const agrees = ({ size, root: wanted }: KnownState) => roots.get(size) === wanted
+  const first = states.find((state) => state.size <= tree.size && !agrees(state))
+  if (first !== undefined) {
+    const before = states.findLast((state) => state.size < first.size && agrees(state))?.size ?? 0
+    report(before, first.size - 1, `the first ${first.size} entries are not those that are known from elsewhere: they were rewritten`)
+  }
+  await bodies.compare(tx, report)
+  const orphans = await tx.query<{ generation_id: string }>(
+    `select generation_id from policy_generations g
+     where not exists (select from ledger_entries e where e.subject = g.generation_id) order by id limit 100`,
+  )
+  for (const { generation_id } of orphans.rows) report(null, null, `generation \`${generation_id}\` is not in the ledger`)
+  return { entries: tree.size, root: hex(root(tree)), valid: problems.length === 0, problems }
 }
 
 /** The checkpoints that are stored beside the ledger and that one of these keys signed. */

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 import { sha256 } from '#core/canonical.ts'
 import { Failure } from '#core/failure.ts'
-import type { Database } from './connect.ts'
+import type { Database, Queryable } from './connect.ts'
 
 export type Migration = { readonly number: number; readonly name: string; readonly sql: string; readonly digest: string }
 
@@ -37,36 +37,39 @@ export function readMigrations(folder: string): readonly Migration[] {
  * @throws {Failure} `DATABASE_UNAVAILABLE` when a migration was changed after it was applied, comes too late in the order, or fails.
  */
 export async function migrate(db: Database, migrations: readonly Migration[], schema: 'public' | 'auth' = 'public'): Promise<readonly string[]> {
-  const noted = `${schema}.schema_migrations`
-  return db.transaction(async (tx) => {
-    await tx.query('set local statement_timeout = 0')
-    await tx.query('select pg_advisory_xact_lock($1)', [LOCK])
-    // Looked for first: `if not exists` still demands the right to create schemas, which a role of its own need not have.
-    if ((await tx.query('select from pg_namespace where nspname = $1', [schema])).rowCount === 0) await tx.query(`create schema ${schema}`)
-    await tx.query(
-      `create table if not exists ${noted} (
-         number integer primary key, name text not null, digest text not null, applied_at timestamptz not null default now())`,
-    )
-    const { rows } = await tx.query<{ number: number; digest: string }>(`select number, digest from ${noted} order by number`)
-    const applied = new Map(rows.map((row) => [row.number, row.digest]))
-    const newest = Math.max(0, ...applied.keys())
+  return db.transaction((tx) => migrateIn(tx, migrations, schema))
+}
 
-    const now: string[] = []
-    for (const { number, name, sql, digest } of migrations) {
-      const before = applied.get(number)
-      if (before === digest) continue
-      if (before !== undefined) throw refused(`\`${name}\` was changed after this database applied it; restore it and add a new migration instead`)
-      if (number < newest) throw refused(`\`${name}\` comes too late: this database is already at ${newest}; give it a higher number`)
-      try {
-        await tx.query(sql)
-      } catch (cause) {
-        throw refused(`\`${name}\` failed: ${(cause as Error).message}`, cause)
-      }
-      await tx.query(`insert into ${noted} (number, name, digest) values ($1, $2, $3)`, [number, name, digest])
-      now.push(name)
+/** The same within a transaction that does more. */
+export async function migrateIn(tx: Queryable, migrations: readonly Migration[], schema: 'public' | 'auth' = 'public'): Promise<readonly string[]> {
+  const noted = `${schema}.schema_migrations`
+  await tx.query('set local statement_timeout = 0')
+  await tx.query('select pg_advisory_xact_lock($1)', [LOCK])
+  // Looked for first: `if not exists` still demands the right to create schemas, which a role of its own need not have.
+  if ((await tx.query('select from pg_namespace where nspname = $1', [schema])).rowCount === 0) await tx.query(`create schema ${schema}`)
+  await tx.query(
+    `create table if not exists ${noted} (
+       number integer primary key, name text not null, digest text not null, applied_at timestamptz not null default now())`,
+  )
+  const { rows } = await tx.query<{ number: number; digest: string }>(`select number, digest from ${noted} order by number`)
+  const applied = new Map(rows.map((row) => [row.number, row.digest]))
+  const newest = Math.max(0, ...applied.keys())
+
+  const now: string[] = []
+  for (const { number, name, sql, digest } of migrations) {
+    const before = applied.get(number)
+    if (before === digest) continue
+    if (before !== undefined) throw refused(`\`${name}\` was changed after this database applied it; restore it and add a new migration instead`)
+    if (number < newest) throw refused(`\`${name}\` comes too late: this database is already at ${newest}; give it a higher number`)
+    try {
+      await tx.query(sql)
+    } catch (cause) {
+      throw refused(`\`${name}\` failed: ${(cause as Error).message}`, cause)
     }
-    return now
-  })
+    await tx.query(`insert into ${noted} (number, name, digest) values ($1, $2, $3)`, [number, name, digest])
+    now.push(name)
+  }
+  return now
 }
 
 function refused(message: string, cause?: unknown): Failure {

@@ -1,0 +1,278 @@
+import { createHash } from 'node:crypto'
+import { closeSync, createReadStream, createWriteStream, existsSync, fsyncSync, linkSync, openSync, readFileSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdir, mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join, resolve } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createGzip } from 'node:zlib'
+import { Failure } from '#core/failure.ts'
+import type { NoteKey } from '#core/ledger/note.ts'
+import { connect, type Database, type Queryable } from './connect.ts'
+import { emptyAgain, refuseFull } from './empty.ts'
+import { checkExport, exportDatabase, importInto, type Parts } from './export.ts'
+import { ledgerTree } from './ledger-tree.ts'
+import { verifyLedger, type LedgerProblem, type LedgerReport } from './ledger-verify.ts'
+import { ledgerTip, type KnownState } from './ledger.ts'
+import { migrate } from './migrate.ts'
+import { findPrograms, programFor, runProgram, type Program } from './programs.ts'
+import { openScratch } from './scratch.ts'
+
+/** What a backup is: of `pg_dump` in its custom format or as plain SQL, or an export of ours. */
+export type BackupKind = 'custom' | 'plain' | 'export'
+
+/** A backup on disk. `entries` is how far the ledger had come in the snapshot that it is of. */
+export type Backup = { readonly file: string; readonly kind: BackupKind; readonly bytes: number; readonly sha256: string; readonly entries: number }
+
+/** What there is to do a backup with: which program, or none for an export. */
+export type BackupPlan = { readonly kind: BackupKind; readonly program: Program | null; readonly server: string; readonly entries: number }
+
+const WITHOUT = 'use `--format export`, which needs none'
+
+/** What a backup of a database would be made with. @throws {Failure} `NOT_FOUND` when a program is missing, or there is no ledger. */
+export async function planBackup(db: Queryable, kind: BackupKind): Promise<BackupPlan> {
+  const server = await serverOf(db)
+  const { rows } = await db.query<{ found: boolean }>(`select to_regclass('public.ledger_tip') is not null as found`)
+  if (rows[0]?.found !== true) throw new Failure('NOT_FOUND', 'there is no ledger in this database: nothing was ever recorded in it')
+  return { kind, program: kind === 'export' ? null : programFor('pg_dump', server.major, WITHOUT), server: server.version, entries: (await ledgerTip(db)).size }
+}
+
+/**
+ * Writes a backup of one snapshot of the whole database, and beside it its digest, as `sha256sum --check` reads it.
+ *
+ * Either both are there at the end, or neither; a file that is there already is never replaced.
+ * @throws {Failure} `FILE_UNREADABLE` when it cannot be written; whatever `planBackup` throws.
+ */
+export async function backUp({ db, url, kind, file, release, at }: { db: Database; url: string; kind: BackupKind; file: string; release: string; at: Date }): Promise<Backup> {
+  const target = resolve(file)
+  const { program } = await planBackup(db, kind)
+  refuseExisting(target)
+  const draft = `${target}.partial-${process.pid}`
+  try {
+    await mkdir(dirname(target), { recursive: true, mode: 0o700 })
+    closeSync(openSync(draft, 'wx', 0o600))
+    const entries = program === null
+      ? await exportDatabase(db, { release, at }, async (lines, { ledger }) => (await pipeline(Readable.from(lines), createGzip(), createWriteStream(draft, { flags: 'w' })), ledger.size))
+      : await db.transaction(async (tx) => {
+        // The program reads the same snapshot as we do, so that what is said of the backup is true of it.
+        const { rows } = await tx.query<{ id: string }>('select pg_export_snapshot() as id')
+        await runProgram(program, [`--format=${kind}`, `--snapshot=${rows[0]?.id}`, `--file=${draft}`, '--lock-wait-timeout=60000'], url)
+        return (await ledgerTip(tx)).size
+      }, 'snapshot')
+    sync(draft)
+    const sha256 = await digestOf(draft)
+    try {
+      linkSync(draft, target)
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === 'EEXIST') refuseExisting(target)
+      throw cause
+    }
+    writeFileSync(digestFile(target), `${sha256}  ${basename(target)}\n`, { mode: 0o600 })
+    return { file: target, kind, bytes: statSync(target).size, sha256, entries }
+  } catch (cause) {
+    if (cause instanceof Failure || !(cause as NodeJS.ErrnoException).code?.startsWith('E')) throw cause
+    throw new Failure('FILE_UNREADABLE', `cannot write \`${target}\`: ${(cause as NodeJS.ErrnoException).code}`, { cause })
+  } finally {
+    rmSync(draft, { force: true })
+  }
+}
+
+/** Passes when there is no such file. @throws {Failure} `FILE_UNREADABLE` */
+export function refuseExisting(file: string): void {
+  if (existsSync(file)) throw new Failure('FILE_UNREADABLE', `\`${file}\` is there already: name another file`)
+}
+
+/**
+ * What a file is, after finding it whole as far as its kind shows that.
+ *
+ * The digest beside it, when there is one, must be its own.
+ * @throws {Failure} `FILE_UNREADABLE` when it is no backup, was cut off or changed.
+ */
+export async function checkBackup(file: string): Promise<{ readonly kind: BackupKind; readonly bytes: number }> {
+  const kind = kindOf(file)
+  const beside = existsSync(digestFile(file)) ? readFileSync(digestFile(file), 'utf8').split(/\s/)[0] : null
+  if (beside !== null && beside !== (await digestOf(file))) throw new Failure('FILE_UNREADABLE', `\`${file}\` cannot be used: it was changed or cut off, since its digest is not the one in \`${digestFile(file)}\``)
+  if (kind === 'export') await checkExport(file)
+  return { kind, bytes: statSync(file).size }
+}
+
+/** What a file is, by how it begins and, where that is written, ends. */
+export function kindOf(file: string): BackupKind {
+  const [head, tail] = ends(file)
+  if (head.subarray(0, 5).toString('latin1') === 'PGDMP') return 'custom'
+  if (head[0] === 0x1f && head[1] === 0x8b) return 'export'
+  if (!head.toString('latin1').includes('-- PostgreSQL database dump')) throw new Failure('FILE_UNREADABLE', `\`${file}\` is no backup: neither of \`pg_dump\` (custom or plain) nor an export`)
+  if (!tail.toString('latin1').includes('-- PostgreSQL database dump complete')) throw new Failure('FILE_UNREADABLE', `\`${file}\` cannot be used: it was cut off`)
+  return 'plain'
+}
+
+/** What came of a restore: a valid ledger, or why not; then the database is empty again. */
+export type Restored = {
+  readonly kind: BackupKind
+  readonly report: LedgerReport
+  /** Entries that are known to have come since the backup; more than 0 only where an older one is accepted. */
+  readonly behind: number
+}
+
+/**
+ * Restores a backup into an empty database and verifies its ledger. What is not valid, or older than a known state, is removed again.
+ *
+ * A plain backup is SQL, and all of it is run: restore only what you have written yourself.
+ * @param isOlderAccepted Known states that the backup does not reach speak against it unless this is true.
+ * @throws {Failure} `CONFLICT` when the database is not empty; `FILE_UNREADABLE` when the file is not whole; `NOT_FOUND` when a program is
+ *   missing; `DATABASE_UNAVAILABLE` when the program fails. Then nothing is there.
+ */
+export async function restoreInto({ db, url, file, parts, known, keys, keepOwners = false, isOlderAccepted = false }: {
+  db: Database
+  url: string
+  file: string
+  parts: Parts
+  known: readonly KnownState[]
+  keys: readonly NoteKey[] | null
+  keepOwners?: boolean
+  isOlderAccepted?: boolean
+}): Promise<Restored> {
+  const { kind } = await checkBackup(file)
+  const against = (entries: number) => (isOlderAccepted ? known.filter(({ size }) => size <= entries) : known)
+  const answer = (report: LedgerReport): Restored => ({ kind, report, behind: Math.max(0, ...known.map(({ size }) => size - report.entries)) })
+  if (kind === 'export') return answer((await importInto(db, file, { parts, against, keys })).report)
+  await refuseFull(db)
+  await runRestore({ db, url, file, kind, keepOwners })
+  let isKept = false
+  try {
+    const { rows } = await db.query<{ found: boolean }>(`select to_regclass('public.ledger_tip') is not null as found`)
+    if (rows[0]?.found !== true) throw new Failure('FILE_UNREADABLE', `\`${file}\` cannot be used: there is no ledger in it`)
+    if (!keepOwners) await migrate(db, parts.public) // An older release's, as its start would do.
+    const report = await verifyLedger(db, against((await ledgerTip(db)).size), keys)
+    isKept = report.valid
+    return answer(report)
+  } finally {
+    if (!isKept) await emptyAgain(db)
+  }
+}
+
+/** In one transaction of the program's own: all of the file, or nothing. */
+async function runRestore({ db, url, file, kind, keepOwners }: { db: Queryable; url: string; file: string; kind: 'custom' | 'plain'; keepOwners: boolean }): Promise<void> {
+  if (kind === 'plain') {
+    await runProgram(newest('psql'), ['--no-psqlrc', '--quiet', '--single-transaction', '--set=ON_ERROR_STOP=1', '--output=/dev/null', `--file=${file}`], url)
+    return
+  }
+  const program = newest('pg_restore')
+  const { rows } = await db.query<{ name: string }>('select nspname as name from pg_namespace')
+  const listed = await runProgram(program, ['--list', file], null)
+  const isThere = (line: string) => {
+    const [, kind = '', schema] = /^\d+; \d+ \d+ (EXTENSION|COMMENT - EXTENSION|COMMENT - SCHEMA public|SCHEMA - (\S+)) /.exec(line) ?? []
+    // Extensions are the server's, and take more rights than ours; a schema may have been made for whom it belongs to.
+    return schema === undefined ? kind !== '' : rows.some(({ name }) => name === schema)
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'acgs-restore-'))
+  try {
+    const wanted = join(folder, 'list')
+    writeFileSync(wanted, listed.split('\n').filter((line) => !isThere(line)).join('\n'))
+    await runProgram(program, ['--exit-on-error', '--single-transaction', ...(keepOwners ? [] : ['--no-owner', '--no-privileges']), `--use-list=${wanted}`, file], url)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function newest(name: 'psql' | 'pg_restore'): Program {
+  return programFor(name, 0, 'restore an export instead, which needs none', findPrograms(name).toReversed())
+}
+
+/** What is known of a backup after it was restored somewhere else. */
+export type Validated = {
+  readonly kind: BackupKind
+  readonly bytes: number
+  readonly valid: boolean
+  readonly entries: number
+  readonly root: string
+  readonly problems: readonly LedgerProblem[]
+  /** Entries that are known to have come since; null when nothing is known from elsewhere. */
+  readonly behind: number | null
+}
+
+/**
+ * Restores a backup into a scratch database, verifies its ledger there, and compares it with the ledger of today: a backup is the
+ * beginning of it, or is not valid. Touches nothing else.
+ *
+ * @param live The database of today; null when there is none to compare with.
+ * @throws {Failure} `FILE_UNREADABLE`, `NOT_FOUND`, `DATABASE_UNAVAILABLE` when it could not be restored.
+ */
+export async function validateBackup({ file, url, dataFolder, live, parts, known, keys }: {
+  file: string
+  url: string | null
+  dataFolder: string
+  live: Queryable | null
+  parts: Parts
+  known: readonly KnownState[]
+  keys: readonly NoteKey[] | null
+}): Promise<Validated> {
+  const { kind, bytes } = await checkBackup(file)
+  await using scratch = await openScratch({ url, dataFolder })
+  await using db = connect(scratch.url, { name: 'validation', connectionsMax: 2 })
+  const { report: alone } = await restoreInto({ db, url: scratch.url, file, parts, known: [], keys })
+  const { entries: size, root } = alone
+  const outside = known.filter((state) => state.size <= size)
+  const today = live === null ? null : await stateAt(live, size)
+  const states = [...outside, ...(today?.at == null ? [] : [today.at])]
+  // What is not valid by itself is not there any more.
+  const report = !alone.valid || states.length === 0 ? alone : await verifyLedger(db, states, keys)
+  const latest = Math.max(...known.map((state) => state.size), ...(today === null ? [] : [today.size]))
+  const problems = [...report.problems, ...(today !== null && today.size < size ? [{ from: today.size, to: size - 1, message: `the backup has ${size} entries and the database only ${today.size}: the end was cut off there, or an old backup was restored` }] : [])]
+  return { kind, bytes, valid: problems.length === 0, entries: size, root, problems, behind: Number.isFinite(latest) ? Math.max(0, latest - size) : null }
+}
+
+/** The root that the database of today has for so many entries; null where there are fewer. */
+async function stateAt(live: Queryable, size: number): Promise<{ readonly size: number; readonly at: KnownState | null } | null> {
+  const { rows } = await live.query<{ found: boolean }>(`select to_regclass('public.ledger_tip') is not null as found`)
+  if (rows[0]?.found !== true) return null
+  const root = await ledgerTree(live).rootAt(size)
+  return { size: (await ledgerTip(live)).size, at: root === null ? null : { size, root } }
+}
+
+async function serverOf(db: Queryable): Promise<{ version: string; major: number }> {
+  const { rows } = await db.query<{ version: string; number: string }>(`select current_setting('server_version') as version, current_setting('server_version_num') as number`)
+  return { version: rows[0]?.version ?? '', major: Math.floor(Number(rows[0]?.number) / 10_000) }
+}
+
+function digestFile(file: string): string {
+  return `${file}.sha256`
+}
+
+async function digestOf(file: string): Promise<string> {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(file), hash)
+  return hash.digest('hex')
+}
+
+function ends(file: string): readonly [Buffer, Buffer] {
+  let opened: number
+  try {
+    opened = openSync(file, 'r')
+  } catch (cause) {
+    throw new Failure('FILE_UNREADABLE', `cannot read \`${file}\`: ${(cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : (cause as NodeJS.ErrnoException).code}`, { cause })
+  }
+  try {
+    const { size } = statSync(file)
+    const at = (from: number) => {
+      const bytes = Buffer.alloc(ENDS_BYTES)
+      return bytes.subarray(0, readSync(opened, bytes, 0, ENDS_BYTES, Math.max(0, from)))
+    }
+    return [at(0), at(size - ENDS_BYTES)]
+  } catch (cause) {
+    throw new Failure('FILE_UNREADABLE', `cannot read \`${file}\`: ${(cause as NodeJS.ErrnoException).code === 'EISDIR' ? 'it is a folder' : (cause as NodeJS.ErrnoException).code}`, { cause })
+  } finally {
+    closeSync(opened)
+  }
+}
+
+const ENDS_BYTES = 512
+
+function sync(file: string): void {
+  const opened = openSync(file, 'r')
+  try {
+    fsyncSync(opened)
+  } finally {
+    closeSync(opened)
+  }
+}

@@ -1,0 +1,38 @@
+import { Failure } from '#core/failure.ts'
+import type { Database, Queryable } from './connect.ts'
+
+/** What belongs to no system schema and to no extension. */
+const OURS = `n.nspname !~ '^pg_' and n.nspname <> 'information_schema'`
+const notOfExtension = (object: string) => `not exists (select from pg_depend d where d.objid = ${object} and d.deptype = 'e')`
+const SHOWN_MAX = 5
+
+/** The names of some tables and views in a database, those of extensions aside; none when it is empty. */
+export async function contentOf(db: Queryable): Promise<readonly string[]> {
+  const { rows } = await db.query<{ name: string }>(
+    `select n.nspname || '.' || c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind in ('r', 'p', 'v', 'm', 'f') and ${OURS} and ${notOfExtension('c.oid')} order by 1 limit ${SHOWN_MAX}`,
+  )
+  return rows.map(({ name }) => name)
+}
+
+/** Passes when nothing is in a database. @throws {Failure} `CONFLICT` naming what is there. */
+export async function refuseFull(db: Queryable): Promise<void> {
+  const found = await contentOf(db)
+  if (found.length === 0) return
+  throw new Failure('CONFLICT', `the database is not empty (${found.join(', ')}${found.length === SHOWN_MAX ? ', …' : ''}): restore into an empty one, and nothing of this one is touched`, { details: { reason: 'not_empty' } })
+}
+
+/** Removes everything from a database that was empty before, so that it is again. */
+export async function emptyAgain(db: Database): Promise<void> {
+  await db.transaction(async (tx) => {
+    const { rows } = await tx.query<{ drop: string }>(
+      `select format('drop schema %I cascade', n.nspname) as drop from pg_namespace n where ${OURS} and n.nspname <> 'public' and ${notOfExtension('n.oid')}
+       union all
+       select format('drop %s %s cascade', case c.relkind when 'v' then 'view' when 'm' then 'materialized view' else 'table' end, c.oid::regclass)
+       from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p', 'v', 'm') and n.nspname = 'public' and ${notOfExtension('c.oid')}
+       union all
+       select format('drop routine %s cascade', p.oid::regprocedure) from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = 'public' and ${notOfExtension('p.oid')}`,
+    )
+    for (const { drop } of rows) await tx.query(drop)
+  })
+}
