@@ -117,7 +117,7 @@ test('a data folder of another major version is refused, and said what to do', a
   const file = join(dataDir, 'postgres', 'PG_VERSION')
   fs.writeFileSync(file, '17\n')
   try {
-    await assert.rejects(startEmbedded(options), { code: 'DATABASE_UNAVAILABLE', message: /made by PostgreSQL 17.*brings PostgreSQL 18.*pg_dump/ })
+    await assert.rejects(startEmbedded(options), { code: 'DATABASE_UNAVAILABLE', message: /made by PostgreSQL 17.*brings PostgreSQL 18.*ops export.*ops import/ })
   } finally {
     fs.writeFileSync(file, '18\n')
   }

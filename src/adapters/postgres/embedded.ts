@@ -304,7 +304,7 @@ function refuseOtherMajor(cluster: string): void {
   throw new Failure(
     'DATABASE_UNAVAILABLE',
     `\`${cluster}\` was made by PostgreSQL ${major} and this release brings PostgreSQL ${MAJOR}: ` +
-      `start the release that made it, copy the data with \`pg_dump\` ${major}, and restore it into a new data folder`,
+      `with the release that made it, \`./acgs ops export FILE\`; with this one, \`./acgs ops import FILE --data NEW\` into a new data folder, to which you copy \`keys\`, \`ledger\` and \`decision-point\``,
   )
 }
 

@@ -64,7 +64,8 @@ export async function exportDatabase<T>(db: Database, given: { readonly release:
 
 async function headerOf(tx: Queryable, { release, at }: { readonly release: string; readonly at: Date }): Promise<ExportHeader> {
   const { rows: [there] } = await tx.query<{ server: string; ledger: boolean; auth: boolean }>(
-    `select current_setting('server_version') as server, to_regclass('public.ledger_tip') is not null as ledger, to_regclass('auth.${NOTED}') is not null as auth`,
+    `select current_setting('server_version') as server, to_regclass('public.ledger_tip') is not null as ledger,
+            exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'auth' and c.relname = '${NOTED}') as auth`,
   )
   if (there?.ledger !== true) throw new Failure('NOT_FOUND', 'there is no ledger in this database: nothing was ever recorded in it')
   const tables = await tablesOf(tx)

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { recordGeneration } from '#adapters/postgres/generations.ts'
+import { programFor } from '#adapters/postgres/programs.ts'
+import { backupFolder, on } from '#test/backups.ts'
+import { contentsOf } from '#test/fill-database.ts'
+import { generationRow } from '#test/generation-row.ts'
+import { needsPostgres, query, startPostgres, type TestPostgres } from '#test/postgres.ts'
+
+const { outside, backups, fill, dataFolder, remove, ops } = backupFolder()
+let pg: TestPostgres | null = null
+after(async () => {
+  await pg?.[Symbol.asyncDispose]()
+  remove()
+})
+
+test('a real server is backed up by pg_dump, custom and plain, and restored into an empty database', { ...needsPostgres }, async (t) => {
+  pg = await startPostgres()
+  await fill(pg.url)
+  const there = await on(pg.url, contentsOf)
+  await query(pg.superuserUrl.replace(/postgres$/, 'acgs_db'), 'create extension pg_stat_statements')
+  for (const format of ['custom', 'plain'] as const) {
+    await t.test(format, async () => {
+      const server = pg as TestPostgres
+      const file = join(backups, `real.${format}`)
+      const made = await ops(['backup', file, '--format', format, '--json'], { url: server.url })
+      assert.equal(made.status, 0, made.said + made.text)
+      assert.deepEqual([made.json().entries, made.json().format], [12, format])
+      assert.match(made.json().program, /^pg_dump \d+/)
+      const verified = await ops(['verify', file, '--json'], { url: server.url })
+      // Plain SQL makes extensions too, which takes a superuser.
+      if (format === 'plain') return assert.match(verified.said, /`psql` failed: .*extension/s)
+      assert.equal(verified.status, 0, verified.said)
+      assert.deepEqual([verified.json().valid, verified.json().behind], [true, 0])
+      await restoresAs(server, file, there)
+    })
+  }
+  await t.test('plain, where no extension is in it: also what the runbook’s own line has written', async () => {
+    const server = pg as TestPostgres
+    await query(server.superuserUrl.replace(/postgres$/, 'acgs_db'), 'drop extension pg_stat_statements')
+    const file = join(backups, 'bare.sql')
+    assert.equal((await ops(['backup', file, '--format', 'plain'], { url: server.url })).status, 0)
+    rmSync(`${file}.sha256`) // As `pg_dump … > FILE` leaves it.
+    await restoresAs(server, file, there)
+    // Sabotage by hand: one body is another, and the restore is taken back.
+    const text = readFileSync(file, 'utf8')
+    assert.ok(text.includes('Records 3\tNurses'))
+    writeFileSync(file, text.replace('Records 3\tNurses', 'Records 9\tNurses'))
+    await query(server.url, 'create database again')
+    const again = server.url.replace('acgs_db', 'again')
+    const refused = await ops(['restore', file], { url: again })
+    assert.equal(refused.status, 3, refused.said)
+    assert.match(refused.text, /not valid, and nothing of it was kept[^]*generation `gen-000003` was changed/)
+    assert.deepEqual(await query(again, `select 1 from pg_tables where schemaname in ('public', 'auth')`), [])
+  })
+  await t.test('between the versions: from 15 into the embedded 18, and back', async () => {
+    const server = pg as TestPostgres
+    const up = join(backups, 'from-15.acgs')
+    assert.equal((await ops(['export', up], { url: server.url })).status, 0)
+    const data = dataFolder('up')
+    const imported = await ops(['import', up, '--json'], { data })
+    assert.equal(imported.status, 0, imported.said + imported.text)
+    const down = join(backups, 'from-18.acgs')
+    assert.equal((await ops(['export', down], { data })).status, 0)
+    await query(server.url, 'create database down')
+    const back = server.url.replace('acgs_db', 'down')
+    assert.equal((await ops(['import', down], { url: back })).status, 0)
+    assert.deepEqual(await on(back, contentsOf), there)
+    const dump = await ops(['import', join(backups, 'real.custom')], { url: back })
+    assert.deepEqual([dump.status, /restore it with .*ops restore/.test(dump.said)], [2, true], dump.said)
+  })
+  await t.test('a role that may not make databases verifies on an embedded PostgreSQL of its own; one that may not read everything is told so', async () => {
+    const server = pg as TestPostgres
+    await query(server.superuserUrl.replace(/postgres$/, 'acgs_db'), `create role reader login password 'reader'; grant select on all tables in schema public to reader`)
+    const url = server.url.replace('acgs_user:acgs_password', 'reader:reader')
+    const verified = await ops(['verify', join(backups, 'real.custom'), '--json'], { url })
+    assert.equal(verified.status, 0, verified.said)
+    assert.deepEqual(readdirSync(outside).filter((name) => name.startsWith('postgres')), [], 'its folder is gone')
+    const closed = await ops(['export', join(backups, 'closed')], { url })
+    assert.equal(closed.status, 1)
+    assert.match(closed.said, /may not read `auth\.oidc_payloads`/)
+    assert.equal(existsSync(join(backups, 'closed')), false)
+  })
+})
+
+test('a server newer than every pg_dump here is said, with what works instead', { ...needsPostgres }, () => {
+  assert.throws(() => programFor('pg_dump', 99, 'use `--format export`'), { code: 'NOT_FOUND', message: /`pg_dump` \d+ is too old for a server of version 99: install .*postgresql-client-99.*or use `--format export`/ })
+  assert.throws(() => programFor('pg_dump', 15, 'x', []), { code: 'NOT_FOUND', message: /not installed/ })
+})
+
+async function restoresAs(server: TestPostgres, file: string, there: Awaited<ReturnType<typeof contentsOf>>): Promise<void> {
+  const name = `into_${Math.random().toString(36).slice(2, 8)}`
+  await query(server.url, `create database ${name}`)
+  const url = server.url.replace('acgs_db', name)
+  const restored = await ops(['restore', file, '--json'], { url })
+  assert.equal(restored.status, 0, restored.said + restored.text)
+  assert.deepEqual([restored.json().valid, restored.json().entries], [true, 12])
+  assert.deepEqual(await on(url, contentsOf), there)
+  await on(url, async (db) => void (await db.transaction((tx) => recordGeneration(tx, generationRow(60)))))
+  assert.equal((await ops(['restore', file], { url })).status, 3, 'not empty any more')
+}
