@@ -54,6 +54,8 @@ export const SECTIONS = {
     url: key(z.url({ protocol: /^postgres(ql)?$/ }).nullable(), null, 'a URL that begins with postgresql://, or null for the embedded one'),
     connections_max: key(z.int().min(2).max(500), 10, 'a whole number from 2 to 500'),
     connect_timeout_ms: key(millis, 5_000, 'a number of milliseconds from 1 to 600000'),
+    backup_folder: key(path.nullable(), null, 'the path of a folder with backups, or null'),
+    backup_validation_hours: key(z.int().min(1).max(8_760), 168, 'a whole number of hours from 1 to 8760'),
   },
   redis: {
     url: key(z.url({ protocol: /^rediss?$/ }).nullable(), null, 'a URL that begins with redis:// or rediss://, or null'),
@@ -158,13 +160,15 @@ export const DEFAULT_FILE = resolve(ROOT, 'config/acgs_pgp_v8_config.yaml')
  * absent one.
  *
  * @param file Null for the shipped file.
+ * @param startsNothing For a command that only looks, in the environment of any of the processes: it needs none of their secrets.
  * @throws {Failure} CONFIG_INVALID with every problem, its place and its remedy; unknown keys and ACGS_ variables among them.
  */
-export function readConfig({ file = null, env, process = 'all', dataFolder }: {
+export function readConfig({ file = null, env, process = 'all', dataFolder, startsNothing = false }: {
   file?: string | null
   env: Readonly<Record<string, string | undefined>>
   process?: ProcessName
   dataFolder?: string | undefined
+  startsNothing?: boolean
 }): Config {
   const problems: Problem[] = []
   const notices: string[] = []
@@ -192,7 +196,7 @@ export function readConfig({ file = null, env, process = 'all', dataFolder }: {
   }
   for (const section of Object.keys(SECTIONS)) values[camel(section)] ??= {}
 
-  if (problems.length === 0) requireSecrets(values as unknown as Settings, process, given, problems)
+  if (problems.length === 0 && !startsNothing) requireSecrets(values as unknown as Settings, process, given, problems)
   if (problems.length > 0) {
     const sorted = problems.toSorted((a, b) => (a.place < b.place ? -1 : a.place > b.place ? 1 : 0))
     throw new Failure('CONFIG_INVALID', `configuration: ${sorted.map((p) => `${p.place}: ${p.message}`).join('; ')}`, { problems: sorted })

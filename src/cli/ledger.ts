@@ -152,7 +152,7 @@ async function newestOf(db: Database, keys: readonly NoteKey[], config: Config):
 }
 
 function configOf(options: Options): Config {
-  return readConfig({ file: options.config ?? null, env: process.env, dataFolder: options.data })
+  return readConfig({ file: options.config ?? null, env: process.env, dataFolder: options.data, startsNothing: true })
 }
 
 function needed(keys: readonly NoteKey[] | null, config: Config): readonly NoteKey[] {

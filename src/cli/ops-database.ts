@@ -35,7 +35,7 @@ export function comparesLedger(command: Command): Command {
 }
 
 export function configOf(options: DatabaseOptions): Config {
-  return readConfig({ file: options.config ?? null, env: process.env, dataFolder: options.data })
+  return readConfig({ file: options.config ?? null, env: process.env, dataFolder: options.data, startsNothing: true })
 }
 
 /**

@@ -91,7 +91,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   signal.throwIfAborted()
   const url = embedded?.url ?? (config.database.url as string)
   const signCheckpoint = checkpointsSignedBy(config)
-  const { database, holds, ledger } = await openDatabase({ url, config, sign: signCheckpoint, telemetry, ending })
+  const { database, holds, ledger, watched } = await openDatabase({ url, config, sign: signCheckpoint, telemetry, ending })
   const authTelemetry = telemetryOf('acgs-auth')
   const authDatabase = connect(url, { name: 'auth', connectionsMax: config.database.connectionsMax, connectTimeoutMs: config.database.connectTimeoutMs, guard: databaseGuard(config, authTelemetry) })
   ending.push(async () => authDatabase[Symbol.asyncDispose]())
@@ -129,7 +129,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   const platformServer = await startPlatform({
     ...common, database, holds, ledger, telemetry, limits: limitsFor('platform', telemetry), authenticate, propose: rememberCandidates({ propose, basis: candidateBasis(inForce, version), config: live.config, databaseUrl: url, store: redis, telemetry }), readers: READERS.map(({ method }) => method), solver: `${prover.engine.name} ${prover.engine.version}`, selfTest: tested,
     bundle: peers.bundle, approvalOf: verifyApproval, diff: prover.diff, onChanged: () => void follower.look(), certify,
-    components: [...ownComponents({ database, redis, packs, examiner, prover }), peerComponent('auth', here(auth)), peerComponent('gs', here(synthesis)), peerComponent('pgc', here(compliance))],
+    components: [...ownComponents({ database, redis, packs, examiner, prover }), ...watched, peerComponent('auth', here(auth)), peerComponent('gs', here(synthesis)), peerComponent('pgc', here(compliance))],
   })
   const platform = await open(platformServer, services.platformPort, 'platform')
   signal.throwIfAborted()

@@ -1,5 +1,5 @@
 import type { Log } from './log.ts'
-import { BREAKER_STATES, type AuthenticationFailure, type BreakerName, type BreakerState, type CacheResult, type CacheType, type LimitName, type Metrics, type Operation, type Priority } from './metrics.ts'
+import { BACKUP_STATES, BREAKER_STATES, type AuthenticationFailure, type BackupResult, type BackupState, type BreakerName, type BreakerState, type CacheResult, type CacheType, type LimitName, type Metrics, type Operation, type Priority } from './metrics.ts'
 
 /** Where events go: the log and the metrics of one process. */
 export type Telemetry = { readonly log: Log; readonly metrics: Metrics }
@@ -142,6 +142,20 @@ export function checkpointSigned({ log, metrics }: Telemetry, event: { entries: 
   metrics.ledgerCheckpointEntries.set(event.entries)
   metrics.ledgerCheckpointTime.set(event.at.getTime() / 1000)
   log.debug(event, 'checkpoint signed')
+}
+
+/** A backup was restored into a scratch database and verified there, or could not be. */
+export function backupValidated({ log, metrics }: Telemetry, event: { file: string; result: BackupResult; entries: number | null; because: string | null; seconds: number }): void {
+  metrics.backupValidations.inc({ result: event.result })
+  if (event.result === 'valid') log.info(event, 'backup valid')
+  else log.error(event, event.result === 'invalid' ? 'backup not valid' : 'backup could not be tried')
+}
+
+/** The folder of backups was looked at. */
+export function backupsSeen({ metrics }: Telemetry, event: { state: BackupState; writtenAt: Date | null; validatedAt: Date | null }): void {
+  for (const state of BACKUP_STATES) metrics.backupState.set({ state }, state === event.state ? 1 : 0)
+  metrics.backupTime.set((event.writtenAt?.getTime() ?? 0) / 1000)
+  metrics.backupValidationTime.set((event.validatedAt?.getTime() ?? 0) / 1000)
 }
 
 export function constitutionValidated({ log, metrics }: Telemetry, event: { valid: boolean }): void {

@@ -24,6 +24,9 @@ export const CACHE_RESULTS = { get: ['hit', 'miss', 'expired', 'rejected', 'erro
 /** By the value that `circuit_breaker_state` has. */
 export const BREAKER_STATES = ['closed', 'open', 'half-open'] as const
 export const ORACLE_RESULTS = ['agreed', 'disagreed', 'not_compared'] as const
+/** How the newest backup stands; none of them where no folder of backups is configured. */
+export const BACKUP_STATES = ['valid', 'invalid', 'untried', 'missing'] as const
+export const BACKUP_RESULTS = ['valid', 'invalid', 'failed'] as const
 export const PROOF_OUTCOMES = ['proved', 'refuted', 'unknown'] as const
 
 export type Priority = (typeof PRIORITIES)[number]
@@ -33,6 +36,8 @@ export type LimitName = (typeof LIMITS)[number]
 export type CacheType = (typeof CACHE_TYPES)[number]
 export type CacheResult = (typeof CACHE_RESULTS)[keyof typeof CACHE_RESULTS][number]
 export type BreakerState = (typeof BREAKER_STATES)[number]
+export type BackupState = (typeof BACKUP_STATES)[number]
+export type BackupResult = (typeof BACKUP_RESULTS)[number]
 export type Operation = (typeof OPERATIONS)[number]
 export type AuthenticationFailure = (typeof AUTHENTICATION_FAILURES)[number]
 export type ConnectionType = 'http' | 'database'
@@ -109,6 +114,10 @@ export function createMetrics({ service, version, constitutionalHash, descriptio
     cacheOperationDuration: histogram('cache_operation_duration_seconds', 'Duration of looking up and of writing.', CACHE_SECONDS, ['operation', 'cache_type']),
     circuitBreakerState: gauge('circuit_breaker_state', 'Whether it is asked: 0 closed (asked), 1 open (left alone), 2 half-open (tried).', ['service']),
     ledgerEntries: gauge('ledger_entries', 'Entries in the ledger: the position of its tip.'),
+    backupState: gauge('backup_state', 'How the newest backup stands: 1 for that state; all 0 where no folder of backups is configured.', ['state']),
+    backupTime: gauge('backup_timestamp_seconds', 'When the newest backup was written; 0 when there is none.'),
+    backupValidationTime: gauge('backup_validation_timestamp_seconds', 'When the newest backup was restored and verified; 0 when it was not.'),
+    backupValidations: counter('backup_validations_total', 'Backups that were restored into a scratch database, by what came of it.', ['result']),
     ledgerCheckpointEntries: gauge('ledger_checkpoint_entries', 'Entries that the newest signed checkpoint is for.'),
     ledgerCheckpointTime: gauge('ledger_checkpoint_timestamp_seconds', 'When the newest checkpoint was signed and kept; 0 when none was since the start.'),
   }
@@ -145,6 +154,8 @@ export function createMetrics({ service, version, constitutionalHash, descriptio
       }
     },
   })
+  for (const state of BACKUP_STATES) families.backupState.set({ state }, 0)
+  for (const result of BACKUP_RESULTS) families.backupValidations.inc({ result }, 0)
   for (const limit of LIMITS) families.rateLimitedRequests.inc({ limit }, 0)
   for (const service of BREAKERS) families.circuitBreakerState.set({ service }, BREAKER_STATES.indexOf('closed'))
   for (const outcome of PROOF_OUTCOMES) {

@@ -196,9 +196,10 @@ export type Validated = {
  * beginning of it, or is not valid. Touches nothing else.
  *
  * @param live The database of today; null when there is none to compare with.
+ * @param signal Gives up, and removes the scratch database at once.
  * @throws {Failure} `FILE_UNREADABLE`, `NOT_FOUND`, `DATABASE_UNAVAILABLE` when it could not be restored.
  */
-export async function validateBackup({ file, url, dataFolder, live, parts, known, keys }: {
+export async function validateBackup({ file, url, dataFolder, live, parts, known, keys, signal }: {
   file: string
   url: string | null
   dataFolder: string
@@ -206,9 +207,13 @@ export async function validateBackup({ file, url, dataFolder, live, parts, known
   parts: Parts
   known: readonly KnownState[]
   keys: readonly NoteKey[] | null
+  signal?: AbortSignal
 }): Promise<Validated> {
   const { kind, bytes } = await checkBackup(file)
   await using scratch = await openScratch({ url, dataFolder })
+  // Whatever is asked of it then fails, and nothing of it stays.
+  signal?.addEventListener('abort', () => void Promise.resolve(scratch[Symbol.asyncDispose]()).catch(() => {}), { once: true })
+  signal?.throwIfAborted()
   await using db = connect(scratch.url, { name: 'validation', connectionsMax: 2 })
   const { report: alone } = await restoreInto({ db, url: scratch.url, file, parts, known: [], keys })
   const { entries: size, root } = alone

@@ -18,6 +18,7 @@ import { probeRedis } from '#services/redis.ts'
 import type { SignCheckpoint } from '#services/compliance/checkpoint.ts'
 import { readsKnownSentence } from '#services/synthesis/propose.ts'
 import type { Telemetry } from '#telemetry/events.ts'
+import { watchBackups } from './backups.ts'
 import { createCheckpoints } from './ledger-checkpoints.ts'
 import type { LedgerUse } from './ledger-routes.ts'
 
@@ -35,12 +36,13 @@ export async function openDatabase({ url, config, sign, telemetry, ending }: {
   sign: SignCheckpoint
   telemetry: Telemetry
   ending: (() => Promise<unknown>)[]
-}): Promise<{ database: Database; holds: Database; ledger: LedgerUse }> {
+}): Promise<{ database: Database; holds: Database; ledger: LedgerUse; watched: readonly Component[] }> {
   const keys = () => publicKeysIn(keySetFile(keysIn(config.service.dataFolder)))
   keys() // Whose checkpoints count must be known before anything is recorded.
   const unguarded = connect(url, { name: 'platform', connectionsMax: config.database.connectionsMax, connectTimeoutMs: config.database.connectTimeoutMs, guard: databaseGuard(config, telemetry) })
   ending.push(async () => unguarded[Symbol.asyncDispose]())
-  await migrate(unguarded, readMigrations(join(ROOT, 'migrations')))
+  const migrations = readMigrations(join(ROOT, 'migrations'))
+  await migrate(unguarded, migrations)
   const holds = connect(url, { name: 'platform-holds', connectionsMax: HOLD_CONNECTIONS, connectTimeoutMs: config.database.connectTimeoutMs })
   ending.push(async () => holds[Symbol.asyncDispose]())
   telemetry.metrics.watchConnections('database', () => unguarded.connections() + holds.connections())
@@ -50,7 +52,11 @@ export async function openDatabase({ url, config, sign, telemetry, ending }: {
   const database = guardLedger(unguarded, checkpoints.known)
   await checkpoints.start()
   ending.push(() => checkpoints.close())
-  return { database, holds, ledger: { database, tree, checkpoints, keys, origin } }
+  const { backupFolder: folder, backupValidationHours: hours } = config.database
+  const parts = { public: migrations, auth: readMigrations(join(ROOT, 'migrations', 'auth')) }
+  const backups = folder === null ? null : watchBackups({ folder, hours, url, dataFolder: config.service.dataFolder, parts, known: checkpoints.known, keys, telemetry })
+  if (backups !== null) ending.push(async () => backups[Symbol.asyncDispose]())
+  return { database, holds, watched: backups === null ? [] : [backups.component], ledger: { database, tree, checkpoints, keys, origin } }
 }
 
 /** What the platform needs within its own process, and how to see whether it is there. */

@@ -30,7 +30,7 @@ export function startPlatformApart(config: Config, signal: AbortSignal): Promise
     const { prover, examiner, test } = provingIn({ ...frame, constitution: inForce.constitution })
     const tested = await test()
     const { authenticate, keys: tokenKeys } = judgedByAuth(frame)
-    const { database, holds, ledger } = await openDatabase({
+    const { database, holds, ledger, watched } = await openDatabase({
       url: config.database.url as string, config, telemetry, ending,
       sign: ({ consistency, ...tip }) => compliance(postCheckpoint, { body: { ...tip, consistency: [...consistency] } }),
     })
@@ -49,7 +49,7 @@ export function startPlatformApart(config: Config, signal: AbortSignal): Promise
       diff: prover.diff,
       approvalOf: createApprovalVerifier({ issuer: security.tokenIssuer, keys: tokenKeys, clockToleranceSeconds: security.clockToleranceSeconds }),
       components: [
-        ...ownComponents({ database, redis, packs, examiner, prover }),
+        ...ownComponents({ database, redis, packs, examiner, prover }), ...watched,
         peerComponent('auth', services.authUrl), peerComponent('gs', services.synthesisUrl), peerComponent('pgc', services.complianceUrl),
       ],
     })
