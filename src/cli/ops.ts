@@ -2,9 +2,10 @@ import type { Command } from 'commander'
 import { backupCommand, exportCommand } from './ops-backup.ts'
 import { command as cache } from './ops-cache.ts'
 import { importCommand, restoreCommand, verifyCommand } from './ops-restore.ts'
+import { command as slowQueries } from './ops-slow-queries.ts'
 import { newGroup } from './terminal.ts'
 
 export function command(): Command {
-  const commands = [backupCommand(), restoreCommand(), verifyCommand(), exportCommand(), importCommand(), cache()]
+  const commands = [backupCommand(), restoreCommand(), verifyCommand(), exportCommand(), importCommand(), slowQueries(), cache()]
   return commands.reduce((group, each) => group.addCommand(each), newGroup('ops', 'what operators ask of a running system', './acgs ops backup backups/acgs.dump'))
 }

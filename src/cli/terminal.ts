@@ -69,8 +69,9 @@ export function finish(answer: Answer, options: { json?: boolean; quiet?: boolea
 export function report(error: unknown, options: { json?: boolean }): number {
   const exit = error instanceof Failure && USAGE.has(error.code) ? EXIT.usage : EXIT.failed
   if (error instanceof Failure) {
-    if (options.json) write(1, `${JSON.stringify({ error: { code: error.code, message: error.message, problems: error.problems } }, null, 2)}\n`)
-    write(2, `acgs: ${error.message}\n`)
+    const message = `${error.message}${whyAway(error)}`
+    if (options.json) write(1, `${JSON.stringify({ error: { code: error.code, message, problems: error.problems } }, null, 2)}\n`)
+    write(2, `acgs: ${message}\n`)
     const isOne = error.problems.length === 1
     const shown = error.problems.filter(({ place, message }) => !error.message.includes(isOne ? message : `${place}: ${message}`))
     for (const { place, message } of shown.slice(0, PROBLEMS_SHOWN)) write(2, `  ${place}: ${message}\n`)
@@ -79,6 +80,13 @@ export function report(error: unknown, options: { json?: boolean }): number {
     write(2, `acgs: a mistake of ours, please report it: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
   }
   return exit
+}
+
+/** Why the database does not answer, as the driver says it: whoever types commands may know, and callers over HTTP may not. */
+function whyAway({ code, cause, message }: Failure): string {
+  if (code !== 'DATABASE_UNAVAILABLE' || !(cause instanceof Error) || cause instanceof Failure) return ''
+  const said = cause.message === '' ? String((cause as NodeJS.ErrnoException).code ?? '') : cause.message
+  return said === '' || message.includes(said) ? '' : `: ${said}`
 }
 
 /** A note on standard error, when someone is watching. */

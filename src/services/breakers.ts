@@ -30,7 +30,7 @@ export function databaseGuard({ errorHandling }: Config, telemetry: Telemetry): 
   return createBreaker({
     service: 'database', telemetry, rules, meanwhile: 'refuse',
     // That all connections are in use says that the database is busy, not that it is out.
-    meaningOf: (error) => (!(error instanceof Failure) || error.code !== 'DATABASE_UNAVAILABLE' ? 'success' : error.details['reason'] === 'pool_exhausted' ? 'neither' : 'failure'),
+    meaningOf: (error) => (!(error instanceof Failure) || error.code !== 'DATABASE_UNAVAILABLE' ? 'success' : ['pool_exhausted', 'busy'].includes(String(error.details['reason'])) ? 'neither' : 'failure'),
     refused: () => new Failure('DATABASE_UNAVAILABLE', `the database has failed ${rules.failuresMax} times in a row and is left alone for a while`),
   }).run
 }

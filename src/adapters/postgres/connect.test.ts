@@ -32,3 +32,33 @@ test('a guard stands in front of questions and transactions', async () => {
   await assert.rejects(database.query('select 1'), (error) => error === away)
   await assert.rejects(database.transaction(async () => 1), (error) => error === away)
 })
+
+test('what the server and the driver say of themselves stays in the cause, whatever is wrong with them', async () => {
+  await using own = await testDatabase()
+  const { hostname, port, username, password, pathname } = new URL(own.url)
+  const at = (user: string, secret: string, database: string, more = '') => `postgresql://${user}:${secret}@${hostname}:${port}${database}${more}`
+  const wrong: readonly (readonly [url: string, sql: string, message: string])[] = [
+    ['postgresql://u:p@127.0.0.1:1/d', 'select 1', 'the database does not answer'],
+    [at(username, 'wrong', pathname), 'select 1', 'the database does not answer'],
+    [at('nobody', password, pathname), 'select 1', 'the database does not answer'],
+    [at(username, password, '/nowhere'), 'select 1', 'the database does not answer'],
+    [at(username, password, pathname, '?options=-c%20default_transaction_read_only%3Don'), 'create table t (x int)', 'the database may only be read at present'], // As a standby, after a failover.
+    [at(username, password, pathname), `set statement_timeout = 1; select pg_sleep(60)`, 'the database is busy: it was given up'],
+    [at(username, password, pathname), 'select pg_terminate_backend(pg_backend_pid())', 'the database does not answer'],
+  ]
+  for (const [url, sql, message] of wrong) {
+    await using database = connect(url, { name: 'test', connectionsMax: 1 })
+    for (const ask of [() => database.query(sql), () => database.transaction((tx) => tx.query(sql))]) {
+      await assert.rejects(ask(), (error) => error instanceof Failure && error.code === 'DATABASE_UNAVAILABLE' && error.message === message && error.cause !== undefined ? true : assert.fail(String(error)))
+    }
+  }
+})
+
+test('a connection to a server that may not be written to any more is not used again', async () => {
+  await using own = await testDatabase()
+  await using database = connect(own.url, { name: 'test', connectionsMax: 1 })
+  const pid = async () => (await database.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]?.pid
+  const before = await pid()
+  await assert.rejects(database.transaction((tx) => tx.query('create table t (x int)'), 'snapshot'), { code: 'DATABASE_UNAVAILABLE' })
+  assert.notEqual(await pid(), before)
+})

@@ -59,6 +59,7 @@ export function connect(url: string, options: ConnectOptions): Database {
         await client.query('commit')
         return result
       } catch (error) {
+        if (isAwayFor(error)) broken = error // Not to be used again: the next one may lead to another server.
         await client.query('rollback').catch((lost: Error) => (broken = lost))
         return rise(error)
       } finally {
@@ -73,17 +74,34 @@ export function connect(url: string, options: ConnectOptions): Database {
 
 const GRACE_MS = 5_000
 
-/** @see PostgreSQL error codes: class 08 connection, 57P0x the server is going down or coming up, 53300 too many connections. */
-const UNAVAILABLE = /^(08...|57P0[123]|53300|28P01|28000|3D000|E(CONNREFUSED|CONNRESET|PIPE|TIMEDOUT|HOSTUNREACH|NOTFOUND))$/
+/**
+ * The server is away, or is not the one that may be written to (25006: a standby, after a failover), or can write nothing (53: disk or
+ * memory full, 58: its files).
+ * @see PostgreSQL error codes
+ */
+const AWAY = /^(08...|25006|57P0[1-5]|53...|58...|28P01|28000|3D000|E(CONNREFUSED|CONNRESET|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|NOTFOUND|AI_AGAIN))$/
+/** The server is there and could not do it in time or beside the others: given up, deadlock, no lock. */
+const BUSY = /^(57014|40001|40P01|55P03)$/
+/** What the driver says without a code. */
+const LOST = /^(Connection terminated|Query read timeout|Client has encountered a connection error|Client was closed|timeout expired|The server does not support SSL|There was an error establishing an SSL)/
 const NO_CONNECTION = 'timeout exceeded when trying to connect'
 
-/** A database that is away is a Failure; any other error of it is ours, and rises as it is. */
+/**
+ * A database that is away or busy is a Failure; any other error of it is ours, and rises as it is. What driver and server say of
+ * themselves stays in the cause: callers are not told of hosts, roles and codes.
+ */
 function riseAs(error: unknown, isExhausted: () => boolean): never {
-  const { code, message = '' } = error as { code?: string; message?: string }
-  const isAway = UNAVAILABLE.test(code ?? '') || /^(Connection terminated|Query read timeout)/.test(message) || message.startsWith(NO_CONNECTION)
-  if (!isAway || error instanceof Failure) throw error
+  if (error instanceof Failure) throw error
+  const { code = '', message = '' } = error as { code?: string; message?: string }
+  if (BUSY.test(code)) throw new Failure('DATABASE_UNAVAILABLE', 'the database is busy: it was given up', { cause: error, details: { reason: 'busy' } })
+  const isAway = AWAY.test(code) || LOST.test(message) || message.startsWith(NO_CONNECTION)
+  if (!isAway) throw error
   if (message.startsWith(NO_CONNECTION) && isExhausted()) throw new Failure('DATABASE_UNAVAILABLE', 'every connection to the database is in use', { cause: error, details: { reason: 'pool_exhausted' } })
-  throw new Failure('DATABASE_UNAVAILABLE', `the database does not answer: ${message === '' ? code : message}`, { cause: error })
+  throw new Failure('DATABASE_UNAVAILABLE', code === '25006' ? 'the database may only be read at present' : 'the database does not answer', { cause: error })
+}
+
+function isAwayFor(error: unknown): error is Error {
+  return error instanceof Error && AWAY.test((error as { code?: string }).code ?? '')
 }
 
 function ignore(): void {}
