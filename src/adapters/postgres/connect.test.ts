@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createConnection, createServer, type Socket } from 'node:net'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Failure } from '#core/failure.ts'
 import { testDatabase } from '#test/database.ts'
 import { connect } from './connect.ts'
@@ -61,4 +64,43 @@ test('a connection to a server that may not be written to any more is not used a
   const before = await pid()
   await assert.rejects(database.transaction((tx) => tx.query('create table t (x int)'), 'snapshot'), { code: 'DATABASE_UNAVAILABLE' })
   assert.notEqual(await pid(), before)
+})
+
+test('a connection that breaks in the moment in which it goes to the next who waits ends nobody', async () => {
+  await using own = await testDatabase()
+  const { hostname, port } = new URL(own.url)
+  // Between the two stands somebody who keeps what the server says, and hands it over as one piece.
+  let kept: Buffer[] | null = null
+  let flush = () => {}
+  const sockets: Socket[] = []
+  const between = createServer((client) => {
+    const server = createConnection({ host: hostname, port: Number(port) })
+    sockets.push(client, server)
+    for (const socket of [client, server]) socket.on('error', () => {})
+    client.pipe(server)
+    server.on('data', (chunk: Buffer) => (kept === null ? client.write(chunk) : kept.push(chunk)))
+    server.on('end', () => kept === null && client.end())
+    flush = () => void client.end(Buffer.concat(kept ?? []))
+  }).listen(0, '127.0.0.1')
+  await once(between, 'listening')
+  try {
+    const url = new URL(own.url)
+    url.port = String((between.address() as { port: number }).port)
+    await using database = connect(url.href, { name: 'between', connectionsMax: 1 })
+    const { rows: [row] } = await database.query<{ pid: number }>('select pg_backend_pid() as pid')
+    kept = []
+    const first = database.query('select 1')
+    const next = assert.rejects(database.transaction((tx) => tx.query('select 2')), { code: 'DATABASE_UNAVAILABLE' })
+    await sleep(200) // The answer to the first is there by then, and after it comes the end.
+    await own.query('select pg_terminate_backend($1)', [row?.pid])
+    await sleep(200)
+    flush()
+    assert.equal((await first).rowCount, 1)
+    await next
+    kept = null
+    assert.equal((await database.query('select 3')).rowCount, 1)
+  } finally {
+    for (const socket of sockets) socket.destroy()
+    between.close()
+  }
 })

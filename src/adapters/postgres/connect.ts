@@ -43,6 +43,9 @@ export function connect(url: string, options: ConnectOptions): Database {
   })
   let ended: Promise<void> | undefined
   pool.on('error', options.onLost ?? (() => {}))
+  // A connection that breaks fails its query; the event would end the process. One that breaks in the very moment in which it goes from one
+  // to the next has neither of them as a listener.
+  pool.on('connect', (client) => client.on('error', ignore))
   // The server ends what takes too long; one that is frozen does not, so that we give up a little later.
   const question = (text: string, values?: unknown[]) => ({ text, query_timeout: statementTimeoutMs + GRACE_MS, ...(values === undefined ? {} : { values }) })
   const rise = (error: unknown): never => riseAs(error, () => pool.totalCount >= connectionsMax && pool.idleCount === 0)
@@ -51,7 +54,6 @@ export function connect(url: string, options: ConnectOptions): Database {
     query: (sql, values) => guard(() => pool.query(question(sql, values)).catch(rise)),
     transaction: (work, mode = 'read write') => guard(async () => {
       const client = await pool.connect().catch(rise)
-      client.on('error', ignore) // A connection that breaks while checked out fails its query; the event would end the process.
       let broken: Error | undefined
       try {
         await client.query(question(mode === 'snapshot' ? 'begin isolation level repeatable read read only' : 'begin'))
@@ -63,7 +65,6 @@ export function connect(url: string, options: ConnectOptions): Database {
         await client.query('rollback').catch((lost: Error) => (broken = lost))
         return rise(error)
       } finally {
-        client.off('error', ignore)
         client.release(broken)
       }
     }),
