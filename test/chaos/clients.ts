@@ -174,7 +174,7 @@ export async function prepare(asking: Asking): Promise<readonly string[]> {
 }
 
 /** Mostly what can be certified, some of it refused or undetermined; never the same text twice. */
-function bodyOf(random: Random): object {
+export function bodyOf(random: Random): object {
   const n = Math.floor(random() * 1_000_000)
   const description = pick(random, [
     `Agents may send payments if a human has approved and the amount is at most ${n}. Every payment must be logged.`,
