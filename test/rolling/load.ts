@@ -16,8 +16,8 @@ export type Tally = {
   readonly older: string[]
   /** Decisions that were asked again, since the revision that was asked for was not there yet. */
   readonly waited: { times: number; longestMs: number }
-  /** Of generations: answered in the reply, or accepted with 202 and read later. */
-  readonly accepted: { sync: number; async: number; replayed: number }
+  /** Of generations: answered in the reply; accepted with 202 and read later, by their events or by asking. */
+  readonly accepted: { sync: number; async: number; followed: number; replayed: number }
   readonly longestMs: Record<Kind, number>
   readonly records: Records
 }
@@ -46,7 +46,7 @@ const AMOUNT = 1_002
 
 export function newTally(): Tally {
   const zero = (): Record<Kind, number> => ({ generation: 0, decision: 0, status: 0, revision: 0 })
-  return { requests: zero(), failed: [], older: [], waited: { times: 0, longestMs: 0 }, accepted: { sync: 0, async: 0, replayed: 0 }, longestMs: zero(), records: newRecords() }
+  return { requests: zero(), failed: [], older: [], waited: { times: 0, longestMs: 0 }, accepted: { sync: 0, async: 0, followed: 0, replayed: 0 }, longestMs: zero(), records: newRecords() }
 }
 
 /** All clients at once, until the signal. */
@@ -68,17 +68,19 @@ async function forever({ signal, random }: Clients, pauseMs: number, one: () => 
 
 async function generate(clients: Clients, tally: Tally): Promise<void> {
   const { random, keepsRequests } = clients
-  const kind = keepsRequests ? pick(random, ['sync', 'keyed', 'async', 'async'] as const) : 'sync'
+  const kind = keepsRequests ? pick(random, ['sync', 'keyed', 'async', 'follow'] as const) : 'sync'
   const body = bodyOf(random)
   const key = randomUUID()
+  const isAsync = kind === 'async' || kind === 'follow'
   const send = () => ask(clients, tally, 'generation', 'platform', '/api/v1/generate-policy', {
-    body, headers: { ...(kind === 'sync' ? {} : { 'idempotency-key': key }), ...(kind === 'async' ? { prefer: 'respond-async' } : {}) },
-  }, kind === 'async' ? [202] : [200, 422])
+    body, headers: { ...(kind === 'sync' ? {} : { 'idempotency-key': key }), ...(isAsync ? { prefer: 'respond-async' } : {}) },
+  }, isAsync ? [202] : [200, 422])
   const reply = await send()
   if (reply === null) return
   const id = reply.body.generation_id as string
-  if (kind === 'async') {
+  if (isAsync) {
     tally.accepted.async++
+    if (kind === 'follow') await follow(clients, tally, id)
     await readUntilEnd(clients, tally, id)
   } else {
     tally.accepted.sync++
@@ -91,6 +93,42 @@ async function generate(clients: Clients, tally: Tally): Promise<void> {
     tally.accepted.replayed++
     if (again.body.generation_id !== id) tally.records.wrong.push(`key ${key} stands for ${id} and ${String(again.body.generation_id)}`)
   }
+}
+
+/** Has so many accepted at once, which one process cannot finish at once, and waits for their ends. */
+export async function acceptMany(clients: Clients, tally: Tally, count: number): Promise<{ readonly ended: Promise<unknown> }> {
+  if (!clients.keepsRequests) return { ended: Promise.resolve() }
+  const replies = await Promise.all(Array.from({ length: count }, () => ask(clients, tally, 'generation', 'platform', '/api/v1/generate-policy', { body: bodyOf(clients.random), headers: { prefer: 'respond-async' } }, [202])))
+  const ids = replies.flatMap((reply) => (reply === null ? [] : [reply.body.generation_id as string]))
+  tally.accepted.async += ids.length
+  return { ended: Promise.all(ids.map((id) => readUntilEnd(clients, tally, id))) }
+}
+
+/** Follows the events to the last one. A process that ends ends its streams in order; who comes back is told the rest. */
+async function follow({ url, tokens }: Clients, tally: Tally, id: string): Promise<void> {
+  tally.accepted.followed++
+  const seen: string[] = []
+  for (const deadline = Date.now() + END_MS; Date.now() < deadline; await sleep(100)) {
+    tally.requests.generation++
+    try {
+      const response = await fetch(`${url.platform}/api/v1/generations/${id}/events`, {
+        headers: { authorization: `Bearer ${tokens.author}`, ...(seen.length === 0 ? {} : { 'last-event-id': seen.at(-1) as string }) }, signal: AbortSignal.timeout(PATIENCE_MS),
+      })
+      const text = await response.text()
+      if (response.status !== 200) {
+        tally.failed.push(`generation: events of ${id}: ${response.status} ${shown(text)}`)
+        continue
+      }
+      for (const [, event] of text.matchAll(/^id: (.*)$/gm)) {
+        if (seen.includes(event as string)) tally.records.wrong.push(`event ${event} of ${id} came twice`)
+        seen.push(event as string)
+      }
+    } catch (error) {
+      tally.failed.push(`generation: events of ${id}: broke off: ${reasonOf(error)}`)
+    }
+    if (seen.at(-1) === 'end') return
+  }
+  tally.records.wrong.push(`the events of ${id} did not end: ${seen.join(' ')}`)
 }
 
 async function readUntilEnd(clients: Clients, tally: Tally, id: string): Promise<void> {
@@ -186,15 +224,24 @@ async function ask({ url, tokens }: Clients, tally: Tally, kind: Kind, front: Fr
     })
     const text = await response.text()
     if (!expected.includes(response.status)) {
-      tally.failed.push(`${kind}: ${method} ${path}: ${response.status} ${text.slice(0, 300)}`)
+      tally.failed.push(`${kind}: ${method} ${path}: ${response.status} ${shown(text)}`)
       return null
     }
     return { status: response.status, body: JSON.parse(text) }
   } catch (error) {
-    const { cause, message } = error as { cause?: { code?: string; message?: string }; message: string }
-    tally.failed.push(`${kind}: ${method} ${path}: no reply: ${cause?.code ?? cause?.message ?? message}`)
+    tally.failed.push(`${kind}: ${method} ${path}: no reply: ${reasonOf(error)}`)
     return null
   } finally {
     tally.longestMs[kind] = Math.max(tally.longestMs[kind], performance.now() - begun)
   }
+}
+
+function reasonOf(error: unknown): string {
+  const { cause, message } = error as { cause?: { code?: string; message?: string }; message: string }
+  return cause?.code ?? cause?.message ?? message
+}
+
+/** The balancer answers with a page of its own when nobody is behind it. */
+function shown(text: string): string {
+  return (/<title>(.*?)<\/title>/.exec(text)?.[1] ?? text).slice(0, 300)
 }

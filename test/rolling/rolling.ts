@@ -13,7 +13,7 @@ import { audit, standing, underWay, untilEnded, WITHIN_MS } from '../chaos/audit
 import { prepare } from '../chaos/clients.ts'
 import { noBalancer, startBalancer, type Side } from './balancer.ts'
 import { startInstance, type Deployment, type Instance, type Ports } from './instance.ts'
-import { activateNext, begin, newTally, putEntities, type Activated, type Clients, type Limit, type Tally } from './load.ts'
+import { acceptMany, activateNext, begin, newTally, putEntities, type Activated, type Clients, type Limit, type Tally } from './load.ts'
 import { noHistory, present, previousCommits, unpack, type Version } from './versions.ts'
 
 const HELP = `npm run rolling [-- OPTIONS]
@@ -26,10 +26,11 @@ than the caller asked for.
                     whose product is another over the same migrations
   --seconds N       how long each direction is under load at least (20)
   --port N          where the platforms listen, the second at the next port (8010); 0: wherever there is room
+  --once            to this version only, not back
   --reload          switches by reloading nginx's configuration instead of by a file
   --seed S          makes the same choices again
   --json            one document instead of text
-  --without-drain, --without-min-revision
+  --without-drain, --without-min-revision, --without-takeover
                     breaks what is tested here, and must fail
 
 exit: 0 nothing failed and nothing was lost, or it cannot be tried here (skipped, and why) · 1 something was, or it could not be done · 2 usage
@@ -40,6 +41,8 @@ e.g.  npm run rolling -- --seconds 60 --from v8.0.0
 type Direction = {
   readonly from: string
   readonly to: string
+  /** Up to which migration each of them knows the schema. */
+  readonly schema: { readonly from: number; readonly to: number }
   readonly requests: number
   readonly failed: number
   readonly lost: number
@@ -52,7 +55,9 @@ type Direction = {
   readonly problems: readonly string[]
 }
 
+const DIRECTIONS = [['N-1', 'N', 'b'], ['N', 'N-1', 'a'], ['N-1', 'N', 'b']] as const
 const HOW_MANY = { generation: 3, decision: 6, status: 3 } as const
+const NO_TAKEOVER: Sabotage = { file: 'generation-requests.ts', from: `where state = 'accepted' and held_until <= now() and`, to: `where state = 'accepted' and held_by is null and held_until <= now() and` }
 const NO_MIN_REVISION: Sabotage = { file: 'decision-routes.ts', from: 'if (current !== null && current >= Number(least)) return', to: 'if (current !== null) return' }
 
 const options = readOptions()
@@ -109,7 +114,7 @@ async function updates(previous: Version, next: Version): Promise<void> {
     let started = 0
     const start = async (version: Version, side: Side) => {
       // In production a volume of its own: what one version keeps there is not for two at once.
-      const instance = await startInstance(version, { ports: ports[side], deployment, dataFolder: join(folder, `data-${started++}`), sabotage: version === next && options.withoutMinRevision ? NO_MIN_REVISION : null })
+      const instance = await startInstance(version, { ports: ports[side], deployment, dataFolder: join(folder, `data-${started++}`), sabotage: version === next ? options.sabotage : null })
       running.set(side, instance)
       return instance
     }
@@ -128,13 +133,13 @@ async function updates(previous: Version, next: Version): Promise<void> {
     await activateNext({ ...clients, signal: stopping.signal }, newTally(), activated, certificates)
 
     await using db = connect(databaseUrl, { name: 'test', connectionsMax: 2 })
-    for (const [from, to, side] of [['N-1', 'N', 'b'], ['N', 'N-1', 'a'], ['N-1', 'N', 'b']] as const) {
+    for (const [from, to, side] of DIRECTIONS.slice(0, options.isOnce ? 1 : undefined)) {
       const ending = new AbortController()
       const tally = newTally()
       const load = begin({ ...clients, signal: AbortSignal.any([ending.signal, stopping.signal]) }, tally, activated, HOW_MANY)
       let problems: string[] = []
       try {
-        problems = await update({ from, to, side, version: to === 'N' ? next : previous, start, pointTo: balancer.pointTo, activate: () => activateNext({ ...clients, signal: stopping.signal }, tally, activated, certificates), running })
+        problems = await update({ from, to, side, version: to === 'N' ? next : previous, start, pointTo: balancer.pointTo, activate: () => activateNext({ ...clients, signal: stopping.signal }, tally, activated, certificates), accept: () => acceptMany({ ...clients, signal: stopping.signal }, tally, 12), running })
       } finally {
         ending.abort()
         await load
@@ -143,7 +148,7 @@ async function updates(previous: Version, next: Version): Promise<void> {
       const left = await underWay(db)
       const inTime = await untilEnded(db, left, performance.now())
       const lost = [...(inTime === null ? [`accepted, and not ended within ${WITHIN_MS / 1000} s: ${await standing(db, left)}`] : []), ...(await audit(db, tally.records, 0))]
-      report({ from, to, tally, lost, problems })
+      report({ from, to, schema: to === 'N' ? { from: previous.schema, to: next.schema } : { from: next.schema, to: previous.schema }, tally, lost, problems })
     }
     const complaints = balancer.errors().split('\n').filter((line) => /\[(error|crit|alert|emerg)\]/.test(line))
     for (const line of complaints.slice(0, 5)) say(`  nginx: ${line}`)
@@ -155,7 +160,7 @@ async function updates(previous: Version, next: Version): Promise<void> {
 }
 
 /** The runbook's procedure, with what the operator sees of it. @returns What was not as it must be, beside what clients saw. */
-async function update({ from, to, side, version, start, pointTo, activate, running }: {
+async function update({ from, to, side, version, start, pointTo, activate, accept, running }: {
   from: string
   to: string
   side: Side
@@ -163,6 +168,7 @@ async function update({ from, to, side, version, start, pointTo, activate, runni
   start: (version: Version, side: Side) => Promise<Instance>
   pointTo: (side: Side) => void
   activate: () => Promise<number>
+  accept: () => Promise<{ readonly ended: Promise<unknown> }>
   running: Map<Side, Instance>
 }): Promise<string[]> {
   const begun = performance.now()
@@ -179,6 +185,7 @@ async function update({ from, to, side, version, start, pointTo, activate, runni
   await sleep(options.seconds * 100, undefined, { signal: stopping.signal })
   // The hardest moment: the new one may not have heard yet of what the old one has just activated.
   const revision = await activate()
+  const { ended } = await accept()
   pointTo(side)
   step(`revision ${revision} was activated, and at once the balancer points to acgs-pgp-v8-new`)
   if (options.withoutDrain) {
@@ -193,21 +200,22 @@ async function update({ from, to, side, version, start, pointTo, activate, runni
     if (status !== 0) problems.push(`${from} ended with ${status}: ${old.printed().trim().split('\n').at(-1) ?? ''}`)
   }
   step(`acgs-pgp-v8-new is acgs-pgp-v8 now`)
+  await ended
   await activate()
   await sleep(Math.max(options.seconds * 250, options.seconds * 1_000 - (performance.now() - begun)), undefined, { signal: stopping.signal })
   return problems
 }
 
-function report({ from, to, tally, lost, problems }: { from: string; to: string; tally: Tally; lost: readonly string[]; problems: readonly string[] }): void {
+function report({ from, to, schema, tally, lost, problems }: { from: string; to: string; schema: Direction['schema']; tally: Tally; lost: readonly string[]; problems: readonly string[] }): void {
   const { requests: asked, accepted, waited } = tally
   const requests = Object.values(asked).reduce((sum, each) => sum + each, 0)
   const longest = Object.fromEntries(Object.entries(tally.longestMs).map(([kind, ms]) => [kind, Math.round(ms)])) as Tally['longestMs']
   done.push({
-    from, to, requests, failed: tally.failed.length, lost: lost.length, older: tally.older.length, asked, accepted, revisions: tally.records.activated.size,
+    from, to, schema, requests, failed: tally.failed.length, lost: lost.length, older: tally.older.length, asked, accepted, revisions: tally.records.activated.size,
     waited: { times: waited.times, longest_ms: Math.round(waited.longestMs) }, longest_ms: longest, problems: [...tally.failed, ...lost, ...tally.older, ...problems].slice(0, 20),
   })
   say(`  requests ${requests}: ${Object.entries(asked).map(([kind, count]) => `${count} ${kind} (longest ${longest[kind as keyof typeof longest]} ms)`).join(', ')}`)
-  say(`  generations: ${accepted.sync} answered, ${accepted.async} accepted with 202, ${accepted.replayed} asked again by their key; decisions that waited for their revision: ${waited.times}, ${Math.round(waited.longestMs)} ms at most`)
+  say(`  generations: ${accepted.sync} answered, ${accepted.async} accepted with 202 (${accepted.followed} followed by their events), ${accepted.replayed} sent again with their key; decisions that waited for their revision: ${waited.times}, ${Math.round(waited.longestMs)} ms at most`)
   say(`  ${from} -> ${to}: requests ${requests}, failed ${tally.failed.length}, lost ${lost.length}, decisions by an older revision ${tally.older.length}`)
   for (const [name, list] of Object.entries({ failed: tally.failed, lost, older: tally.older, problem: problems })) for (const each of list.slice(0, 10)) say(`    ${name}: ${each}`)
 }
@@ -227,8 +235,8 @@ function readOptions() {
     try {
       return parseArgs({ options: {
         from: { type: 'string', multiple: true, default: [] }, seconds: { type: 'string', default: '20' }, port: { type: 'string', default: '8010' }, seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-        reload: { type: 'boolean', default: false }, json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false },
-        'without-drain': { type: 'boolean', default: false }, 'without-min-revision': { type: 'boolean', default: false },
+        once: { type: 'boolean', default: false }, reload: { type: 'boolean', default: false }, json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false },
+        'without-drain': { type: 'boolean', default: false }, 'without-min-revision': { type: 'boolean', default: false }, 'without-takeover': { type: 'boolean', default: false },
       } }).values
     } catch (error) {
       return refuse((error as Error).message)
@@ -245,6 +253,6 @@ function readOptions() {
   }
   return {
     from: values.from, seconds: whole('seconds', 1, 3_600), port: whole('port', 0, 65_534), seed: whole('seed', 0, 2 ** 31), how: values.reload ? 'reload' as const : 'file' as const,
-    json: values.json, withoutDrain: values['without-drain'], withoutMinRevision: values['without-min-revision'],
+    json: values.json, isOnce: values.once, withoutDrain: values['without-drain'] || values['without-takeover'], sabotage: values['without-takeover'] ? NO_TAKEOVER : values['without-min-revision'] ? NO_MIN_REVISION : null,
   }
 }
