@@ -80,8 +80,9 @@ function headersOf(code: ProblemCode, details: Readonly<Record<string, unknown>>
   }
   if (code === 'FORBIDDEN') return { 'www-authenticate': `Bearer realm="acgs", error="insufficient_scope", error_description="${quotable(detail)}"` }
   if (code === 'METHOD_NOT_ALLOWED' && typeof details['allow'] === 'string') return { allow: details['allow'] }
-  if (code === 'RATE_LIMITED' && typeof details['retry_after_seconds'] === 'number') return { 'retry-after': String(details['retry_after_seconds']) }
-  if (PROBLEMS[code].status === 503) return { 'retry-after': '5' }
+  const { status } = PROBLEMS[code]
+  if ((status === 429 || status === 503) && typeof details['retry_after_seconds'] === 'number') return { 'retry-after': String(details['retry_after_seconds']) }
+  if (status === 503) return { 'retry-after': '5' }
   return {}
 }
 

@@ -1,5 +1,5 @@
 import type { Log } from './log.ts'
-import { BACKUP_STATES, BREAKER_STATES, type AuthenticationFailure, type BackupResult, type BackupState, type BreakerName, type BreakerState, type CacheResult, type CacheType, type LimitName, type Metrics, type Operation, type Priority } from './metrics.ts'
+import { BACKUP_STATES, BREAKER_STATES, type AuthenticationFailure, type BackupResult, type BackupState, type BreakerName, type BreakerState, type CacheResult, type CacheType, type LimitName, type Metrics, type Operation, type OverloadReason, type Priority } from './metrics.ts'
 
 /** Where events go: the log and the metrics of one process. */
 export type Telemetry = { readonly log: Log; readonly metrics: Metrics }
@@ -43,6 +43,22 @@ export function requestsQueued({ metrics }: Telemetry, event: { waiting: number;
   metrics.generationQueueDepth.set({ state: 'waiting' }, event.waiting)
   metrics.generationQueueDepth.set({ state: 'under_way' }, event.underWay)
   metrics.generationQueueOldest.set(event.oldestSeconds)
+}
+
+/** A client's request begins, after waiting for its turn. */
+export function requestAdmitted({ metrics }: Telemetry, event: { seconds: number }): void {
+  metrics.admissionWait.observe(event.seconds)
+}
+
+/** Clients that wait for their turn were counted. */
+export function requestsWaiting({ metrics }: Telemetry, event: { count: number }): void {
+  metrics.admissionWaiting.set(event.count)
+}
+
+/** As much is under way as may be: a request was not accepted. */
+export function requestOverloaded({ log, metrics }: Telemetry, event: { because: OverloadReason }): void {
+  metrics.overloadedRequests.inc(event)
+  log.debug(event, 'request not accepted')
 }
 
 /** A revision that decides was proved again, after a day or after the constitution or a schema changed. */

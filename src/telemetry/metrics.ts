@@ -18,6 +18,8 @@ export const PEERS = ['auth', 'gs', 'pgc', 'platform'] as const
 export const BREAKERS = [...PEERS, 'database', 'redis'] as const
 /** What is counted when somebody asks too often: requests of an address, generations and diagnoses of a subject. */
 export const LIMITS = ['address', 'generation', 'diagnosis'] as const
+/** Why a generation is not accepted: too many wait, its turn did not come in time, too many that no client waits for are there. */
+export const OVERLOAD_REASONS = ['full', 'late', 'backlog'] as const
 /** Where something is remembered, and how looking there and writing there end. */
 export const CACHE_TYPES = ['memory', 'redis'] as const
 export const CACHE_RESULTS = { get: ['hit', 'miss', 'expired', 'rejected', 'error'], set: ['stored', 'error'] } as const
@@ -33,6 +35,7 @@ export type Priority = (typeof PRIORITIES)[number]
 export type PeerName = (typeof PEERS)[number]
 export type BreakerName = (typeof BREAKERS)[number]
 export type LimitName = (typeof LIMITS)[number]
+export type OverloadReason = (typeof OVERLOAD_REASONS)[number]
 export type CacheType = (typeof CACHE_TYPES)[number]
 export type CacheResult = (typeof CACHE_RESULTS)[keyof typeof CACHE_RESULTS][number]
 export type BreakerState = (typeof BREAKER_STATES)[number]
@@ -47,6 +50,7 @@ const EXECUTION_SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 const PROOF_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 const DECISION_SECONDS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05]
 const CACHE_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25]
+const ADMISSION_SECONDS = [0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15]
 const SCORES = [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1]
 
 export type Metrics = ReturnType<typeof createMetrics>
@@ -92,6 +96,9 @@ export function createMetrics({ service, version, constitutionalHash, descriptio
       'constitutional_compliance_score', 'Score of every judged generation, and of every active policy proved again.', SCORES, ['outcome']),
     generationQueueDepth: gauge('generation_queue_depth', 'Accepted requests that have not ended, of all processes on the database.', ['state']),
     generationQueueOldest: gauge('generation_queue_oldest_seconds', 'How long the oldest request that has not ended has been accepted.'),
+    admissionWaiting: gauge('admission_waiting', 'Clients that wait for the turn of their generation, in this process.'),
+    admissionWait: histogram('admission_wait_seconds', 'How long generations have waited for their turn.', ADMISSION_SECONDS),
+    overloadedRequests: counter('overloaded_requests_total', 'Generations that were not accepted because too much was under way, by why.', ['because']),
     generationsTakenOver: counter('generations_taken_over_total', 'Requests taken from a process that was not heard of any more.'),
     generationsPostponed: counter('generations_postponed_total', 'Attempts that had to wait for something that was away.'),
     executionRequests: counter('execution_requests_total', 'Units of work by how they ended.', ['operation', 'status']),
@@ -156,6 +163,7 @@ export function createMetrics({ service, version, constitutionalHash, descriptio
   })
   for (const state of BACKUP_STATES) families.backupState.set({ state }, 0)
   for (const result of BACKUP_RESULTS) families.backupValidations.inc({ result }, 0)
+  for (const because of OVERLOAD_REASONS) families.overloadedRequests.inc({ because }, 0)
   for (const limit of LIMITS) families.rateLimitedRequests.inc({ limit }, 0)
   for (const service of BREAKERS) families.circuitBreakerState.set({ service }, BREAKER_STATES.indexOf('closed'))
   for (const outcome of PROOF_OUTCOMES) {

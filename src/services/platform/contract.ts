@@ -153,6 +153,7 @@ export const postGeneratePolicy = {
     'Answers 422 when the policy cannot be certified: the violated articles, each with a request that breaks it, or what is undetermined and what would settle it.',
     'With `Prefer: respond-async` it answers 202 as soon as the request is written down.',
     'With an `Idempotency-Key` it may be sent again: the same request is answered as the first time, 409 (`in_flight`) while that is under way, another request under the same key 422 (`IDEMPOTENCY_KEY_REUSED`).',
+    'Beyond what may be under way and wait at once it answers 503 (`OVERLOADED`) with `Retry-After`: nothing was accepted then.',
     'What was accepted is finished, also when the client goes away or the process dies.',
   ].join(' '),
   access: MAY.generate,
@@ -160,7 +161,7 @@ export const postGeneratePolicy = {
   body: GenerateBody,
   reply: z.discriminatedUnion('status', [GenerateReply, AcceptedReply]),
   alsoStatus: { 202: 'The request is written down and will be finished; `Location` says where it is read' },
-  failures: ['CONFLICT', 'IDEMPOTENCY_KEY_REUSED', 'LEDGER_CORRUPT', 'PRINCIPLE_UNKNOWN', 'DOMAIN_UNKNOWN', 'SCHEMA_INVALID', 'POLICY_REFUSED', 'POLICY_UNDETERMINED', 'DATABASE_UNAVAILABLE', 'SOLVER_FAILED', 'PEER_UNAVAILABLE', 'CONSTITUTION_MISMATCH'],
+  failures: ['CONFLICT', 'IDEMPOTENCY_KEY_REUSED', 'OVERLOADED', 'LEDGER_CORRUPT', 'PRINCIPLE_UNKNOWN', 'DOMAIN_UNKNOWN', 'SCHEMA_INVALID', 'POLICY_REFUSED', 'POLICY_UNDETERMINED', 'DATABASE_UNAVAILABLE', 'SOLVER_FAILED', 'PEER_UNAVAILABLE', 'CONSTITUTION_MISMATCH'],
   example: {
     body: {
       title: 'Charts of the clinic',

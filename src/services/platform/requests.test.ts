@@ -35,8 +35,8 @@ function attempt(db: TestDatabase, name: string, before: (work: UnderWork) => Pr
   }
 }
 
-function requestsOf(db: TestDatabase, how: Attempt, workersMax = 4): Requests {
-  return createRequests({ database: db, holds: db, telemetry, unitOf: (id) => ({ id }) as SemanticUnit, attempt: how, onJudged: () => {}, workersMax, keptHours: 24 })
+function requestsOf(db: TestDatabase, how: Attempt, workersMax = 4, backlogMax = 1_000): Requests {
+  return createRequests({ database: db, holds: db, telemetry, unitOf: (id) => ({ id }) as SemanticUnit, attempt: how, onJudged: () => {}, workersMax, keptHours: 24, backlogMax })
 }
 const never = () => new Promise<never>(() => {})
 const told = async (ended: Promise<{ outcome: unknown }>) => ((await ended).outcome as { detail: string }).detail
@@ -186,5 +186,24 @@ describe('requests', { concurrency: 6 }, () => {
     for (const id of ids) assert.equal(await untilEnded(requests, id, 5_000), 'finished')
     assert.equal(most, 2)
     await requests.close(0)
+  })
+
+  test('while too many wait for somebody nothing more is accepted for later, and afterwards it is', async () => {
+    await using db = await testDatabase()
+    const requests = requestsOf(db, attempt(db, 'one'), 4, 3)
+    const later = () => requests.accept(body, ada, { key: null, isAsync: true })
+    requests.rest() // Nobody takes them.
+    for (let n = 0; n < 3; n++) await later()
+    await assert.rejects(later(), { code: 'OVERLOADED' })
+    assert.equal((await db.query('select from generation_requests')).rowCount, 3)
+
+    const taking = requestsOf(db, attempt(db, 'another'))
+    taking.begin()
+    requests.begin() // It counts, and takes nothing.
+    for (const deadline = Date.now() + 20_000; ; await sleep(100)) {
+      if (await later().then(() => true, () => false)) break
+      assert.ok(Date.now() < deadline, 'it does not recover')
+    }
+    await Promise.all([requests.close(0), taking.close(1_000)])
   })
 })

@@ -11,7 +11,7 @@ import { Failure, type FailureCode } from '#core/failure.ts'
 import type { GenerateBody } from '#core/unit/request.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
 import type { Caller } from '#http/contract.ts'
-import { executionFinished, generationFailed, generationJudged, requestPostponed, requestsQueued, requestTaken, type Telemetry } from '#telemetry/events.ts'
+import { executionFinished, generationFailed, generationJudged, requestOverloaded, requestPostponed, requestsQueued, requestTaken, type Telemetry } from '#telemetry/events.ts'
 import { inTrace, traceFrom } from '#telemetry/log.ts'
 import type { Asked } from './asked.ts'
 import { EndedElsewhere, type Attempt, type Ended, type UnderWork } from './attempt.ts'
@@ -35,7 +35,8 @@ export type Requests = {
    * Writes a request down, and begins with it.
    *
    * @throws {Failure} for a request that cannot be read: it is not accepted. `CONFLICT` (in_flight) for a key whose request is under way,
-   *   `IDEMPOTENCY_KEY_REUSED` for a key that was sent with another one. `DATABASE_UNAVAILABLE`: it is not accepted, as far as is known.
+   *   `IDEMPOTENCY_KEY_REUSED` for a key that was sent with another one. `OVERLOADED` when too many are accepted for later.
+   *   `DATABASE_UNAVAILABLE`: it is not accepted, as far as is known.
    */
   readonly accept: (body: GenerateBody, caller: Caller, asked: Asked) => Promise<Accepted>
   /** How a request stands, to the moment where it is worked on here; null when there is none, or it ended too long ago. */
@@ -58,6 +59,7 @@ const LOOK_MS = 500
 /** … and how much there is. */
 const COUNT_MS = 2_000
 const FORGET_MS = 600_000
+const BACKLOG_RETRY_SECONDS = 30
 /** After so many attempts that ended without a word, the request itself is what ends them. */
 const ATTEMPTS_MAX = 8
 const PAUSE_SECONDS_MAX = 30
@@ -66,7 +68,7 @@ const SOLVER_FAILURES_MAX = 5
 /** What passes by itself, or by an operator's hand: the request waits. Everything else would come out the same again. */
 const PASSES: readonly FailureCode[] = ['DATABASE_UNAVAILABLE', 'SOLVER_FAILED', 'PEER_UNAVAILABLE', 'AUTH_UNAVAILABLE', 'SHUTTING_DOWN', 'LEDGER_CORRUPT']
 
-export function createRequests({ database, holds, telemetry, unitOf, attempt, onJudged, workersMax, keptHours }: {
+export function createRequests({ database, holds, telemetry, unitOf, attempt, onJudged, workersMax, keptHours, backlogMax }: {
   database: Database
   /** The same, by other connections: whoever waits for one to say that it still works is thought dead. */
   holds: Database
@@ -78,11 +80,15 @@ export function createRequests({ database, holds, telemetry, unitOf, attempt, on
   /** So many at once, of those that no client of this process waits for. */
   workersMax: number
   keptHours: number
+  /** So many that nobody works on yet, of all processes; nothing more is accepted for later while there are. */
+  backlogMax: number
 }): Requests {
   const holder = randomUUID()
   const held = new Map<string, { readonly work: UnderWork; readonly ended: Promise<unknown> }>()
   const timers: NodeJS.Timeout[] = []
   let workers = 0
+  /** How many nobody worked on when they were counted last, and those that were accepted here since. */
+  let backlog = 0
   let looking: Promise<void> | null = null
   let isWoken = false
   let isClosing = false
@@ -167,13 +173,17 @@ export function createRequests({ database, holds, telemetry, unitOf, attempt, on
     const mine = [...held.values()].map(({ work: { request: { id }, steps } }) => ({ id, steps }))
     if (mine.length > 0) void quietly(keepRequests(holds, holder, HOLD_SECONDS, mine), 'others may take what is under way here')
   }
-  const count = () => void quietly(queueOfRequests(holds).then((queue) => requestsQueued(telemetry, queue)), 'requests are not counted while the database is out')
+  const count = () => void quietly(queueOfRequests(holds).then((queue) => {
+    backlog = queue.waiting
+    requestsQueued(telemetry, queue)
+  }), 'requests are not counted while the database is out')
   const forget = () => void quietly(forgetRequests(holds, keptHours), 'requests that ended long ago are still there')
 
   return {
     accept: async (body, caller, { key, isAsync }) => {
       const id = `gen_${randomUUID()}`
       const unit = unitOf(id, body)
+      if (isAsync && backlog >= backlogMax) throw crowded(backlog)
       const requested = { id, subject: caller.subject, key, body, at: new Date(), digest: digest(body) }
       if (!(await acceptRequest(database, requested, isAsync ? null : holder, HOLD_SECONDS))) {
         const there = await readRequestByKey(database, caller.subject, key as string)
@@ -181,6 +191,7 @@ export function createRequests({ database, holds, telemetry, unitOf, attempt, on
         return again(there, requested.digest, isAsync)
       }
       if (isAsync) {
+        backlog++
         wake()
         return { id, at: requested.at, ended: () => endedElsewhere(id) }
       }
@@ -212,6 +223,11 @@ export function createRequests({ database, holds, telemetry, unitOf, attempt, on
       for (const each of timers) clearInterval(each)
       return held.size === 0 ? 0 : releaseRequests(holds, holder).catch(() => held.size) // Nobody has heard of us: they are taken all the same.
     },
+  }
+
+  function crowded(waiting: number): Failure {
+    requestOverloaded(telemetry, { because: 'backlog' })
+    return new Failure('OVERLOADED', `${waiting} requests wait for somebody to work on them: send this one again in ${BACKLOG_RETRY_SECONDS} s`, { details: { reason: 'backlog', retry_after_seconds: BACKLOG_RETRY_SECONDS } })
   }
 
   /** A key that was used before: the same request, or another one. */

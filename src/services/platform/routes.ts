@@ -4,6 +4,7 @@ import { Answer, route, type Caller, type Route } from '#http/contract.ts'
 import type { RequestProgress } from '#adapters/postgres/generation-requests.ts'
 import type { GenerationFilters, GenerationRow, GenerationSummary } from '#adapters/postgres/generations.ts'
 import type { z } from 'zod'
+import type { Admission } from './admission.ts'
 import { askedIn } from './asked.ts'
 import { getGeneration, getGenerationEvents, getGenerations, getMetricsSummary, getStatus, postGeneratePolicy, type GenerationSummary as Shown } from './contract.ts'
 import { answerWith, readOutcome } from './outcome.ts'
@@ -13,6 +14,7 @@ import type { Requests } from './requests.ts'
 /** What the platform's operations do, as functions; `start.ts` makes them. */
 export type Use = {
   readonly requests: Pick<Requests, 'accept' | 'progress'>
+  readonly admission: Admission
   readonly follow: Progress['follow']
   readonly list: (filters: GenerationFilters) => Promise<{ generations: readonly GenerationSummary[]; next: string | null }>
   readonly read: (id: string) => Promise<(GenerationRow & { readonly ledger: LedgerReceipt }) | null>
@@ -28,16 +30,21 @@ export function routes(use: Use): Route[] {
     return there
   }
   return [
-    // What was accepted goes on when the client goes away: its signal is not looked at.
-    route(postGeneratePolicy, async ({ body, caller, headers }) => {
+    // Who goes away before its turn has come is not accepted; what was accepted goes on without its client.
+    route(postGeneratePolicy, async ({ body, caller, headers, signal }) => {
       const asked = askedIn(headers)
-      const { id, at, ended } = await use.requests.accept(body, caller, asked)
       if (asked.isAsync) {
+        const { id, at } = await use.requests.accept(body, caller, asked)
         const location = `/api/v1/generations/${id}`
         return new Answer({ generation_id: id, status: 'accepted', accepted_at: at.toISOString(), location }, { status: 202, headers: { location, 'preference-applied': 'respond-async' } })
       }
-      const { outcome, ledger } = await ended()
-      return answerWith(outcome, ledger)
+      const leave = await use.admission.enter(signal)
+      try {
+        const { outcome, ledger } = await (await use.requests.accept(body, caller, asked)).ended()
+        return answerWith(outcome, ledger)
+      } finally {
+        leave()
+      }
     }),
 
     route(getGenerations, async ({ query: { from, to, cursor, limit, ...filters }, caller }) => {

@@ -19,6 +19,7 @@ import type { RateLimits } from '#http/rate-limit.ts'
 import { createServer, type Server } from '#http/server.ts'
 import { certificateRevoked, revisionUnsigned, type Telemetry } from '#telemetry/events.ts'
 import { countSeries } from '#telemetry/metrics.ts'
+import { createAdmission } from './admission.ts'
 import { createAttempt } from './attempt.ts'
 import { createProgress } from './progress.ts'
 import { createRequests } from './requests.ts'
@@ -85,7 +86,7 @@ export async function startPlatform(given: Given): Promise<Server> {
 
   const { generationEngine, constitutional } = config
   const requests = createRequests({
-    database, holds: given.holds, telemetry, workersMax: generationEngine.workers, keptHours: generationEngine.idempotencyHours,
+    database, holds: given.holds, telemetry, workersMax: generationEngine.workers, keptHours: generationEngine.idempotencyHours, backlogMax: generationEngine.backlogMax,
     unitOf: (id, body) => toUnit(id, body, { packs, constitution: inForce.constitution, parseSchema: given.examiner.parseSchema, threshold: constitutional.complianceThreshold }),
     attempt: createAttempt({ examiner: given.examiner, database, telemetry, shown: inForce.shown, propose: given.propose, certify: given.certify }),
     onJudged: (verdict) => { counted[verdict]++ },
@@ -94,6 +95,7 @@ export async function startPlatform(given: Given): Promise<Server> {
 
   const use: Use = {
     requests,
+    admission: createAdmission({ atOnceMax: generationEngine.atOnceMax, waitingMax: generationEngine.waitingMax, timeoutMs: generationEngine.waitTimeoutMs, telemetry }),
     follow: progress.follow,
     list: (filters) => listGenerations(database, filters),
     read: (id) => readGeneration(database, id),
