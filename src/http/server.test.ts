@@ -425,3 +425,25 @@ test('connections open at the moment of a scrape are counted', async () => {
   await sleep(20)
   assert.match(await at.scrape(), /active_connections\{connection_type="http"\} 0/)
 })
+
+test('scrapes that follow each other closely are answered like any other, and what was counted between them is in the next', async () => {
+  await using at = await start()
+  const { port } = await at.server.listen({ host: '127.0.0.1', port: 0 })
+  const get = (path: string, headers: Record<string, string> = {}) => fetch(`http://127.0.0.1:${port}${path}`, { headers })
+  const first = await get('/metrics')
+  await first.text()
+  const again = await Promise.all(Array.from({ length: 20 }, () => get('/metrics')))
+  for (const each of again) {
+    assert.equal(each.status, 200)
+    assertStandard(Object.fromEntries(each.headers), '/metrics')
+    assert.equal(each.headers.get('content-type'), first.headers.get('content-type'))
+    assert.match(await each.text(), /^# HELP /)
+  }
+  assert.equal(new Set(again.map(({ headers }) => headers.get('x-request-id'))).size, 20)
+  for (let n = 1; n <= 5; n++) {
+    await get('/api/v1/broken')
+    assert.match(await (await get('/metrics')).text(), new RegExp(`response_time_seconds_count\\{endpoint="/api/v1/broken",method="GET"\\} ${n}\n`))
+  }
+  assert.match(await at.scrape(), /response_time_seconds_count\{endpoint="\/metrics",method="GET"\} 26\n/)
+  assert.equal((await get('/metrics', { 'content-encoding': 'gzip' })).status, 415)
+})

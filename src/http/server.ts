@@ -13,7 +13,7 @@ import { authenticationFailed, hashMismatched, requestAnswered } from '#telemetr
 import type { Telemetry } from '#telemetry/events.ts'
 import { inTrace, traceFrom } from '#telemetry/log.ts'
 import type { Trace } from '#telemetry/log.ts'
-import { AUTHENTICATION_FAILURES, scrape } from '#telemetry/metrics.ts'
+import { AUTHENTICATION_FAILURES, scrape, scrapedAlready } from '#telemetry/metrics.ts'
 import type { AuthenticationFailure } from '#telemetry/metrics.ts'
 import { authorize } from './authenticate.ts'
 import type { Authenticate } from './authenticate.ts'
@@ -88,6 +88,7 @@ export async function createServer({ service, title, version, description, const
   limits?: RateLimits | null
 }): Promise<Server> {
   const headers = standardHeaders(service, constitution)
+  const flatHeaders = Object.entries(headers).flat()
   const endpoints: Endpoint[] = []
   const pages = {
     openApi: '' as string,
@@ -121,7 +122,7 @@ export async function createServer({ service, title, version, description, const
   }
 
   const directOf = new Map<string, Direct>(direct.map((route) => [route.endpoint.path, {
-    route, headers: Object.entries(headers).flat(), bodyBytesMax, authenticate, refuseEarly, readBody, problemFor,
+    route, headers: flatHeaders, bodyBytesMax, authenticate, refuseEarly, readBody, problemFor,
     isDraining: () => isDraining,
     began: () => { directUnderWay++ },
     ended: () => { directUnderWay-- },
@@ -144,8 +145,8 @@ export async function createServer({ service, title, version, description, const
         keepAliveTimeout: KEEP_ALIVE_MS,
       }, (request, response) => {
         const found = request.method === 'POST' ? directOf.get(request.url ?? '') : undefined
-        if (found === undefined) handler(request, response)
-        else answerDirectly(found, request, response, newTrace(request), true)
+        if (found === undefined && !resentMetrics(request, response)) handler(request, response)
+        if (found !== undefined) answerDirectly(found, request, response, newTrace(request), true)
       })
       server.on('connection', (socket) => {
         connections++
@@ -164,6 +165,24 @@ export async function createServer({ service, title, version, description, const
     },
   })
   telemetry.metrics.watchConnections('http', () => connections)
+
+  /** Answers a scrape with the text of the last one, where nothing has changed and nothing is wrong. @returns False: it is still to be answered. */
+  function resentMetrics(request: IncomingMessage, response: ServerResponse): boolean {
+    if (request.method !== 'GET' || request.url !== getMetrics.path) return false
+    const started = performance.now()
+    const scraped = scrapedAlready(telemetry.metrics, single(request.headers.accept))
+    if (scraped === null || request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined) return false
+    try {
+      refuseEarly(request)
+    } catch {
+      return false
+    }
+    const own = ['x-request-id', newTrace(request).requestId, 'content-type', scraped.contentType, 'content-length', String(scraped.bytes.length)]
+    if (isDraining) own.push('connection', 'close')
+    response.writeHead(200, [...flatHeaders, ...own]).end(scraped.bytes)
+    requestAnswered(telemetry, { endpoint: getMetrics.path, method: 'GET', status: 200, seconds: (performance.now() - started) / 1000, isFrequent: true })
+    return true
+  }
 
   function prepare(request: FastifyRequest, reply: FastifyReply): Trace {
     const trace = traceOf(request.raw)

@@ -230,7 +230,7 @@ export function componentProbed({ log, metrics }: Telemetry, event: { component:
 /** A request was answered. `endpoint` is the pattern of its path, never the path. Probes are too many for the log, and so are decisions. */
 export function requestAnswered({ log, metrics }: Telemetry, event: { endpoint: string; method: string; status: number; seconds: number; isFrequent: boolean }): void {
   const { endpoint, method, status, seconds } = event
-  metrics.responseTime.observe({ endpoint, method }, seconds)
+  metrics.responseTime.observe({ endpoint, method }, seconds, endpoint === '/metrics')
   if (event.isFrequent && !log.isLevelEnabled('debug')) return
   const facts = { endpoint, method, status, seconds: Math.round(seconds * 1e6) / 1e6 }
   if (event.isFrequent) log.debug(facts, 'request answered')

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Failure } from '#core/failure.ts'
 import * as events from './events.ts'
 import { createLog, currentTrace, inTrace, traceFrom, traceparent } from './log.ts'
-import { AUTHENTICATION_FAILURES, GENERATION_STATUSES, OPENMETRICS_TEXT, PREFIX, PRIORITIES, PROMETHEUS_TEXT, countSeries, createMetrics, scrape } from './metrics.ts'
+import { AUTHENTICATION_FAILURES, GENERATION_STATUSES, OPENMETRICS_TEXT, PREFIX, PRIORITIES, PROMETHEUS_TEXT, countSeries, createMetrics, scrape, scrapedAlready } from './metrics.ts'
 
 function fresh(startedAt?: number) {
   const lines: Record<string, unknown>[] = []
@@ -24,6 +24,9 @@ const generation = { id: 'g', priority: 'high', seconds: 0.02 } as const
 
 /** One event per family, the series that it must move, and by how much. */
 const MOVES: { family: string; event: (telemetry: events.Telemetry) => void; moves: Record<string, number> }[] = [
+  { family: 'admission_waiting', event: (t) => events.requestsWaiting(t, { count: 3 }), moves: { admission_waiting: 3 } },
+  { family: 'admission_wait_seconds', event: (t) => events.requestAdmitted(t, { seconds: 0.3 }), moves: { admission_wait_seconds_count: 1, 'admission_wait_seconds_bucket{le="0.5"}': 1, 'admission_wait_seconds_bucket{le="0.25"}': 0 } },
+  { family: 'overloaded_requests_total', event: (t) => events.requestOverloaded(t, { because: 'late' }), moves: { 'overloaded_requests_total{because="late"}': 1 } },
   { family: 'policy_generation_requests_total', event: (t) => events.generationJudged(t, { ...generation, outcome: 'refused', score: 0.6 }), moves: { 'policy_generation_requests_total{status="refused",priority="high"}': 1 } },
   { family: 'policy_generation_requests_total, of failures', event: (t) => events.generationFailed(t, { priority: 'low', code: 'SOLVER_FAILED', seconds: 1 }), moves: { 'policy_generation_requests_total{status="error",priority="low"}': 1, 'policy_generation_duration_seconds_count{priority="low"}': 1 } },
   { family: 'policy_generation_duration_seconds', event: (t) => events.generationJudged(t, { ...generation, outcome: 'certified', score: null }), moves: { 'policy_generation_duration_seconds_count{priority="high"}': 1, 'policy_generation_duration_seconds_bucket{le="0.025",priority="high"}': 1, 'policy_generation_duration_seconds_bucket{le="0.01",priority="high"}': 0 } },
@@ -81,6 +84,25 @@ test('every labelled series that is known exists from the first scrape on', asyn
   }
   for (const service of ['auth', 'gs', 'pgc', 'platform', 'database', 'redis']) assert.equal(valueOf(text, `circuit_breaker_state{service="${service}"}`), 0)
   for (const reason of AUTHENTICATION_FAILURES) assert.equal(valueOf(text, `authentication_failures_total{reason="${reason}"}`), 0)
+})
+
+test('a text is sent again as long as no figure has changed, and not after any event', async () => {
+  for (const { family, event } of MOVES) {
+    const { telemetry } = fresh()
+    assert.equal(scrapedAlready(telemetry.metrics, undefined, Infinity), null, family)
+    const { text } = await scrape(telemetry.metrics, undefined)
+    assert.equal(scrapedAlready(telemetry.metrics, undefined, Infinity)?.bytes.toString(), text, family)
+    assert.equal(scrapedAlready(telemetry.metrics, 'application/openmetrics-text', Infinity), null, family)
+    event(telemetry)
+    assert.equal(scrapedAlready(telemetry.metrics, undefined, Infinity), null, family)
+  }
+  const { telemetry: { metrics } } = fresh()
+  let open = 1
+  metrics.watchConnections('http', () => open)
+  await scrape(metrics, undefined)
+  assert.notEqual(scrapedAlready(metrics, undefined, Infinity), null)
+  open = 2
+  assert.equal(scrapedAlready(metrics, undefined, Infinity), null)
 })
 
 test('OpenMetrics is answered when it is preferred, and leaves the plain format as it was', async () => {
