@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict'
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { availableParallelism } from 'node:os'
-import { fileURLToPath } from 'node:url'
 import { cerbosQuestionOf, payment, questionOf, questionWithAttributes, type Payment } from '#test/payment-rules.ts'
-import type { Load } from './load.ts'
+import { pinned, SERVER_CORE, startCannon, startNode } from './child.ts'
+import type { Load } from './load/cannon.ts'
 import { summarize, type Result } from './measure.ts'
 import { startCerbos } from './peers/cerbos.ts'
 
@@ -13,10 +10,6 @@ const QUESTIONS = 10_000
 const BATCH = 50
 const ROUNDS = 3
 const SECONDS = Number(process.env['ACGS_BENCH_SECONDS'] ?? 4)
-
-const SERVER_CORE = '0'
-const LOAD_CORE = '1'
-const canPin = process.platform === 'linux' && availableParallelism() > 1 && hasTaskset()
 
 /**
  * Requests a second over loopback, the server on one core and the load generator on another: decisions with tokens verified (and remembered),
@@ -34,7 +27,7 @@ export async function decideOverHttp(): Promise<readonly Result[]> {
   const single = `http://127.0.0.1:${String(ours.said['port'])}/access/v1/evaluation`
   const sample = await ask(single, headers, questionOf(payments[0] as Payment))
   await using constant = await startNode('./constant.ts', [JSON.stringify(sample)])
-  await using load = await startLoad()
+  await using load = startCannon()
   const cerbos = await startCerbos(rules, (command) => pinned(SERVER_CORE, command))
   try {
     if (cerbos !== null) await compare(single, headers, `${cerbos.url}/api/check/resources`, payments)
@@ -49,16 +42,16 @@ export async function decideOverHttp(): Promise<readonly Result[]> {
         cerbosBatches: { url: `${cerbos.url}/api/check/resources`, headers: {}, bodies: batches.map((batch) => JSON.stringify(cerbosQuestionOf(batch))) },
       }),
     }
-    const perSecond = new Map<string, number[]>(Object.keys(named).map((name) => [name, []]))
+    const rates = new Map<string, number[]>(Object.keys(named).map((name) => [name, []]))
     // The first round is for the compilers only.
     for (let round = 0; round <= ROUNDS; round++) {
       for (const [name, each] of Object.entries(named)) {
-        const rate = await load({ ...each, seconds: round === 0 ? 2 : SECONDS })
-        if (round > 0) perSecond.get(name)?.push(/batches/i.test(name) ? rate * BATCH : rate)
+        const { perSecond: rate } = await load({ ...each, seconds: round === 0 ? 2 : SECONDS })
+        if (round > 0) rates.get(name)?.push(/batches/i.test(name) ? rate * BATCH : rate)
       }
     }
     const row = (name: string, what: string, baseline?: Result) => {
-      const samples = perSecond.get(name)
+      const samples = rates.get(name)
       return samples === undefined ? [] : [summarize(`${rules} rules over HTTP, ${what}`, '1/s', samples, baseline)]
     }
     const [bare] = row('constant', 'fastify with a constant reply')
@@ -93,44 +86,4 @@ async function ask(url: string, headers: Load['headers'], body: unknown): Promis
   const text = await response.text()
   if (response.status !== 200) throw new Error(`${url} answered ${response.status}: ${text.slice(0, 300)}`)
   return JSON.parse(text) as Awaited<ReturnType<typeof ask>>
-}
-
-async function startNode(file: string, args: readonly string[], core = SERVER_CORE): Promise<AsyncDisposable & { readonly said: Readonly<Record<string, unknown>> }> {
-  const child = fork(file, args, core)
-  const [said] = (await once(child, 'message')) as [Readonly<Record<string, unknown>>]
-  return { said, [Symbol.asyncDispose]: () => ended(child) }
-}
-
-async function startLoad(): Promise<AsyncDisposable & ((load: Load) => Promise<number>)> {
-  const child = fork('./load.ts', [], LOAD_CORE)
-  const ask = async (load: Load) => {
-    child.send(load)
-    const [{ perSecond, failed }] = (await once(child, 'message')) as [{ readonly perSecond: number; readonly failed: number }]
-    if (failed > 0) throw new Error(`${failed} requests to ${load.url} failed`)
-    return perSecond
-  }
-  return Object.assign(ask, { [Symbol.asyncDispose]: () => ended(child) })
-}
-
-function fork(file: string, args: readonly string[], core: string): ChildProcess {
-  const [command = '', ...rest] = pinned(core, [process.execPath, fileURLToPath(new URL(file, import.meta.url)), ...args])
-  return spawn(command, rest, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
-}
-
-async function ended(child: ChildProcess): Promise<void> {
-  child.disconnect()
-  if (child.exitCode === null) await once(child, 'exit')
-}
-
-function pinned(core: string, command: readonly string[]): readonly string[] {
-  return canPin ? ['taskset', '-c', core, ...command] : command
-}
-
-function hasTaskset(): boolean {
-  try {
-    execFileSync('taskset', ['--version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
 }

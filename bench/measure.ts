@@ -1,13 +1,20 @@
 /** One measured figure: its distribution over n runs, and beside which baseline of the same run. */
 export type Result = {
   readonly name: string
-  readonly unit: 'ns' | 'µs' | 'ms' | 'MB' | 's' | '1/s' | 'exponent'
+  readonly unit: 'ns' | 'µs' | 'ms' | 'MB' | 's' | '1/s' | 'exponent' | 'x' | '' | 'KB' | '%' | 'MB/min'
   readonly n: number
   readonly p50: number
   readonly p95: number
   readonly p99: number
   readonly baseline?: { readonly name: string; readonly p50: number }
   readonly ratio?: number
+  /** What it is meant to reach, by which of the figures. */
+  readonly target?: { readonly bound: 'at least' | 'at most'; readonly value: number; readonly figure: 'p50' | 'p95'; readonly isMet: boolean }
+}
+
+/** A figure beside what it is meant to reach. */
+export function aimed(result: Result, bound: 'at least' | 'at most', value: number, figure: 'p50' | 'p95' = 'p50'): Result {
+  return { ...result, target: { bound, value, figure, isMet: bound === 'at least' ? result[figure] >= value : result[figure] <= value } }
 }
 
 export function summarize(name: string, unit: Result['unit'], samples: readonly number[], baseline?: Result): Result {

@@ -20,6 +20,9 @@ test('proofs from the stored hashes are those of RFC 6962, whatever was read bef
   assert.equal(await warm.rootAt(1_701), null)
   for (const [index, size] of [[0, 1], [0, 1_700], [255, 256], [256, 257], [255, 1_024], [1_023, 1_700], [1_699, 1_700], [700, 1_337], [513, 1_025]] as const) {
     for (const tree of [warm, ledgerTree(db)]) {
+      const several = await tree.inclusions([index, 0, 5_000, size - 1, size], size)
+      assert.deepEqual(several.map((each) => each.index), [index, 0, size - 1])
+      assert.deepEqual(several.map(({ proof }) => proof), [index, 0, size - 1].map((each) => inclusionProof(leaves.slice(0, size), each).map(hex)))
       const found = await tree.inclusion(index, size)
       assert(found !== null)
       assert.deepEqual(found.proof, inclusionProof(leaves.slice(0, size), index).map(hex), `${index} of ${size}`)

@@ -18,9 +18,15 @@ export type LedgerTree = {
   readonly recomputeRoot: (size: number) => Promise<string>
   /** @returns Null when there is no such entry, or no such tree. */
   readonly inclusion: (index: number, size: number) => Promise<Inclusion | null>
+  /** The same for several entries, in a few reads for all of them; those that there are not are left out. None when there is no such tree. */
+  readonly inclusions: (indexes: readonly number[], size: number) => Promise<readonly Inclusion[]>
   /** @returns Null when there is no such tree. */
   readonly consistency: (from: number, to: number) => Promise<Consistency | null>
 }
+
+/** What one question has read already: leaves by tile, and roots by range. */
+type Read = { readonly near: Map<number, Hash[]>; readonly roots: Map<string, Hash> }
+const nothingRead = (): Read => ({ near: new Map(), roots: new Map() })
 
 /** Leaves to a tile: a tile's root never changes once it is full, so it is kept, 32 bytes for 256 entries. */
 const TILE = 256
@@ -69,22 +75,44 @@ export function ledgerTree(db: Queryable): LedgerTree {
     return rows[0]?.root ?? null
   }
   /** What begins at the first entry has its root stored: the proof that comes of it is verified. */
-  const rangeRoots = async (ranges: readonly Range[], size: number): Promise<Hash[]> => {
-    const near = new Map<number, Hash[]>()
+  const rangeRoots = async (ranges: readonly Range[], size: number, read: Read = nothingRead()): Promise<Hash[]> => {
     const roots: Hash[] = []
-    for (const range of ranges) roots.push((range.from === 0 && range.to > TILE ? await rootAt(range.to) : null) ?? (await recompute(range, near, size)))
+    for (const range of ranges) {
+      const key = `${range.from} ${range.to}`
+      const known = read.roots.get(key) ?? (range.from === 0 && range.to > TILE ? await rootAt(range.to) : null) ?? (await recompute(range, read.near, size))
+      read.roots.set(key, known)
+      roots.push(known)
+    }
     return roots
   }
 
   /** A proof that does not verify may come of tiles that were kept from another history: made once more without them. */
-  const verified = async (make: () => Promise<readonly Hash[]>, isRight: (proof: readonly Hash[]) => boolean, what: Range): Promise<readonly string[]> => {
+  const verified = async (make: (isAgain: boolean) => Promise<readonly Hash[]>, isRight: (proof: readonly Hash[]) => boolean, what: Range): Promise<readonly string[]> => {
     for (const isLast of [false, true]) {
-      const proof = await make()
+      const proof = await make(isLast)
       if (isRight(proof)) return proof.map(hex)
       if (isLast) break
       tiles.clear()
     }
     throw broken(what.from, what.to, 'do not lead to the roots that are stored with them')
+  }
+
+  const inclusions = async (indexes: readonly number[], size: number): Promise<Inclusion[]> => {
+    const wanted = indexes.filter((index) => index < size)
+    const now = wanted.length === 0 ? null : await rootAt(size)
+    if (now === null) return []
+    const { rows } = await db.query<{ index: string; entry: string }>('select index, entry from ledger_entries where index = any ($1::bigint[])', [wanted])
+    const entries = new Map(rows.map(({ index, entry }) => [Number(index), entry]))
+    const read = nothingRead()
+    const proved: Inclusion[] = []
+    for (const index of wanted) {
+      const entry = entries.get(index)
+      if (entry === undefined) continue
+      const leaf = leafHash(entry)
+      const proof = await verified((isAgain) => rangeRoots(inclusionRanges(index, size), size, isAgain ? nothingRead() : read), (each) => verifyInclusion({ leaf, index, size, root: now, proof: each }), { from: index, to: size })
+      proved.push({ index, entry, leafHash: hex(leaf), size, root: hex(now), proof })
+    }
+    return proved
   }
 
   return {
@@ -93,15 +121,8 @@ export function ledgerTree(db: Queryable): LedgerTree {
       return found === null ? null : hex(found)
     },
     recomputeRoot: async (size) => hex(await recompute({ from: 0, to: size }, new Map(), size)),
-    inclusion: async (index, size) => {
-      if (index >= size) return null
-      const [now, { rows }] = [await rootAt(size), await db.query<{ entry: string }>('select entry from ledger_entries where index = $1', [index])]
-      if (now === null || rows[0] === undefined) return null
-      const { entry } = rows[0]
-      const leaf = leafHash(entry)
-      const proof = await verified(() => rangeRoots(inclusionRanges(index, size), size), (each) => verifyInclusion({ leaf, index, size, root: now, proof: each }), { from: index, to: size })
-      return { index, entry, leafHash: hex(leaf), size, root: hex(now), proof }
-    },
+    inclusion: async (index, size) => (await inclusions([index], size))[0] ?? null,
+    inclusions,
     consistency: async (from, to) => {
       const [before, after] = [await rootAt(from), await rootAt(to)]
       if (from > to || before === null || after === null) return null

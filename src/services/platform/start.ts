@@ -29,6 +29,7 @@ import { readBundle, readCertificateStatus, readHeads } from '#adapters/postgres
 import type { Bundle } from '#core/revision/bundle.ts'
 import type { BundleRequest } from '#services/compliance/bundles.ts'
 import { applicationRoutes } from './application-routes.ts'
+import { readTogether } from './read-together.ts'
 import { createReproof } from './reproof.ts'
 import { noticeRoutes } from './notice-contract.ts'
 import { revisionRoutes } from './revision-routes.ts'
@@ -93,6 +94,9 @@ export async function startPlatform(given: Given): Promise<Server> {
   })
   const progress = createProgress({ requests, streamsMax: generationEngine.eventStreamsMax })
 
+  /** What status says from the database; null for what cannot be read. Anybody may ask, as often as they like. */
+  const stored = readTogether(() => Promise.all([ledgerTip(database).catch(() => null), reproof.standing().catch(() => null)]))
+
   const use: Use = {
     requests,
     admission: createAdmission({ atOnceMax: generationEngine.atOnceMax, waitingMax: generationEngine.waitingMax, timeoutMs: generationEngine.waitTimeoutMs, telemetry }),
@@ -100,14 +104,14 @@ export async function startPlatform(given: Given): Promise<Server> {
     list: (filters) => listGenerations(database, filters),
     read: (id) => readGeneration(database, id),
     status: async () => {
-      const ledger = await ledgerTip(database).catch(() => null)
+      const [ledger, decisions] = await stored()
       const { constitution, shown } = inForce
       return {
         overall_status: health.report().status === 'healthy' ? ('operational' as const) : ('degraded' as const),
         generation_engine: { status: isWell('generation_engine'), generations: counted, readers: [...given.readers], packs: packs.map(({ name }) => name) },
         stabilizer_environment: { status: isWell('stabilizer_environment'), table_version: TABLE_VERSION, stabilizers: STABILIZERS.length, solver: given.solver },
         diagnostic_engine: { status: isWell('diagnostic_engine'), self_test: given.selfTest },
-        decisions: await reproof.standing().then(({ revisions: active, revoked, expiring }) => ({ active_revisions: active.map((each) => ({ ...each })), revoked_certificates: revoked.map((each) => ({ ...each })), expiring_certificates: expiring.map((each) => ({ ...each })) })).catch(() => null),
+        decisions: decisions === null ? null : { active_revisions: decisions.revisions.map((each) => ({ ...each })), revoked_certificates: decisions.revoked.map((each) => ({ ...each })), expiring_certificates: decisions.expiring.map((each) => ({ ...each })) },
         constitution: { title: constitution.title, version: constitution.version, articles: constitution.clauses.length },
         ledger: ledger === null ? null : {
           entries: ledger.size, root: ledger.root, status: isWell('ledger'), because: given.ledger.checkpoints.state().detail ?? null,
