@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Failure } from '#core/failure.ts'
+import { whyUnwritable } from './file-failure.ts'
 
 /** Where one note is kept: the newest checkpoint, outside of the database that it speaks about. */
 export type NoteStore = {
@@ -38,7 +39,7 @@ export function noteFile(file: string): NoteStore {
         renameSync(draft, file)
         syncFolder(dirname(file))
       } catch (cause) {
-        throw new Failure('FILE_UNREADABLE', `cannot write the checkpoint \`${file}\`; choose another place with audit.checkpoint_file`, { cause })
+        throw new Failure('FILE_UNREADABLE', `cannot write the checkpoint \`${file}\`: ${whyUnwritable(cause) ?? 'choose another place with audit.checkpoint_file'}`, { cause })
       }
     },
   }

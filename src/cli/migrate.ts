@@ -3,6 +3,7 @@ import { Argument, type Command } from 'commander'
 import { readConfig, ROOT } from '#config'
 import { connect } from '#adapters/postgres/connect.ts'
 import { migrate, readMigrations } from '#adapters/postgres/migrate.ts'
+import { atStart } from '#adapters/postgres/unavailable.ts'
 import { EXIT, finish, newCommand } from './terminal.ts'
 
 type Options = { config?: string; json?: boolean; quiet?: boolean }
@@ -21,7 +22,7 @@ export function command(): Command {
       const { database } = readConfig({ file: options.config ?? null, env: process.env, process: name })
       const { folder, schema } = PARTS[name]
       await using db = connect(database.url as string, { name: 'migrate', connectionsMax: 1, connectTimeoutMs: database.connectTimeoutMs })
-      const applied = await migrate(db, readMigrations(join(ROOT, folder)), schema)
+      const applied = await atStart(database.url as string, () => migrate(db, readMigrations(join(ROOT, folder)), schema))
       finish({ json: { process: name, applied }, text: applied.length === 0 ? `${name}: nothing to do` : applied.map((file) => `${name}: ${file}`).join('\n'), exit: EXIT.yes }, options)
     })
 }

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { Argument, type Command } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
 import { readConfig, type Config, type ProcessName } from '#config'
+import { fileFailure } from '#adapters/file-failure.ts'
 import type { Apart } from '#services/apart.ts'
 import type { Live } from '#services/live.ts'
 import type { Running } from '#services/start-all.ts'
@@ -54,7 +55,7 @@ async function serve(name: ProcessName, options: Options): Promise<void> {
     running = await start(name, config, asking.signal)
   } catch (error) {
     // What fails because of the signal (a terminal sends it to every child, too) is not worth a report: everything is ended.
-    if (!asking.signal.aborted) throw error
+    if (!asking.signal.aborted) throw fileFailure(error, config.service.dataFolder) ?? error
     say(`stopped on ${asked} before it was ready`)
     process.exit(0)
   }

@@ -24,13 +24,15 @@ export function authGuard({ errorHandling }: Config, telemetry: Telemetry): Guar
   }).run
 }
 
+const NOT_OUT: readonly unknown[] = ['pool_exhausted', 'busy', 'disk_full', 'read_only']
+
 /** In front of a pool of connections: a database that does not answer is not waited for by every request. */
 export function databaseGuard({ errorHandling }: Config, telemetry: Telemetry): Guard {
   const rules = breakerRulesOf(errorHandling)
   return createBreaker({
     service: 'database', telemetry, rules, meanwhile: 'refuse',
-    // That all connections are in use says that the database is busy, not that it is out.
-    meaningOf: (error) => (!(error instanceof Failure) || error.code !== 'DATABASE_UNAVAILABLE' ? 'success' : ['pool_exhausted', 'busy'].includes(String(error.details['reason'])) ? 'neither' : 'failure'),
+    // That all connections are in use or that it gave up says that the database is busy, and that it cannot write, that it can still be read.
+    meaningOf: (error) => (!(error instanceof Failure) || error.code !== 'DATABASE_UNAVAILABLE' ? 'success' : NOT_OUT.includes(error.details['reason']) ? 'neither' : 'failure'),
     refused: () => new Failure('DATABASE_UNAVAILABLE', `the database has failed ${rules.failuresMax} times in a row and is left alone for a while`),
   }).run
 }

@@ -12,6 +12,7 @@ import { startEmbedded, type EmbeddedPostgres } from '#adapters/postgres/embedde
 import { changesSince } from '#adapters/postgres/entities.ts'
 import { recordNotice } from '#adapters/postgres/notices.ts'
 import { readBundle, readHeads } from '#adapters/postgres/revisions.ts'
+import { atStart } from '#adapters/postgres/unavailable.ts'
 import { peerComponent } from '#http/health.ts'
 import { refuseTaken } from '#http/port-holder.ts'
 import type { Server } from '#http/server.ts'
@@ -107,7 +108,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
     signal.throwIfAborted()
     return (await server.listen({ host: service.host, port, setting: settingOf(name) })).port
   }
-  const { server: authServer, authenticate, jwks } = await startAuth({ config, version, constitution: inForce.shown, database: authDatabase, telemetry: authTelemetry, limits: limitsFor('auth', authTelemetry) })
+  const { server: authServer, authenticate, jwks } = await atStart(url, () => startAuth({ config, version, constitution: inForce.shown, database: authDatabase, telemetry: authTelemetry, limits: limitsFor('auth', authTelemetry) }))
   const auth = await open(authServer, services.authPort, 'auth')
   const synthesisTelemetry = telemetryOf('acgs-synthesis')
   const synthesis = await open(await startSynthesis({ ...common, telemetry: synthesisTelemetry, limits: limitsFor('synthesis', synthesisTelemetry), authenticate }), services.synthesisPort, 'synthesis')

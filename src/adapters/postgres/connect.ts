@@ -1,6 +1,7 @@
 import pg from 'pg'
 
 import { Failure } from '#core/failure.ts'
+import { unavailable } from './unavailable.ts'
 
 /** What SQL can be sent to: a pool, or the one connection of a transaction. */
 export type Queryable = {
@@ -75,34 +76,22 @@ export function connect(url: string, options: ConnectOptions): Database {
 
 const GRACE_MS = 5_000
 
-/**
- * The server is away, or is not the one that may be written to (25006: a standby, after a failover), or can write nothing (53: disk or
- * memory full, 58: its files).
- * @see PostgreSQL error codes
- */
-const AWAY = /^(08...|25006|57P0[1-5]|53...|58...|28P01|28000|3D000|E(CONNREFUSED|CONNRESET|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|NOTFOUND|AI_AGAIN))$/
-/** The server is there and could not do it in time or beside the others: given up, deadlock, no lock. */
-const BUSY = /^(57014|40001|40P01|55P03)$/
-/** What the driver says without a code. */
-const LOST = /^(Connection terminated|Query read timeout|Client has encountered a connection error|Client was closed|timeout expired|The server does not support SSL|There was an error establishing an SSL)/
 const NO_CONNECTION = 'timeout exceeded when trying to connect'
 
 /**
- * A database that is away or busy is a Failure; any other error of it is ours, and rises as it is. What driver and server say of
- * themselves stays in the cause: callers are not told of hosts, roles and codes.
+ * A database that cannot be used is a Failure; any other error of it is ours, and rises as it is. What driver and server say of themselves stays
+ * in the cause: callers are not told of hosts, roles and codes.
  */
 function riseAs(error: unknown, isExhausted: () => boolean): never {
   if (error instanceof Failure) throw error
-  const { code = '', message = '' } = error as { code?: string; message?: string }
-  if (BUSY.test(code)) throw new Failure('DATABASE_UNAVAILABLE', 'the database is busy: it was given up', { cause: error, details: { reason: 'busy' } })
-  const isAway = AWAY.test(code) || LOST.test(message) || message.startsWith(NO_CONNECTION)
-  if (!isAway) throw error
-  if (message.startsWith(NO_CONNECTION) && isExhausted()) throw new Failure('DATABASE_UNAVAILABLE', 'every connection to the database is in use', { cause: error, details: { reason: 'pool_exhausted' } })
-  throw new Failure('DATABASE_UNAVAILABLE', code === '25006' ? 'the database may only be read at present' : 'the database does not answer', { cause: error })
+  const isLate = (error as { message?: string }).message?.startsWith(NO_CONNECTION) === true
+  if (isLate && isExhausted()) throw new Failure('DATABASE_UNAVAILABLE', 'every connection to the database is in use', { cause: error, details: { reason: 'pool_exhausted' } })
+  throw unavailable(error) ?? error
 }
 
+/** Whether the connection leads nowhere, or to a server that cannot be written to. */
 function isAwayFor(error: unknown): error is Error {
-  return error instanceof Error && AWAY.test((error as { code?: string }).code ?? '')
+  return error instanceof Error && unavailable(error) !== null && unavailable(error)?.details['reason'] !== 'busy'
 }
 
 function ignore(): void {}

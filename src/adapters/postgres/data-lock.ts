@@ -2,6 +2,7 @@ import { accessSync, constants, linkSync, mkdirSync, readFileSync, readdirSync, 
 import { join } from 'node:path'
 
 import { Failure } from '#core/failure.ts'
+import { whyUnwritable } from '#adapters/file-failure.ts'
 import { lookUp } from './process.ts'
 
 export type DataLock = { readonly release: () => void }
@@ -22,7 +23,7 @@ export function lockDataFolder(folder: string): DataLock {
     mkdirSync(folder, { recursive: true, mode: 0o755 })
     accessSync(folder, constants.W_OK)
   } catch (cause) {
-    throw new Failure('FILE_UNREADABLE', `the data folder \`${folder}\` cannot be written; choose another with \`--data DIR\``, { cause })
+    throw new Failure('FILE_UNREADABLE', `the data folder \`${folder}\` cannot be written: ${whyUnwritable(cause) ?? 'choose another with `--data DIR`'}`, { cause })
   }
   const taken = held(folder)
   if (taken.holder !== null) throw inUse(folder, taken.holder)
@@ -52,8 +53,12 @@ export function lockDataFolder(folder: string): DataLock {
     release: () => {
       if (!isHeld) return
       isHeld = false
-      writeFileSync(draft, 'released\n')
-      renameSync(draft, mine)
+      try {
+        writeFileSync(draft, 'released\n')
+        renameSync(draft, mine)
+      } catch {
+        rmSync(draft, { force: true }) // A full disk: what ends holds nothing, whatever the file says.
+      }
     },
   }
 }

@@ -391,6 +391,6 @@ function giveTo(way: Way, folder: string): void {
 }
 
 function unavailable(message: string, cluster: string, log = ''): Failure {
-  const last = log.trim().split('\n').slice(-3).join('; ')
+  const last = /No space left on device/.test(log) ? 'the disk is full: make room there' : log.trim().split('\n').slice(-3).join('; ')
   return new Failure('DATABASE_UNAVAILABLE', `${message}${last === '' ? '' : `: ${last}`} (log: ${join(dirname(cluster), 'postgres.log')})`)
 }

@@ -11,7 +11,7 @@ import { connect } from './connect.ts'
 import { migrate, readMigrations, type Migration } from './migrate.ts'
 
 function migration(number: number, sql: string): Migration {
-  return { number, name: `000${number}_x.sql`, sql, digest: sha256(sql) }
+  return { number, name: `000${number}_x.sql`, sql, digest: sha256(sql), isBreaking: false }
 }
 const first = migration(1, 'create table a (x int)')
 const third = migration(3, 'create table c (x int); insert into c values (1)')
@@ -49,12 +49,27 @@ test('the release before keeps working on what a newer one has migrated', async 
   assert.deepEqual(await migrate(db, [first]), [])
 })
 
+test('what a newer release has changed so that older ones cannot work on it is refused by them, by name', async () => {
+  await using db = await emptyDatabase()
+  await migrate(db, [first, { ...third, isBreaking: true }])
+  await assert.rejects(migrate(db, [first]), { code: 'DATABASE_UNAVAILABLE', message: /`0003_x.sql` of a newer release .*start that release/ })
+  assert.deepEqual(await migrate(db, [first, { ...third, isBreaking: true }]), [])
+})
+
+test('a database from before breaking migrations were marked goes on', async () => {
+  await using db = await emptyDatabase()
+  await migrate(db, [first])
+  await db.query('alter table schema_migrations drop column is_breaking')
+  assert.deepEqual(await migrate(db, [first, third]), ['0003_x.sql'])
+})
+
 test('files are named by number and words, and no two share a number', () => {
   const folder = mkdtempSync(join(tmpdir(), 'migrations-'))
   try {
     writeFileSync(join(folder, '0001_a.sql'), '-- a')
     writeFileSync(join(folder, 'notes.md'), 'not one')
-    assert.deepEqual(readMigrations(folder).map(({ name }) => name), ['0001_a.sql'])
+    writeFileSync(join(folder, '0002_c.sql'), '-- c\n--! breaking\ndrop table b;')
+    assert.deepEqual(readMigrations(folder).map(({ name, isBreaking }) => [name, isBreaking]), [['0001_a.sql', false], ['0002_c.sql', true]])
     writeFileSync(join(folder, '0001_b.sql'), '-- b')
     assert.throws(() => readMigrations(folder), /has the number of `0001_a.sql`/)
     rmSync(join(folder, '0001_b.sql'))

@@ -4,8 +4,16 @@ import { join } from 'node:path'
 import { sha256 } from '#core/canonical.ts'
 import { Failure } from '#core/failure.ts'
 import type { Database, Queryable } from './connect.ts'
+import { unavailable } from './unavailable.ts'
 
-export type Migration = { readonly number: number; readonly name: string; readonly sql: string; readonly digest: string }
+export type Migration = {
+  readonly number: number
+  readonly name: string
+  readonly sql: string
+  readonly digest: string
+  /** A line `--! breaking` in it: releases that do not know it cannot work on what it leaves. */
+  readonly isBreaking: boolean
+}
 
 /** Any two replicas that start together meet at this advisory lock. */
 const LOCK = 0x61636773 // 'acgs'
@@ -17,7 +25,7 @@ export function readMigrations(folder: string): readonly Migration[] {
     .sort()
     .map((name) => {
       const sql = readFileSync(join(folder, name), 'utf8')
-      return { number: Number(/^(\d{4})_[a-z0-9_]+\.sql$/.exec(name)?.[1]), name, sql, digest: sha256(sql) }
+      return { number: Number(/^(\d{4})_[a-z0-9_]+\.sql$/.exec(name)?.[1]), name, sql, digest: sha256(sql), isBreaking: /^--! breaking$/m.test(sql) }
     })
   for (const [at, { number, name }] of migrations.entries()) {
     if (Number.isNaN(number)) throw refused(`\`${name}\` is not named like \`0001_what_it_brings.sql\``)
@@ -29,12 +37,14 @@ export function readMigrations(folder: string): readonly Migration[] {
 /**
  * Brings a database up to date: all that is missing, in one transaction, or nothing.
  *
- * What a newer release has already applied is left alone: the release before keeps working while the next one rolls out.
+ * What a newer release has already applied is left alone: the release before keeps working while the next one rolls out, unless
+ * what was applied is marked as breaking.
  *
  * @param schema Where what was applied is noted; made when it is not there. Each process migrates its own part, with a role that may
  *   touch nothing else.
  * @returns the names applied now, in order.
- * @throws {Failure} `DATABASE_UNAVAILABLE` when a migration was changed after it was applied, comes too late in the order, or fails.
+ * @throws {Failure} `DATABASE_UNAVAILABLE` when a migration was changed after it was applied, comes too late in the order, or fails; when a newer
+ *   release has applied a breaking one.
  */
 export async function migrate(db: Database, migrations: readonly Migration[], schema: 'public' | 'auth' = 'public'): Promise<readonly string[]> {
   return db.transaction((tx) => migrateIn(tx, migrations, schema))
@@ -51,12 +61,17 @@ export async function migrateIn(tx: Queryable, migrations: readonly Migration[],
     `create table if not exists ${noted} (
        number integer primary key, name text not null, digest text not null, applied_at timestamptz not null default now())`,
   )
-  const { rows } = await tx.query<{ number: number; digest: string }>(`select number, digest from ${noted} order by number`)
+  const hasMark = await tx.query("select from pg_attribute where attrelid = $1::regclass and attname = 'is_breaking'", [noted])
+  if (hasMark.rowCount === 0) await tx.query(`alter table ${noted} add column is_breaking boolean not null default false`)
+  const { rows } = await tx.query<{ number: number; name: string; digest: string; is_breaking: boolean }>(`select number, name, digest, is_breaking from ${noted} order by number`)
   const applied = new Map(rows.map((row) => [row.number, row.digest]))
   const newest = Math.max(0, ...applied.keys())
+  const newestKnown = migrations.at(-1)?.number ?? 0
+  const beyond = rows.find(({ number, is_breaking }) => is_breaking && number > newestKnown)
+  if (beyond !== undefined) throw refused(`\`${beyond.name}\` of a newer release changed this database so that this release cannot work on it: start that release, or restore the backup from before it`)
 
   const now: string[] = []
-  for (const { number, name, sql, digest } of migrations) {
+  for (const { number, name, sql, digest, isBreaking } of migrations) {
     const before = applied.get(number)
     if (before === digest) continue
     if (before !== undefined) throw refused(`\`${name}\` was changed after this database applied it; restore it and add a new migration instead`)
@@ -64,9 +79,11 @@ export async function migrateIn(tx: Queryable, migrations: readonly Migration[],
     try {
       await tx.query(sql)
     } catch (cause) {
-      throw refused(`\`${name}\` failed: ${(cause as Error).message}`, cause)
+      const { code, message } = cause as { code?: string; message: string }
+      const remedy = code === '42501' ? ': run `acgs migrate` with the role that owns the tables, or grant it' : ''
+      throw unavailable(cause) ?? refused(`\`${name}\` failed: ${message}${remedy}`, cause)
     }
-    await tx.query(`insert into ${noted} (number, name, digest) values ($1, $2, $3)`, [number, name, digest])
+    await tx.query(`insert into ${noted} (number, name, digest, is_breaking) values ($1, $2, $3, $4)`, [number, name, digest, isBreaking])
     now.push(name)
   }
   return now

@@ -1,5 +1,6 @@
 import type { Config } from '#config'
 import { connect } from '#adapters/postgres/connect.ts'
+import { atStart } from '#adapters/postgres/unavailable.ts'
 import { startFramed, type Apart } from '#services/apart.ts'
 import { databaseGuard } from '#services/breakers.ts'
 import { startAuth } from './start.ts'
@@ -11,7 +12,7 @@ export function startAuthApart(config: Config, signal: AbortSignal): Promise<Apa
     const database = connect(url as string, { name: 'auth', connectionsMax, connectTimeoutMs, guard: databaseGuard(config, telemetry) })
     ending.push(async () => database[Symbol.asyncDispose]())
     telemetry.metrics.watchConnections('database', database.connections)
-    const { server } = await startAuth({ config, version, constitution: inForce.shown, database, telemetry, limits })
+    const { server } = await atStart(url as string, () => startAuth({ config, version, constitution: inForce.shown, database, telemetry, limits }))
     return { server, holds: ['the token-signing key', 'its own schema of the database'], calls: [], selfTest: null }
   })
 }

@@ -8,6 +8,7 @@ import { connect, type Database } from '#adapters/postgres/connect.ts'
 import { ledgerTree } from '#adapters/postgres/ledger-tree.ts'
 import { guardLedger } from '#adapters/postgres/ledger.ts'
 import { migrate, readMigrations } from '#adapters/postgres/migrate.ts'
+import { atStart } from '#adapters/postgres/unavailable.ts'
 import type { Redis } from '#adapters/redis/connect.ts'
 import type { Prover } from '#adapters/solver/prover.ts'
 import { locatesKnownFault } from '#core/syndrome/decode.ts'
@@ -42,7 +43,7 @@ export async function openDatabase({ url, config, sign, telemetry, ending }: {
   const unguarded = connect(url, { name: 'platform', connectionsMax: config.database.connectionsMax, connectTimeoutMs: config.database.connectTimeoutMs, guard: databaseGuard(config, telemetry) })
   ending.push(async () => unguarded[Symbol.asyncDispose]())
   const migrations = readMigrations(join(ROOT, 'migrations'))
-  await migrate(unguarded, migrations)
+  await atStart(url, () => migrate(unguarded, migrations))
   const holds = connect(url, { name: 'platform-holds', connectionsMax: HOLD_CONNECTIONS, connectTimeoutMs: config.database.connectTimeoutMs })
   ending.push(async () => holds[Symbol.asyncDispose]())
   telemetry.metrics.watchConnections('database', () => unguarded.connections() + holds.connections())

@@ -1,0 +1,26 @@
+import { Failure } from '#core/failure.ts'
+
+/** Why a file or folder could not be written, and what to do about it; null when the error says something else. */
+export function whyUnwritable(error: unknown): string | null {
+  const { code } = error as { code?: unknown }
+  switch (code) {
+    case 'ENOSPC':
+    case 'EDQUOT': return 'the disk is full: make room there'
+    case 'EROFS': return 'the disk is read-only: mount it so that it can be written, or choose another data folder with --data DIR'
+    case 'EACCES':
+    case 'EPERM': return 'this user may not: give it to the user who runs this, or choose another data folder with --data DIR'
+    case 'EIO': return 'the disk fails: replace it, and restore a backup'
+    default: return null
+  }
+}
+
+/**
+ * What an error of the file system stands for; null for any other error.
+ *
+ * @param folder Where it must have been, since a full disk is not told with the name of the file.
+ */
+export function fileFailure(error: unknown, folder: string): Failure | null {
+  const { syscall, path } = error as { syscall?: unknown; path?: unknown }
+  const why = typeof syscall === 'string' ? whyUnwritable(error) : null
+  return why === null ? null : new Failure('FILE_UNREADABLE', `cannot use \`${typeof path === 'string' ? path : folder}\`: ${why}`, { cause: error })
+}
