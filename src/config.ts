@@ -100,6 +100,7 @@ export const SECTIONS = {
     log_level: key(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']), 'info', 'trace, debug, info, warn, error, fatal or silent'),
     probe_interval_ms: key(millis, 5_000, 'a number of milliseconds from 1 to 600000'),
     probe_timeout_ms: key(millis, 2_000, 'a number of milliseconds from 1 to 600000'),
+    clock_difference_seconds_max: key(z.int().min(1).max(86_400), 60, 'a whole number of seconds from 1 to 86400'),
   },
   decisions: {
     oracle_per_second: key(z.number().min(0).max(1_000), 2, 'a number from 0 to 1000'),
@@ -290,6 +291,9 @@ function requireSecrets(settings: Settings, process: ProcessName, given: Readonl
     } else if (!isOwn && process !== 'all' && values[name] !== null) {
       problems.push({ place: given.get(name)?.place ?? name, message: `\`${name}\` is of ${of.join(' and ')} and must not be given to ${process}: leave it out` })
     }
+  }
+  if (isProduction && !given.has('constitutional.hash')) {
+    problems.push({ place: 'constitutional.hash', message: '`constitutional.hash` must be set in production, in the file or as CONSTITUTIONAL_HASH: which constitution is to be enforced is not left to a default; `acgs constitution check` shows the id of the ratified document' })
   }
   if (isProduction && security.tokenIssuer === null) problems.push({ place: 'security.token_issuer', message: '`security.token_issuer` must be set in production: every process must know whose tokens count' })
 }

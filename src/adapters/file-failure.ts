@@ -1,8 +1,12 @@
+import { accessSync, constants, existsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { Failure } from '#core/failure.ts'
 
 /** Why a file or folder could not be written, and what to do about it; null when the error says something else. */
 export function whyUnwritable(error: unknown): string | null {
-  const { code } = error as { code?: unknown }
+  const { code, syscall, path } = error as { code?: unknown; syscall?: unknown; path?: unknown }
+  // What makes folders with those above them says ENOENT of a disk that is read-only.
+  if (code === 'ENOENT' && syscall === 'mkdir' && typeof path === 'string') return whyClosed(path)
   switch (code) {
     case 'ENOSPC':
     case 'EDQUOT': return 'the disk is full: make room there'
@@ -23,4 +27,16 @@ export function fileFailure(error: unknown, folder: string): Failure | null {
   const { syscall, path } = error as { syscall?: unknown; path?: unknown }
   const why = typeof syscall === 'string' ? whyUnwritable(error) : null
   return why === null ? null : new Failure('FILE_UNREADABLE', `cannot use \`${typeof path === 'string' ? path : folder}\`: ${why}`, { cause: error })
+}
+
+/** Why nothing can be made in the nearest folder above that is there. */
+function whyClosed(path: string): string | null {
+  let folder = path
+  while (!existsSync(folder) && folder !== dirname(folder)) folder = dirname(folder)
+  try {
+    accessSync(folder, constants.W_OK)
+    return null
+  } catch (error) {
+    return whyUnwritable(error)
+  }
 }

@@ -6,7 +6,6 @@ import { CEDAR_VERSION } from '#adapters/cedar/cedar.ts'
 import { probeCedar } from '#adapters/cedar/engine.ts'
 import { loadConstitution, type ConstitutionInForce } from '#adapters/constitution.ts'
 import { loadPacks } from '#adapters/packs.ts'
-import { connect } from '#adapters/postgres/connect.ts'
 import { refuseInUse } from '#adapters/postgres/data-lock.ts'
 import { startEmbedded, type EmbeddedPostgres } from '#adapters/postgres/embedded.ts'
 import { changesSince } from '#adapters/postgres/entities.ts'
@@ -20,9 +19,10 @@ import type { Telemetry } from '#telemetry/events.ts'
 import { createLog } from '#telemetry/log.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
 import { startAuth } from './auth/start.ts'
-import { databaseGuard } from './breakers.ts'
+import { clockComponent, databaseClock } from './clock.ts'
 import { checkpointsSignedBy, complianceParts } from './compliance/parts.ts'
 import { startCompliance } from './compliance/start.ts'
+import { openPool } from './database.ts'
 import { openDatabase, ownComponents } from './platform/parts.ts'
 import { candidateBasis, rememberCandidates } from './platform/remember-candidates.ts'
 import { startPlatform } from './platform/start.ts'
@@ -94,8 +94,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   const signCheckpoint = checkpointsSignedBy(config)
   const { database, holds, ledger, watched } = await openDatabase({ url, config, sign: signCheckpoint, telemetry, ending })
   const authTelemetry = telemetryOf('acgs-auth')
-  const authDatabase = connect(url, { name: 'auth', connectionsMax: config.database.connectionsMax, connectTimeoutMs: config.database.connectTimeoutMs, guard: databaseGuard(config, authTelemetry) })
-  ending.push(async () => authDatabase[Symbol.asyncDispose]())
+  const { database: authDatabase, component: ofAuth } = openPool({ url, name: 'auth', config, telemetry: authTelemetry, ending })
 
   const live = createLive(config)
   const redis = openRedis({ name: 'platform', config, telemetry, ending })
@@ -108,7 +107,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
     signal.throwIfAborted()
     return (await server.listen({ host: service.host, port, setting: settingOf(name) })).port
   }
-  const { server: authServer, authenticate, jwks } = await atStart(url, () => startAuth({ config, version, constitution: inForce.shown, database: authDatabase, telemetry: authTelemetry, limits: limitsFor('auth', authTelemetry) }))
+  const { server: authServer, authenticate, jwks } = await atStart(url, () => startAuth({ config, version, constitution: inForce.shown, database: authDatabase, components: [ofAuth], telemetry: authTelemetry, limits: limitsFor('auth', authTelemetry) }))
   const auth = await open(authServer, services.authPort, 'auth')
   const synthesisTelemetry = telemetryOf('acgs-synthesis')
   const synthesis = await open(await startSynthesis({ ...common, telemetry: synthesisTelemetry, limits: limitsFor('synthesis', synthesisTelemetry), authenticate }), services.synthesisPort, 'synthesis')
@@ -130,7 +129,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   const platformServer = await startPlatform({
     ...common, database, holds, ledger, telemetry, limits: limitsFor('platform', telemetry), authenticate, propose: rememberCandidates({ propose, basis: candidateBasis(inForce, version), config: live.config, databaseUrl: url, store: redis, telemetry }), readers: READERS.map(({ method }) => method), solver: `${prover.engine.name} ${prover.engine.version}`, selfTest: tested,
     bundle: peers.bundle, approvalOf: verifyApproval, diff: prover.diff, onChanged: () => void follower.look(), certify,
-    components: [...ownComponents({ database, redis, packs, examiner, prover }), ...watched, peerComponent('auth', here(auth)), peerComponent('gs', here(synthesis)), peerComponent('pgc', here(compliance))],
+    components: [...watched, clockComponent(config, [databaseClock(database)]), ...ownComponents({ redis, packs, examiner, prover }), peerComponent('auth', here(auth)), peerComponent('gs', here(synthesis)), peerComponent('pgc', here(compliance))],
   })
   const platform = await open(platformServer, services.platformPort, 'platform')
   signal.throwIfAborted()

@@ -32,8 +32,8 @@ export function lockDataFolder(folder: string): DataLock {
   const number = taken.number + 1
   const mine = join(folder, `lock.${number}`)
   const draft = `${mine}.${process.pid}.draft`
-  writeFileSync(draft, `${process.pid} ${started}\n`, { mode: 0o644 })
   try {
+    writeFileSync(draft, `${process.pid} ${started}\n`, { mode: 0o644 })
     linkSync(draft, mine)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error

@@ -47,7 +47,10 @@ export function readMigrations(folder: string): readonly Migration[] {
  *   release has applied a breaking one.
  */
 export async function migrate(db: Database, migrations: readonly Migration[], schema: 'public' | 'auth' = 'public'): Promise<readonly string[]> {
-  return db.transaction((tx) => migrateIn(tx, migrations, schema))
+  return db.transaction((tx) => migrateIn(tx, migrations, schema)).catch((error: unknown) => {
+    const { code, message } = error as { code?: string; message: string }
+    throw code === LACKS_RIGHT ? refused(`is not possible: ${message}${OWNER}`, error) : error
+  })
 }
 
 /** The same within a transaction that does more. */
@@ -80,14 +83,16 @@ export async function migrateIn(tx: Queryable, migrations: readonly Migration[],
       await tx.query(sql)
     } catch (cause) {
       const { code, message } = cause as { code?: string; message: string }
-      const remedy = code === '42501' ? ': run `acgs migrate` with the role that owns the tables, or grant it' : ''
-      throw unavailable(cause) ?? refused(`\`${name}\` failed: ${message}${remedy}`, cause)
+      throw unavailable(cause) ?? refused(`\`${name}\` failed: ${message}${code === LACKS_RIGHT ? OWNER : ''}`, cause)
     }
     await tx.query(`insert into ${noted} (number, name, digest, is_breaking) values ($1, $2, $3, $4)`, [number, name, digest, isBreaking])
     now.push(name)
   }
   return now
 }
+
+const LACKS_RIGHT = '42501'
+const OWNER = ': run `acgs migrate` with the role that owns the tables, or grant it the right'
 
 function refused(message: string, cause?: unknown): Failure {
   return new Failure('DATABASE_UNAVAILABLE', `migration ${message}`, { cause })

@@ -9,6 +9,8 @@ import { clientKey, embeddedClientId, keysFolder, type PrivateKey } from './keys
 export type ObtainedToken = { readonly accessToken: string; readonly expiresIn: number }
 
 const TIMEOUT_MS = 5_000
+/** How long what an account says of itself counts: clocks that are further apart keep it from getting a token. */
+const ASSERTION_SECONDS = 60
 
 /**
  * A token for one role, asked for with the key that the embedded default keeps in its data folder.
@@ -41,7 +43,7 @@ export async function requestToken({ clientId, key, scope, resource, authUrl, is
 }): Promise<ObtainedToken> {
   const assertion = await new SignJWT()
     .setProtectedHeader({ alg: 'ES256', kid: key.kid, typ: 'JWT' })
-    .setIssuer(clientId).setSubject(clientId).setAudience(issuer).setJti(randomUUID()).setIssuedAt().setExpirationTime('60 seconds')
+    .setIssuer(clientId).setSubject(clientId).setAudience(issuer).setJti(randomUUID()).setIssuedAt().setExpirationTime(`${ASSERTION_SECONDS} seconds`)
     .sign(await importJWK({ ...key }, 'ES256'))
   const response = await post(`${authUrl}${postToken.path}`, new URLSearchParams({
     grant_type: 'client_credentials',
@@ -55,7 +57,9 @@ export async function requestToken({ clientId, key, scope, resource, authUrl, is
   if (response.ok && reply.success) return { accessToken: reply.data.access_token, expiresIn: reply.data.expires_in }
   const said = typeof body === 'object' && body !== null && 'error' in body ? `${String(body.error)}${'error_description' in body ? `: ${String(body.error_description)}` : ''}` : `status ${response.status}`
   if (response.status >= 500) throw new Failure('AUTH_UNAVAILABLE', `Auth at ${authUrl} cannot issue tokens at present (${said}): look at its /health`)
-  throw new Failure('UNAUTHENTICATED', `Auth at ${authUrl} refused the account \`${clientId}\` (${said}): ${remedy}`)
+  const apart = (Date.parse(response.headers.get('date') ?? '') - Date.now()) / 1000
+  const why = Math.abs(apart) > ASSERTION_SECONDS ? `the clock of Auth is ${Math.abs(apart).toFixed(0)} s ${apart > 0 ? 'ahead of' : 'behind'} that of this machine: set the one that is wrong` : remedy
+  throw new Failure('UNAUTHENTICATED', `Auth at ${authUrl} refused the account \`${clientId}\` (${said}): ${why}`)
 }
 
 function keyOf(folder: string, role: Role): PrivateKey {

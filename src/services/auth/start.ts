@@ -10,7 +10,7 @@ import { Failure } from '#core/failure.ts'
 import { authenticator } from '#http/authenticate.ts'
 import type { Authenticate } from '#http/authenticate.ts'
 import type { InForce } from '#http/headers.ts'
-import { createHealth } from '#http/health.ts'
+import { createHealth, type Component } from '#http/health.ts'
 import type { RateLimits } from '#http/rate-limit.ts'
 import { createServer } from '#http/server.ts'
 import type { Server } from '#http/server.ts'
@@ -24,11 +24,13 @@ import { routes } from './routes.ts'
 const SERVICE = 'acgs-auth'
 
 /** Service accounts and their tokens: the only holder of the key that signs them. `authenticate` and `jwks` spare the same process a call to itself. */
-export async function startAuth({ config, version, constitution, database, telemetry, limits = null }: {
+export async function startAuth({ config, version, constitution, database, components, telemetry, limits = null }: {
   config: Config
   version: string
   constitution: InForce
   database: Database
+  /** What its health looks at; the database, where nothing is named. */
+  components?: readonly Component[]
   telemetry: Telemetry
   limits?: RateLimits | null
 }): Promise<{ server: Server; authenticate: Authenticate; jwks: () => Promise<JSONWebKeySet> }> {
@@ -39,14 +41,7 @@ export async function startAuth({ config, version, constitution, database, telem
   const { verify, authenticate } = authenticator(security, createLocalJWKSet(jwks))
   const health = createHealth({
     service: SERVICE, version, constitution, telemetry, intervalMs: config.monitoring.probeIntervalMs, timeoutMs: config.monitoring.probeTimeoutMs,
-    components: [{
-      name: 'database',
-      isCritical: true,
-      probe: async () => {
-        await database.query('select 1')
-        return { status: 'healthy' }
-      },
-    }],
+    components: components ?? [{ name: 'database', isCritical: true, probe: async () => (await database.query('select 1'), { status: 'healthy' }) }],
   })
   const server = await createServer({
     service: SERVICE, title: 'ACGS-PGP v8: Auth', version,

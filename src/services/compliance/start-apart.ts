@@ -2,6 +2,7 @@ import { probeCedar } from '#adapters/cedar/engine.ts'
 import type { Config } from '#config'
 import { peerComponent } from '#http/health.ts'
 import { caller, judgedByAuth, startFramed, type Apart } from '#services/apart.ts'
+import { clockComponent, peerClock } from '#services/clock.ts'
 import { provingIn } from '#services/proving.ts'
 import { checkpointsSignedBy, complianceParts } from './parts.ts'
 import { FOLLOW_MS } from './follow.ts'
@@ -34,6 +35,7 @@ export function startComplianceApart(config: Config, signal: AbortSignal): Promi
         { name: 'cedar', isCritical: true, probe: probeCedar },
         { name: 'solver', isCritical: true, probe: () => prover.probe() },
         { name: 'decision_point', isCritical: false, probe: follower.probe },
+        clockComponent(config, [peerClock('auth', services.authUrl), peerClock('platform', services.platformUrl)]),
         peerComponent('auth', services.authUrl), peerComponent('platform', services.platformUrl),
       ],
     })

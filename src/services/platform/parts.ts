@@ -14,7 +14,7 @@ import type { Prover } from '#adapters/solver/prover.ts'
 import { locatesKnownFault } from '#core/syndrome/decode.ts'
 import type { Pack } from '#core/unit/pack.ts'
 import type { Component } from '#http/health.ts'
-import { databaseGuard } from '#services/breakers.ts'
+import { openPool } from '#services/database.ts'
 import { probeRedis } from '#services/redis.ts'
 import type { SignCheckpoint } from '#services/compliance/checkpoint.ts'
 import { readsKnownSentence } from '#services/synthesis/propose.ts'
@@ -37,11 +37,10 @@ export async function openDatabase({ url, config, sign, telemetry, ending }: {
   sign: SignCheckpoint
   telemetry: Telemetry
   ending: (() => Promise<unknown>)[]
-}): Promise<{ database: Database; holds: Database; ledger: LedgerUse; watched: readonly Component[] }> {
+}): Promise<{ database: Database; holds: Database; ledger: LedgerUse; /** The database, and its backups where they are looked after. */ readonly watched: readonly Component[] }> {
   const keys = () => publicKeysIn(keySetFile(keysIn(config.service.dataFolder)))
   keys() // Whose checkpoints count must be known before anything is recorded.
-  const unguarded = connect(url, { name: 'platform', connectionsMax: config.database.connectionsMax, connectTimeoutMs: config.database.connectTimeoutMs, guard: databaseGuard(config, telemetry) })
-  ending.push(async () => unguarded[Symbol.asyncDispose]())
+  const { database: unguarded, component } = openPool({ url, name: 'platform', config, telemetry, ending })
   const migrations = readMigrations(join(ROOT, 'migrations'))
   await atStart(url, () => migrate(unguarded, migrations))
   const holds = connect(url, { name: 'platform-holds', connectionsMax: HOLD_CONNECTIONS, connectTimeoutMs: config.database.connectTimeoutMs })
@@ -57,14 +56,13 @@ export async function openDatabase({ url, config, sign, telemetry, ending }: {
   const parts = { public: migrations, auth: readMigrations(join(ROOT, 'migrations', 'auth')) }
   const backups = folder === null ? null : watchBackups({ folder, hours, url, dataFolder: config.service.dataFolder, parts, known: checkpoints.known, keys, telemetry })
   if (backups !== null) ending.push(async () => backups[Symbol.asyncDispose]())
-  return { database, holds, watched: backups === null ? [] : [backups.component], ledger: { database, tree, checkpoints, keys, origin } }
+  return { database, holds, watched: [component, ...(backups === null ? [] : [backups.component])], ledger: { database, tree, checkpoints, keys, origin } }
 }
 
 /** What the platform needs within its own process, and how to see whether it is there. */
-export function ownComponents({ database, redis, packs, examiner, prover }: { database: Database; redis: Redis | null; packs: readonly Pack[]; examiner: Examiner; prover: Prover }): readonly Component[] {
+export function ownComponents({ redis, packs, examiner, prover }: { redis: Redis | null; packs: readonly Pack[]; examiner: Examiner; prover: Prover }): readonly Component[] {
   const wellIf = (isWell: boolean, otherwise: string) => (isWell ? ({ status: 'healthy' } as const) : ({ status: 'unhealthy', detail: otherwise } as const))
   return [
-    { name: 'database', isCritical: true, probe: async () => (await database.query('select 1'), { status: 'healthy' }) },
     { name: 'cedar', isCritical: true, probe: probeCedar },
     { name: 'generation_engine', isCritical: true, probe: () => wellIf(readsKnownSentence(packs, examiner.parseSchema), 'a known sentence is not read') },
     { name: 'stabilizer_environment', isCritical: false, probe: () => prover.probe() },

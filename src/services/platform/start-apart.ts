@@ -2,6 +2,7 @@ import type { Config } from '#config'
 import { createApprovalVerifier } from '#adapters/keys/approval.ts'
 import { peerComponent } from '#http/health.ts'
 import { caller, judgedByAuth, startFramed, type Apart } from '#services/apart.ts'
+import { clockComponent, databaseClock, peerClock } from '#services/clock.ts'
 import { postCheckpoint } from '#services/compliance/checkpoint-contract.ts'
 import { askCompliance } from '#services/compliance/peer-routes.ts'
 import { provingIn } from '#services/proving.ts'
@@ -49,7 +50,8 @@ export function startPlatformApart(config: Config, signal: AbortSignal): Promise
       diff: prover.diff,
       approvalOf: createApprovalVerifier({ issuer: security.tokenIssuer, keys: tokenKeys, clockToleranceSeconds: security.clockToleranceSeconds }),
       components: [
-        ...ownComponents({ database, redis, packs, examiner, prover }), ...watched,
+        ...watched, clockComponent(config, [databaseClock(database), peerClock('auth', services.authUrl), peerClock('gs', services.synthesisUrl), peerClock('pgc', services.complianceUrl)]),
+        ...ownComponents({ redis, packs, examiner, prover }),
         peerComponent('auth', services.authUrl), peerComponent('gs', services.synthesisUrl), peerComponent('pgc', services.complianceUrl),
       ],
     })

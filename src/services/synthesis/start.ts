@@ -6,7 +6,7 @@ import type { Pack } from '#core/unit/pack.ts'
 import { GenerateBody } from '#core/unit/request.ts'
 import { toUnit } from '#core/unit/to-unit.ts'
 import type { Authenticate } from '#http/authenticate.ts'
-import { createHealth } from '#http/health.ts'
+import { createHealth, type Component } from '#http/health.ts'
 import type { RateLimits } from '#http/rate-limit.ts'
 import { createServer, type Server } from '#http/server.ts'
 import type { Telemetry } from '#telemetry/events.ts'
@@ -14,7 +14,7 @@ import { propose } from './propose.ts'
 import { routes } from './routes.ts'
 
 /** Units and candidates: holds no database and no key. */
-export async function startSynthesis({ config, version, inForce, packs, examiner, telemetry, authenticate, limits }: {
+export async function startSynthesis({ config, version, inForce, packs, examiner, telemetry, authenticate, limits, components = [] }: {
   config: Config
   version: string
   inForce: ConstitutionInForce
@@ -23,10 +23,11 @@ export async function startSynthesis({ config, version, inForce, packs, examiner
   telemetry: Telemetry
   authenticate: Authenticate
   limits: RateLimits
+  components?: readonly Component[]
 }): Promise<Server> {
   const health = createHealth({
     service: 'acgs-synthesis', version, constitution: inForce.shown, telemetry, intervalMs: config.monitoring.probeIntervalMs, timeoutMs: config.monitoring.probeTimeoutMs,
-    components: [{ name: 'readers', isCritical: true, probe: () => ({ status: 'healthy' }) }],
+    components: [{ name: 'readers', isCritical: true, probe: () => ({ status: 'healthy' }) }, ...components],
   })
   const server = await createServer({
     service: 'acgs-synthesis', title: 'ACGS-PGP v8: Governance Synthesis', version,
