@@ -60,13 +60,15 @@ test('the environment wins over the file, and the command line over both', () =>
 })
 
 test('every key has a variable of its own', () => {
+  const tls = { ACGS_SERVICE_TLS_CERTIFICATE_FILE: '/x', ACGS_SERVICE_TLS_KEY_FILE: '/x' } // One is refused without the other.
   const sample: Record<string, string> = { url: 'postgresql://u@h/d', hash: '0123456789012345', environment: 'embedded', log_level: 'warn', peer_client_id: 'acgs-x', trusted_proxies: '10.0.0.0/8', address_requests_per_minute: '7', generations_per_minute: '7', diagnoses_per_minute: '7' }
   for (const [section, keys] of Object.entries(SECTIONS)) {
     for (const [key, definition] of Object.entries(keys)) {
       const variable = `ACGS_${section}_${key}`.toUpperCase()
       const fallback = definition.fallback
       const text = `${section}.${key}` === 'redis.url' ? 'redis://h' : key in sample ? sample[key]! : key.endsWith('_url') || key === 'token_issuer' ? 'http://h' : String(fallback ?? '/x')
-      const config = readConfig({ env: { [variable]: text } })
+      const env = { ...(key.startsWith('tls_') ? tls : {}), [variable]: text }
+      const config = readConfig({ env })
       assert.equal(config.origins.get(`${section}.${key}`), `environment ${variable}`)
     }
   }

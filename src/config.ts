@@ -30,6 +30,8 @@ export const SECTIONS = {
     data_folder: key(path, './data', 'a folder that may be written'),
     drain_seconds: key(z.number().min(0).max(600), 0, 'a number of seconds from 0 to 600'),
     shutdown_seconds: key(z.number().min(0.1).max(600), 10, 'a number of seconds from 0.1 to 600'),
+    tls_certificate_file: key(path.nullable(), null, 'the path of a certificate with its chain in PEM form, or null for HTTP without TLS'),
+    tls_key_file: key(path.nullable(), null, 'the path of its private key in PEM form'),
   },
   constitutional: {
     hash: key(z.string().regex(/^[0-9a-f]{16}$/), 'cdd01ef066bc6cf2', '16 lower-case hex digits, in quotes'),
@@ -201,6 +203,7 @@ export function readConfig({ file = null, env, process = 'all', dataFolder, star
   }
   for (const section of Object.keys(SECTIONS)) values[camel(section)] ??= {}
 
+  if (problems.length === 0) requireWholeTls(values as unknown as Settings, problems)
   if (problems.length === 0 && !startsNothing) requireSecrets(values as unknown as Settings, process, given, problems)
   if (problems.length > 0) {
     const sorted = problems.toSorted((a, b) => (a.place < b.place ? -1 : a.place > b.place ? 1 : 0))
@@ -233,7 +236,7 @@ const isSecret = (name: string) => name === 'database.url' || name === 'redis.ur
 function complete(settings: Settings, process: ProcessName, notices: string[], origins: Map<string, string>): Config {
   const { services, security, service } = settings
   const reachable = /^(0\.0\.0\.0|::)$/.test(service.host) ? '127.0.0.1' : service.host
-  const here = (number: number) => `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${number}`
+  const here = (number: number) => `${service.tlsCertificateFile === null ? 'http' : 'https'}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${number}`
   const authUrl = services.authUrl ?? here(services.authPort)
   for (const name of ['platform', 'synthesis', 'compliance'] as const) {
     if (process === 'all' && services[`${name}Url`] !== null) notices.push(`a URL of ${name} is set, but all four are one process here: it is not contacted`)
@@ -296,6 +299,13 @@ function requireSecrets(settings: Settings, process: ProcessName, given: Readonl
     problems.push({ place: 'constitutional.hash', message: '`constitutional.hash` must be set in production, in the file or as CONSTITUTIONAL_HASH: which constitution is to be enforced is not left to a default; `acgs constitution check` shows the id of the ratified document' })
   }
   if (isProduction && security.tokenIssuer === null) problems.push({ place: 'security.token_issuer', message: '`security.token_issuer` must be set in production: every process must know whose tokens count' })
+}
+
+function requireWholeTls({ service }: Settings, problems: Problem[]): void {
+  const { tlsCertificateFile, tlsKeyFile } = service
+  if ((tlsCertificateFile === null) === (tlsKeyFile === null)) return
+  const missing = tlsKeyFile === null ? 'tls_key_file' : 'tls_certificate_file'
+  problems.push({ place: `service.${missing}`, message: `\`service.${missing}\` must be set as well: a certificate and its key belong together` })
 }
 
 function* readFile(file: string, problems: Problem[]): Generator<[string, { value: unknown; place: string; origin: string; base: string }]> {

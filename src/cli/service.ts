@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { readConfig, type Config } from '#config'
 import { Failure, type Problem } from '#core/failure.ts'
 import { ROLES, type Method, type Role } from '#http/contract.ts'
+import { whyUntrusted } from '#http/trust.ts'
 import { obtainToken } from '#services/auth/obtain-token.ts'
 import { EXIT, type Answer } from './terminal.ts'
 
@@ -64,9 +65,11 @@ export async function askService(question: Question, options: ServiceOptions): P
     text = await response.text()
   } catch (cause) {
     const variable = { platform: 'PLATFORM_SERVICE_URL', compliance: 'PGC_SERVICE_URL', auth: 'AUTH_SERVICE_URL' }[question.service]
+    const untrusted = whyUntrusted(cause)
     const isLate = cause instanceof Error && cause.name === 'TimeoutError'
     throw new Failure('PEER_UNAVAILABLE', isLate
       ? `the ${question.service} at ${base} did not answer within ${TIMEOUT_MS / 1000} s: look at its /health`
+      : untrusted !== null ? `the ${question.service} at ${base} ${untrusted}`
       : `the ${question.service} does not answer at ${base}: start it with ./acgs serve, or say where it is with ${variable}`, { cause })
   }
   return { status: response.status, headers: response.headers, body: text === '' ? null : isJson(response) ? (JSON.parse(text) as unknown) : text }

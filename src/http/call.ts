@@ -6,6 +6,7 @@ import type { PeerName } from '#telemetry/metrics.ts'
 import { BREAKER_RULES, createBreaker, type BreakerRules } from './breaker.ts'
 import type { Endpoint } from './contract.ts'
 import { PROBLEMS } from './problem.ts'
+import { whyUntrusted } from './trust.ts'
 
 /** What a peer sends is read up to here, whatever it says of its length. */
 const REPLY_BYTES_MAX = 67_108_864
@@ -56,7 +57,7 @@ export function createCall({ peer, url, token, timeoutMs, telemetry, breakerRule
     } catch (cause) {
       // Whoever asked has gone, so the peer is not to blame; but a trial that was not answered has not succeeded.
       if (signal?.aborted === true && breaker.state() !== 'half-open') throw signal.reason
-      throw away(late.aborted ? `did not answer within ${timeoutMs} ms` : 'does not answer', cause)
+      throw away(late.aborted ? `did not answer within ${timeoutMs} ms` : whyUntrusted(cause) ?? 'does not answer', cause)
     }
     const isGood = response.status === (endpoint.status ?? 200) || endpoint.alsoStatus?.[response.status] !== undefined
     if (!isGood) throw refusalOf(response.status, bytes, away)

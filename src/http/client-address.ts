@@ -29,14 +29,7 @@ function isNetwork(text: string): boolean {
  * @returns Null when the connection is gone.
  */
 export function clientAddress({ trusted, header }: ProxyRules): (remote: string | undefined, headers: IncomingHttpHeaders) => string | null {
-  const proxies = new BlockList()
-  for (const each of trusted) {
-    const [address = '', bits] = each.split('/')
-    const family = isIP(address) === 4 ? 'ipv4' : 'ipv6'
-    if (bits === undefined) proxies.addAddress(address, family)
-    else proxies.addSubnet(address, Number(bits), family)
-  }
-  const isTrusted = (address: string) => proxies.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6')
+  const isTrusted = trustOf(trusted)
   return (remote, headers) => {
     const peer = remote === undefined ? null : addressIn(remote)
     if (peer === null || trusted.length === 0 || !isTrusted(peer)) return peer
@@ -51,6 +44,33 @@ export function clientAddress({ trusted, header }: ProxyRules): (remote: string 
     }
     return nearest
   }
+}
+
+/**
+ * Whether a trusted proxy says that the client reached it over TLS: `X-Forwarded-Proto`, or the `proto` of Forwarded. Of several, what
+ * is said of the client's own connection counts, which is the first; a client that makes it up is told so to nobody's cost but its own.
+ */
+export function proxiedOverTls({ trusted, header }: ProxyRules): (remote: string | undefined, headers: IncomingHttpHeaders) => boolean {
+  if (trusted.length === 0) return () => false
+  const isTrusted = trustOf(trusted)
+  return (remote, headers) => {
+    const peer = remote === undefined ? null : addressIn(remote)
+    if (peer === null || !isTrusted(peer)) return false
+    const said = headers[header === 'forwarded' ? 'forwarded' : 'x-forwarded-proto']
+    const [first = ''] = (Array.isArray(said) ? said.join(',') : (said ?? '')).split(',')
+    return header === 'forwarded' ? first.split(';').some((pair) => /^\s*proto="?https"?\s*$/i.test(pair)) : /^\s*https\s*$/i.test(first)
+  }
+}
+
+function trustOf(trusted: readonly string[]): (address: string) => boolean {
+  const proxies = new BlockList()
+  for (const each of trusted) {
+    const [address = '', bits] = each.split('/')
+    const family = isIP(address) === 4 ? 'ipv4' : 'ipv6'
+    if (bits === undefined) proxies.addAddress(address, family)
+    else proxies.addSubnet(address, Number(bits), family)
+  }
+  return (address) => proxies.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6')
 }
 
 /** The `for` of one element of Forwarded (RFC 7239); nothing where there is none, or two. */

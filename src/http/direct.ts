@@ -10,8 +10,8 @@ import { PROBLEM_TYPE } from './problem.ts'
 /** A direct route, and what it shares with every other of its server. */
 export type Direct = {
   readonly route: DirectRoute
-  /** Of every reply: names and values in turn. */
-  readonly headers: readonly string[]
+  /** Of every reply to such a request: names and values in turn. */
+  readonly headersFor: (request: IncomingMessage) => readonly string[]
   readonly bodyBytesMax: number
   readonly authenticate: Authenticate
   /** @throws {Failure} for what is refused before anybody looks at token or body. */
@@ -62,14 +62,14 @@ async function serve(direct: Direct, request: IncomingMessage, response: ServerR
 
 const JSON_REPLY = 'application/json; charset=utf-8'
 
-function send({ headers, isDraining }: Direct, response: ServerResponse, { requestId }: Trace, status: number, type: string, text: string, extra: Readonly<Record<string, string>> = {}): void {
+function send({ headersFor, isDraining }: Direct, response: ServerResponse, { requestId }: Trace, status: number, type: string, text: string, extra: Readonly<Record<string, string>> = {}): void {
   const bytes = Buffer.byteLength(text)
   const own = ['x-request-id', requestId, 'content-type', type, 'content-length', String(bytes)]
   for (const name in extra) own.push(name, extra[name] as string)
   // What is left of a body that is too large is not waited for.
   if (isDraining() || status === 413) own.push('connection', 'close')
   // Where every character is one byte it need not be encoded.
-  response.writeHead(status, [...headers, ...own]).end(text, bytes === text.length ? 'latin1' : 'utf8')
+  response.writeHead(status, [...headersFor(response.req), ...own]).end(text, bytes === text.length ? 'latin1' : 'utf8')
 }
 
 /** Null when there is none. Never comes when the caller goes away before all of it is here. */

@@ -11,7 +11,7 @@ import { Answer, route } from './contract.ts'
 import type { Caller, Route } from './contract.ts'
 import { createHealth } from './health.ts'
 import type { Component } from './health.ts'
-import { createServer } from './server.ts'
+import { createServer, type Edge } from './server.ts'
 
 const HASH = 'cdd01ef066bc6cf2'
 const constitution = { hash: HASH, digest: 'ab'.repeat(32) }
@@ -54,7 +54,7 @@ const routes: Route[] = [
   route(made, () => new Answer({}, { status: 201, headers: { location: '/api/v1/made/1' } })),
 ]
 
-async function start(components: Component[] = []) {
+async function start(components: Component[] = [], edge: Edge = { tls: null, proxies: { trusted: [], header: 'x-forwarded-for' } }) {
   const lines: string[] = []
   const log = createLog({ service: 'acgs-test', level: 'debug', destination: { write: (line: string) => { lines.push(line) } } })
   const metrics = createMetrics({ service: 'acgs-test', version: '8.0.0', constitutionalHash: HASH, description: 'test' })
@@ -68,7 +68,7 @@ async function start(components: Component[] = []) {
     throw unauthenticated('signature', 'the signature does not "fit"')
   }
   const server = await createServer({
-    service: 'acgs-test', title: 'Test', version: '8.0.0', description: 'For tests <b>.', constitution, routes, health, telemetry, authenticate, bodyBytesMax: 2_048,
+    service: 'acgs-test', title: 'Test', version: '8.0.0', description: 'For tests <b>.', constitution, routes, health, telemetry, authenticate, bodyBytesMax: 2_048, edge,
   })
   const scrape = async () => (await server.app.inject('/metrics')).body
   return {
@@ -83,9 +83,24 @@ const STANDARD = {
 }
 function assertStandard(headers: Record<string, unknown>, what: string) {
   for (const [name, value] of Object.entries(STANDARD)) assert.equal(headers[name], value, `${what}: ${name}`)
-  for (const name of ['strict-transport-security', 'content-security-policy', 'x-request-id']) assert.ok(headers[name], `${what}: ${name}`)
+  assert.equal(headers['strict-transport-security'], undefined, `${what}: nothing is said of TLS without it`)
+  for (const name of ['content-security-policy', 'x-request-id']) assert.ok(headers[name], `${what}: ${name}`)
 }
 const json = { 'content-type': 'application/json' }
+
+test('of TLS something is said only to whom a trusted proxy says uses it, errors included', async () => {
+  for (const header of ['x-forwarded-for', 'forwarded'] as const) {
+    await using at = await start([], { tls: null, proxies: { trusted: ['10.0.0.0/8'], header } })
+    const said = async (remoteAddress: string, headers: Record<string, string>, url = '/livez') => (await at.inject({ url, remoteAddress, headers })).headers['strict-transport-security'] !== undefined
+    const https = { 'x-forwarded-proto': 'https', forwarded: 'for=203.0.113.9;proto=https, for=10.0.0.2;proto=http' }
+    assert.equal(await said('10.0.0.1', https), true, header)
+    assert.equal(await said('10.0.0.1', https, '/there-is-none'), true, header)
+    assert.equal(await said('198.51.100.1', https), false, 'whoever is not trusted')
+    assert.equal(await said('10.0.0.1', { 'x-forwarded-proto': 'http', forwarded: 'for=203.0.113.9;proto=http;by=10.0.0.1' }), false)
+    assert.equal(await said('10.0.0.1', {}), false)
+    assert.equal(await said('10.0.0.1', header === 'forwarded' ? { 'x-forwarded-proto': 'https' } : { forwarded: 'proto=https' }), false, 'the header that is not named is not read')
+  }
+})
 
 test('a request that keeps the promise is answered with the promised reply', async () => {
   await using at = await start()

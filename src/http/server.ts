@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { createServer as createHttpServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import type { ServerOptions } from 'node:http'
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import fastify from 'fastify'
@@ -22,7 +24,8 @@ import type { Caller, DirectRoute, Endpoint, Input, Route } from './contract.ts'
 import { answerDirectly, asMalformed } from './direct.ts'
 import type { Direct } from './direct.ts'
 import { DOCS_CONTENT_SECURITY_POLICY, docsPage } from './docs.ts'
-import { standardHeaders } from './headers.ts'
+import { proxiedOverTls, type ProxyRules } from './client-address.ts'
+import { STRICT_TRANSPORT, standardHeaders } from './headers.ts'
 import type { InForce } from './headers.ts'
 import type { Health } from './health.ts'
 import { PROBE_PATHS, openApi } from './openapi.ts'
@@ -51,6 +54,14 @@ const getDocs = {
 /** An operation that somebody else reads and answers, and what it promises. */
 export type RawRoute = { readonly endpoint: Endpoint; readonly handle: (request: IncomingMessage, response: ServerResponse) => void }
 
+/** A certificate with its key, and who is told when another takes its place. */
+export type ServerTls = { readonly current: () => { readonly cert: string; readonly key: string }; readonly onRenewed: (take: (renewed: { readonly cert: string; readonly key: string }) => void) => void }
+
+/** How requests come in. */
+export type Edge = { readonly tls: ServerTls | null; readonly proxies: ProxyRules }
+
+const PLAIN: Edge = { tls: null, proxies: { trusted: [], header: 'x-forwarded-for' } }
+
 /** One process' HTTP side. */
 export type Server = {
   readonly app: FastifyInstance
@@ -68,7 +79,7 @@ export type Server = {
 }
 
 /** What the four processes share: parsing, headers, tokens, problems, health, metrics, documentation, an orderly end. */
-export async function createServer({ service, title, version, description, constitution, routes, direct = [], health, telemetry, authenticate, bodyBytesMax, raw = [], limits = null }: {
+export async function createServer({ service, title, version, description, constitution, routes, direct = [], health, telemetry, authenticate, bodyBytesMax, raw = [], limits = null, edge = PLAIN }: {
   /** What `X-ACGS-Service` says. */
   service: string
   title: string
@@ -86,9 +97,14 @@ export async function createServer({ service, title, version, description, const
   raw?: readonly RawRoute[]
   /** How often may be asked; null: as often as anybody likes. */
   limits?: RateLimits | null
+  /** Whether it speaks TLS itself, and whose word counts about the client's side of a connection. */
+  edge?: Edge
 }): Promise<Server> {
   const headers = standardHeaders(service, constitution)
-  const flatHeaders = Object.entries(headers).flat()
+  const flat = { plain: Object.entries(headers).flat(), tls: Object.entries({ ...headers, ...STRICT_TRANSPORT }).flat() }
+  const { tls } = edge
+  const isProxiedOverTls = proxiedOverTls(edge.proxies)
+  const isOverTls = (request: IncomingMessage) => tls !== null || isProxiedOverTls(request.socket.remoteAddress, request.headers)
   const endpoints: Endpoint[] = []
   const pages = {
     openApi: '' as string,
@@ -122,7 +138,7 @@ export async function createServer({ service, title, version, description, const
   }
 
   const directOf = new Map<string, Direct>(direct.map((route) => [route.endpoint.path, {
-    route, headers: flatHeaders, bodyBytesMax, authenticate, refuseEarly, readBody, problemFor,
+    route, headersFor: (request) => (isOverTls(request) ? flat.tls : flat.plain), bodyBytesMax, authenticate, refuseEarly, readBody, problemFor,
     isDraining: () => isDraining,
     began: () => { directUnderWay++ },
     ended: () => { directUnderWay-- },
@@ -137,28 +153,30 @@ export async function createServer({ service, title, version, description, const
     return503OnClosing: false,
     routerOptions: { maxParamLength: 500 },
     serverFactory: (handler) => {
-      const server = createHttpServer({
+      const options = {
         maxHeaderSize: HEADER_BYTES_MAX,
         requireHostHeader: false, // Its absence is refused below, with the headers and the shape of every other refusal.
         requestTimeout: REQUEST_TIMEOUT_MS,
         headersTimeout: HEADERS_TIMEOUT_MS,
         keepAliveTimeout: KEEP_ALIVE_MS,
-      }, (request, response) => {
+      }
+      const listener = (request: IncomingMessage, response: ServerResponse) => {
         const found = request.method === 'POST' ? directOf.get(request.url ?? '') : undefined
         if (found === undefined && !resentMetrics(request, response)) handler(request, response)
         if (found !== undefined) answerDirectly(found, request, response, newTrace(request), true)
-      })
-      server.on('connection', (socket) => {
+      }
+      const server = tls === null ? createHttpServer(options, listener) : createTlsServer(options, listener, tls)
+      server.on('connection', (socket: Socket) => {
         connections++
         socket.once('close', () => { connections-- })
       })
       server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
         const problem = toProblem(new Failure('REQUEST_MALFORMED', 'the expectation in the Expect header cannot be met: leave it out'), traceOf(request).traceId)
-        response.writeHead(417, { ...headers, 'content-type': PROBLEM_TYPE, connection: 'close' }).end(JSON.stringify({ ...problem.body, status: 417 }))
+        response.writeHead(417, { ...headers, ...(isOverTls(request) ? STRICT_TRANSPORT : {}), 'content-type': PROBLEM_TYPE, connection: 'close' }).end(JSON.stringify({ ...problem.body, status: 417 }))
       })
       return server
     },
-    clientErrorHandler: (error, socket) => answerUnreadable(error, socket, headers),
+    clientErrorHandler: (error, socket) => answerUnreadable(error, socket, tls === null ? headers : { ...headers, ...STRICT_TRANSPORT }),
     frameworkErrors: (error, request, reply) => {
       prepare(request, reply)
       return sendProblem(error, request, reply)
@@ -179,7 +197,7 @@ export async function createServer({ service, title, version, description, const
     }
     const own = ['x-request-id', newTrace(request).requestId, 'content-type', scraped.contentType, 'content-length', String(scraped.bytes.length)]
     if (isDraining) own.push('connection', 'close')
-    response.writeHead(200, [...flatHeaders, ...own]).end(scraped.bytes)
+    response.writeHead(200, [...(isOverTls(request) ? flat.tls : flat.plain), ...own]).end(scraped.bytes)
     requestAnswered(telemetry, { endpoint: getMetrics.path, method: 'GET', status: 200, seconds: (performance.now() - started) / 1000, isFrequent: true })
     return true
   }
@@ -187,6 +205,7 @@ export async function createServer({ service, title, version, description, const
   function prepare(request: FastifyRequest, reply: FastifyReply): Trace {
     const trace = traceOf(request.raw)
     reply.headers({ ...headers, 'x-request-id': trace.requestId })
+    if (isOverTls(request.raw)) reply.headers(STRICT_TRANSPORT)
     return trace
   }
 
@@ -376,6 +395,12 @@ export async function createServer({ service, title, version, description, const
       return { cutOff }
     },
   }
+}
+
+function createTlsServer(options: ServerOptions, listener: (request: IncomingMessage, response: ServerResponse) => void, { current, onRenewed }: ServerTls) {
+  const server = createHttpsServer({ ...options, ...current(), minVersion: 'TLSv1.2' }, listener)
+  onRenewed((renewed) => server.setSecureContext({ ...renewed, minVersion: 'TLSv1.2' }))
+  return server
 }
 
 const callers = new WeakMap<IncomingMessage, Caller>()

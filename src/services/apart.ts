@@ -15,6 +15,7 @@ import { createLog } from '#telemetry/log.ts'
 import { createMetrics, type PeerName } from '#telemetry/metrics.ts'
 import { peerTokens } from './auth/peer-tokens.ts'
 import { authGuard, breakerRulesOf, type Guard } from './breakers.ts'
+import { openEdge, takenBy, type OwnEdge } from './edge.ts'
 import { limitsOf } from './limits.ts'
 import { createLive, type Live } from './live.ts'
 import { openRedis } from './redis.ts'
@@ -51,6 +52,7 @@ export type Frame = {
   /** Null where none is configured. */
   readonly redis: Redis | null
   readonly limits: RateLimits
+  readonly edge: OwnEdge
   /** Stands in front of Auth, whoever asks it for what. */
   readonly auth: Guard
   /** The configuration as it is now: some of it may change while the process runs. */
@@ -86,15 +88,16 @@ export async function startFramed(name: Name, config: Config, signal: AbortSigna
       metrics: createMetrics({ service: LOGGED_AS[name], version, constitutionalHash: inForce.shown.hash, description: packageJson.description }),
     }
     const live = createLive(config)
+    const edge = openEdge(config)
     const redis = openRedis({ name, config, telemetry, ending })
     const limits = limitsOf({ service: name, config: live.config, redis, telemetry })
-    const { server, begin, ...said } = await build({ config, version, inForce, packs: loadPacks(join(ROOT, 'packs')), telemetry, redis, limits, live: live.config, auth: authGuard(config, telemetry), ending })
+    const { server, begin, ...said } = await build({ config, version, inForce, packs: loadPacks(join(ROOT, 'packs')), telemetry, redis, limits, edge, live: live.config, auth: authGuard(config, telemetry), ending })
     ending.push(() => server.close({ drainMs: 0, deadlineMs: 0 }))
     signal.throwIfAborted()
     const { port } = await server.listen(where)
     begin?.()
     return {
-      ...said, name, port, inForce, take: live.take,
+      ...said, name, port, inForce, take: takenBy(edge, live),
       announce: () => telemetry.log.info({ pid: process.pid, port, holds: said.holds, calls: said.calls }, 'ready'),
       close: async () => {
         const { cutOff } = await server.close({ drainMs: service.drainSeconds * 1000, deadlineMs: service.shutdownSeconds * 1000 })

@@ -12,7 +12,7 @@ import { changesSince } from '#adapters/postgres/entities.ts'
 import { recordNotice } from '#adapters/postgres/notices.ts'
 import { readBundle, readHeads } from '#adapters/postgres/revisions.ts'
 import { atStart } from '#adapters/postgres/unavailable.ts'
-import { peerComponent } from '#http/health.ts'
+import type { Component } from '#http/health.ts'
 import { refuseTaken } from '#http/port-holder.ts'
 import type { Server } from '#http/server.ts'
 import type { Telemetry } from '#telemetry/events.ts'
@@ -23,6 +23,7 @@ import { clockComponent, databaseClock } from './clock.ts'
 import { checkpointsSignedBy, complianceParts } from './compliance/parts.ts'
 import { startCompliance } from './compliance/start.ts'
 import { openPool } from './database.ts'
+import { openEdge, takenBy } from './edge.ts'
 import { openDatabase, ownComponents } from './platform/parts.ts'
 import { candidateBasis, rememberCandidates } from './platform/remember-candidates.ts'
 import { startPlatform } from './platform/start.ts'
@@ -97,9 +98,10 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   const { database: authDatabase, component: ofAuth } = openPool({ url, name: 'auth', config, telemetry: authTelemetry, ending })
 
   const live = createLive(config)
+  const edge = openEdge(config)
   const redis = openRedis({ name: 'platform', config, telemetry, ending })
   const limitsFor = (service: Service, its: Telemetry) => limitsOf({ service, config: live.config, redis: service === 'platform' ? redis : openRedis({ name: service, config, telemetry: its, ending }), telemetry: its })
-  const common = { config, version, inForce, packs, examiner }
+  const common = { config, version, inForce, packs, examiner, edge }
   const servers: Server[] = []
   const open = async (server: Server, port: number, name: Service) => {
     servers.push(server)
@@ -107,7 +109,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
     signal.throwIfAborted()
     return (await server.listen({ host: service.host, port, setting: settingOf(name) })).port
   }
-  const { server: authServer, authenticate, jwks } = await atStart(url, () => startAuth({ config, version, constitution: inForce.shown, database: authDatabase, components: [ofAuth], telemetry: authTelemetry, limits: limitsFor('auth', authTelemetry) }))
+  const { server: authServer, authenticate, jwks } = await atStart(url, () => startAuth({ config, version, constitution: inForce.shown, database: authDatabase, components: [ofAuth], telemetry: authTelemetry, limits: limitsFor('auth', authTelemetry), edge }))
   const auth = await open(authServer, services.authPort, 'auth')
   const synthesisTelemetry = telemetryOf('acgs-synthesis')
   const synthesis = await open(await startSynthesis({ ...common, telemetry: synthesisTelemetry, limits: limitsFor('synthesis', synthesisTelemetry), authenticate }), services.synthesisPort, 'synthesis')
@@ -125,18 +127,17 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   )
 
   const tested = await test()
-  const here = (port: number) => `http://${service.host.includes(':') ? `[${service.host}]` : service.host === '0.0.0.0' ? '127.0.0.1' : service.host}:${port}`
   const platformServer = await startPlatform({
     ...common, database, holds, ledger, telemetry, limits: limitsFor('platform', telemetry), authenticate, propose: rememberCandidates({ propose, basis: candidateBasis(inForce, version), config: live.config, databaseUrl: url, store: redis, telemetry }), readers: READERS.map(({ method }) => method), solver: `${prover.engine.name} ${prover.engine.version}`, selfTest: tested,
     bundle: peers.bundle, approvalOf: verifyApproval, diff: prover.diff, onChanged: () => void follower.look(), certify,
-    components: [...watched, clockComponent(config, [databaseClock(database)]), ...ownComponents({ redis, packs, examiner, prover }), peerComponent('auth', here(auth)), peerComponent('gs', here(synthesis)), peerComponent('pgc', here(compliance))],
+    components: [...watched, clockComponent(config, [databaseClock(database)]), ...ownComponents({ redis, packs, examiner, prover }), ...servers.map((server, n) => sameProcess(['auth', 'gs', 'pgc'][n] as string, server))],
   })
   const platform = await open(platformServer, services.platformPort, 'platform')
   signal.throwIfAborted()
   const ports = { platform, auth, synthesis, compliance }
 
   return {
-    inForce, database: embedded, selfTest: tested, ports, take: live.take,
+    inForce, database: embedded, selfTest: tested, ports, take: takenBy(edge, live),
     announce: () => telemetry.log.info({ pid: process.pid, cedar: CEDAR_VERSION, ports }, 'ready'),
     close: async () => {
       // The platform first: it needs the others until its last request is answered.
@@ -145,6 +146,14 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
       await end()
       return { cutOff }
     },
+  }
+}
+
+/** Another service of this process as a component: it listens, and answers. */
+function sameProcess(name: string, { app }: Server): Component {
+  return {
+    name, isCritical: false,
+    probe: async () => (app.server.listening && (await app.inject('/livez')).statusCode === 200 ? { status: 'healthy' } : { status: 'unhealthy', detail: 'does not answer /livez with 200' }),
   }
 }
 

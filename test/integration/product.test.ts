@@ -66,7 +66,8 @@ test('four ports answer, each with its constitution and the headers of every rep
     assert.equal(body.constitutional_hash, 'cdd01ef066bc6cf2')
     assert.equal(headers.get('x-constitutional-hash'), 'cdd01ef066bc6cf2')
     assert.match(headers.get('x-constitutional-digest') ?? '', /^[0-9a-f]{64}$/)
-    for (const name of ['x-content-type-options', 'x-frame-options', 'strict-transport-security', 'content-security-policy', 'referrer-policy', 'x-xss-protection']) assert.ok(headers.get(name), name)
+    for (const name of ['x-content-type-options', 'x-frame-options', 'content-security-policy', 'referrer-policy', 'x-xss-protection']) assert.ok(headers.get(name), name)
+    assert.equal(headers.get('strict-transport-security'), null, 'only over TLS')
   }
 })
 

@@ -31,12 +31,13 @@ export function temporaryFolder(): string {
 export async function sweepTestServers(): Promise<void> {
   for (const name of readdirSync(tmpdir())) {
     const dataDir = join(tmpdir(), name)
-    if (!name.startsWith(PREFIX) || !readdirSync(dataDir).includes('postgres-password') || holderOf(dataDir) !== null) continue
+    if (!name.startsWith(PREFIX)) continue
     try {
+      if (!readdirSync(dataDir).includes('postgres-password') || holderOf(dataDir) !== null) continue
       const left = await startEmbedded({ dataDir, portPreferred: 0, isThrowaway: true })
       await left.stop()
     } catch {
-      // Of another user, or half-made: not ours to judge.
+      // Of another user, half-made, or just removed by its own run: not ours to judge.
       continue
     }
     rmSync(dataDir, { recursive: true, force: true })

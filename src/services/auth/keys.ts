@@ -2,6 +2,7 @@ import { createHash, createPrivateKey, generateKeyPairSync } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { isOpen } from '#adapters/keys/key-file.ts'
 import { Failure } from '#core/failure.ts'
 import { ROLES } from '#http/contract.ts'
 import type { Role } from '#http/contract.ts'
@@ -116,14 +117,6 @@ function ownKey(file: string): PrivateKey {
   const content = jsonIn(file)
   if (isOpen(statSync(file), process.getuid?.() ?? 0)) throw new Failure('KEY_INVALID', `others may read \`${file}\`: run chmod 600 on it, or remove it to have a new key made`)
   return privateKey(content, file)
-}
-
-/**
- * Whether others than the holder of a secret may read its file. A file that root handed to a group (0440, as orchestrators mount secrets for a
- * user who is not root) is not open: nobody but root could have arranged that.
- */
-export function isOpen({ mode, uid }: { readonly mode: number; readonly uid: number }, self: number): boolean {
-  return (mode & (uid === 0 && self !== 0 ? 0o037 : 0o077)) !== 0
 }
 
 function privateKey(jwk: unknown, file: string): PrivateKey {

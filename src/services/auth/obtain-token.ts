@@ -3,6 +3,7 @@ import { SignJWT, importJWK } from 'jose'
 import { Failure } from '#core/failure.ts'
 import type { Role } from '#http/contract.ts'
 import { scopeOf } from '#http/roles.ts'
+import { whyUntrusted } from '#http/trust.ts'
 import { postToken } from './contract.ts'
 import { clientKey, embeddedClientId, keysFolder, type PrivateKey } from './keys.ts'
 
@@ -75,6 +76,7 @@ async function post(url: string, body: URLSearchParams, authUrl: string): Promis
   try {
     return await fetch(url, { method: 'POST', body, signal: AbortSignal.timeout(TIMEOUT_MS), redirect: 'error' })
   } catch (cause) {
-    throw new Failure('PEER_UNAVAILABLE', `Auth does not answer at ${authUrl}: start it with ./acgs serve, or say where it is with AUTH_SERVICE_URL`, { cause })
+    const untrusted = whyUntrusted(cause)
+    throw new Failure('PEER_UNAVAILABLE', untrusted === null ? `Auth does not answer at ${authUrl}: start it with ./acgs serve, or say where it is with AUTH_SERVICE_URL` : `Auth at ${authUrl} ${untrusted}`, { cause })
   }
 }

@@ -14,6 +14,7 @@ import { createHealth, type Component } from '#http/health.ts'
 import type { RateLimits } from '#http/rate-limit.ts'
 import { createServer } from '#http/server.ts'
 import type { Server } from '#http/server.ts'
+import { openEdge, type OwnEdge } from '#services/edge.ts'
 import { approvalSigned, type Telemetry } from '#telemetry/events.ts'
 import { postToken } from './contract.ts'
 import { embeddedKeys, keysFolder, readServiceAccounts, readSigningKeys } from './keys.ts'
@@ -24,7 +25,7 @@ import { routes } from './routes.ts'
 const SERVICE = 'acgs-auth'
 
 /** Service accounts and their tokens: the only holder of the key that signs them. `authenticate` and `jwks` spare the same process a call to itself. */
-export async function startAuth({ config, version, constitution, database, components, telemetry, limits = null }: {
+export async function startAuth({ config, version, constitution, database, components, telemetry, limits = null, edge = openEdge(config) }: {
   config: Config
   version: string
   constitution: InForce
@@ -33,6 +34,7 @@ export async function startAuth({ config, version, constitution, database, compo
   components?: readonly Component[]
   telemetry: Telemetry
   limits?: RateLimits | null
+  edge?: OwnEdge
 }): Promise<{ server: Server; authenticate: Authenticate; jwks: () => Promise<JSONWebKeySet> }> {
   const { security } = config
   const { signing, accounts } = keysFor(config)
@@ -41,12 +43,12 @@ export async function startAuth({ config, version, constitution, database, compo
   const { verify, authenticate } = authenticator(security, createLocalJWKSet(jwks))
   const health = createHealth({
     service: SERVICE, version, constitution, telemetry, intervalMs: config.monitoring.probeIntervalMs, timeoutMs: config.monitoring.probeTimeoutMs,
-    components: components ?? [{ name: 'database', isCritical: true, probe: async () => (await database.query('select 1'), { status: 'healthy' }) }],
+    components: [...edge.components, ...(components ?? [{ name: 'database', isCritical: true, probe: async () => (await database.query('select 1'), { status: 'healthy' }) }])],
   })
   const server = await createServer({
     service: SERVICE, title: 'ACGS-PGP v8: Auth', version,
     description: 'Tokens for service accounts, and whether a token is valid.',
-    constitution, health, telemetry, authenticate, limits, bodyBytesMax: security.bodyBytesMax,
+    constitution, health, telemetry, authenticate, limits, edge, bodyBytesMax: security.bodyBytesMax,
     routes: routes({
       service: SERVICE, version, issuer: security.tokenIssuer, audience: security.tokenAudience, ttlSeconds: security.tokenTtlSeconds,
       published: signing.published, verify, constitution, now: () => new Date(),

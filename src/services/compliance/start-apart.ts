@@ -30,7 +30,7 @@ export function startComplianceApart(config: Config, signal: AbortSignal): Promi
       source: platformSource(platform), report: tellPlatform(platform),
     })
     const server = await startCompliance({
-      config, version, inForce, packs, examiner, telemetry, authenticate, limits, point, oracle, peers, signCheckpoint: checkpointsSignedBy(config),
+      config, version, inForce, packs, examiner, telemetry, authenticate, limits, edge: frame.edge, point, oracle, peers, signCheckpoint: checkpointsSignedBy(config),
       components: [
         { name: 'cedar', isCritical: true, probe: probeCedar },
         { name: 'solver', isCritical: true, probe: () => prover.probe() },

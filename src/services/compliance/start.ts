@@ -15,6 +15,7 @@ import { constitutionValidated, decisionMade, timed, type Telemetry } from '#tel
 import { checkpointRoutes } from './checkpoint-contract.ts'
 import type { SignCheckpoint } from './checkpoint.ts'
 import type { DecisionPoint } from './decision-point.ts'
+import { openEdge, type OwnEdge } from '#services/edge.ts'
 import { directRoutes, type Use as Decisions } from './decision-routes.ts'
 import { oracleRoutes } from './oracle-contract.ts'
 import type { Oracle } from './oracle.ts'
@@ -22,7 +23,7 @@ import { peerRoutes, type Use as PeerUse } from './peer-routes.ts'
 import { routes } from './routes.ts'
 
 /** The constitution and its proofs: the only holder of the certificate key; holds no database. */
-export async function startCompliance({ config, version, inForce, packs, examiner, point, oracle, signCheckpoint, peers, telemetry, authenticate, limits, components }: {
+export async function startCompliance({ config, version, inForce, packs, examiner, point, oracle, signCheckpoint, peers, telemetry, authenticate, limits, components, edge = openEdge(config) }: {
   config: Config
   version: string
   inForce: ConstitutionInForce
@@ -37,16 +38,17 @@ export async function startCompliance({ config, version, inForce, packs, examine
   authenticate: Authenticate
   limits: RateLimits
   components: readonly Component[]
+  edge?: OwnEdge
 }): Promise<Server> {
   const health = createHealth({
-    service: 'acgs-compliance', version, constitution: inForce.shown, telemetry, components: [...components, { name: 'oracle', isCritical: false, probe: oracle.probe }],
+    service: 'acgs-compliance', version, constitution: inForce.shown, telemetry, components: [...edge.components, ...components, { name: 'oracle', isCritical: false, probe: oracle.probe }],
     intervalMs: config.monitoring.probeIntervalMs, timeoutMs: config.monitoring.probeTimeoutMs,
   })
   const decisions: Decisions = { point, oracle, url: config.services.complianceUrl, now: () => new Date(), decided: (verdict, seconds) => decisionMade(telemetry, { verdict, seconds }) }
   const server = await createServer({
     service: 'acgs-compliance', title: 'ACGS-PGP v8: Policy Governance and Compliance', version,
     description: 'The constitution in force, whether a policy obeys it (every article proved, or refuted by a request), and the decisions of what is active.',
-    constitution: inForce.shown, health, telemetry, authenticate: rememberCallers(authenticate), limits, bodyBytesMax: config.security.bodyBytesMax,
+    constitution: inForce.shown, health, telemetry, authenticate: rememberCallers(authenticate), limits, edge, bodyBytesMax: config.security.bodyBytesMax,
     direct: directRoutes(decisions),
     routes: [...checkpointRoutes(signCheckpoint), ...peerRoutes(peers), ...oracleRoutes(oracle), ...routes({
       constitution: inForce.constitution,

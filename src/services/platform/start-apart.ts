@@ -37,7 +37,7 @@ export function startPlatformApart(config: Config, signal: AbortSignal): Promise
     })
     const { certify, bundle } = askCompliance(compliance)
     const server = await startPlatform({
-      config, version, inForce, packs, examiner, database, holds, ledger, telemetry, authenticate, limits,
+      config, version, inForce, packs, examiner, database, holds, ledger, telemetry, authenticate, limits, edge: frame.edge,
       propose: rememberCandidates({
         propose: proposeElsewhere({ call: synthesis, here: propose, isOut: (because) => telemetry.log.warn({ because }, 'text is read here while synthesis is out') }),
         basis: candidateBasis(inForce, version), config: live, databaseUrl: config.database.url as string, store: redis, telemetry,

@@ -16,6 +16,7 @@ import { toUnit } from '#core/unit/to-unit.ts'
 import type { Authenticate } from '#http/authenticate.ts'
 import { createHealth, type Component } from '#http/health.ts'
 import type { RateLimits } from '#http/rate-limit.ts'
+import { openEdge, type OwnEdge } from '#services/edge.ts'
 import { createServer, type Server } from '#http/server.ts'
 import { certificateRevoked, revisionUnsigned, type Telemetry } from '#telemetry/events.ts'
 import { countSeries } from '#telemetry/metrics.ts'
@@ -59,6 +60,7 @@ export type Given = {
   /** What start-up found when it tested itself. */
   readonly selfTest: unknown
   readonly components: readonly Component[]
+  readonly edge?: OwnEdge
   /** Told when an application, its entities or what decides for it changed: the decision point of the same process looks at once. */
   readonly onChanged?: () => void
   /** Compliance: judges a whole revision again, then signs it. */
@@ -68,7 +70,7 @@ export type Given = {
 }
 
 export async function startPlatform(given: Given): Promise<Server> {
-  const { config, version, inForce, packs, database, telemetry } = given
+  const { config, version, inForce, packs, database, telemetry, edge = openEdge(given.config) } = given
   const onChanged = given.onChanged ?? (() => {})
   const revisions = createRevisions({
     database, examiner: given.examiner, inForce, threshold: config.constitutional.complianceThreshold, bundle: given.bundle, approvalOf: given.approvalOf,
@@ -77,7 +79,7 @@ export async function startPlatform(given: Given): Promise<Server> {
     onRevoked: (certificate) => certificateRevoked(telemetry, { certificate }), now: () => new Date(),
   })
   const reproof = createReproof({ revisions, database, telemetry, now: () => new Date() })
-  const components: Component[] = [...given.components, given.ledger.checkpoints.component, { name: 'revisions', isCritical: false, probe: reproof.probe }]
+  const components: Component[] = [...edge.components, ...given.components, given.ledger.checkpoints.component, { name: 'revisions', isCritical: false, probe: reproof.probe }]
   const health = createHealth({
     service: 'acgs-pgp-v8', version, constitution: inForce.shown, components, telemetry,
     intervalMs: config.monitoring.probeIntervalMs, timeoutMs: config.monitoring.probeTimeoutMs,
@@ -142,7 +144,7 @@ export async function startPlatform(given: Given): Promise<Server> {
   const server = await createServer({
     service: 'acgs-pgp-v8', title: 'ACGS-PGP v8', version,
     description: 'From a governance request in plain language to an enforceable policy that is proven to obey the constitution, or to the request that would break it.',
-    constitution: inForce.shown, routes: [...routes(use), ...applicationRoutes({ applications, applicable, entitiesBytesMax: config.security.entitiesBytesMax }), ...revisionRoutes({ revisions, bundle: (app) => readBundle(database, app), heads: () => readHeads(database), certificate: (id) => readCertificateStatus(database, id) }), ...noticeRoutes((notice) => database.transaction((tx) => recordNotice(tx, notice))), ...ledgerRoutes(given.ledger)], health, telemetry, authenticate: given.authenticate, limits: given.limits, bodyBytesMax: config.security.bodyBytesMax,
+    constitution: inForce.shown, routes: [...routes(use), ...applicationRoutes({ applications, applicable, entitiesBytesMax: config.security.entitiesBytesMax }), ...revisionRoutes({ revisions, bundle: (app) => readBundle(database, app), heads: () => readHeads(database), certificate: (id) => readCertificateStatus(database, id) }), ...noticeRoutes((notice) => database.transaction((tx) => recordNotice(tx, notice))), ...ledgerRoutes(given.ledger)], health, telemetry, authenticate: given.authenticate, limits: given.limits, edge, bodyBytesMax: config.security.bodyBytesMax,
   })
   await health.start()
   requests.begin()

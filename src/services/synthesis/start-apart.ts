@@ -10,7 +10,7 @@ export function startSynthesisApart(config: Config, signal: AbortSignal): Promis
   return startFramed('synthesis', config, signal, async (frame) => {
     const { version, inForce, packs, telemetry, limits } = frame
     const server = await startSynthesis({
-      config, version, inForce, packs, telemetry, limits, components: [clockComponent(config, [peerClock('auth', config.services.authUrl)])], authenticate: judgedByAuth(frame).authenticate,
+      config, version, inForce, packs, telemetry, limits, edge: frame.edge, components: [clockComponent(config, [peerClock('auth', config.services.authUrl)])], authenticate: judgedByAuth(frame).authenticate,
       examiner: { parseSchema, bind: (schema) => bind(inForce.constitution, schema) },
     })
     return { server, holds: [], calls: [`auth at ${config.services.authUrl}, for its public keys`], selfTest: null }

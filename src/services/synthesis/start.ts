@@ -9,12 +9,13 @@ import type { Authenticate } from '#http/authenticate.ts'
 import { createHealth, type Component } from '#http/health.ts'
 import type { RateLimits } from '#http/rate-limit.ts'
 import { createServer, type Server } from '#http/server.ts'
+import { openEdge, type OwnEdge } from '#services/edge.ts'
 import type { Telemetry } from '#telemetry/events.ts'
 import { propose } from './propose.ts'
 import { routes } from './routes.ts'
 
 /** Units and candidates: holds no database and no key. */
-export async function startSynthesis({ config, version, inForce, packs, examiner, telemetry, authenticate, limits, components = [] }: {
+export async function startSynthesis({ config, version, inForce, packs, examiner, telemetry, authenticate, limits, components = [], edge = openEdge(config) }: {
   config: Config
   version: string
   inForce: ConstitutionInForce
@@ -24,15 +25,16 @@ export async function startSynthesis({ config, version, inForce, packs, examiner
   authenticate: Authenticate
   limits: RateLimits
   components?: readonly Component[]
+  edge?: OwnEdge
 }): Promise<Server> {
   const health = createHealth({
     service: 'acgs-synthesis', version, constitution: inForce.shown, telemetry, intervalMs: config.monitoring.probeIntervalMs, timeoutMs: config.monitoring.probeTimeoutMs,
-    components: [{ name: 'readers', isCritical: true, probe: () => ({ status: 'healthy' }) }, ...components],
+    components: [{ name: 'readers', isCritical: true, probe: () => ({ status: 'healthy' }) }, ...edge.components, ...components],
   })
   const server = await createServer({
     service: 'acgs-synthesis', title: 'ACGS-PGP v8: Governance Synthesis', version,
     description: 'Sentences over a schema in, candidate policies out, each with the method that made it and what it could not read.',
-    constitution: inForce.shown, health, telemetry, authenticate, limits, bodyBytesMax: config.security.bodyBytesMax,
+    constitution: inForce.shown, health, telemetry, authenticate, limits, edge, bodyBytesMax: config.security.bodyBytesMax,
     routes: routes({
       packs: packs.map(({ name }) => name),
       toUnit: ({ description, schema, domain, explanations, constitutional_principles }) => {
