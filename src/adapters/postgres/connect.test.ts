@@ -42,12 +42,12 @@ test('what the server and the driver say of themselves stays in the cause, whate
   const at = (user: string, secret: string, database: string, more = '') => `postgresql://${user}:${secret}@${hostname}:${port}${database}${more}`
   const wrong: readonly (readonly [url: string, sql: string, message: string])[] = [
     ['postgresql://u:p@127.0.0.1:1/d', 'select 1', 'the database does not answer'],
-    [at(username, 'wrong', pathname), 'select 1', 'the database does not answer'],
-    [at('nobody', password, pathname), 'select 1', 'the database does not answer'],
-    [at(username, password, '/nowhere'), 'select 1', 'the database does not answer'],
-    [at(username, password, pathname, '?options=-c%20default_transaction_read_only%3Don'), 'create table t (x int)', 'the database may only be read at present'], // As a standby, after a failover.
+    [at(username, 'wrong', pathname), 'select 1', 'the database refuses the user or the password'],
+    [at('nobody', password, pathname), 'select 1', 'the database refuses the user or the password'],
+    [at(username, password, '/nowhere'), 'select 1', 'there is no such database'],
+    [at(username, password, pathname, '?options=-c%20default_transaction_read_only%3Don'), 'create table t (x int)', 'the database only reads'], // As a standby, after a failover.
     [at(username, password, pathname), `set statement_timeout = 1; select pg_sleep(60)`, 'the database is busy: it was given up'],
-    [at(username, password, pathname), 'select pg_terminate_backend(pg_backend_pid())', 'the database does not answer'],
+    [at(username, password, pathname), 'select pg_terminate_backend(pg_backend_pid())', 'the database is starting or going down'],
   ]
   for (const [url, sql, message] of wrong) {
     await using database = connect(url, { name: 'test', connectionsMax: 1 })
