@@ -225,6 +225,22 @@ export function redact(config: Config): Record<string, Record<string, unknown>> 
   return shown
 }
 
+/**
+ * Everything that environment and command line override, by the names `ACGS_<SECTION>_<KEY>`, also what was given by an older name such as
+ * DATABASE_URL: set again, it gives the same configuration over the same file. Relative paths are made absolute.
+ */
+export function overrides(config: Config, env: Readonly<Record<string, string | undefined>>, isRedacted: boolean): Readonly<Record<string, string>> {
+  const values = config as unknown as Record<string, Record<string, unknown>>
+  return Object.fromEntries([...config.origins].flatMap(([name, origin]) => {
+    const { section, local } = KEYS.get(name)!
+    const variable = /^environment (\w+)$/.exec(origin)?.[1]
+    if (variable === undefined && origin !== '--data') return []
+    const inForce = values[camel(section)]?.[camel(local)]
+    const text = variable === undefined || (PATHS.has(name) && typeof inForce === 'string') ? String(inForce) : (env[variable] ?? '')
+    return [[variableOf(name), isRedacted && isSecret(name) && text !== 'null' ? withoutPassword(text) : text]]
+  }))
+}
+
 const KEYS: ReadonlyMap<string, { section: string; local: string; definition: ReturnType<typeof key> }> = new Map(
   Object.entries(SECTIONS).flatMap(([section, keys]) =>
     Object.entries(keys).map(([local, definition]) => [`${section}.${local}`, { section, local, definition: definition as ReturnType<typeof key> }]),
@@ -372,7 +388,7 @@ function readEnvironment(
     given.set(name, { value: fromText(text, KEYS.get(name)!.definition.schema), place, origin: place, base: globalThis.process.cwd() })
   }
 
-  const byVariable = new Map([...KEYS.keys()].map((name) => [`ACGS_${name.replace('.', '_').toUpperCase()}`, name]))
+  const byVariable = new Map([...KEYS.keys()].map((name) => [variableOf(name), name]))
   for (const variable of Object.keys(env).sort()) {
     const text = env[variable]
     if (text === undefined || text === '') continue
@@ -407,6 +423,10 @@ function withoutPassword(url: string): string {
   if (parsed.password !== '') parsed.password = 'redacted'
   for (const name of [...parsed.searchParams.keys()]) if (/pass/i.test(name)) parsed.searchParams.set(name, 'redacted')
   return parsed.href
+}
+
+function variableOf(name: string): string {
+  return `ACGS_${name.replace('.', '_').toUpperCase()}`
 }
 
 function camel(name: string): string {
