@@ -8,6 +8,7 @@ import { backupFolder, on } from '#test/backups.ts'
 import { contentsOf } from '#test/fill-database.ts'
 import { generationRow } from '#test/generation-row.ts'
 import { needsPostgres, query, startPostgres, type TestPostgres } from '#test/postgres.ts'
+import { runAcgs } from '#test/product.ts'
 
 const { outside, backups, fill, dataFolder, remove, ops } = backupFolder()
 let pg: TestPostgres | null = null
@@ -48,8 +49,8 @@ test('a real server is backed up by pg_dump, custom and plain, and restored into
     const text = readFileSync(file, 'utf8')
     assert.ok(text.includes('Records 3\tNurses'))
     writeFileSync(file, text.replace('Records 3\tNurses', 'Records 9\tNurses'))
-    await query(server.url, 'create database again')
-    const again = server.url.replace('acgs_db', 'again')
+    await query(server.url, 'create database taken_back')
+    const again = server.url.replace('acgs_db', 'taken_back')
     const refused = await ops(['restore', file], { url: again })
     assert.equal(refused.status, 3, refused.said)
     assert.match(refused.text, /not valid, and nothing of it was kept[^]*generation `gen-000003` was changed/)
@@ -83,6 +84,35 @@ test('a real server is backed up by pg_dump, custom and plain, and restored into
     assert.match(closed.said, /may not read `auth\.oidc_payloads`/)
     assert.equal(existsSync(join(backups, 'closed')), false)
   })
+})
+
+test('divided by trust: a superuser backs everything up, and each role has its own part again afterwards', { ...needsPostgres }, async () => {
+  const server = pg as TestPostgres
+  const at = (database: string, who = 'postgres:secret') => `postgresql://${who}@127.0.0.1:${server.port}/${database}`
+  await query(server.superuserUrl, `create role acgs_platform login password 'p'; create role acgs_auth login password 'a'`)
+  /** As `acgs keys init` writes it into database.sql. */
+  const make = async (name: string) => {
+    await query(server.superuserUrl, `create database ${name}`)
+    await query(server.superuserUrl, `revoke all on database ${name} from public; grant connect on database ${name} to acgs_platform, acgs_auth`)
+    await query(at(name), 'revoke all on schema public from public; grant usage, create on schema public to acgs_platform; create schema auth authorization acgs_auth')
+  }
+  await make('divided')
+  for (const [process, secrets] of [['platform', { ACGS_SECURITY_PEER_KEY_FILE: 'peer' }], ['auth', { ACGS_SECURITY_SIGNING_KEY_FILE: 'signing', ACGS_SECURITY_SERVICE_ACCOUNTS_FILE: 'accounts' }]] as const) {
+    const made = await runAcgs(['migrate', process], { DATABASE_URL: at('divided', process === 'platform' ? 'acgs_platform:p' : 'acgs_auth:a'), ...secrets })
+    assert.equal(made.status, 0, made.stderr)
+  }
+  await on(at('divided', 'acgs_platform:p'), (db) => db.transaction((tx) => recordGeneration(tx, generationRow(1))))
+  const file = join(backups, 'divided.dump')
+  const closed = await ops(['backup', file], { url: at('divided', 'acgs_platform:p') })
+  assert.deepEqual([closed.status, /permission denied/.test(closed.said), existsSync(file)], [1, true, false], closed.said)
+  assert.equal((await ops(['backup', file], { url: at('divided') })).status, 0)
+  await make('again')
+  const data = join(outside, '..', 'no-checkpoint')
+  const restored = await ops(['restore', file, '--keep-owners'], { url: at('again'), data })
+  assert.equal(restored.status, 0, restored.said + restored.text)
+  assert.deepEqual(await query(at('again'), `select schemaname, tableowner from pg_tables where schemaname in ('public', 'auth') group by 1, 2 order by 1`), [{ schemaname: 'auth', tableowner: 'acgs_auth' }, { schemaname: 'public', tableowner: 'acgs_platform' }])
+  await on(at('again', 'acgs_platform:p'), (db) => db.transaction((tx) => recordGeneration(tx, generationRow(2))))
+  await assert.rejects(query(at('again', 'acgs_platform:p'), 'select from auth.oidc_payloads'), /permission denied/)
 })
 
 test('a server newer than every pg_dump here is said, with what works instead', { ...needsPostgres }, () => {
