@@ -11,7 +11,7 @@ const obstacle = missing !== null && process.env['CI'] !== 'true' ? missing : no
 const needsBoth = { skip: obstacle ?? false }
 
 async function rolling(...args: readonly string[]): Promise<{ status: number; said: any; printed: string }> {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', fileURLToPath(new URL('rolling/rolling.ts', import.meta.url)), '--port', '0', '--seconds', '8', '--json', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', fileURLToPath(new URL('rolling/rolling.ts', import.meta.url)), '--port', '0', '--seconds', '6', '--json', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   let [stdout, printed] = ['', '']
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (printed += chunk.toString()))
@@ -34,6 +34,12 @@ for (const [at, what] of ['an earlier version that knows less of the schema', 't
     }
   })
 }
+
+test('nobody switches: a balancer that looks at readiness sees in time that the old one ends, whichever of its processes it asks', needsBoth, async () => {
+  const { status, said, printed } = await rolling('--from', 'HEAD', '--once', '--by-health')
+  assert.equal(status, 0, printed)
+  assert.deepEqual(said.directions.map(({ failed, lost, older }: any) => [failed, lost, older]), [[0, 0, 0]])
+})
 
 test('sabotage twin: a product that is killed instead of drained is noticed by what fails', needsBoth, async () => {
   const { status, said, printed } = await rolling('--from', 'HEAD', '--once', '--without-drain')

@@ -69,6 +69,8 @@ export type Server = {
   readonly endpoints: readonly Endpoint[]
   /** @throws {Failure} PORT_IN_USE naming who holds the port, where that can be seen. */
   readonly listen: (where: { host: string; port: number; setting?: string }) => Promise<{ port: number }>
+  /** From now on not ready; everything is still served, with `Connection: close`. For whoever closes several servers one after the other. */
+  readonly drain: () => void
   /**
    * Readiness turns off at once; for `drainMs` everything is still served, with `Connection: close`; then no new connection is accepted and
    * requests under way may finish until `deadlineMs` is over.
@@ -367,9 +369,15 @@ export async function createServer({ service, title, version, description, const
   })
   await app.ready()
 
+  const drain = () => {
+    health.drain()
+    isDraining = true
+  }
+
   return {
     app,
     endpoints,
+    drain,
     listen: async ({ host, port, setting }) => {
       try {
         await app.listen({ host, port })
@@ -380,8 +388,7 @@ export async function createServer({ service, title, version, description, const
       return { port: typeof address === 'object' && address !== null ? address.port : port }
     },
     close: async ({ drainMs, deadlineMs }) => {
-      health.drain()
-      isDraining = true
+      drain()
       if (drainMs > 0 && app.server.listening) await new Promise((resolve) => setTimeout(resolve, drainMs))
       let cutOff = 0
       const deadline = setTimeout(() => {

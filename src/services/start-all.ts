@@ -140,7 +140,9 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
     inForce, database: embedded, selfTest: tested, ports, take: takenBy(edge, live),
     announce: () => telemetry.log.info({ pid: process.pid, cedar: CEDAR_VERSION, ports }, 'ready'),
     close: async () => {
-      // The platform first: it needs the others until its last request is answered.
+      // The platform first: it needs the others until its last request is answered. They drain with it: who looks at the readiness of one
+      // process must have time to see it, whichever that is.
+      for (const server of servers) server.drain()
       let cutOff = 0
       for (const server of servers.toReversed()) cutOff += (await server.close({ drainMs: server === platformServer ? service.drainSeconds * 1000 : 0, deadlineMs: service.shutdownSeconds * 1000 })).cutOff
       await end()

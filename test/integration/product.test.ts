@@ -363,9 +363,22 @@ test('after kill -9 and a second start the data are still there, the ledger is i
 })
 
 test('SIGTERM ends it in an orderly way: requests under way are answered, and it leaves with 0', async () => {
+  await product.kill('SIGTERM')
+  product = await startProduct({ dataFolder: product.dataFolder, env: { ACGS_SERVICE_DRAIN_SECONDS: '2' } })
+  tokens.set('author', await product.token('author'))
   const underWay = generate(example('clinic.json'))
   await new Promise((resolve) => setTimeout(resolve, 5))
   const ended = product.kill('SIGTERM')
+  // A balancer that looks at one process must see it there, whichever it is, while that process still answers.
+  for (const url of Object.values(product.url)) {
+    for (;;) {
+      const { status, headers } = await ask(`${url}/readyz`, { role: null })
+      if (status === 200) continue
+      assert.deepEqual([status, headers.get('connection')], [503, 'close'])
+      break
+    }
+  }
+  for (const url of Object.values(product.url)) assert.equal((await ask(`${url}/health`, { role: null })).status, 200)
   assert.equal((await underWay).status, 200)
   assert.equal(await ended, 0)
   product = await startProduct({ dataFolder: product.dataFolder })

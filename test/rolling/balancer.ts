@@ -12,13 +12,13 @@ export type Behind = Readonly<Record<Side, Readonly<Record<Front, number>>>>
 export type Side = 'a' | 'b'
 /** What clients ask: each has an address of its own. */
 export type Front = 'platform' | 'auth' | 'compliance'
-const FRONTS = ['platform', 'auth', 'compliance'] as const
+export const FRONTS = ['platform', 'auth', 'compliance'] as const
 
 /** nginx in front of two products: clients see one address for each process, whichever product is behind it. */
 export type Balancer = {
   readonly url: Readonly<Record<Front, string>>
-  /** From now on every new request goes there. */
-  readonly pointTo: (side: Side) => void
+  /** From now on every new request goes there; or those to some processes alone, which needs the switch to be files. */
+  readonly pointTo: (side: Side, fronts?: readonly Front[]) => void
   /** What it complained about. */
   readonly errors: () => string
 } & AsyncDisposable
@@ -35,8 +35,8 @@ export async function startBalancer(behind: Behind, how: 'file' | 'reload'): Pro
   const ports = await freePorts(FRONTS.length)
   const url = Object.fromEntries(FRONTS.map((front, at) => [front, `http://127.0.0.1:${ports[at]}`])) as Record<Front, string>
   const file = join(folder, 'nginx.conf')
-  const toB = join(folder, 'to-b')
-  const write = (side: Side) => writeFileSync(file, configuration({ folder, behind, ports, side, toB: how === 'file' ? toB : null }))
+  const switches = (front: Front) => join(folder, `${front}-to-b`)
+  const write = (side: Side) => writeFileSync(file, configuration({ folder, behind, ports, side, switches: how === 'file' ? switches : null }))
   write('a')
 
   const nginx = ['-p', folder, '-c', file, '-e', join(folder, 'logs', 'error')]
@@ -50,10 +50,12 @@ export async function startBalancer(behind: Behind, how: 'file' | 'reload'): Pro
   }
   return {
     url,
-    pointTo: (side) => {
+    pointTo: (side, fronts = FRONTS) => {
       if (how === 'file') {
-        if (side === 'b') writeFileSync(toB, '')
-        else rmSync(toB, { force: true })
+        for (const front of fronts) {
+          if (side === 'b') writeFileSync(switches(front), '')
+          else rmSync(switches(front), { force: true })
+        }
         return
       }
       write(side)
@@ -73,13 +75,13 @@ export async function startBalancer(behind: Behind, how: 'file' | 'reload'): Pro
  * docs/operations/rolling-update.md has the same for an operator. A request that fails is passed on to the client as it is, never to the other
  * product: what this balancer would hide is what is looked for.
  */
-function configuration({ folder, behind, ports, side, toB }: { folder: string; behind: Behind; ports: readonly number[]; side: Side; toB: string | null }): string {
+function configuration({ folder, behind, ports, side, switches }: { folder: string; behind: Behind; ports: readonly number[]; side: Side; switches: ((front: Front) => string) | null }): string {
   const upstreams = FRONTS.flatMap((front) => (['a', 'b'] as const).map((each) => `  upstream ${front}_${each} { server 127.0.0.1:${behind[each][front]}; keepalive 64; keepalive_timeout 60s; }`))
   const servers = FRONTS.map((front, at) => `  server {
     listen 127.0.0.1:${ports[at]};
     location / {
       set $to ${front}_${side};
-${toB === null ? '' : `      if (-f ${toB}) { set $to ${front}_b; }\n`}      proxy_pass http://$to;
+${switches === null ? '' : `      if (-f ${switches(front)}) { set $to ${front}_b; }\n`}      proxy_pass http://$to;
     }
   }`)
   return `daemon off;

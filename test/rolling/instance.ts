@@ -8,13 +8,14 @@ import { knows, type Version } from './versions.ts'
 /** Where one product listens. */
 export type Ports = { readonly platform: number; readonly auth: number; readonly synthesis: number; readonly compliance: number }
 
-/** What every product of an update is given alike, as the runbook's `docker run` does: the database, the secrets, what Auth calls itself. */
-export type Deployment = { readonly databaseUrl: string; readonly issuer: string; readonly secrets: Readonly<Record<string, string>> }
+/** What every product of an update is given alike, as the runbook's `docker run` does: the database, the secrets, what Auth calls itself, how long it serves on when asked to end. */
+export type Deployment = { readonly databaseUrl: string; readonly issuer: string; readonly secrets: Readonly<Record<string, string>>; readonly drainSeconds: number }
 
 /** One running product. */
 export type Instance = {
   readonly version: Version
   readonly pid: number
+  readonly ports: Ports
   readonly printed: () => string
   /** Resolves with its exit status once it has ended; null when a signal ended it. */
   readonly kill: (signal: 'SIGTERM' | 'SIGKILL') => Promise<number | null>
@@ -29,7 +30,7 @@ export async function startInstance(version: Version, { ports, deployment, dataF
   const env = {
     PATH, HOME, ...deployment.secrets,
     DATABASE_URL: deployment.databaseUrl, LOG_LEVEL: 'error',
-    ACGS_SERVICE_ENVIRONMENT: 'production', ACGS_SERVICE_DATA_FOLDER: dataFolder,
+    ACGS_SERVICE_ENVIRONMENT: 'production', ACGS_SERVICE_DATA_FOLDER: dataFolder, ACGS_SERVICE_DRAIN_SECONDS: String(deployment.drainSeconds),
     ACGS_SECURITY_TOKEN_ISSUER: deployment.issuer, ACGS_SECURITY_TOKEN_TTL_SECONDS: '86400',
     ...Object.fromEntries(Object.entries(ports).map(([name, port]) => [`ACGS_SERVICES_${name.toUpperCase()}_PORT`, String(port)])),
     // All clients of a test have one address.
@@ -48,7 +49,7 @@ export async function startInstance(version: Version, { ports, deployment, dataF
   }
   for (const deadline = Date.now() + READY_MS; ; await sleep(50)) {
     if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${version.name} ended with ${child.exitCode ?? child.signalCode} before it was ready:\n${output}`)
-    if (await isReady(ports)) return { version, pid: child.pid as number, printed: () => output, kill }
+    if (await isReady(ports)) return { version, pid: child.pid as number, ports, printed: () => output, kill }
     if (Date.now() < deadline) continue
     await kill('SIGKILL')
     throw new Error(`${version.name} was not ready within ${READY_MS / 1000} s:\n${output}`)
@@ -57,6 +58,10 @@ export async function startInstance(version: Version, { ports, deployment, dataF
 
 /** Every one of its processes says so. */
 async function isReady(ports: Ports): Promise<boolean> {
-  const answers = await Promise.all(Object.values(ports).map((port) => fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(2_000) }).then(async (response) => (await response.arrayBuffer(), response.ok), () => false)))
-  return answers.every(Boolean)
+  return (await Promise.all(Object.values(ports).map(saysReady))).every(Boolean)
+}
+
+/** What a balancer that looks at `/readyz` believes. */
+export async function saysReady(port: number): Promise<boolean> {
+  return fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(2_000) }).then(async (response) => (await response.arrayBuffer(), response.ok), () => false)
 }

@@ -11,8 +11,8 @@ import type { Sabotage } from '#test/sabotage.ts'
 import { startTestServer } from '#test/server.ts'
 import { audit, standing, underWay, untilEnded, WITHIN_MS } from '../chaos/audit.ts'
 import { prepare } from '../chaos/clients.ts'
-import { noBalancer, startBalancer, type Side } from './balancer.ts'
-import { startInstance, type Deployment, type Instance, type Ports } from './instance.ts'
+import { FRONTS, noBalancer, startBalancer, type Balancer, type Front, type Side } from './balancer.ts'
+import { saysReady, startInstance, type Deployment, type Instance, type Ports } from './instance.ts'
 import { acceptMany, activateNext, begin, newTally, putEntities, type Activated, type Clients, type Limit, type Tally } from './load.ts'
 import { noHistory, present, previousCommits, unpack, type Version } from './versions.ts'
 
@@ -28,6 +28,7 @@ than the caller asked for.
   --port N          where the platforms listen, the second at the next port (8010); 0: wherever there is room
   --once            to this version only, not back
   --reload          switches by reloading nginx's configuration instead of by a file
+  --by-health       nobody switches: the old one is told to end, and the balancer's checker sees that it is not ready any more
   --seed S          makes the same choices again
   --json            one document instead of text
   --without-drain, --without-min-revision, --without-takeover
@@ -56,6 +57,8 @@ type Direction = {
 }
 
 const DIRECTIONS = [['N-1', 'N', 'b'], ['N', 'N-1', 'a'], ['N-1', 'N', 'b']] as const
+/** So often a checker looks at `/readyz`. */
+const CHECK_MS = 250
 const HOW_MANY = { generation: 3, decision: 6, status: 3 } as const
 const NO_TAKEOVER: Sabotage = { file: 'generation-requests.ts', from: `where state = 'accepted' and held_until <= now() and`, to: `where state = 'accepted' and held_by is null and held_until <= now() and` }
 const NO_MIN_REVISION: Sabotage = { file: 'decision-routes.ts', from: 'if (current !== null && current >= Number(least)) return', to: 'if (current !== null) return' }
@@ -104,7 +107,7 @@ async function updates(previous: Version, next: Version): Promise<void> {
     await using balancer = await startBalancer(ports, options.how)
     const division = makeDivision(join(folder, 'division'), { database: databaseUrl })
     const deployment: Deployment = {
-      databaseUrl, issuer: balancer.url.auth,
+      databaseUrl, issuer: balancer.url.auth, drainSeconds: options.isByHealth ? (CHECK_MS * 8) / 1_000 : 0,
       secrets: {
         ACGS_SECURITY_SIGNING_KEY_FILE: join(division.folder, 'auth', 'token-signing.jwk.json'),
         ACGS_SECURITY_SERVICE_ACCOUNTS_FILE: join(division.folder, 'auth', 'service-accounts.json'),
@@ -166,7 +169,7 @@ async function update({ from, to, side, version, start, pointTo, activate, accep
   side: Side
   version: Version
   start: (version: Version, side: Side) => Promise<Instance>
-  pointTo: (side: Side) => void
+  pointTo: Balancer['pointTo']
   activate: () => Promise<number>
   accept: () => Promise<{ readonly ended: Promise<unknown> }>
   running: Map<Side, Instance>
@@ -186,13 +189,24 @@ async function update({ from, to, side, version, start, pointTo, activate, accep
   // The hardest moment: the new one may not have heard yet of what the old one has just activated.
   const revision = await activate()
   const { ended } = await accept()
-  pointTo(side)
-  step(`revision ${revision} was activated, and at once the balancer points to acgs-pgp-v8-new`)
-  if (options.withoutDrain) {
+  if (options.isByHealth) {
+    step(`revision ${revision} was activated, and at once acgs-pgp-v8 is told to end`)
+    const checker = moveWhenUnready(old.ports, (front) => pointTo(side, [front]))
+    const status = await old.kill('SIGTERM')
+    running.delete(other)
+    const moved = checker.stop()
+    step(`acgs-pgp-v8 has ended with ${status}; the checker had moved ${moved.join(', ')}`)
+    if (status !== 0) problems.push(`${from} ended with ${status}: ${old.printed().trim().split('\n').at(-1) ?? ''}`)
+    pointTo(side)
+  } else if (options.withoutDrain) {
+    pointTo(side)
+    step(`revision ${revision} was activated, and at once the balancer points to acgs-pgp-v8-new`)
     await old.kill('SIGKILL')
     running.delete(other)
     step(`acgs-pgp-v8 was killed with what it had under way`)
   } else {
+    pointTo(side)
+    step(`revision ${revision} was activated, and at once the balancer points to acgs-pgp-v8-new`)
     await sleep(1_000)
     const status = await old.kill('SIGTERM')
     running.delete(other)
@@ -204,6 +218,22 @@ async function update({ from, to, side, version, start, pointTo, activate, accep
   await activate()
   await sleep(Math.max(options.seconds * 250, options.seconds * 1_000 - (performance.now() - begun)), undefined, { signal: stopping.signal })
   return problems
+}
+
+/** What a balancer with health checks does: whoever says that it is not ready is asked no more. Each process for itself. */
+function moveWhenUnready(ports: Ports, move: (front: Front) => void): { readonly stop: () => readonly Front[] } {
+  const moved = new Set<Front>()
+  const timer = setInterval(() => {
+    for (const front of FRONTS) {
+      if (moved.has(front)) continue
+      void saysReady(ports[front]).then((isReady) => {
+        if (isReady || moved.has(front)) return
+        moved.add(front)
+        move(front)
+      })
+    }
+  }, CHECK_MS)
+  return { stop: () => (clearInterval(timer), [...moved]) }
 }
 
 function report({ from, to, schema, tally, lost, problems }: { from: string; to: string; schema: Direction['schema']; tally: Tally; lost: readonly string[]; problems: readonly string[] }): void {
@@ -235,7 +265,7 @@ function readOptions() {
     try {
       return parseArgs({ options: {
         from: { type: 'string', multiple: true, default: [] }, seconds: { type: 'string', default: '20' }, port: { type: 'string', default: '8010' }, seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-        once: { type: 'boolean', default: false }, reload: { type: 'boolean', default: false }, json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false },
+        once: { type: 'boolean', default: false }, reload: { type: 'boolean', default: false }, 'by-health': { type: 'boolean', default: false }, json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false },
         'without-drain': { type: 'boolean', default: false }, 'without-min-revision': { type: 'boolean', default: false }, 'without-takeover': { type: 'boolean', default: false },
       } }).values
     } catch (error) {
@@ -247,12 +277,13 @@ function readOptions() {
     process.stdout.write(HELP)
     process.exit(0)
   }
+  if (values.reload && values['by-health']) refuse('--reload and --by-health exclude each other')
   const whole = (name: 'seconds' | 'port' | 'seed', min: number, max: number): number => {
     const number = Number(values[name])
     return /^\d+$/.test(values[name]) && number >= min && number <= max ? number : refuse(`--${name} must be a whole number from ${min} to ${max}; \`${values[name]}\` is not`)
   }
   return {
-    from: values.from, seconds: whole('seconds', 1, 3_600), port: whole('port', 0, 65_534), seed: whole('seed', 0, 2 ** 31), how: values.reload ? 'reload' as const : 'file' as const,
+    from: values.from, seconds: whole('seconds', 1, 3_600), port: whole('port', 0, 65_534), seed: whole('seed', 0, 2 ** 31), how: values.reload ? 'reload' as const : 'file' as const, isByHealth: values['by-health'],
     json: values.json, isOnce: values.once, withoutDrain: values['without-drain'] || values['without-takeover'], sabotage: values['without-takeover'] ? NO_TAKEOVER : values['without-min-revision'] ? NO_MIN_REVISION : null,
   }
 }
