@@ -63,6 +63,28 @@ test('a database from before breaking migrations were marked goes on', async () 
   assert.deepEqual(await migrate(db, [first, third]), ['0003_x.sql'])
 })
 
+test('a migration does not hold up the release before: it gives up, lets others pass, and comes again when the table is free', async () => {
+  await using db = await emptyDatabase()
+  await migrate(db, [first])
+  await using reader = connect(db.url, { name: 'test', connectionsMax: 2 })
+  const adds = migration(2, 'alter table a add column y int')
+  const wait = { lockMs: 50, pauseMs: 50, timesMax: 1_000 }
+  let migrated: Promise<unknown> | undefined
+  await reader.transaction(async (tx) => {
+    await tx.query('select from a') // The table is in use until this ends.
+    await assert.rejects(migrate(db, [first, adds], 'public', { ...wait, timesMax: 2 }), { code: 'DATABASE_UNAVAILABLE', message: /waits for a table that is in use all the time: end what uses it/ })
+    migrated = migrate(db, [first, adds], 'public', wait)
+    await waits(db)
+    assert.equal((await reader.query('select from a')).rowCount, 0, 'and whoever comes after it is not kept waiting for it')
+  })
+  assert.deepEqual(await migrated, ['0002_x.sql'])
+})
+
+/** Until somebody waits for a lock on a table. */
+async function waits(db: { readonly query: (sql: string) => Promise<{ rowCount: number | null }> }): Promise<void> {
+  while ((await db.query('select from pg_locks where not granted and relation is not null')).rowCount === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
 test('files are named by number and words, and no two share a number', () => {
   const folder = mkdtempSync(join(tmpdir(), 'migrations-'))
   try {

@@ -1,5 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 import { sha256 } from '#core/canonical.ts'
 import { Failure } from '#core/failure.ts'
@@ -17,6 +18,14 @@ export type Migration = {
 
 /** Any two replicas that start together meet at this advisory lock. */
 const LOCK = 0x61636773 // 'acgs'
+
+/**
+ * How long a statement waits for a table that somebody uses, before everything is given up and tried again a little later: while it waits,
+ * whatever comes after it waits behind it, the release before included.
+ */
+const WAIT = { lockMs: 1_000, pauseMs: 1_000, timesMax: 60 }
+/** PostgreSQL's `lock_not_available`. */
+const IS_IN_USE = '55P03'
 
 /** The migrations of a folder in their order. Forward only: `0001_what_it_brings.sql`, whose first line says what and why. */
 export function readMigrations(folder: string): readonly Migration[] {
@@ -37,27 +46,38 @@ export function readMigrations(folder: string): readonly Migration[] {
 /**
  * Brings a database up to date: all that is missing, in one transaction, or nothing.
  *
- * What a newer release has already applied is left alone: the release before keeps working while the next one rolls out, unless
- * what was applied is marked as breaking.
+ * What a newer release has already applied is left alone: the release before keeps working while the next one rolls out, unless what was applied is
+ * marked as breaking. It never makes that one wait for long: who waits for a table in use gives up within a second, lets the others pass, and comes again.
  *
  * @param schema Where what was applied is noted; made when it is not there. Each process migrates its own part, with a role that may
  *   touch nothing else.
  * @returns the names applied now, in order.
  * @throws {Failure} `DATABASE_UNAVAILABLE` when a migration was changed after it was applied, comes too late in the order, or fails; when a newer
- *   release has applied a breaking one.
+ *   release has applied a breaking one; when a table was in use all the time.
  */
-export async function migrate(db: Database, migrations: readonly Migration[], schema: 'public' | 'auth' = 'public'): Promise<readonly string[]> {
-  return db.transaction((tx) => migrateIn(tx, migrations, schema)).catch((error: unknown) => {
-    const { code, message } = error as { code?: string; message: string }
-    throw code === LACKS_RIGHT ? refused(`is not possible: ${message}${OWNER}`, error) : error
-  })
+export async function migrate(db: Database, migrations: readonly Migration[], schema: 'public' | 'auth' = 'public', wait: { readonly lockMs: number; readonly pauseMs: number; readonly timesMax: number } = WAIT): Promise<readonly string[]> {
+  for (let times = 1; ; times++) {
+    try {
+      return await db.transaction((tx) => migrateIn(tx, migrations, schema, wait.lockMs))
+    } catch (error) {
+      const { code, message, cause } = error as { code?: string; message: string; cause?: { code?: string } }
+      if (code === LACKS_RIGHT) throw refused(`is not possible: ${message}${OWNER}`, error)
+      if (cause?.code !== IS_IN_USE || times >= wait.timesMax) throw error
+      await sleep(wait.pauseMs)
+    }
+  }
 }
 
-/** The same within a transaction that does more. */
-export async function migrateIn(tx: Queryable, migrations: readonly Migration[], schema: 'public' | 'auth' = 'public'): Promise<readonly string[]> {
+/**
+ * The same within a transaction that may do more.
+ *
+ * @param lockMs How long it may wait for a table; as long as it takes without this.
+ */
+export async function migrateIn(tx: Queryable, migrations: readonly Migration[], schema: 'public' | 'auth' = 'public', lockMs = 0): Promise<readonly string[]> {
   const noted = `${schema}.schema_migrations`
   await tx.query('set local statement_timeout = 0')
   await tx.query('select pg_advisory_xact_lock($1)', [LOCK])
+  await tx.query(`set local lock_timeout = ${lockMs}`) // Only now: another replica that migrates may take its time.
   // Looked for first: `if not exists` still demands the right to create schemas, which a role of its own need not have.
   if ((await tx.query('select from pg_namespace where nspname = $1', [schema])).rowCount === 0) await tx.query(`create schema ${schema}`)
   await tx.query(
@@ -83,6 +103,7 @@ export async function migrateIn(tx: Queryable, migrations: readonly Migration[],
       await tx.query(sql)
     } catch (cause) {
       const { code, message } = cause as { code?: string; message: string }
+      if (code === IS_IN_USE) throw refused(`\`${name}\` waits for a table that is in use all the time: end what uses it (\`select pid, query from pg_stat_activity\`) and start again`, cause)
       throw unavailable(cause) ?? refused(`\`${name}\` failed: ${message}${code === LACKS_RIGHT ? OWNER : ''}`, cause)
     }
     await tx.query(`insert into ${noted} (number, name, digest, is_breaking) values ($1, $2, $3, $4)`, [number, name, digest, isBreaking])
