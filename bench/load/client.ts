@@ -11,6 +11,8 @@ export type Work = {
   /** The number of the first request. */
   readonly from: number
   readonly seconds: number
+  /** No more than so many, where time does not end it before. */
+  readonly atMost?: number
   readonly clients?: number
   readonly perSecond?: number
 }
@@ -32,7 +34,7 @@ export type Outcome = {
 const SAID_MAX = 100
 const REPLY_TIMEOUT_MS = 60_000
 
-export async function work({ urls, token, seed, from, seconds, clients, perSecond }: Work): Promise<Outcome> {
+export async function work({ urls, token, seed, from, seconds, atMost = Infinity, clients, perSecond }: Work): Promise<Outcome> {
   const agent = new Agent({ keepAlive: true, maxSockets: Infinity })
   const served: number[] = []
   const refused: number[] = []
@@ -42,7 +44,7 @@ export async function work({ urls, token, seed, from, seconds, clients, perSecon
   let sent = 0
   const processor = process.cpuUsage()
   const started = performance.now()
-  const isOver = () => performance.now() - started > seconds * 1000
+  const isOver = () => sent >= atMost || performance.now() - started > seconds * 1000
 
   const one = async (due: number): Promise<void> => {
     const number = from + sent++
@@ -65,7 +67,7 @@ export async function work({ urls, token, seed, from, seconds, clients, perSecon
   else {
     const random = seeded(seed)
     const underWay = new Set<Promise<void>>()
-    for (let due = started; due - started < seconds * 1000; due += (-Math.log(1 - random()) * 1000) / (perSecond as number)) {
+    for (let due = started; sent < atMost && due - started < seconds * 1000; due += (-Math.log(1 - random()) * 1000) / (perSecond as number)) {
       const early = due - performance.now()
       if (early > 0) await new Promise((resolve) => setTimeout(resolve, early))
       const going = one(due).finally(() => underWay.delete(going))

@@ -4,11 +4,9 @@ import { startProduct } from '#test/product.ts'
 import { aimed, summarize, type Result } from '../measure.ts'
 import { work, type Outcome } from './client.ts'
 import { slope } from './slope.ts'
-import { progress, startSystem, type System } from './system.ts'
+import { CLIENTS, progress, startSystem, WARM, type System } from './system.ts'
 
-/** As many as are worked on at once: more would only wait. */
-const CLIENTS = 8
-const WARM_SECONDS = 4
+const AFTER_SECONDS = 4
 /** Of the capacity: how busy a service is that is still quick. */
 const SHARE = 0.6
 const MANY_CLIENTS = 50
@@ -30,7 +28,7 @@ export async function capacity(seconds: number): Promise<readonly Result[]> {
 }
 
 async function capacityOf(system: System, seconds: number): Promise<Outcome> {
-  await system.sendWell({ seconds: WARM_SECONDS, clients: CLIENTS })
+  await system.sendWell(WARM)
   return system.sendWell({ seconds, clients: CLIENTS })
 }
 
@@ -47,6 +45,7 @@ export async function latency(seconds: number): Promise<readonly Result[]> {
 /** Fifty clients that wait for their replies, without an error. */
 export async function clients(seconds: number): Promise<readonly Result[]> {
   await using system = await startSystem()
+  await system.sendWell(WARM)
   const outcome = await system.send({ seconds, clients: MANY_CLIENTS })
   for (const said of outcome.said.slice(0, 5)) progress(said)
   return [
@@ -59,7 +58,7 @@ export async function clients(seconds: number): Promise<readonly Result[]> {
 /** What is said when more come than can be served; and that it passes when they have gone. */
 export async function overload(seconds: number): Promise<readonly Result[]> {
   await using system = await startSystem()
-  const alone = await system.sendWell({ seconds: WARM_SECONDS, clients: CLIENTS })
+  const alone = await capacityOf(system, AFTER_SECONDS)
   const { served, refused, retryAfter, errors, said, sent } = await system.send({ seconds, clients: CROWD })
   for (const each of said.slice(0, 5)) progress(each)
   if (refused.length === 0) throw new Error(`${CROWD} clients were not refused anything: this is no overload`)
@@ -78,7 +77,7 @@ export async function overload(seconds: number): Promise<readonly Result[]> {
 async function recovered(system: System): Promise<readonly [Outcome, number]> {
   const waiting = async () => Number(METRIC.exec(await (await fetch(`${system.product.url.platform}/metrics`)).text())?.[1] ?? Number.NaN)
   for (let looked = 0; looked < 100 && (await waiting()) > 0; looked++) await sleep(100)
-  return [await system.send({ seconds: WARM_SECONDS, clients: CLIENTS }), await waiting()]
+  return [await system.send({ seconds: AFTER_SECONDS, clients: CLIENTS }), await waiting()]
 }
 
 /** Somebody who asks too often is told so, and is served the rest. */
@@ -95,7 +94,7 @@ async function limited(): Promise<readonly Result[]> {
 /** Whether memory stays flat under a steady load: the whole process, once a second, the first quarter not counted. */
 export async function memory(seconds: number): Promise<readonly Result[]> {
   await using system = await startSystem()
-  const most = perSecondOf(await system.sendWell({ seconds: WARM_SECONDS, clients: CLIENTS }))
+  const most = perSecondOf(await capacityOf(system, AFTER_SECONDS))
   const samples: { readonly minutes: number; readonly megabytes: number }[] = []
   const started = performance.now()
   const sampling = setInterval(() => samples.push({ minutes: (performance.now() - started) / 60_000, megabytes: residentMegabytes(system.product.pid) }), 1_000)

@@ -1,5 +1,6 @@
 import { type Result } from '../measure.ts'
 import { connections } from './connections.ts'
+import { costs } from './costs.ts'
 import { capacity, clients, latency, memory, overload } from './generations.ts'
 import { ledger } from './ledger.ts'
 import { probes } from './probes.ts'
@@ -17,6 +18,7 @@ const PARTS: { readonly [name: string]: { readonly seconds: number; readonly run
   memory: { seconds: 120, run: memory },
   ledger: { seconds: 10, run: ledger },
   probes: { seconds: 4, run: probes },
+  costs: { seconds: 20, run: (seconds, { isWritten }) => costs(seconds, isWritten) },
 }
 
 /** What the whole carries, with its database, its Redis and whoever sends on one machine. Only over loopback. */

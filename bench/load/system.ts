@@ -9,12 +9,16 @@ export type System = AsyncDisposable & {
   readonly product: Product
   readonly token: string
   /** Sends generations that nobody has sent before. Errors are in the outcome. */
-  readonly send: (work: Pick<Work, 'seconds' | 'clients' | 'perSecond'>) => Promise<Outcome>
+  readonly send: (work: Pick<Work, 'seconds' | 'atMost' | 'clients' | 'perSecond'>) => Promise<Outcome>
   /** The same; any error ends the bench. */
   readonly sendWell: System['send']
 }
 
 const SEED = 26
+/** As many as are worked on at once: more would only wait. */
+export const CLIENTS = 8
+/** Before anything is measured: so many generations, within reason, compile what runs. */
+export const WARM = { seconds: 60, atMost: 80, clients: CLIENTS }
 
 export async function startSystem(env: Readonly<Record<string, string>> = {}): Promise<System> {
   await using stack = new AsyncDisposableStack()

@@ -1,0 +1,76 @@
+import { createConnection, createServer, type Socket } from 'node:net'
+
+/** What went to a database through here: statements, transactions that were kept, and how long somebody waited for an answer, in milliseconds. */
+export type Traffic = { readonly statements: number; readonly commits: number; readonly waitedMs: number }
+
+/**
+ * Stands between a program and its PostgreSQL and counts, so that the server needs no extension and the program no change.
+ *
+ * @see PostgreSQL's protocol: a message is a type, four bytes of length that count themselves, and a body; the first of a client has no type.
+ */
+export async function countTraffic(serverUrl: string): Promise<AsyncDisposable & { readonly url: string; readonly traffic: () => Traffic }> {
+  const server = new URL(serverUrl)
+  let statements = 0
+  let commits = 0
+  let waitedMs = 0
+  const sockets = new Set<Socket>()
+  const proxy = createServer((client) => {
+    const upstream = createConnection({ host: server.hostname, port: Number(server.port) })
+    let asked: number | null = null
+    const ofClient = createReader(true, (type, body) => {
+      if (type === 'Q' || type === 'E') statements++
+      if (type === 'Q' && body.toString('latin1', 0, 6).toLowerCase() === 'commit') commits++
+      if (type === 'Q' || type === 'S') asked ??= performance.now()
+    })
+    const ofServer = createReader(false, (type) => {
+      if (type !== 'Z' || asked === null) return
+      waitedMs += performance.now() - asked
+      asked = null
+    })
+    for (const [from, to, read] of [[client, upstream, ofClient], [upstream, client, ofServer]] as const) {
+      sockets.add(from)
+      from.setNoDelay(true)
+      from.on('data', (chunk: Buffer) => {
+        read(chunk)
+        to.write(chunk)
+      })
+      from.on('error', () => to.destroy())
+      from.on('close', () => {
+        sockets.delete(from)
+        to.destroy()
+      })
+    }
+  })
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+  const url = new URL(serverUrl)
+  url.port = String((proxy.address() as { port: number }).port)
+  return {
+    url: url.href,
+    traffic: () => ({ statements, commits, waitedMs }),
+    [Symbol.asyncDispose]: async () => {
+      const closed = new Promise((resolve) => proxy.close(resolve))
+      for (const socket of sockets) socket.destroy()
+      await closed
+    },
+  }
+}
+
+/** Tells of each message in a stream, however it is cut. @param isClient Whether the first one has no type; it is not told. */
+export function createReader(isClient: boolean, told: (type: string, body: Buffer) => void): (chunk: Buffer) => void {
+  let rest = Buffer.alloc(0)
+  let hasType = !isClient
+  return (chunk) => {
+    rest = rest.length === 0 ? chunk as Buffer<ArrayBuffer> : Buffer.concat([rest, chunk])
+    let at = 0
+    for (;;) {
+      const head = hasType ? 1 : 0
+      if (rest.length < at + head + 4) break
+      const length = rest.readUInt32BE(at + head)
+      if (rest.length < at + head + length) break
+      if (hasType) told(String.fromCharCode(rest[at] as number), rest.subarray(at + 5, at + 1 + length))
+      at += head + length
+      hasType = true
+    }
+    rest = rest.subarray(at) as Buffer<ArrayBuffer>
+  }
+}
