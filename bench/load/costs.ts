@@ -17,7 +17,7 @@ import { carry, Costs, secondPlatform, type Hardware } from './model.ts'
 import { spentBy, spentByServer, type Spent } from './processor.ts'
 import { activateOne } from './revision.ts'
 import { CLIENTS, progress, startSystem, WARM, well } from './system.ts'
-import { countTraffic, type Traffic } from './wire.ts'
+import { countTraffic, statementsOf, type Traffic } from './wire.ts'
 
 /** What is asked about in docs/operations/capacity.md. */
 export const ASKED_ABOUT: Hardware = { replicas: 20, coresPerReplica: 2, databaseCores: 16 }
@@ -66,9 +66,10 @@ async function costsOfWhole(seconds: number): Promise<{ readonly generations: nu
     await system.sendWell(WARM)
     // What it does when nobody asks anything is not the cost of a request.
     const idle = await meter.during(() => sleep(IDLE_SECONDS * 1_000))
-    const { used, result } = await meter.during(() => system.sendWell({ seconds, clients: CLIENTS }))
+    const { used, result, before, after, seconds: seen } = await meter.during(() => system.sendWell({ seconds, clients: CLIENTS }))
     const generations = result.served.length
-    const each = (name: keyof typeof used) => Math.max(1e-6, (used[name] - (idle.used[name] * result.seconds) / IDLE_SECONDS) / generations)
+    const each = (name: keyof typeof used) => Math.max(1e-6, (used[name] - (idle.used[name] * result.seconds) / idle.seconds) / generations)
+    const statements = statementsOf(before, after, seen, idle)
     const { rows } = await direct.query<{ n: number }>(`select count(*)::int as n from pg_stat_activity where application_name like 'acgs-pgp-v8%' and application_name <> 'acgs-pgp-v8-bench'`)
 
     const appends = await time(APPENDS, 20, (n) => direct.transaction((tx) => append(tx, { kind: 'entities.changed', at: new Date().toISOString(), subject: { application: 'load', version: String(n + 1) }, digests: { change: sha256(String(n)) } })))
@@ -77,14 +78,14 @@ async function costsOfWhole(seconds: number): Promise<{ readonly generations: nu
     await using fire = startCannon(null)
     const load = { ...decisions, seconds: Math.max(1, Math.min(seconds, 5)), connections: 10 }
     await fire(load)
-    const before = { spent: spentBy(system.product.pid), ...counted.traffic() }
+    const spent = spentBy(system.product.pid).allMs
+    const traffic = counted.traffic()
     const fired = await fire(load)
-    const statements = counted.traffic().statements - before.statements - (idle.used.statements * load.seconds) / IDLE_SECONDS
     return {
       generations,
-      database: { processorMs: each('processorMs'), statements: each('statements'), transactions: each('commits'), waitedMs: each('waitedMs'), walKb: each('walBytes') / 1_024, storedKb: each('storedBytes') / 1_024 },
+      database: { processorMs: each('processorMs'), statements: sum(statements) / generations, transactions: (statements.get('commit') ?? 0) / generations, waitedMs: each('waitedMs'), walKb: each('walBytes') / 1_024, storedKb: each('storedBytes') / 1_024 },
       appendMs: summarize('', 'ms', appends).p50,
-      decision: { processorMs: (spentBy(system.product.pid).allMs - before.spent.allMs) / fired.sent, statements: Math.max(0, statements) / fired.sent },
+      decision: { processorMs: (spentBy(system.product.pid).allMs - spent) / fired.sent, statements: sum(statementsOf(traffic, counted.traffic(), load.seconds, idle)) / fired.sent },
       connections: rows[0]?.n ?? 0,
     }
   } finally {
@@ -93,21 +94,25 @@ async function costsOfWhole(seconds: number): Promise<{ readonly generations: nu
   }
 }
 
-type Used = Traffic & { readonly processorMs: number; readonly walBytes: number; readonly storedBytes: number }
+type Used = { readonly waitedMs: number; readonly processorMs: number; readonly walBytes: number; readonly storedBytes: number }
 
 async function meterOf(db: Database, postmaster: number, traffic: () => Traffic) {
   const read = async (): Promise<Used> => {
     const { rows } = await db.query<{ wal: string; stored: string }>(`select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') as wal, pg_database_size(current_database()) as stored`)
-    return { ...traffic(), processorMs: spentByServer(postmaster), walBytes: Number(rows[0]?.wal), storedBytes: Number(rows[0]?.stored) }
+    return { waitedMs: traffic().waitedMs, processorMs: spentByServer(postmaster), walBytes: Number(rows[0]?.wal), storedBytes: Number(rows[0]?.stored) }
   }
   return {
-    during: async <T>(work: () => Promise<T>): Promise<{ readonly used: Used; readonly result: T }> => {
-      const before = await read()
+    during: async <T>(work: () => Promise<T>): Promise<{ readonly used: Used; readonly result: T; readonly before: Traffic; readonly after: Traffic; readonly seconds: number }> => {
+      const [first, before, started] = [await read(), traffic(), performance.now()]
       const result = await work()
-      const after = await read()
-      return { result, used: Object.fromEntries(Object.entries(after).map(([name, value]) => [name, value - before[name as keyof Used]])) as Used }
+      const [seconds, after, last] = [(performance.now() - started) / 1_000, traffic(), await read()]
+      return { result, before, after, seconds, used: Object.fromEntries(Object.entries(last).map(([name, value]) => [name, value - first[name as keyof Used]])) as Used }
     },
   }
+}
+
+function sum(statements: ReadonlyMap<string, number>): number {
+  return [...statements.values()].reduce((all, each) => all + each, 0)
 }
 
 /** The four processes apart, with so many platforms: what each generation costs in each, and how many a second they do together. */

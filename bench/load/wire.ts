@@ -1,7 +1,17 @@
 import { createConnection, createServer, type Socket } from 'node:net'
 
-/** What went to a database through here: statements, transactions that were kept, and how long somebody waited for an answer, in milliseconds. */
-export type Traffic = { readonly statements: number; readonly commits: number; readonly waitedMs: number }
+/** What went to a database through here: how often each statement, by its text, and how long somebody waited for an answer, in milliseconds. */
+export type Traffic = { readonly statements: ReadonlyMap<string, number>; readonly waitedMs: number }
+
+/**
+ * What came between two moments, without what comes all the time: of each statement, no more is taken off than there is.
+ *
+ * @param idle The same, over so many seconds in which nobody asked for anything.
+ */
+export function statementsOf(before: Traffic, after: Traffic, seconds: number, idle: { readonly before: Traffic; readonly after: Traffic; readonly seconds: number }): ReadonlyMap<string, number> {
+  const between = (from: Traffic, to: Traffic, text: string) => (to.statements.get(text) ?? 0) - (from.statements.get(text) ?? 0)
+  return new Map([...after.statements.keys()].map((text) => [text, Math.max(0, between(before, after, text) - (between(idle.before, idle.after, text) * seconds) / idle.seconds)]))
+}
 
 /**
  * Stands between a program and its PostgreSQL and counts, so that the server needs no extension and the program no change.
@@ -10,16 +20,19 @@ export type Traffic = { readonly statements: number; readonly commits: number; r
  */
 export async function countTraffic(serverUrl: string): Promise<AsyncDisposable & { readonly url: string; readonly traffic: () => Traffic }> {
   const server = new URL(serverUrl)
-  let statements = 0
-  let commits = 0
+  const statements = new Map<string, number>()
+  const count = (text: string) => statements.set(text, (statements.get(text) ?? 0) + 1)
   let waitedMs = 0
   const sockets = new Set<Socket>()
   const proxy = createServer((client) => {
     const upstream = createConnection({ host: server.hostname, port: Number(server.port) })
     let asked: number | null = null
+    let parsed = ''
     const ofClient = createReader(true, (type, body) => {
-      if (type === 'Q' || type === 'E') statements++
-      if (type === 'Q' && body.toString('latin1', 0, 6).toLowerCase() === 'commit') commits++
+      // A statement to be prepared comes with its name, here none, and is run by the messages that follow it.
+      if (type === 'P') parsed = textIn(body, body.indexOf(0) + 1)
+      if (type === 'Q') count(textIn(body, 0))
+      if (type === 'E') count(parsed)
       if (type === 'Q' || type === 'S') asked ??= performance.now()
     })
     const ofServer = createReader(false, (type) => {
@@ -46,13 +59,18 @@ export async function countTraffic(serverUrl: string): Promise<AsyncDisposable &
   url.port = String((proxy.address() as { port: number }).port)
   return {
     url: url.href,
-    traffic: () => ({ statements, commits, waitedMs }),
+    traffic: () => ({ statements: new Map(statements), waitedMs }),
     [Symbol.asyncDispose]: async () => {
       const closed = new Promise((resolve) => proxy.close(resolve))
       for (const socket of sockets) socket.destroy()
       await closed
     },
   }
+}
+
+/** Up to the byte that ends it. */
+function textIn(body: Buffer, from: number): string {
+  return body.toString('utf8', from, body.indexOf(0, from))
 }
 
 /** Tells of each message in a stream, however it is cut. @param isClient Whether the first one has no type; it is not told. */
