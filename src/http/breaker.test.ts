@@ -159,3 +159,19 @@ test('a clock that is set back does not keep it open', async () => {
     mock.timers.reset()
   }
 })
+
+test('who looked without being let through may say that somebody is back: that counts when the rest is over, and only then', async () => {
+  const world = bench(ours, 'refuse')
+  for (let i = 0; i < 2; i++) await ended(world, 'failure')
+  world.breaker.back()
+  await ended(world, 'failure')
+  assert.equal(await world.gauge(), 'open', 'it has not made good what failed before')
+  world.pass(99)
+  world.breaker.back()
+  await settle()
+  assert.equal(await world.gauge(), 'open')
+  world.pass(1)
+  world.breaker.back()
+  await settle()
+  assert.equal(await world.gauge(), 'closed')
+})

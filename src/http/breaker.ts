@@ -38,6 +38,8 @@ export type Breaker = {
   /** Does the work, or throws what `refused` makes. Whatever the work throws rises as it is. */
   readonly run: <T>(work: () => Promise<T>) => Promise<T>
   readonly state: () => BreakerState
+  /** Told that somebody answers there, by who looked without being let through: when the rest is over, that is the call that finds out. */
+  readonly back: () => void
 }
 
 /**
@@ -99,5 +101,8 @@ export function createBreaker({ service, telemetry, meaningOf, refused, meanwhil
       throw error
     }
   }
-  return { run, state: () => standing.kind }
+  const back = () => {
+    if (standing.kind !== 'closed' && admission(standing, now(), rules) === 'try') void run(async () => {}).catch(() => {})
+  }
+  return { run, state: () => standing.kind, back }
 }

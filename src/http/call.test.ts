@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { Failure } from '#core/failure.ts'
 import { createLog } from '#telemetry/log.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
-import { createCall, type Call } from './call.ts'
+import { createCall, peerBreaker, type Call } from './call.ts'
 
 const getThing = {
   method: 'GET', path: '/things/{name}', summary: 'A thing', access: ['service'], params: z.strictObject({ name: z.string() }), query: z.strictObject({ n: z.number().optional() }),
@@ -30,8 +30,9 @@ async function peerThat(answering: Answering, { timeoutMs = 1_000, restMs = 100,
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const metrics = createMetrics({ service: 'acgs-test', version: '8.0.0', constitutionalHash: 'cdd01ef066bc6cf2', description: 'test' })
   const telemetry = { metrics, log: createLog({ service: 'acgs-test', level: 'silent' }) }
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   return {
-    call: createCall({ peer: 'pgc', url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, token, timeoutMs, telemetry, breakerRules: { failuresMax: 5, restMs } }),
+    call: createCall({ peer: 'pgc', url, token, timeoutMs, telemetry, breaker: peerBreaker({ peer: 'pgc', url, telemetry, rules: { failuresMax: 5, restMs } }) }),
     asked: () => asked,
     answer: (next) => { answer = next },
     state: async () => (await metrics.circuitBreakerState.get()).values.find(({ labels }) => labels.service === 'pgc')?.value ?? -1,

@@ -3,7 +3,7 @@ import { Failure, type FailureCode, type Problem } from '#core/failure.ts'
 import { parseJson } from '#core/json.ts'
 import type { Telemetry } from '#telemetry/events.ts'
 import type { PeerName } from '#telemetry/metrics.ts'
-import { BREAKER_RULES, createBreaker, type BreakerRules } from './breaker.ts'
+import { BREAKER_RULES, createBreaker, type Breaker, type BreakerRules } from './breaker.ts'
 import type { Endpoint } from './contract.ts'
 import { PROBLEMS } from './problem.ts'
 import { whyUntrusted } from './trust.ts'
@@ -25,21 +25,16 @@ export type Call = <const E extends Endpoint>(endpoint: E, input: In<E, 'params'
  *
  * @param token Null for peers that ask for none.
  */
-export function createCall({ peer, url, token, timeoutMs, telemetry, breakerRules = BREAKER_RULES }: {
+export function createCall({ peer, url, token, timeoutMs, telemetry, breaker = peerBreaker({ peer, url, telemetry }) }: {
   peer: PeerName
   url: string
   token: (() => Promise<string>) | null
   timeoutMs: number
   telemetry: Telemetry
-  breakerRules?: BreakerRules
+  /** In front of this peer; one of its own with the usual rules, where none is given. */
+  breaker?: Breaker
 }): Call {
-  const away = (because: string, cause?: unknown) => new Failure('PEER_UNAVAILABLE', `${peer} at ${url} ${because}`, { cause, details: { peer } })
-  const breaker = createBreaker({
-    service: peer, telemetry, rules: breakerRules, meanwhile: 'wait',
-    // Whoever refuses is there; that whoever asked went away says nothing.
-    meaningOf: (error) => (!(error instanceof Failure) || error.code === 'SHUTTING_DOWN' ? 'neither' : error.code === 'PEER_UNAVAILABLE' ? 'failure' : 'success'),
-    refused: () => away(`has failed ${breakerRules.failuresMax} times in a row and is left alone for a while`),
-  })
+  const away = (because: string, cause?: unknown) => peerAway(peer, url, because, cause)
 
   const ask = async (endpoint: Endpoint, input: { params?: unknown; query?: unknown; body?: unknown }, bearer: string | null, signal: AbortSignal | undefined): Promise<unknown> => {
     const late = AbortSignal.timeout(timeoutMs)
@@ -73,6 +68,20 @@ export function createCall({ peer, url, token, timeoutMs, telemetry, breakerRule
     const bearer = token === null || endpoint.access === 'public' ? null : await token()
     return breaker.run(() => ask(endpoint, input, bearer, signal)) as never
   }
+}
+
+/** What stands in front of one peer. */
+export function peerBreaker({ peer, url, telemetry, rules = BREAKER_RULES, now }: { peer: PeerName; url: string; telemetry: Telemetry; rules?: BreakerRules; now?: () => number }): Breaker {
+  return createBreaker({
+    service: peer, telemetry, rules, meanwhile: 'wait', ...(now === undefined ? {} : { now }),
+    // Whoever refuses is there; that whoever asked went away says nothing.
+    meaningOf: (error) => (!(error instanceof Failure) || error.code === 'SHUTTING_DOWN' ? 'neither' : error.code === 'PEER_UNAVAILABLE' ? 'failure' : 'success'),
+    refused: () => peerAway(peer, url, `has failed ${rules.failuresMax} times in a row and is left alone for a while`),
+  })
+}
+
+function peerAway(peer: PeerName, url: string, because: string, cause?: unknown): Failure {
+  return new Failure('PEER_UNAVAILABLE', `${peer} at ${url} ${because}`, { cause, details: { peer } })
 }
 
 function addressOf(base: string, endpoint: Endpoint, { params, query }: { params?: unknown; query?: unknown }): string {

@@ -16,11 +16,19 @@ export type Component = {
   readonly probe: (signal: AbortSignal) => ProbeResult | Promise<ProbeResult>
 }
 
-/** Another process as a component: whether it is there. Without it, this one is merely degraded. */
-export function peerComponent(name: string, url: string): Component {
+/**
+ * Another process as a component: whether it is there. Without it, this one is merely degraded.
+ *
+ * @param isThere Told each time when it is.
+ */
+export function peerComponent(name: string, url: string, isThere: () => void = () => {}): Component {
   return {
     name, isCritical: false,
-    probe: async (signal) => ((await fetch(`${url}/livez`, { signal })).ok ? { status: 'healthy' } : { status: 'unhealthy', detail: 'does not answer /livez with 200' }),
+    probe: async (signal) => {
+      if (!(await fetch(`${url}/livez`, { signal })).ok) return { status: 'unhealthy', detail: 'does not answer /livez with 200' }
+      isThere()
+      return { status: 'healthy' }
+    },
   }
 }
 

@@ -6,7 +6,8 @@ import { loadPacks } from '#adapters/packs.ts'
 import type { Redis } from '#adapters/redis/connect.ts'
 import type { Pack } from '#core/unit/pack.ts'
 import { authenticator, fetchJwks, publishedKeys, type Authenticate, type KeySource } from '#http/authenticate.ts'
-import { createCall, type Call } from '#http/call.ts'
+import type { Breaker } from '#http/breaker.ts'
+import { createCall, peerBreaker, type Call } from '#http/call.ts'
 import { refuseTaken } from '#http/port-holder.ts'
 import type { RateLimits } from '#http/rate-limit.ts'
 import type { Server } from '#http/server.ts'
@@ -14,7 +15,7 @@ import type { Telemetry } from '#telemetry/events.ts'
 import { createLog } from '#telemetry/log.ts'
 import { createMetrics, type PeerName } from '#telemetry/metrics.ts'
 import { peerTokens } from './auth/peer-tokens.ts'
-import { authGuard, breakerRulesOf, type Guard } from './breakers.ts'
+import { authBreaker, breakerRulesOf } from './breakers.ts'
 import { openEdge, takenBy, type OwnEdge } from './edge.ts'
 import { limitsOf } from './limits.ts'
 import { createLive, type Live } from './live.ts'
@@ -54,7 +55,7 @@ export type Frame = {
   readonly limits: RateLimits
   readonly edge: OwnEdge
   /** Stands in front of Auth, whoever asks it for what. */
-  readonly auth: Guard
+  readonly auth: Breaker
   /** The configuration as it is now: some of it may change while the process runs. */
   readonly live: () => Config
   /** What is to be ended, the last one first. */
@@ -91,7 +92,7 @@ export async function startFramed(name: Name, config: Config, signal: AbortSigna
     const edge = openEdge(config)
     const redis = openRedis({ name, config, telemetry, ending })
     const limits = limitsOf({ service: name, config: live.config, redis, telemetry })
-    const { server, begin, ...said } = await build({ config, version, inForce, packs: loadPacks(join(ROOT, 'packs')), telemetry, redis, limits, edge, live: live.config, auth: authGuard(config, telemetry), ending })
+    const { server, begin, ...said } = await build({ config, version, inForce, packs: loadPacks(join(ROOT, 'packs')), telemetry, redis, limits, edge, live: live.config, auth: authBreaker(config, telemetry), ending })
     ending.push(() => server.close({ drainMs: 0, deadlineMs: 0 }))
     signal.throwIfAborted()
     const { port } = await server.listen(where)
@@ -114,15 +115,21 @@ export async function startFramed(name: Name, config: Config, signal: AbortSigna
 /** Who asks, judged by the keys that Auth publishes: fetched when first needed, and remembered while Auth is out. */
 export function judgedByAuth({ config: { security, services }, auth }: Pick<Frame, 'config' | 'auth'>): { authenticate: Authenticate; keys: KeySource } {
   const fetchKeys = fetchJwks(services.authUrl)
-  const keys = publishedKeys({ fetchKeys: () => auth(fetchKeys) })
+  const keys = publishedKeys({ fetchKeys: () => auth.run(fetchKeys) })
   return { authenticate: authenticator(security, keys).authenticate, keys }
 }
 
+/** How one peer is asked, and what is told when its health shows that it is back. */
+export type PeerCall = { readonly ask: Call; readonly back: () => void }
+
 /** Calls the other processes as a service account of its own. */
-export function caller(name: 'platform' | 'compliance', { config: { security, services, errorHandling }, telemetry, auth }: Frame): (peer: PeerName, url: string, timeoutMs: number, restMs?: number) => Call {
+export function caller(name: 'platform' | 'compliance', { config: { security, services, errorHandling }, telemetry, auth }: Frame): (peer: PeerName, url: string, timeoutMs: number, restMs?: number) => PeerCall {
   const token = peerTokens({
     clientId: security.peerClientId ?? `acgs-${name}`, keyFile: security.peerKeyFile as string, audience: security.peerAudience,
-    authUrl: services.authUrl, issuer: security.tokenIssuer, guard: auth,
+    authUrl: services.authUrl, issuer: security.tokenIssuer, guard: auth.run,
   })
-  return (peer, url, timeoutMs, restMs) => createCall({ peer, url, token, timeoutMs, telemetry, breakerRules: breakerRulesOf(errorHandling, restMs) })
+  return (peer, url, timeoutMs, restMs) => {
+    const breaker = peerBreaker({ peer, url, telemetry, rules: breakerRulesOf(errorHandling, restMs) })
+    return { ask: createCall({ peer, url, token, timeoutMs, telemetry, breaker }), back: breaker.back }
+  }
 }

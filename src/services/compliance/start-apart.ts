@@ -27,7 +27,7 @@ export function startComplianceApart(config: Config, signal: AbortSignal): Promi
     const platform = caller('compliance', frame)('platform', services.platformUrl, PLATFORM_TIMEOUT_MS, PLATFORM_REST_MS)
     const { point, follower, oracle, peers } = complianceParts({
       config, constitutionalHash: inForce.shown.hash, examiner, tokenKeys: keys, telemetry, ending,
-      source: platformSource(platform), report: tellPlatform(platform),
+      source: platformSource(platform.ask), report: tellPlatform(platform.ask),
     })
     const server = await startCompliance({
       config, version, inForce, packs, examiner, telemetry, authenticate, limits, edge: frame.edge, point, oracle, peers, signCheckpoint: checkpointsSignedBy(config),
@@ -36,7 +36,7 @@ export function startComplianceApart(config: Config, signal: AbortSignal): Promi
         { name: 'solver', isCritical: true, probe: () => prover.probe() },
         { name: 'decision_point', isCritical: false, probe: follower.probe },
         clockComponent(config, [peerClock('auth', services.authUrl), peerClock('platform', services.platformUrl)]),
-        peerComponent('auth', services.authUrl), peerComponent('platform', services.platformUrl),
+        peerComponent('auth', services.authUrl, frame.auth.back), peerComponent('platform', services.platformUrl, platform.back),
       ],
     })
     return {

@@ -33,13 +33,13 @@ export function startPlatformApart(config: Config, signal: AbortSignal): Promise
     const { authenticate, keys: tokenKeys } = judgedByAuth(frame)
     const { database, holds, ledger, watched } = await openDatabase({
       url: config.database.url as string, config, telemetry, ending,
-      sign: ({ consistency, ...tip }) => compliance(postCheckpoint, { body: { ...tip, consistency: [...consistency] } }),
+      sign: ({ consistency, ...tip }) => compliance.ask(postCheckpoint, { body: { ...tip, consistency: [...consistency] } }),
     })
-    const { certify, bundle } = askCompliance(compliance)
+    const { certify, bundle } = askCompliance(compliance.ask)
     const server = await startPlatform({
       config, version, inForce, packs, examiner, database, holds, ledger, telemetry, authenticate, limits, edge: frame.edge,
       propose: rememberCandidates({
-        propose: proposeElsewhere({ call: synthesis, here: propose, isOut: (because) => telemetry.log.warn({ because }, 'text is read here while synthesis is out') }),
+        propose: proposeElsewhere({ call: synthesis.ask, here: propose, isOut: (because) => telemetry.log.warn({ because }, 'text is read here while synthesis is out') }),
         basis: candidateBasis(inForce, version), config: live, databaseUrl: config.database.url as string, store: redis, telemetry,
       }),
       readers: READERS.map(({ method }) => method),
@@ -52,7 +52,7 @@ export function startPlatformApart(config: Config, signal: AbortSignal): Promise
       components: [
         ...watched, clockComponent(config, [databaseClock(database), peerClock('auth', services.authUrl), peerClock('gs', services.synthesisUrl), peerClock('pgc', services.complianceUrl)]),
         ...ownComponents({ redis, packs, examiner, prover }),
-        peerComponent('auth', services.authUrl), peerComponent('gs', services.synthesisUrl), peerComponent('pgc', services.complianceUrl),
+        peerComponent('auth', services.authUrl, frame.auth.back), peerComponent('gs', services.synthesisUrl, synthesis.back), peerComponent('pgc', services.complianceUrl, compliance.back),
       ],
     })
     return {
