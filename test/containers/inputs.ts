@@ -12,7 +12,8 @@ const INPUTS = [
 /** Which inputs the containers last ran with, all lines passing. */
 export const PASSED = join(ROOT, 'test/containers/passed.json')
 
-export type Passed = { readonly digest: string }
+/** What was run, when, and how many of its lines passed. */
+export type Passed = { readonly digest: string; readonly at: string; readonly lines: number; readonly minutes: number; readonly engine: string }
 
 /** Their files, by path. */
 export function inputs(): readonly string[] {
@@ -24,11 +25,17 @@ export function digestOfInputs(): string {
   return digest(inputs().map((file) => [file, sha256(readFileSync(join(ROOT, file)))]))
 }
 
-/** Whether the containers have to be run again. */
-export function isUnchanged(): boolean {
+/** The run that passed with exactly these inputs; null when the containers have to be run again. */
+export function passedUnchanged(): Passed | null {
   try {
-    return (JSON.parse(readFileSync(PASSED, 'utf8')) as Passed).digest === digestOfInputs()
+    const passed = JSON.parse(readFileSync(PASSED, 'utf8')) as Passed
+    return passed.digest === digestOfInputs() ? passed : null
   } catch {
-    return false
+    return null
   }
+}
+
+/** How a pass by that record is told. */
+export function toldUnchanged({ digest, at, lines, engine }: Passed): string {
+  return `containers: unchanged since ${at}, when ${lines} lines passed with ${engine} (inputs ${digest.slice(0, 12)}): passed by that record, not run`
 }
