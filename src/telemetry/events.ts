@@ -19,6 +19,17 @@ export function generationJudged({ log, metrics }: Telemetry, event: {
   log.info({ generation_id: id, outcome, priority, score, seconds }, 'generation judged')
 }
 
+/** Candidates were compared: in some a fault was found, and they were set aside; or they disagreed and nobody could be blamed. */
+export function candidatesCompared({ log, metrics }: Telemetry, event: { id: string; setAside: number; isUnsettled: boolean }): void {
+  const { id, setAside, isUnsettled } = event
+  if (setAside > 0) {
+    metrics.errorCorrectionEvents.inc({ error_type: 'detected', corrected: 'true' }, setAside)
+    metrics.errorCorrectionEvents.inc({ error_type: 'corrected', corrected: 'true' }, setAside)
+  }
+  if (isUnsettled) metrics.errorCorrectionEvents.inc({ error_type: 'detected', corrected: 'false' })
+  if (setAside > 0 || isUnsettled) log.info({ generation_id: id, set_aside: setAside, is_unsettled: isUnsettled }, 'candidates differ')
+}
+
 /** A generation could not be carried out: nothing was judged, nothing stored. */
 export function generationFailed({ log, metrics }: Telemetry, event: { priority: Priority; code: string; seconds: number }): void {
   metrics.policyGenerationRequests.inc({ status: 'error', priority: event.priority })

@@ -103,6 +103,7 @@ export function createMetrics({ service, version, constitutionalHash, descriptio
     overloadedRequests: counter('overloaded_requests_total', 'Generations that were not accepted because too much was under way, by why.', ['because']),
     generationsTakenOver: counter('generations_taken_over_total', 'Requests taken from a process that was not heard of any more.'),
     generationsPostponed: counter('generations_postponed_total', 'Attempts that had to wait for something that was away.'),
+    errorCorrectionEvents: counter('error_correction_events_total', 'Candidates in which a fault was found, and disagreements that nobody could settle; and what was corrected.', ['error_type', 'corrected']),
     executionRequests: counter('execution_requests_total', 'Units of work by how they ended.', ['operation', 'status']),
     executionDuration: histogram('execution_duration_seconds', 'Duration of a unit of work.', EXECUTION_SECONDS, ['operation']),
     componentHealth: gauge('component_health', '1 healthy, 0 not.', ['component']),
@@ -135,6 +136,7 @@ export function createMetrics({ service, version, constitutionalHash, descriptio
     families.policyGenerationDuration.zero({ priority })
     for (const status of GENERATION_STATUSES) families.policyGenerationRequests.inc({ status, priority }, 0)
   }
+  for (const error_type of ['detected', 'corrected']) for (const corrected of ['true', 'false']) families.errorCorrectionEvents.inc({ error_type, corrected }, 0)
   for (const state of ['waiting', 'under_way']) families.generationQueueDepth.set({ state }, 0)
   for (const outcome of SCORE_OUTCOMES) families.constitutionalComplianceScore.zero({ outcome })
   for (const operation of OPERATIONS) {

@@ -11,7 +11,7 @@ import { Failure, type FailureCode } from '#core/failure.ts'
 import type { GenerateBody } from '#core/unit/request.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
 import type { Caller } from '#http/contract.ts'
-import { executionFinished, generationFailed, generationJudged, requestOverloaded, requestPostponed, requestsQueued, requestTaken, type Telemetry } from '#telemetry/events.ts'
+import { candidatesCompared, executionFinished, generationFailed, generationJudged, requestOverloaded, requestPostponed, requestsQueued, requestTaken, type Telemetry } from '#telemetry/events.ts'
 import { inTrace, traceFrom } from '#telemetry/log.ts'
 import type { Asked } from './asked.ts'
 import { EndedElsewhere, type Attempt, type Ended, type UnderWork } from './attempt.ts'
@@ -110,6 +110,8 @@ export function createRequests({ database, holds, telemetry, unitOf, attempt, on
       const { generation, ...ended } = await attempt(work, given ?? unitOf(id, request.body))
       const outcome = verdictName(generation)
       onJudged(outcome)
+      const { diagnosis: { kind }, corrections: [{ setAside }] } = generation
+      candidatesCompared(telemetry, { id, setAside: setAside.length, isUnsettled: kind === 'ambiguous' || kind === 'unexplained' })
       generationJudged(telemetry, { id, outcome, priority, score: generation.score, seconds: seconds() })
       executionFinished(telemetry, { operation: 'generate', status: 'success', seconds: seconds() })
       return ended
