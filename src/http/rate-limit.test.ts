@@ -20,6 +20,7 @@ import { createServer } from './server.ts'
 type Module = Pick<typeof ours, 'createRateLimits'>
 const MINUTE = 60_000
 const generate = { method: 'POST', path: '/generate', summary: 'g', access: ['author'], limit: 'generation', reply: z.strictObject({}), failures: [] } as const satisfies Endpoint
+const diagnose = { method: 'POST', path: '/diagnose', summary: 'd', access: ['author'], limit: 'diagnosis', reply: z.strictObject({}), failures: [] } as const satisfies Endpoint
 const ofPeers = { method: 'POST', path: '/peers', summary: 'p', access: ['service', 'author'], audience: 'peers', reply: z.strictObject({}), failures: [] } as const satisfies Endpoint
 const decide = { method: 'POST', path: '/decide', summary: 'd', access: ['service'], limit: 'none', reply: z.strictObject({}), failures: [] } as const satisfies Endpoint
 const open = { method: 'GET', path: '/open', summary: 'o', access: 'public', reply: z.strictObject({}), failures: [] } as const satisfies Endpoint
@@ -160,7 +161,7 @@ async function served(perMinute: ours.PerMinute) {
   const server = await createServer({
     service: 'acgs-test', title: 'Test', version: '8.0.0', description: 'For tests.', constitution, telemetry: its, authenticate, bodyBytesMax: 2_048,
     health: createHealth({ service: 'acgs-test', version: '8.0.0', constitution, components: [], telemetry: its, intervalMs: 1_000, timeoutMs: 1_000 }),
-    routes: [route(generate, () => ({})), route(ofPeers, () => ({})), route(decide, () => ({})), route(open, () => ({}))],
+    routes: [route(generate, () => ({})), route(diagnose, () => ({})), route(ofPeers, () => ({})), route(decide, () => ({})), route(open, () => ({}))],
     limits: ours.createRateLimits({ service: 'test', perMinute: () => perMinute, addressOf: clientAddress({ trusted: ['127.0.0.1'], header: 'x-forwarded-for' }), shared: null, telemetry: its }),
   })
   return {
@@ -189,6 +190,14 @@ test('who asks too often gets 429 with Retry-After and what it was counted under
   assert.equal(refused.headers['x-constitutional-hash'], 'cdd01ef066bc6cf2')
   assert.equal((await at.ask('POST', '/generate', { as: 'ben' })).statusCode, 200, 'each subject for itself')
   assert.deepEqual([await at.limited('generation'), await at.limited('address')], [1, 0])
+})
+
+test('an operation that diagnoses has a limit of its own, beside that of generations', async () => {
+  await using at = await served({ address: 0, generation: 1, diagnosis: 2 })
+  const asked = async (url: string) => (await at.ask('POST', url, { as: 'ana' })).statusCode
+  assert.deepEqual([await asked('/generate'), await asked('/generate')], [200, 429])
+  assert.deepEqual([await asked('/diagnose'), await asked('/diagnose'), await asked('/diagnose')], [200, 200, 429])
+  assert.deepEqual([await at.limited('generation'), await at.limited('diagnosis')], [1, 1])
 })
 
 test('everything from one address counts: what there is not, what is refused, what needs no token', async () => {
