@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readConfig } from '#config'
+import { importTwin } from '#test/twin.ts'
 import { clockComponent, type Clock } from './clock.ts'
 
 const config = readConfig({ env: {} })
@@ -35,4 +36,12 @@ test('what the way there and back explains is no difference', async () => {
     return read
   } }
   assert.deepEqual(await judge(slow), { status: 'healthy' })
+})
+
+test('sabotage twins: one that believes its own clock, and one that believes any single other, are noticed', async () => {
+  for (const [from, to] of [['far.length === known.length', 'far.length > known.length'], ['far.length === known.length', 'far.length > 0']] as const) {
+    const twin = await importTwin<{ clockComponent: typeof clockComponent }>('src/services/', ['clock.ts'], { file: 'clock.ts', from, to }, to)
+    const statuses = await Promise.all([[600], [0, 600]].map(async (seconds) => (await twin.clockComponent(config, seconds.map((each, n) => ahead(String(n), each))).probe(new AbortController().signal)).status))
+    assert.notDeepEqual(statuses, ['unhealthy', 'degraded'], to)
+  }
 })

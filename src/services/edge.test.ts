@@ -6,6 +6,7 @@ import { after, test } from 'node:test'
 import { readConfig } from '#config'
 import { Failure } from '#core/failure.ts'
 import { selfSigned, whyNoCertificate } from '#test/certificate.ts'
+import { importTwin } from '#test/twin.ts'
 import { openEdge } from './edge.ts'
 
 const skip = whyNoCertificate() ?? false
@@ -68,4 +69,15 @@ test('another certificate takes its place when asked; one that does not do leave
   assert.throws(() => renew(), refused('KEY_INVALID', /not a private key/))
   assert.deepEqual([tls?.current().cert, taken.length], [next, 1])
   assert.ok(certificate)
+})
+
+test('sabotage twins: what serves with an expired certificate, or forgets that it expires, is noticed', { skip }, async () => {
+  const { settings } = selfSigned(join(folder, 'twin'), 30)
+  const reads = await importTwin<{ openEdge: typeof openEdge }>('src/', ['services/edge.ts'], { file: 'adapters/keys/tls.ts', from: 'if (until <= at)', to: 'if (false)' }, 'reads')
+  assert.doesNotThrow(() => reads.openEdge(configOf(settings), inDays(31)))
+  let at = inDays(0)
+  const stands = await importTwin<{ openEdge: typeof openEdge }>('src/services/', ['edge.ts'], { file: 'edge.ts', from: 'if (left <= 0)', to: 'if (false)' }, 'stands')
+  const { components: [component] } = stands.openEdge(configOf(settings), () => at())
+  at = inDays(31)
+  assert.notEqual((await component?.probe(new AbortController().signal))?.status, 'unhealthy')
 })
