@@ -217,3 +217,21 @@ test('a batch is read question by question, each with its bytes; what is more th
   for (const other of others) assert.equal(batch(other), null, other)
   assert.equal(batch(text, 1), null)
 })
+
+test('an entity that says more than which it is, however deep, is left to be looked at closely', () => {
+  const scanner = new QuestionScanner(parseSchema('entity User { manager?: User }; action read appliesTo { principal: [User], resource: [User] };'))
+  const [levels, user] = [20_000, '{"type":"User","id":"a"}']
+  const nested = [
+    `${'{"type":"User","id":"a","properties":{"manager":'.repeat(levels)}${user}${'}}'.repeat(levels)}`,
+    `${'{"properties":{"manager":'.repeat(levels)}${user}${'},"type":"User","id":"a"}'.repeat(levels)}`,
+  ]
+  for (const subject of nested) assert.equal(scanner.one(Buffer.from(`{"subject":${subject},"action":{"name":"read"},"resource":${user}}`), NOW.getTime()), null)
+})
+
+test('attributes that JSON writes with an escape are left to be looked at closely: without it the same bytes mean others', () => {
+  const scanner = new QuestionScanner(parseSchema(String.raw`entity User; action read appliesTo { principal: [User], resource: [User], context: { "a\":1,\"b"?: Long, "x\\ty"?: Long, n?: Long } };`))
+  for (const context of [String.raw`{"a":1,"b":2}`, String.raw`{"x\ty":1}`, String.raw`{"n":1,"x\ty":1}`]) {
+    const text = `{"subject":{"type":"User","id":"a"},"action":{"name":"read"},"resource":{"type":"User","id":"b"},"context":${context}}`
+    assert.equal(scanner.one(Buffer.from(text), NOW.getTime()), null, context)
+  }
+})

@@ -79,11 +79,11 @@ export class QuestionScanner {
     do {
       const member = this.#member(QUESTION, next)
       if (member === 0) {
-        if (!this.#named(subject)) return null
+        if (!this.#named(subject, NAMED)) return null
       } else if (member === 1) {
         if (action !== null || (action = this.#action()) === null) return null
       } else if (member === 2) {
-        if (!this.#named(resource)) return null
+        if (!this.#named(resource, NAMED)) return null
       } else if (member === 3) {
         if (context !== null || contextAt >= 0) return null
         // What it may hold depends on the action, which may come later.
@@ -120,12 +120,13 @@ export class QuestionScanner {
     return type.ids === null || unknownId(this.#schema, uid) === null ? uid : null
   }
 
-  #named(named: Named): boolean {
+  /** @param members What it may say: only subject and resource have more than type and id. */
+  #named(named: Named, members: readonly Member[]): boolean {
     if (named.type !== null || !this.#takes(OPEN)) return false
     let fieldsAt = -1
     let next = 0
     do {
-      const member = this.#member(NAMED, next)
+      const member = this.#member(members, next)
       if (member === 0) {
         const type = this.#word()
         if (named.type !== null || type === null || type.length > TYPE_CHARACTERS_MAX || (named.type = this.#schema.entityTypes.get(type) ?? null) === null) return false
@@ -173,7 +174,7 @@ export class QuestionScanner {
   /** A record of attributes that its type has; what it promises may be absent. */
   #fields(shape: Shape, level: number, isOfContext: boolean): Map<string, Value> | null {
     const fields = new Map<string, Value>()
-    if (level > LEVELS_MAX || !this.#takes(OPEN)) return null
+    if (level > LEVELS_MAX || !shape.isPlain || !this.#takes(OPEN)) return null
     if (this.#takes(CLOSE)) return fields
     const { attributes, members, after } = shape
     let last = 0
@@ -198,7 +199,7 @@ export class QuestionScanner {
       case 'string': return this.#text()
       case 'entity': {
         const named = new Named()
-        return this.#named(named) && named.fields === null && named.type?.name === type.name ? this.#uid(named, [type.name]) : null
+        return this.#named(named, UID) && named.type?.name === type.name ? this.#uid(named, [type.name]) : null
       }
       case 'set': return this.#set(type.element, level, isOfContext)
       case 'record': {
@@ -369,6 +370,8 @@ function memberOf(name: string): Member {
 class Shape {
   readonly attributes: readonly { readonly name: string; readonly type: Type; readonly isClock: boolean }[]
   readonly members: readonly Member[]
+  /** No attribute's name is one that JSON writes with an escape: the bytes of such a name can mean other members. */
+  readonly isPlain: boolean
   /** By an attribute's index, 1 added: which one was read after it most recently; first, which was read first. */
   readonly after: number[]
   readonly hasClocks: boolean
@@ -378,6 +381,7 @@ class Shape {
     const clocks = clocksOf(type)
     this.attributes = Object.entries(type.attributes).filter(([name]) => name !== '__proto__').map(([name, { type }]) => ({ name, type, isClock: clocks.has(name) }))
     this.members = this.attributes.map(({ name }) => memberOf(name))
+    this.isPlain = this.attributes.every(({ name }) => JSON.stringify(name) === `"${name}"`)
     this.after = [0, ...this.attributes.map((_, i) => i + 1)]
     this.hasClocks = clocks.size > 0
     this.promised = promisedBy(type)
@@ -447,7 +451,7 @@ const TYPE_CHARACTERS_MAX = 1_000
 const DIGITS_MAX = 15
 const MULTIPLIER = 0x9e3779b1
 const [OPEN, CLOSE, OPEN_LIST, CLOSE_LIST, COLON, COMMA, QUOTE, BACKSLASH, MINUS, ZERO] = [0x7b, 0x7d, 0x5b, 0x5d, 0x3a, 0x2c, 0x22, 0x5c, 0x2d, 0x30] as const
-const [QUESTION, NAMED, ACTION, EVALUATIONS] = [['subject', 'action', 'resource', 'context'].map(memberOf), ['type', 'id', 'properties'].map(memberOf), [memberOf('name')], [memberOf('evaluations')]] as const
+const [QUESTION, NAMED, UID, ACTION, EVALUATIONS] = [['subject', 'action', 'resource', 'context'].map(memberOf), ['type', 'id', 'properties'].map(memberOf), ['type', 'id'].map(memberOf), [memberOf('name')], [memberOf('evaluations')]] as const
 const [TRUE, FALSE] = [Buffer.from('true'), Buffer.from('false')]
 const NO_BYTES = Buffer.alloc(0)
 const NONE: ReadonlySet<string> = new Set()
