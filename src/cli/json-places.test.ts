@@ -49,3 +49,7 @@ test('every value of a random document is found where it stands', () => {
     }
   }
 })
+
+test('a string of many megabytes is passed like any other', () => {
+  assert.equal(placeOf(JSON.stringify({ a: '\n'.repeat(10_000_000), b: 1 }), 'f.json.b'), 'f.json:1:20000009: b')
+})

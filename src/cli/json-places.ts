@@ -37,7 +37,7 @@ function nearest(offsets: ReadonlyMap<string, number>, place: string): number | 
   return undefined
 }
 
-const TOKEN = /\s*("(?:[^"\\]|\\.)*"|[^\s[\]{},:"]+|[[\]{},:])/gy
+const TOKEN = /\s*([^\s[\]{},:"]+|[[\]{},:"])/gy
 
 /** Where each value of a JSON text begins, by its path from `root`; a member at its name. Null when the text is not JSON. */
 function offsetsIn(text: string, root: string): ReadonlyMap<string, number> | null {
@@ -47,8 +47,10 @@ function offsetsIn(text: string, root: string): ReadonlyMap<string, number> | nu
   let isKey = false
   TOKEN.lastIndex = text.charCodeAt(0) === 0xfeff ? 1 : 0
   for (let found = TOKEN.exec(text); found !== null; found = TOKEN.exec(text)) {
-    const token = found[1] as string
-    const offset = TOKEN.lastIndex - token.length
+    const offset = TOKEN.lastIndex - (found[1] as string).length
+    // A regular expression has no room for a string of many megabytes.
+    if (found[1] === '"') TOKEN.lastIndex = endOfString(text, offset)
+    const token = text.slice(offset, TOKEN.lastIndex)
     const top = open.at(-1)
     if (token === '}' || token === ']') open.pop()
     else if (token === ',') {
@@ -73,4 +75,13 @@ function offsetsIn(text: string, root: string): ReadonlyMap<string, number> | nu
     }
   }
   return offsets
+}
+
+/** Behind its closing quotation mark, or where the text ends. */
+function endOfString(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at++) {
+    if (text[at] === '"') return at + 1
+    if (text[at] === '\\') at++
+  }
+  return text.length
 }
