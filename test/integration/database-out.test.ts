@@ -62,7 +62,7 @@ test('without its database the platform says so at once, accepts nothing, and de
   for (let i = 0; i < 6; i++) {
     const { status, headers, body } = await generate()
     assert.deepEqual([status, body.code, headers.get('retry-after')], [503, 'DATABASE_UNAVAILABLE', '5'])
-    assert.match(body.detail, /^the database (does not answer|has failed \d+ times in a row and is left alone for a while)$/)
+    assert.match(body.detail, /^the database (does not answer|is starting or going down|has failed \d+ times in a row and is left alone for a while)$/)
   }
   await until(async () => await breaker() === 1, 'the breaker opens')
   const times: number[] = []
