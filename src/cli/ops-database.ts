@@ -9,6 +9,7 @@ import { borrowEmbedded } from '#adapters/postgres/embedded.ts'
 import type { Parts } from '#adapters/postgres/export.ts'
 import type { LedgerProblem } from '#adapters/postgres/ledger-verify.ts'
 import { readMigrations } from '#adapters/postgres/migrate.ts'
+import { atStart } from '#adapters/postgres/unavailable.ts'
 import { Failure } from '#core/failure.ts'
 import type { NoteKey } from '#core/ledger/note.ts'
 import type { Command } from 'commander'
@@ -54,7 +55,7 @@ export async function withTarget<T>(options: DatabaseOptions, isNewAllowed: bool
   try {
     const url = embedded?.url ?? (config.database.url as string)
     await using db = connect(url, { name: 'cli', connectionsMax: 4, connectTimeoutMs: config.database.connectTimeoutMs })
-    return await work({ config, db, url, isEmbedded: embedded !== null })
+    return await atStart(url, () => work({ config, db, url, isEmbedded: embedded !== null }))
   } finally {
     await embedded?.stop()
   }

@@ -13,6 +13,7 @@ import { checkpointKey } from '#test/checkpoint-key.ts'
 import { emptyDatabase, testDatabase, type TestDatabase } from '#test/database.ts'
 import { contentsOf, fillDatabase } from '#test/fill-database.ts'
 import { rewriteLedger } from '#test/tampering.ts'
+import { importTwin } from '#test/twin.ts'
 import { contentOf } from './empty.ts'
 import { exportDatabase, importInto, type Parts } from './export.ts'
 import { generationRow } from '#test/generation-row.ts'
@@ -153,4 +154,40 @@ test('what an older release has written is brought up to date', async () => {
   const imported = await bring(target, other)
   assert.ok(imported.kind === 'imported')
   assert.deepEqual(imported.applied, PARTS.public.filter(({ number }) => number >= 9).map(({ name }) => name))
+})
+
+type Module = Pick<typeof import('./export.ts'), 'importInto'>
+
+/** Nothing that is wrong with a file or with where it goes gets through, each by the one guard that sees it. */
+async function letsNothingThrough(module: Module): Promise<void> {
+  const at = async (file: string, against: readonly KnownState[], into: (target: TestDatabase) => Promise<unknown> = async () => {}) => {
+    await using target = await emptyDatabase()
+    await into(target)
+    const came = await module.importInto(target, file, { parts: PARTS, against: () => against, keys: KEYS }).then(({ kind }) => kind, (error: Error) => error)
+    return { came, there: await contentOf(target) }
+  }
+  const lines = gunzipSync(readFileSync(whole)).toString()
+  writeFileSync(other, gzipSync(lines.replace('ünïcode', 'unicode'))) // An entity, which no entry of the ledger digests.
+  const entity = await at(other, [])
+  assert.deepEqual([entity.came instanceof Failure, entity.there], [true, []], 'a changed entity')
+  const older = await at(whole, [{ size: tip.size + 1, root: 'ab'.repeat(32) }])
+  assert.deepEqual([older.came, older.there], ['not_valid', []], 'an older export')
+  const body = await at(rewritten((all) => all.map((line) => line.replace('"Records 3"', '"Records 4"'))), [])
+  assert.deepEqual([body.came, body.there], ['not_valid', []], 'a changed body')
+  const full = await at(whole, [], (target) => target.query('create schema somebodys; create table somebodys.kept (value text)'))
+  assert.deepEqual([full.came instanceof Failure, full.there], [true, ['somebodys.kept']], 'a database with something in it')
+}
+
+test('an import lets nothing through; without any one of its guards something would come', async () => {
+  await letsNothingThrough({ importInto })
+  const twins = {
+    'the digest is not compared': { from: `if (end.sha256 !== hash.digest('hex') || end.rows !== rows)`, to: 'if (end.rows !== rows)' },
+    'known states are left aside': { from: 'verifyLedgerIn(tx, against(header.ledger.size), keys)', to: 'verifyLedgerIn(tx, [], keys)' },
+    'what is not valid is kept': { from: 'if (!report.valid) throw new NotValid(report)', to: '' },
+    'a full database is taken': { from: 'await refuseFull(tx)', to: '' },
+  }
+  for (const [name, sabotage] of Object.entries(twins)) {
+    const twin = await importTwin<Module>('src/adapters/postgres/', ['export.ts'], { file: 'export.ts', ...sabotage }, name)
+    await assert.rejects(letsNothingThrough(twin), assert.AssertionError, name)
+  }
 })
