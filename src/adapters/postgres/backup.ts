@@ -48,9 +48,11 @@ export async function backUp({ db, url, kind, file, release, at }: { db: Databas
   const { program } = await planBackup(db, kind)
   refuseExisting(target)
   const draft = `${target}.partial-${process.pid}`
+  let isBegun = false
   try {
     await mkdir(dirname(target), { recursive: true, mode: 0o700 })
     closeSync(openSync(draft, 'wx', 0o600))
+    isBegun = true
     const entries = program === null
       ? await exportDatabase(db, { release, at }, async (lines, { ledger }) => (await pipeline(Readable.from(lines), createGzip(), createWriteStream(draft, { flags: 'w' })), ledger.size))
       : await db.transaction(async (tx) => {
@@ -73,7 +75,7 @@ export async function backUp({ db, url, kind, file, release, at }: { db: Databas
     if (cause instanceof Failure || !(cause as NodeJS.ErrnoException).code?.startsWith('E')) throw cause
     throw new Failure('FILE_UNREADABLE', `cannot write \`${target}\`: ${(cause as NodeJS.ErrnoException).code}`, { cause })
   } finally {
-    rmSync(draft, { force: true })
+    if (isBegun) rmSync(draft, { force: true })
   }
 }
 
