@@ -64,7 +64,7 @@ async function restore(file: string, shown: string, name: 'restore' | 'import', 
 async function verify(file: string, shown: string, options: Options): Promise<Answer> {
   if (options.dryRun) {
     const { kind, bytes } = await checkBackup(file)
-    return { json: { file: shown, kind, bytes, dry_run: true }, text: `${shown} is whole as far as a ${kind} backup of ${megabytes(bytes)} shows it; it was not restored anywhere`, exit: EXIT.yes }
+    return { json: { file: shown, kind, bytes, dry_run: true }, text: `${shown} is whole, as far as its form shows that (${kind}, ${megabytes(bytes)}); it was not restored anywhere`, exit: EXIT.yes }
   }
   const config = configOf(options)
   const known = knownOutside(config, options)
@@ -78,7 +78,7 @@ async function verify(file: string, shown: string, options: Options): Promise<An
   return {
     json: { file: shown, ...found, valid, problems },
     text: valid
-      ? [`valid: a ${found.kind} backup of ${megabytes(found.bytes)}, ${found.entries} entries, root ${found.root}`, `${behind}; ${known.notice}`].join('\n')
+      ? [`valid: ${found.entries} entries, root ${found.root} (${found.kind}, ${megabytes(found.bytes)})`, `${behind}; ${known.notice}`].join('\n')
       : [`not valid: ${found.entries} entries`, ...problemLines(problems)].join('\n'),
     exit: valid ? EXIT.yes : EXIT.no,
   }
