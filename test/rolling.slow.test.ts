@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { noBalancer } from './rolling/balancer.ts'
@@ -64,4 +67,17 @@ test('what is not an option is refused, and says where the options are', async (
   const { status, printed } = await rolling('--seconds', 'many')
   assert.equal(status, 2)
   assert.match(printed, /--seconds must be a whole number.*--help/)
+})
+
+test('nginx takes the configuration that an operator is shown', { skip: noBalancer() ?? false }, () => {
+  const page = readFileSync(new URL('../docs/operations/rolling-update.md', import.meta.url), 'utf8')
+  const shown = /```nginx\n([\s\S]*?)```/.exec(page)?.[1] ?? ''
+  const folder = mkdtempSync(join(tmpdir(), 'acgs-nginx-'))
+  try {
+    writeFileSync(join(folder, 'nginx.conf'), `pid ${folder}/pid;\nevents {}\nhttp {\n${shown}\n}\n`)
+    const { status, stderr } = spawnSync('nginx', ['-t', '-p', folder, '-c', join(folder, 'nginx.conf'), '-e', join(folder, 'error')], { encoding: 'utf8' })
+    assert.equal(status, 0, stderr)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 })

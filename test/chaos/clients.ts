@@ -161,9 +161,14 @@ export async function activateForever(asking: Asking, records: Records, certific
   }
 }
 
+/** The schema of {@link APPLICATION}. */
+export function schemaOfApplication(): string {
+  return readFileSync(new URL(`../../packs/${DOMAIN}/schema.cedarschema`, import.meta.url), 'utf8')
+}
+
 /** An application for the revisions, and certificates to make them of. */
 export async function prepare(asking: Asking): Promise<readonly string[]> {
-  const schema = readFileSync(new URL(`../../packs/${DOMAIN}/schema.cedarschema`, import.meta.url), 'utf8')
+  const schema = schemaOfApplication()
   const put = await ask(asking, `/api/v1/applications/${APPLICATION}`, { method: 'PUT', body: { schema } })
   if (put?.status !== 201) throw new Error(`the application: ${put?.status} ${JSON.stringify(put?.body)}`)
   return Promise.all([1, 2, 3].map(async (n) => {

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePorts } from '#test/product.ts'
 
-/** What is behind one balancer: for each place, where the ports of one product are. */
-export type Behind = Readonly<Record<Side, Readonly<Record<Front, number>>>>
+/** What is behind one balancer: for each place, where the ports of its products are; they are asked in turn. */
+export type Behind = Readonly<Record<Side, readonly Readonly<Record<Front, number>>[]>>
 /** Two places, of which one is asked. */
 export type Side = 'a' | 'b'
 /** What clients ask: each has an address of its own. */
@@ -76,7 +76,7 @@ export async function startBalancer(behind: Behind, how: 'file' | 'reload'): Pro
  * product: what this balancer would hide is what is looked for.
  */
 function configuration({ folder, behind, ports, side, switches }: { folder: string; behind: Behind; ports: readonly number[]; side: Side; switches: ((front: Front) => string) | null }): string {
-  const upstreams = FRONTS.flatMap((front) => (['a', 'b'] as const).map((each) => `  upstream ${front}_${each} { server 127.0.0.1:${behind[each][front]}; keepalive 64; keepalive_timeout 60s; }`))
+  const upstreams = FRONTS.flatMap((front) => (['a', 'b'] as const).map((each) => `  upstream ${front}_${each} { ${behind[each].map((ports) => `server 127.0.0.1:${ports[front]};`).join(' ')} keepalive 64; keepalive_timeout 60s; }`))
   const servers = FRONTS.map((front, at) => `  server {
     listen 127.0.0.1:${ports[at]};
     location / {

@@ -11,6 +11,15 @@ export type Ports = { readonly platform: number; readonly auth: number; readonly
 /** What every product of an update is given alike, as the runbook's `docker run` does: the database, the secrets, what Auth calls itself, how long it serves on when asked to end. */
 export type Deployment = { readonly databaseUrl: string; readonly issuer: string; readonly secrets: Readonly<Record<string, string>>; readonly drainSeconds: number }
 
+/** Where a division keeps what a product in one process is given. */
+export function secretsOf({ folder }: { readonly folder: string }): Deployment['secrets'] {
+  return {
+    ACGS_SECURITY_SIGNING_KEY_FILE: join(folder, 'auth', 'token-signing.jwk.json'),
+    ACGS_SECURITY_SERVICE_ACCOUNTS_FILE: join(folder, 'auth', 'service-accounts.json'),
+    ACGS_SECURITY_CERTIFICATE_KEY_FILE: join(folder, 'compliance', 'data', 'keys', 'certificate.pem'),
+  }
+}
+
 /** One running product. */
 export type Instance = {
   readonly version: Version
@@ -24,7 +33,7 @@ export type Instance = {
 const READY_MS = 180_000
 
 /** Starts a version as `./acgs serve all` in production, and waits until it says that it is ready. */
-export async function startInstance(version: Version, { ports, deployment, dataFolder, sabotage }: { ports: Ports; deployment: Deployment; dataFolder: string; sabotage: Sabotage | null }): Promise<Instance> {
+export async function startInstance(version: Version, { ports, deployment, dataFolder, sabotage = null, settings = {} }: { ports: Ports; deployment: Deployment; dataFolder: string; sabotage?: Sabotage | null; settings?: Readonly<Record<string, string>> }): Promise<Instance> {
   const { PATH = '', HOME = '' } = process.env
   const unlimited = ['address_requests', 'generations', 'diagnoses'].map((what) => `${what}_per_minute`).filter((name) => knows(version, 'security', name))
   const env = {
@@ -36,6 +45,7 @@ export async function startInstance(version: Version, { ports, deployment, dataF
     // All clients of a test have one address.
     ...Object.fromEntries(unlimited.map((name) => [`ACGS_SECURITY_${name.toUpperCase()}`, '0'])),
     ...(sabotage === null ? {} : { NODE_OPTIONS: `--import=${new URL('../support/sabotage.ts', import.meta.url).href}`, ACGS_TEST_SABOTAGE: JSON.stringify(sabotage) }),
+    ...settings,
   }
   const child = spawn(join(version.folder, 'acgs'), ['serve', 'all'], { cwd: version.folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pick, type Random } from '#core/proof/random-world.ts'
-import { APPLICATION, bodyOf, newRecords, type Records } from '../chaos/clients.ts'
+import { APPLICATION, bodyOf, newRecords, schemaOfApplication, type Records } from '../chaos/clients.ts'
 import type { Front } from './balancer.ts'
 
 export type Kind = 'generation' | 'decision' | 'status' | 'revision'
@@ -200,11 +200,16 @@ export async function activateNext(clients: Clients, tally: Tally, activated: Ac
   return revision
 }
 
-/** Puts whom decisions are asked about. */
-export async function putEntities({ url, tokens }: Clients): Promise<void> {
-  const entities: unknown = JSON.parse(readFileSync(new URL('../../packs/ai-agents/entities.json', import.meta.url), 'utf8'))
-  const response = await fetch(`${url.platform}/api/v1/applications/${APPLICATION}/entities`, { method: 'PUT', headers: { authorization: `Bearer ${tokens.author}`, 'content-type': 'application/json' }, body: JSON.stringify({ entities }) })
-  if (response.status !== 200) throw new Error(`the entities: ${response.status} ${await response.text()}`)
+/** Puts the application that revisions are activated for, and whom decisions are asked about. */
+export async function putApplication(clients: Clients): Promise<void> {
+  await put(clients, '', { schema: schemaOfApplication() })
+  await put(clients, '/entities', { entities: JSON.parse(readFileSync(new URL('../../packs/ai-agents/entities.json', import.meta.url), 'utf8')) })
+}
+
+async function put({ url, tokens }: Clients, path: string, body: object): Promise<void> {
+  const response = await fetch(`${url.platform}/api/v1/applications/${APPLICATION}${path}`, { method: 'PUT', headers: { authorization: `Bearer ${tokens.author}`, 'content-type': 'application/json' }, body: JSON.stringify(body) })
+  const text = await response.text()
+  if (!response.ok) throw new Error(`the application${path}: ${response.status} ${text}`)
 }
 
 /** A certificate, and the amount up to which it permits payments. */

@@ -12,8 +12,8 @@ import { startTestServer } from '#test/server.ts'
 import { audit, standing, underWay, untilEnded, WITHIN_MS } from '../chaos/audit.ts'
 import { prepare } from '../chaos/clients.ts'
 import { FRONTS, noBalancer, startBalancer, type Balancer, type Front, type Side } from './balancer.ts'
-import { saysReady, startInstance, type Deployment, type Instance, type Ports } from './instance.ts'
-import { acceptMany, activateNext, begin, newTally, putEntities, type Activated, type Clients, type Limit, type Tally } from './load.ts'
+import { saysReady, secretsOf, startInstance, type Deployment, type Instance, type Ports } from './instance.ts'
+import { acceptMany, activateNext, begin, newTally, putApplication, type Activated, type Clients, type Limit, type Tally } from './load.ts'
 import { noHistory, present, previousCommits, unpack, type Version } from './versions.ts'
 
 const HELP = `npm run rolling [-- OPTIONS]
@@ -104,15 +104,11 @@ async function updates(previous: Version, next: Version): Promise<void> {
   try {
     const databaseUrl = server.url // The runbook's acgs_db, of acgs_user, who is no superuser.
     const ports = await portsOf(options.port)
-    await using balancer = await startBalancer(ports, options.how)
+    await using balancer = await startBalancer({ a: [ports.a], b: [ports.b] }, options.how)
     const division = makeDivision(join(folder, 'division'), { database: databaseUrl })
     const deployment: Deployment = {
       databaseUrl, issuer: balancer.url.auth, drainSeconds: options.isByHealth ? (CHECK_MS * 8) / 1_000 : 0,
-      secrets: {
-        ACGS_SECURITY_SIGNING_KEY_FILE: join(division.folder, 'auth', 'token-signing.jwk.json'),
-        ACGS_SECURITY_SERVICE_ACCOUNTS_FILE: join(division.folder, 'auth', 'service-accounts.json'),
-        ACGS_SECURITY_CERTIFICATE_KEY_FILE: join(division.folder, 'compliance', 'data', 'keys', 'certificate.pem'),
-      },
+      secrets: secretsOf(division),
     }
     let started = 0
     const start = async (version: Version, side: Side) => {
@@ -130,7 +126,7 @@ async function updates(previous: Version, next: Version): Promise<void> {
     const [author, council, service] = await Promise.all([token('author'), token('council'), token('service')])
     const clients = { url: balancer.url, tokens: { author, council, service }, random, keepsRequests: previous.keepsRequests && next.keepsRequests }
     const ids = await prepare({ random, platforms: () => [balancer.url.platform], auth: balancer.url.auth, tokens: { author, council }, signal: stopping.signal })
-    await putEntities({ ...clients, signal: stopping.signal })
+    await putApplication({ ...clients, signal: stopping.signal })
     const certificates = ids.map((id, at): Limit => ({ id, limit: 1_001 + at }))
     const activated: Activated = { limits: new Map(), newest: 0 }
     await activateNext({ ...clients, signal: stopping.signal }, newTally(), activated, certificates)
