@@ -33,7 +33,7 @@ export type Instance = {
 const READY_MS = 180_000
 
 /** Starts a version as `./acgs serve all` in production, and waits until it says that it is ready. */
-export async function startInstance(version: Version, { ports, deployment, dataFolder, sabotage = null, settings = {} }: { ports: Ports; deployment: Deployment; dataFolder: string; sabotage?: Sabotage | null; settings?: Readonly<Record<string, string>> }): Promise<Instance> {
+export async function startInstance(version: Version, { ports, deployment, dataFolder, sabotage = null, settings = {}, signal }: { ports: Ports; deployment: Deployment; dataFolder: string; sabotage?: Sabotage | null; settings?: Readonly<Record<string, string>>; signal?: AbortSignal }): Promise<Instance> {
   const { PATH = '', HOME = '' } = process.env
   const unlimited = ['address_requests', 'generations', 'diagnoses'].map((what) => `${what}_per_minute`).filter((name) => knows(version, 'security', name))
   const env = {
@@ -60,8 +60,9 @@ export async function startInstance(version: Version, { ports, deployment, dataF
   for (const deadline = Date.now() + READY_MS; ; await sleep(50)) {
     if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${version.name} ended with ${child.exitCode ?? child.signalCode} before it was ready:\n${output}`)
     if (await isReady(ports)) return { version, pid: child.pid as number, ports, printed: () => output, kill }
-    if (Date.now() < deadline) continue
+    if (Date.now() < deadline && signal?.aborted !== true) continue
     await kill('SIGKILL')
+    signal?.throwIfAborted()
     throw new Error(`${version.name} was not ready within ${READY_MS / 1000} s:\n${output}`)
   }
 }

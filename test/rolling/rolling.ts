@@ -113,7 +113,7 @@ async function updates(previous: Version, next: Version): Promise<void> {
     let started = 0
     const start = async (version: Version, side: Side) => {
       // In production a volume of its own: what one version keeps there is not for two at once.
-      const instance = await startInstance(version, { ports: ports[side], deployment, dataFolder: join(folder, `data-${started++}`), sabotage: version === next ? options.sabotage : null })
+      const instance = await startInstance(version, { ports: ports[side], deployment, dataFolder: join(folder, `data-${started++}`), sabotage: version === next ? options.sabotage : null, signal: stopping.signal })
       running.set(side, instance)
       return instance
     }
