@@ -96,8 +96,16 @@ test('statements and commits on the way to a database are counted', async () => 
   const after = counted.traffic()
   assert.deepEqual(Object.fromEntries(after.statements), { 'select 1': 1, 'select $1::int': 2, begin: 2, commit: 1, 'select 3': 1, rollback: 1 })
   assert.ok(after.waitedMs > 0)
+  assert.equal(after.locks, 0)
+  await through.query('create table ledger_tip ()')
+  await through.transaction(async (tx) => {
+    await tx.query('select from ledger_tip for update')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  })
+  assert.equal(counted.traffic().locks, 1)
+  assert.ok(counted.traffic().lockedMs > 40)
 
-  const at = (statements: Record<string, number>) => ({ statements: new Map(Object.entries(statements)), waitedMs: 0 })
+  const at = (statements: Record<string, number>) => ({ statements: new Map(Object.entries(statements)), waitedMs: 0, locks: 0, lockedMs: 0 })
   // What comes once a second by itself is not of the requests, and what is late now is not taken off from what they send.
   const idle = { before: at({ look: 0, insert: 0, commit: 0 }), after: at({ look: 10, commit: 10 }), seconds: 10 }
   assert.deepEqual(Object.fromEntries(statementsOf(at({ look: 10, insert: 5, commit: 10 }), at({ look: 12, insert: 25, commit: 34 }), 4, idle)), { look: 0, insert: 20, commit: 20 })
@@ -114,7 +122,7 @@ const costs: Costs = {
   at: '2026-01-01', version: '8.0.0', machine: { cpu: 'c', cores: 2 }, busy: 0, generations: 100,
   generation: {
     apart: { platform: { mainMs: 20, allMs: 25 }, synthesis: { mainMs: 5, allMs: 5 }, compliance: { mainMs: 10, allMs: 12 }, auth: { mainMs: 0, allMs: 0 } },
-    database: { processorMs: 5, statements: 7, transactions: 1, waitedMs: 3, walKb: 64, storedKb: 32 }, appendMs: 0.5, clientMs: 3,
+    database: { processorMs: 5, statements: 7, transactions: 1, waitedMs: 3, walKb: 64, storedKb: 32 }, appendMs: 0.2, tipHeldMs: 0.5, clientMs: 3,
   },
   decision: { processorMs: 0.1, statements: 0 }, platforms: { one: 30, two: 33 }, connectionsPerPlatform: 14,
 }

@@ -2,7 +2,7 @@ import { BUSY, carry, secondPlatform, type Costs, type Hardware } from './model.
 
 /** docs/operations/capacity.md: every figure in it is measured or computed, none is typed in. */
 export function renderCapacity(costs: Costs, asked: Hardware): string {
-  const { at, version, machine, busy, generations, generation: { apart, database, appendMs, clientMs }, decision, platforms } = costs
+  const { at, version, machine, busy, generations, generation: { apart, database, appendMs, tipHeldMs, clientMs }, decision, platforms } = costs
   const carried = carry(costs, asked)
   const [first] = carried.bounds
   const ratio = secondPlatform(costs)
@@ -26,7 +26,8 @@ ${Object.entries(apart).map(([name, { mainMs, allMs }]) => `| ${name} | ${figure
 | the client of the bench | ${figure(clientMs)} | |
 
 It sends ${figure(database.statements)} statements to the database (\`begin\` and \`commit\` included), of which ${figure(database.transactions)} are commits, waits ${figure(database.waitedMs)} ms for
-their answers, makes PostgreSQL write ${figure(database.walKb)} KB ahead and keep ${figure(database.storedKb)} KB. An entry of the ledger takes ${figure(appendMs)} ms from \`begin\` to \`commit\`; no two are written at once.
+their answers, makes PostgreSQL write ${figure(database.walKb)} KB ahead and keep ${figure(database.storedKb)} KB. An entry of the ledger takes ${figure(appendMs)} ms from \`begin\` to \`commit\` while nothing
+else is asked. A generation holds the tip of the ledger for ${figure(tipHeldMs)} ms while others are worked on in its process, and no two transactions hold it at once.
 
 A decision takes ${figure(decision.processorMs)} ms of a processor, HTTP included, and ${decision.statements < 0.01 ? 'no statement' : `${figure(decision.statements)} statements`}.
 

@@ -37,7 +37,7 @@ export async function costs(seconds: number, isWritten: boolean): Promise<readon
     at: new Date().toISOString().slice(0, 10), version: packageJson.version, busy,
     machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: availableParallelism() },
     generations: whole.generations + one.outcome.served.length + two.outcome.served.length,
-    generation: { apart: one.spent, database: whole.database, appendMs: whole.appendMs, clientMs: one.outcome.processorMs / one.outcome.served.length },
+    generation: { apart: one.spent, database: whole.database, appendMs: whole.appendMs, tipHeldMs: whole.tipHeldMs, clientMs: one.outcome.processorMs / one.outcome.served.length },
     decision: whole.decision,
     platforms: { one: one.outcome.served.length / one.outcome.seconds, two: two.outcome.served.length / two.outcome.seconds },
     connectionsPerPlatform: whole.connections,
@@ -55,7 +55,7 @@ export function readMeasured(): Costs {
 }
 
 /** The product as one process on a PostgreSQL that keeps everything on disk, with somebody in between who counts. */
-async function costsOfWhole(seconds: number): Promise<{ readonly generations: number; readonly database: Costs['generation']['database']; readonly appendMs: number; readonly decision: Costs['decision']; readonly connections: number }> {
+async function costsOfWhole(seconds: number): Promise<{ readonly generations: number; readonly database: Costs['generation']['database']; readonly appendMs: number; readonly tipHeldMs: number; readonly decision: Costs['decision']; readonly connections: number }> {
   const folder = temporaryFolder()
   const server = await startEmbedded({ dataDir: folder, portPreferred: 0 })
   try {
@@ -85,6 +85,7 @@ async function costsOfWhole(seconds: number): Promise<{ readonly generations: nu
       generations,
       database: { processorMs: each('processorMs'), statements: sum(statements) / generations, transactions: (statements.get('commit') ?? 0) / generations, waitedMs: each('waitedMs'), walKb: each('walBytes') / 1_024, storedKb: each('storedBytes') / 1_024 },
       appendMs: summarize('', 'ms', appends).p50,
+      tipHeldMs: (after.lockedMs - before.lockedMs) / Math.max(1, after.locks - before.locks),
       decision: { processorMs: (spentBy(system.product.pid).allMs - spent) / fired.sent, statements: sum(statementsOf(traffic, counted.traffic(), load.seconds, idle)) / fired.sent },
       connections: rows[0]?.n ?? 0,
     }
@@ -139,7 +140,7 @@ async function apart(platforms: 1 | 2, seconds: number): Promise<{ readonly outc
 }
 
 function shown(costs: Costs): readonly Result[] {
-  const { generation: { apart, database, appendMs, clientMs }, decision, platforms } = costs
+  const { generation: { apart, database, appendMs, tipHeldMs, clientMs }, decision, platforms } = costs
   const figure = (name: string, unit: Result['unit'], value: number) => summarize(name, unit, [value])
   const carried = carry(costs, ASKED_ABOUT)
   const { measured, expected } = secondPlatform(costs)
@@ -151,7 +152,8 @@ function shown(costs: Costs): readonly Result[] {
     figure('one generation: transactions', '', database.transactions),
     figure('one generation: waiting for the database', 'ms', database.waitedMs),
     figure('one generation: written ahead', 'KB', database.walKb),
-    figure('one append to the ledger', 'ms', appendMs),
+    figure('one append to the ledger, alone', 'ms', appendMs),
+    figure('one generation: the tip of the ledger held', 'ms', tipHeldMs),
     figure('one decision: processor', 'ms', decision.processorMs),
     figure('one decision: statements', '', decision.statements),
     figure('one platform', '1/s', platforms.one),

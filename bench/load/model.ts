@@ -15,8 +15,10 @@ export const Costs = z.strictObject({
     /** Of each process apart: its JavaScript, which runs on one processor, and all its threads. */
     apart: z.strictObject({ platform: Spent, synthesis: Spent, compliance: Spent, auth: Spent }),
     database: z.strictObject({ processorMs: positive, statements: positive, transactions: positive, waitedMs: positive, walKb: positive, storedKb: positive }),
-    /** How long the ledger's tip is held: no two entries are written at once. */
+    /** An entry of the ledger alone, while nothing else is asked, from `begin` to `commit`. */
     appendMs: positive,
+    /** How long a generation holds the tip of the ledger while others are worked on in its process: no two transactions hold it at once. */
+    tipHeldMs: positive,
     clientMs: z.number().nonnegative(),
   }),
   decision: z.strictObject({ processorMs: positive, statements: z.number().nonnegative() }),
@@ -52,7 +54,7 @@ export function carry({ generation, decision, connectionsPerPlatform }: Costs, {
   const [first, ...others] = [
     ...processes,
     { what: `${databaseCores} processors of the database`, perSecond: (BUSY * databaseCores * 1_000) / generation.database.processorMs },
-    { what: 'the tip of the ledger, which one transaction holds at a time', perSecond: (BUSY * 1_000) / generation.appendMs },
+    { what: 'the tip of the ledger, which one transaction holds at a time', perSecond: (BUSY * 1_000) / generation.tipHeldMs },
   ].toSorted((a, b) => a.perSecond - b.perSecond) as [Bound, ...Bound[]]
   return {
     bounds: [first, ...others],

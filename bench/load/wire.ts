@@ -1,7 +1,7 @@
 import { createConnection, createServer, type Socket } from 'node:net'
 
-/** What went to a database through here: how often each statement, by its text, and how long somebody waited for an answer, in milliseconds. */
-export type Traffic = { readonly statements: ReadonlyMap<string, number>; readonly waitedMs: number }
+/** What went to a database through here: how often each statement, by its text, and how long somebody waited for an answer, in milliseconds; and the same of the tip of the ledger: how often it was locked, and for how long. */
+export type Traffic = { readonly statements: ReadonlyMap<string, number>; readonly waitedMs: number; readonly locks: number; readonly lockedMs: number }
 
 /**
  * What came between two moments, without what comes all the time: of each statement, no more is taken off than there is.
@@ -13,6 +13,9 @@ export function statementsOf(before: Traffic, after: Traffic, seconds: number, i
   return new Map([...after.statements.keys()].map((text) => [text, Math.max(0, between(before, after, text) - (between(idle.before, idle.after, text) * seconds) / idle.seconds)]))
 }
 
+const LOCKS = /from ledger_tip for update/
+const ENDS = /^(commit|rollback)/
+
 /**
  * Stands between a program and its PostgreSQL and counts, so that the server needs no extension and the program no change.
  *
@@ -23,22 +26,32 @@ export async function countTraffic(serverUrl: string): Promise<AsyncDisposable &
   const statements = new Map<string, number>()
   const count = (text: string) => statements.set(text, (statements.get(text) ?? 0) + 1)
   let waitedMs = 0
+  let locks = 0
+  let lockedMs = 0
   const sockets = new Set<Socket>()
   const proxy = createServer((client) => {
     const upstream = createConnection({ host: server.hostname, port: Number(server.port) })
     let asked: number | null = null
     let parsed = ''
+    let last = ''
+    let lockedAt: number | null = null
     const ofClient = createReader(true, (type, body) => {
       // A statement to be prepared comes with its name, here none, and is run by the messages that follow it.
       if (type === 'P') parsed = textIn(body, body.indexOf(0) + 1)
-      if (type === 'Q') count(textIn(body, 0))
-      if (type === 'E') count(parsed)
+      if (type === 'Q') count((last = textIn(body, 0)))
+      if (type === 'E') count((last = parsed))
       if (type === 'Q' || type === 'S') asked ??= performance.now()
     })
     const ofServer = createReader(false, (type) => {
       if (type !== 'Z' || asked === null) return
       waitedMs += performance.now() - asked
       asked = null
+      // Answered, it has the lock, until the transaction's end is answered.
+      if (LOCKS.test(last)) lockedAt ??= performance.now()
+      if (lockedAt === null || !ENDS.test(last)) return
+      locks++
+      lockedMs += performance.now() - lockedAt
+      lockedAt = null
     })
     for (const [from, to, read] of [[client, upstream, ofClient], [upstream, client, ofServer]] as const) {
       sockets.add(from)
@@ -59,7 +72,7 @@ export async function countTraffic(serverUrl: string): Promise<AsyncDisposable &
   url.port = String((proxy.address() as { port: number }).port)
   return {
     url: url.href,
-    traffic: () => ({ statements: new Map(statements), waitedMs }),
+    traffic: () => ({ statements: new Map(statements), waitedMs, locks, lockedMs }),
     [Symbol.asyncDispose]: async () => {
       const closed = new Promise((resolve) => proxy.close(resolve))
       for (const socket of sockets) socket.destroy()
