@@ -9,6 +9,6 @@ test('every alert is over a metric that there is', async () => {
   const known = new Set([...text.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name))
   const { groups } = parse(readFileSync(new URL('../../config/alerts.yaml', import.meta.url), 'utf8')) as { groups: { rules: { alert: string; expr: string }[] }[] }
   const rules = groups.flatMap((group) => group.rules)
-  assert.deepEqual(rules.map(({ alert }) => alert), ['ActiveRevisionNoLongerHolds', 'CertificateOfActiveRevisionExpires', 'EnginesDisagree', 'DecisionsAreNotCompared', 'AcceptedRequestWaits', 'GenerationsAreTooMany', 'BackupNotValid', 'BackupNotTried', 'BackupIsOld'])
+  assert.deepEqual(rules.map(({ alert }) => alert), ['ActiveRevisionNoLongerHolds', 'CertificateOfActiveRevisionExpires', 'EnginesDisagree', 'DecisionsAreNotCompared', 'AcceptedRequestWaits', 'GenerationsAreTooMany', 'BackupNotValid', 'BackupNotTried', 'BackupIsOld', 'ClockOrCertificateNeedsCare'])
   for (const { alert, expr } of rules) assert.ok((expr.match(/acgs_\w+/g) ?? []).every((name) => known.has(name)), alert)
 })

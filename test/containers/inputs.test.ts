@@ -7,7 +7,7 @@ import { ROOT } from './shell.ts'
 
 test('what the image copies besides its data is among what makes the containers run again', () => {
   const named = inputs()
-  for (const file of ['Dockerfile', '.dockerignore', 'compose.yaml', 'deploy/image/healthcheck.ts', 'deploy/secrets.ts', 'src/config.ts', 'src/services/platform/start-apart.ts', 'migrations/auth/0001_what_auth_remembers.sql', 'test/containers/run.ts']) {
+  for (const file of ['Dockerfile', '.dockerignore', 'compose.yaml', 'deploy/image/healthcheck.ts', 'deploy/secrets.ts', 'src/config.ts', 'src/services/edge.ts', 'src/services/platform/start-apart.ts', 'migrations/auth/0001_what_auth_remembers.sql', 'test/containers/run.ts']) {
     assert.ok(named.includes(file), file)
   }
   assert.ok(!named.some((file) => file.endsWith('.test.ts')))

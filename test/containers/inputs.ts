@@ -6,7 +6,7 @@ import { ROOT } from './shell.ts'
 /** What decides how the image is built, started, stopped and asked for its health: when one of these changes, the containers are run again. */
 const INPUTS = [
   'Dockerfile', '.dockerignore', '.npmrc', 'acgs', 'package.json', 'package-lock.json', 'compose.yaml', 'config/*', 'deploy/image/*', 'deploy/*.ts', 'test/containers/*.ts',
-  'migrations/**/*.sql', 'src/main.ts', 'src/config.ts', 'src/cli/{serve,migrate,token}.ts', 'src/http/{health,port-holder}.ts', 'src/services/{apart,division,start-all}.ts',
+  'migrations/**/*.sql', 'src/main.ts', 'src/config.ts', 'src/cli/{serve,migrate,token}.ts', 'src/http/{health,port-holder}.ts', 'src/services/{apart,database,division,edge,start-all}.ts',
   'src/services/*/start*.ts', 'src/adapters/keys/*.ts', 'src/adapters/postgres/{embedded,data-lock,process,unprivileged,migrate}.ts',
 ]
 /** Which inputs the containers last ran with, all lines passing. */

@@ -176,11 +176,30 @@ async function run(): Promise<void> {
   await line(`docker exec ${names.tried} ./acgs token --role author`, says(/^ey/))
   await line(`docker stop --time 30 ${names.tried}`)
 
+  await overTls()
   await divided(gateway, databasePort, admin)
 
   // Security updates: everything anew, and what it redistributes.
   await line('docker build --no-cache -t acgs-pgp-v8:latest .', says(/Successfully tagged|naming to/), { timeoutMs: 600_000 })
   await line('npm run --silent sbom -- --image acgs-pgp-v8:latest', (ended) => (ended.status === 0 && /pkg:deb\/debian\/libc6@/.test(ended.output) && /pkg:npm\/pg@/.test(ended.output) && /"name": "node"/.test(ended.output) ? null : 'does not name Debian packages, npm packages and Node'))
+}
+
+/** With a certificate of its own it speaks TLS, and its health check asks by TLS. */
+async function overTls(): Promise<void> {
+  if (!isThere('openssl')) {
+    skipped++
+    console.log('skipped: a container with a certificate: openssl is not installed')
+    return
+  }
+  const [at = 0] = await freePorts(1)
+  const files = join(home, 'tls')
+  await shell(`mkdir ${files} && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ${files}/tls.key -out ${files}/tls.pem -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost && chmod 711 ${home} && chmod 755 ${files} && chown 1000:1000 ${files}/*`, { env })
+  await shell(`docker rm --force --volumes ${names.tried}`, { env })
+  await line(`docker run -d --name ${names.tried} -p ${at}:8010 -v ${files}:/run/acgs:ro -e ACGS_SERVICE_ENVIRONMENT=embedded -e ACGS_SERVICE_TLS_CERTIFICATE_FILE=/run/acgs/tls.pem -e ACGS_SERVICE_TLS_KEY_FILE=/run/acgs/tls.key acgs-pgp-v8:latest`)
+  await soon(`curl --silent --fail --cacert ${files}/tls.pem --dump-header - https://localhost:${at}/health`, /strict-transport-security[\s\S]*"status":"healthy"/i)
+  if (isPodman) await line(`podman healthcheck run ${names.tried}`)
+  else await soon(`docker inspect ${names.tried} --format '{{.State.Health.Status}}'`, /^healthy$/m)
+  await line(`docker stop --time 30 ${names.tried}`)
 }
 
 /** The four processes by compose, each with its own secrets, in the order in which compose would start them. */
