@@ -99,7 +99,8 @@ function encodeCondition(place: Place, expression: Expression): { readonly err: 
 
 /** Whether a rule looks at a request at all; false where its scope excludes the whole environment. */
 export function scopeOf(place: Place, rule: Rule): Term {
-  return place.terms.and(scopeTerm(place, 'principal', rule.principal), actionScope(place, rule), scopeTerm(place, 'resource', rule.resource))
+  const parts = [scopeTerm(place, 'principal', rule.principal), actionScope(place, rule), scopeTerm(place, 'resource', rule.resource)]
+  return parts.includes(place.terms.false) ? place.terms.false : place.terms.and(...parts)
 }
 
 function scopeTerm(place: Place, name: 'principal' | 'resource', scope: Scope): Term {
