@@ -48,6 +48,7 @@ test('a database that cannot be used stops the start: which one, why, and what t
     [changed(db.url, (url) => { url.port = String(nobody) }), /does not answer: connect ECONNREFUSED .*\(acgs_user@127\.0\.0\.1:\d+\/acgs_test_\w+\): start it, or correct DATABASE_URL/],
     [changed(db.url, (url) => { url.hostname = 'db.invalid' }), /host of the database is not known: .*db\.invalid.*: correct the host in DATABASE_URL/],
     [changed(db.url, (url) => { url.password = 'mistyped' }), /refuses the user or the password: password authentication failed.*: correct user and password in DATABASE_URL/],
+    [changed(db.url, (url) => { url.password = '' }), /refuses the user or the password: .*password must be/],
     [changed(db.url, (url) => { url.username = 'unknown' }), /refuses the user or the password: .*\(unknown@/],
     [changed(db.url, (url) => { url.pathname = '/nothing_there' }), /no such database: .*nothing_there.*: create it/],
     [changed(db.url, (url) => { url.searchParams.set('sslmode', 'verify-full') }), /does not encrypt: .*: turn ssl on there, or leave sslmode out/],

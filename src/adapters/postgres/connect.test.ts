@@ -104,3 +104,15 @@ test('a connection that breaks in the moment in which it goes to the next who wa
     between.close()
   }
 })
+
+test('a connection that cannot log in is closed at once, so that nobody waits for the server to do it', async () => {
+  await using own = await testDatabase()
+  const url = new URL(own.url)
+  url.password = ''
+  await using database = connect(url.href, { name: 'unanswered', connectionsMax: 1 })
+  await assert.rejects(database.query('select 1'), failsFor('refused'))
+  const sockets = () => process.getActiveResourcesInfo().filter((each) => each === 'TCPSocketWrap').length
+  await own.query('select 1')
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.ok(sockets() <= own.connections(), `${sockets()} sockets, ${own.connections()} of them in use`)
+})

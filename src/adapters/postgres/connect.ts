@@ -35,6 +35,7 @@ export type ConnectOptions = {
 export function connect(url: string, options: ConnectOptions): Database {
   const { guard = (work) => work(), connectionsMax = 10, statementTimeoutMs = 30_000 } = options
   const pool = new pg.Pool({
+    Client: ClosingClient,
     connectionString: url,
     application_name: `acgs-pgp-v8-${options.name}`,
     max: connectionsMax,
@@ -75,6 +76,19 @@ export function connect(url: string, options: ConnectOptions): Database {
 }
 
 const GRACE_MS = 5_000
+
+/** Closes its connection when it cannot log in: the server keeps one that says nothing for a minute, and a process could not end as long. */
+class ClosingClient extends pg.Client {
+  override connect(): Promise<pg.Client>
+  override connect(callback: (error: Error) => void): void
+  override connect(callback?: (error: Error) => void): Promise<pg.Client> | void {
+    const closed = (error: Error | null | undefined) => {
+      if (error) this.connection.stream.destroy()
+    }
+    if (callback === undefined) return super.connect().catch((error: Error) => (closed(error), Promise.reject(error))) as Promise<pg.Client>
+    super.connect((error: Error) => (closed(error), callback(error)))
+  }
+}
 
 const NO_CONNECTION = 'timeout exceeded when trying to connect'
 
