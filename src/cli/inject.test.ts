@@ -28,6 +28,13 @@ test('inject counts what became of broken candidates, with intervals, beside vot
   assert.ok((not_possible as string[]).every((id) => id in by_class))
 })
 
+test('of faults that nobody made there is no share', () => {
+  const { status, stdout } = inject(POLICIES, '--trials', '2', '--faulty', '0')
+  assert.equal(status, 0)
+  assert.match(stdout, /^detected +no trial had a fault$/m)
+  assert.match(stdout, /^refused +0\.0 % \(0\.0 to 84\.2\)$/m)
+})
+
 test('a false accept is a no, and said', () => {
   const { status, stdout } = inject(POLICIES, '--trials', '2', '--faulty', '2', '--correlated', '--fault', 'wrong-effect')
   assert.equal(status, 3)

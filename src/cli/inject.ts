@@ -97,7 +97,7 @@ function courtOf(prover: ReturnType<typeof createProver>, judged: ReturnType<typ
 
 function textOf(ours: Tally, others: { readonly [name: string]: Tally }, byClass: { readonly [id: string]: Tally }, impossible: readonly string[]): string {
   const { detected, located, corrected, refused, false_accepts: wrong } = shares(ours)
-  const percent = ({ of, low, high }: typeof detected) => `${(100 * of).toFixed(1)} % (${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)})`
+  const percent = ({ of, low, high }: typeof detected) => of === null ? 'no trial had a fault' : `${(100 * of).toFixed(1)} % (${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)})`
   const line = (name: string, each: Tally) => `${name.padEnd(20)} ${String(each.corrected).padStart(6)} right of ${each.faulty} faulty · ${each.refused} refused · ${each.false_accepts} falsely accepted${each.unknown === 0 ? '' : ` · ${each.unknown} not told`}`
   return [
     `${ours.trials} trials, ${ours.faulty} of them with a fault${impossible.length === 0 ? '' : `; there is nothing to break in the way of ${impossible.join(', ')}`}`,

@@ -17,7 +17,8 @@ export type Tally = {
   readonly unknown: number
 }
 
-export type Share = { readonly of: number; readonly low: number; readonly high: number }
+/** `of` is null where there are no trials to have a share of. */
+export type Share = { readonly of: number | null; readonly low: number; readonly high: number }
 
 /** What the product made of the trials. */
 export function tally(trials: readonly Trial[]): Tally {
@@ -40,7 +41,7 @@ function counted(trials: readonly Trial[], outcomeOf: (trial: Trial) => Verdict)
 
 /** Each figure as a share with its exact 95 % interval: what is about faults of the trials that had one, the others of all. */
 export function shares(counts: Tally): { readonly [figure in 'detected' | 'located' | 'corrected' | 'refused' | 'false_accepts']: Share } {
-  const share = (hits: number, of: number): Share => ({ of: of === 0 ? 0 : hits / of, ...clopperPearson(hits, of) })
+  const share = (hits: number, of: number): Share => ({ of: of === 0 ? null : hits / of, ...clopperPearson(hits, of) })
   const { trials, faulty, detected, located, corrected, refused, false_accepts } = counts
   return { detected: share(detected, faulty), located: share(located, faulty), corrected: share(corrected, faulty), refused: share(refused, trials), false_accepts: share(false_accepts, trials) }
 }
