@@ -6,7 +6,7 @@ import type { Limits, Proof } from '#core/proof/proof.ts'
 import { alwaysAllows, alwaysDenies, disjoint, implies, neverErrors, proveArticles, proveEquivalent, type Engines, type Options } from '#core/proof/questions.ts'
 import { diff, type Difference, type DiffOptions } from '#core/proof/diff.ts'
 import { lint, type RuleFindings } from '#core/proof/lint.ts'
-import { proveMajority, type Voter } from '#core/proof/majority.ts'
+import { proveMajority, type Halves, type Voter } from '#core/proof/majority.ts'
 import { decideBySat, SAT_ENGINE } from '#core/proof/sat/decide.ts'
 import { startSolver, Z3 } from './pool.ts'
 
@@ -19,7 +19,7 @@ export type Prover = Asked & AsyncDisposable & {
   readonly lint: (policy: PolicySet, schema: Schema, options?: Options) => Promise<readonly RuleFindings[]>
   readonly diff: (before: PolicySet, after: PolicySet, schema: Schema, options?: DiffOptions) => Promise<Difference>
   readonly articles: (policy: PolicySet, schema: Schema, bound: Parameters<typeof proveArticles>[2], options?: Options) => Promise<readonly Proof[]>
-  readonly isMajority: (policy: PolicySet, voters: readonly Voter[], schema: Schema) => Promise<Proof>
+  readonly isMajority: (policy: PolicySet, voters: readonly Voter[], schema: Schema, halves?: Halves) => Promise<Proof>
   readonly engines: Engines
   /** Whether the solver tells a contradiction from what can be: for its health. */
   readonly probe: () => Promise<{ readonly status: 'healthy' } | { readonly status: 'unhealthy'; readonly detail: string }>
@@ -64,7 +64,7 @@ export function createProver({ rlimit, timeoutMs, solvers = 1, answered = () => 
     diff: (before, after, schema, options) => diff(before, after, schema, engines, { ...options, ...limited(options) }),
     proveArticles: (policy, schema, bound) => articles(policy, schema, bound),
     sameMeaning: (a, b, schema) => timed(proveEquivalent(a, b, schema, engines, limited())),
-    isMajority: (policy, voters, schema) => timed(proveMajority(policy, voters, schema, engines, limited())),
+    isMajority: (policy, voters, schema, halves = 'deny') => timed(proveMajority(policy, voters, schema, engines, { ...limited(), halves })),
     neverErrors: (policy, schema) => timed(neverErrors(policy, schema, engines, limited())),
     compare: {
       equivalent: (a, b, schema, options) => timed(proveEquivalent(a, b, schema, engines, limited(options))),

@@ -70,6 +70,6 @@ test('what is proved of a majority, Cedar decides in random worlds', async () =>
 })
 
 test('the sabotage twin is caught: a third is enough', async () => {
-  const { proveMajority: twin } = await importTwin<{ readonly proveMajority: typeof proveMajority }>('src/core/proof/', ['majority.ts'], { file: 'majority.ts', from: 'terms.bool(2 * holding > all)', to: 'terms.bool(3 * holding >= all)' }, 'third')
+  const { proveMajority: twin } = await importTwin<{ readonly proveMajority: typeof proveMajority }>('src/core/proof/', ['majority.ts'], { file: 'majority.ts', from: 'terms.bool(isEnough(holding, all, halves))', to: 'terms.bool(3 * holding >= all)' }, 'third')
   assert.notEqual(await falselyProved(twin, 60), null)
 })

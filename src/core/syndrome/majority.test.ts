@@ -44,6 +44,16 @@ test('where no rules are shared, the majority is composed of all', async () => {
   assert.equal(await means(majority.policy, A), 'proved')
 })
 
+test('a tie is nobody’s majority, and is told', async () => {
+  const tie = { kind: 'none', because: 'on some request one half of the candidates stands against the other' }
+  assert.deepEqual((await found(A, B)).majority, tie)
+  assert.deepEqual((await found(A, A.replace('> 5', '> 7'), B, `${A} ${B}`)).majority, tie)
+  // Of four, two are wrong, each somewhere else: on no request are they as many as the others.
+  const { majority } = await found(`${A} ${B}`, `${A} ${B}`.replace('> 5', '>= 6'), `${A} ${B}`.replace('> 5', '> 7'), `${A} ${B.replace('principal.admin', 'true')}`)
+  assert.ok(majority.kind === 'found')
+  assert.equal(await means(majority.policy, `${A} ${B}`), 'proved')
+})
+
 test('prohibitions of a majority hold, and what it demands of a permit', async () => {
   const [duty, ban] = [`@obligation("log") ${A}`, 'forbid(principal, action, resource) when { principal.admin };']
   const { majority } = await found(`${duty} ${ban}`.replace('> 5', '> 6'), `${duty} ${ban}`.replace('> 5', '> 4'), `${duty} ${ban.replace('principal.admin', 'principal.n == 6')}`)

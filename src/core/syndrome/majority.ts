@@ -3,7 +3,7 @@ import { obligations, renamed, type PolicySet, type Rule } from '#core/policy/po
 import { renderRules } from '#core/policy/render.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { semanticHash } from '#core/policy/semantic-hash.ts'
-import type { Voter } from '#core/proof/majority.ts'
+import type { Halves, Voter } from '#core/proof/majority.ts'
 import type { Proof } from '#core/proof/proof.ts'
 
 /** What finding a majority asks of the world. */
@@ -11,7 +11,7 @@ export type Jury = {
   /** @throws {Failure} `POLICY_INVALID` */
   readonly parse: (cedar: string, schema: Schema) => PolicySet
   readonly sameMeaning: (a: PolicySet, b: PolicySet, schema: Schema) => Promise<Proof>
-  readonly isMajority: (policy: PolicySet, voters: readonly Voter[], schema: Schema) => Promise<Proof>
+  readonly isMajority: (policy: PolicySet, voters: readonly Voter[], schema: Schema, halves?: Halves) => Promise<Proof>
 }
 
 /** Candidates of proven equal meaning, by index, the first one first. */
@@ -44,7 +44,8 @@ export type Majority =
  * long as no request is wrong in most of them.
  *
  * Tried in this order, and each only believed once it is proved: the candidate whose class has more than half of the weight; the rules that more
- * than half have, by meaning; rules composed from those of every smallest majority.
+ * than half have, by meaning; rules composed from those of every smallest majority. Where on some request one half stands against the other, there
+ * is no majority, and nothing is found.
  */
 export async function majorityOf(voters: readonly Voter[], classes: readonly (readonly number[])[], schema: Schema, jury: Jury): Promise<Majority> {
   const weightOf = (members: Iterable<number>) => [...members].reduce((sum, i) => sum + (voters[i] as Voter).weight, 0)
@@ -62,7 +63,12 @@ export async function majorityOf(voters: readonly Voter[], classes: readonly (re
     if (rules === null) continue
     const policy = jury.parse(renderRules(named(rules)), schema)
     const proof = await jury.isMajority(policy, voters, schema)
-    if (proof.answer.kind === 'proved') return { kind: 'found', policy, from, proof }
+    if (proof.answer.kind === 'proved') {
+      // It decides as the majority whichever way halves count, or some request is a tie.
+      const { answer } = ruling === undefined ? await jury.isMajority(policy, voters, schema, 'permit') : proof
+      if (answer.kind === 'proved') return { kind: 'found', policy, from, proof }
+      return { kind: 'none', because: answer.kind === 'refuted' ? 'on some request one half of the candidates stands against the other' : `whether one half stands against the other anywhere is not known: ${answer.reason}` }
+    }
     if (proof.answer.kind === 'unknown') because = `whether a policy decides as the majority is not known: ${proof.answer.reason}`
   }
   return { kind: 'none', because }
