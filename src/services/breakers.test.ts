@@ -27,7 +27,7 @@ const CASES = [
   { service: 'auth', make: authGuard, out: fails('PEER_UNAVAILABLE'), nothing: null, there: fails('UNAUTHENTICATED'), refuses: 'PEER_UNAVAILABLE' },
   { service: 'auth', make: authGuard, out: fails('AUTH_UNAVAILABLE'), nothing: null, there: fails('UNAUTHENTICATED'), refuses: 'PEER_UNAVAILABLE' },
   { service: 'auth', make: authGuard, out: async () => { throw new TypeError('fetch failed') }, nothing: null, there: async () => 'keys', refuses: 'PEER_UNAVAILABLE' },
-  { service: 'database', make: databaseGuard, out: fails('DATABASE_UNAVAILABLE'), nothing: fails('DATABASE_UNAVAILABLE', { reason: 'pool_exhausted' }), there: async () => { throw new Error('duplicate key') }, refuses: 'DATABASE_UNAVAILABLE' },
+  ...['pool_exhausted', 'busy', 'disk_full', 'read_only'].map((reason) => ({ service: 'database' as const, make: databaseGuard, out: fails('DATABASE_UNAVAILABLE'), nothing: fails('DATABASE_UNAVAILABLE', { reason }), there: async () => { throw new Error('duplicate key') }, refuses: 'DATABASE_UNAVAILABLE' })),
   { service: 'redis', make: redisGuard, out: fails('CACHE_UNAVAILABLE'), nothing: null, there: fails('CACHE_UNAVAILABLE', { reason: 'no_script' }), refuses: 'CACHE_UNAVAILABLE' },
 ] as const
 
