@@ -24,7 +24,7 @@ type Options = {
 const MOST = { candidates: 7, trials: 100_000 }
 
 export function command(): Command {
-  return newCommand('inject', 'break candidates of a good policy on purpose, and count what comes of it: here, and by voting on the same candidates', './acgs inject --policies my.cedar --schema my.cedarschema --candidates 3 --faulty 1')
+  return newCommand('inject', 'break candidates of a good policy on purpose, and count what comes of it: by a majority that is proved to be one, and by voting on the same candidates', './acgs inject --policies my.cedar --schema my.cedarschema --candidates 3 --faulty 1')
     .requiredOption('--policies <file>', 'Cedar policies that are right')
     .requiredOption('--schema <file>', 'Cedar schema')
     .option('--candidates <n>', `so many candidates, which say the same in other words, up to ${MOST.candidates}`, whole(1, MOST.candidates), 3)

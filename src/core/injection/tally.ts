@@ -20,7 +20,7 @@ export type Tally = {
 /** `of` is null where there are no trials to have a share of. */
 export type Share = { readonly of: number | null; readonly low: number; readonly high: number }
 
-/** What the product made of the trials. */
+/** What came of the trials by the proved majority. */
 export function tally(trials: readonly Trial[]): Tally {
   return { ...counted(trials, ({ outcome }) => outcome), detected: trials.filter(({ isDetected, faulty }) => isDetected && faulty.length > 0).length, located: trials.filter(({ isLocated }) => isLocated).length }
 }

@@ -44,7 +44,7 @@ export type Trial = {
 const ATTEMPTS_MAX = 200
 
 /**
- * One trial: candidates that say the original in other words, some of them broken; what the product makes of them, and what voting would.
+ * One trial: candidates that say the original in other words, some of them broken; what the proved majority makes of them, and what voting would.
  * Nothing but the candidates is made from the original.
  *
  * @param turns Of the fault classes.
