@@ -32,3 +32,10 @@ test('a database in which nothing was ever recorded is not made into one with a 
   await using db = await testDatabase()
   assert.equal((await runAcgs(['ledger', 'verify'], { DATABASE_URL: db.url })).status, 0)
 })
+
+test('a database that does not answer is named, with what to do', async () => {
+  const out = await runAcgs(['ledger', 'verify'], { DATABASE_URL: 'postgresql://someone:secret@127.0.0.1:1/acgs_db' })
+  assert.equal(out.status, 1, out.stdout)
+  assert.match(out.stderr, /\(someone@127\.0\.0\.1:1\/acgs_db\): start it, or correct DATABASE_URL/)
+  assert.doesNotMatch(out.stderr, /secret/)
+})

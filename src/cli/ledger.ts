@@ -1,24 +1,22 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { InvalidArgumentError, type Command } from 'commander'
-import { ROOT, readConfig, type Config } from '#config'
+import type { Config } from '#config'
 import { checkpointFileOf, noteFile, signedCheckpointFileOf } from '#adapters/checkpoint-file.ts'
-import { connect, type Database } from '#adapters/postgres/connect.ts'
-import { borrowEmbedded } from '#adapters/postgres/embedded.ts'
+import type { Database } from '#adapters/postgres/connect.ts'
 import { findEntries, proveEntries, readCheckpoint } from '#adapters/postgres/ledger-entries.ts'
 import { ledgerTree } from '#adapters/postgres/ledger-tree.ts'
-import { verifyLedger, type LedgerProblem } from '#adapters/postgres/ledger-verify.ts'
-import { ledgerTip } from '#adapters/postgres/ledger.ts'
-import { migrate, readMigrations } from '#adapters/postgres/migrate.ts'
+import { verifyLedger } from '#adapters/postgres/ledger-verify.ts'
+import { ledgerTip, refuseWithoutLedger } from '#adapters/postgres/ledger.ts'
+import { migrate } from '#adapters/postgres/migrate.ts'
 import { Failure } from '#core/failure.ts'
 import { openCheckpoint, type SignedCheckpoint } from '#core/ledger/checkpoint.ts'
 import { readEntry } from '#core/ledger/entry.ts'
 import { leafHash, verifyConsistency, verifyInclusion } from '#core/ledger/merkle.ts'
 import { verifierKey, type NoteKey } from '#core/ledger/note.ts'
 import { readOutside, trusted } from './checkpoints.ts'
-import { EXIT, finish, newCommand, newGroup, progress, type Answer } from './terminal.ts'
+import { allParts, configOf, onDatabase, problemLines, withTarget, type DatabaseOptions } from './ops-database.ts'
+import { EXIT, finish, newGroup, progress, type Answer } from './terminal.ts'
 
-type Options = { data?: string; config?: string; trust?: string; checkpoint?: string; size?: number; json?: boolean; quiet?: boolean }
+type Options = DatabaseOptions & { size?: number }
 
 export function command(): Command {
   return newGroup('ledger', 'the audit ledger, in which every act leaves an entry', './acgs ledger verify')
@@ -38,10 +36,7 @@ export function command(): Command {
 }
 
 function reading(name: string, what: string, example: string): Command {
-  return newCommand(name, what, example)
-    .option('--trust <keys>', 'public keys whose checkpoints count; without it, those of the data folder')
-    .option('--data <dir>', 'the data folder of the embedded database')
-    .option('--config <file>', 'another configuration file')
+  return onDatabase(name, what, example).option('--trust <keys>', 'public keys whose checkpoints count; without it, those of the data folder')
 }
 
 async function verify(options: Options): Promise<Answer> {
@@ -51,7 +46,7 @@ async function verify(options: Options): Promise<Answer> {
   // Before the database is read: what is signed meanwhile would be for entries that its snapshot does not have.
   const outside = options.checkpoint === undefined ? [checkpointFileOf(config), signedCheckpointFileOf(config)] : [options.checkpoint]
   const { found, problems } = keys === null ? { found: [], problems: [] } : readOutside(outside, keys, config, options.checkpoint !== undefined)
-  const report = await withDatabase(config, async (db) => {
+  const report = await withLedger(options, async (db) => {
     if (keys !== null && found.length === 0 && problems.length === 0 && config.database.url === null && (await readCheckpoint(db, keys, config.audit.checkpointOrigin, 'newest')) !== null) {
       problems.push({ from: null, to: null, message: `checkpoints were signed, and neither ${outside.join(' nor ')} is there: it was removed` })
     }
@@ -62,17 +57,16 @@ async function verify(options: Options): Promise<Answer> {
   const notice = keys === null ? `there are no keys to check signed checkpoints with: give them with --trust`
     : found.length === 0 ? 'not compared with a checkpoint outside of the database: a rewrite of everything would not show; give one with --checkpoint'
     : `agrees with the signed checkpoints in ${compared.map(({ file, size }) => `${file} (${size})`).join(' and ')}`
-  const range = ({ from, to }: LedgerProblem) => (from === null ? '' : from === to || to === null ? `entry ${from}: ` : `entries ${from} to ${to}: `)
   const text = all.length === 0
     ? `valid: ${report.entries} entries, root ${report.root}\n${notice}`
-    : [`not valid: ${report.entries} entries`, ...all.map((problem) => `  ${range(problem)}${problem.message}`)].join('\n')
+    : [`not valid: ${report.entries} entries`, ...problemLines(all)].join('\n')
   return { json: { ...report, valid: all.length === 0, problems: all, compared }, text, exit: all.length === 0 ? EXIT.yes : EXIT.no }
 }
 
 async function checkpoint(options: Options): Promise<Answer> {
   const config = configOf(options)
   const keys = needed(trusted(config, options), config)
-  return withDatabase(config, async (db) => {
+  return withLedger(options, async (db) => {
     const newest = await newestOf(db, keys, config)
     if (newest === null) throw new Failure('NOT_FOUND', 'there is no signed checkpoint of this ledger: start the product, which has one signed at once')
     const { origin, size, root, note } = newest
@@ -87,7 +81,7 @@ async function checkpoint(options: Options): Promise<Answer> {
 async function proof(id: string, options: Options): Promise<Answer> {
   const config = configOf(options)
   const keys = needed(trusted(config, options), config)
-  return withDatabase(config, async (db) => {
+  return withLedger(options, async (db) => {
     const { total, indexes } = await findEntries(db, id)
     const [last] = indexes
     if (last === undefined) throw new Failure('NOT_FOUND', `nothing in the ledger is about \`${id}\`: give the number of an entry, or the id of a generation, a certificate or an application`)
@@ -120,7 +114,7 @@ async function consistency(earlier: string, options: Options): Promise<Answer> {
   const keys = needed(trusted(config, options), config)
   const kept = /^\d{1,15}$/.test(earlier) ? null : readKept(earlier, keys, config)
   const from = kept?.size ?? Number(earlier)
-  return withDatabase(config, async (db) => {
+  return withLedger(options, async (db) => {
     const newest = options.size === undefined ? await newestOf(db, keys, config) : null
     const size = options.size ?? (newest !== null && newest.size >= from ? newest.size : (await ledgerTip(db)).size)
     const signed = newest?.size === size ? newest : await readCheckpoint(db, keys, config.audit.checkpointOrigin, size)
@@ -151,10 +145,6 @@ async function newestOf(db: Database, keys: readonly NoteKey[], config: Config):
   return [...found, ...(stored === null ? [] : [stored])].toSorted((a, b) => b.size - a.size)[0] ?? null
 }
 
-function configOf(options: Options): Config {
-  return readConfig({ file: options.config ?? null, env: process.env, dataFolder: options.data, startsNothing: true })
-}
-
 function needed(keys: readonly NoteKey[] | null, config: Config): readonly NoteKey[] {
   if (keys !== null) return keys
   throw new Failure('FILE_UNREADABLE', `there are no keys to trust in ${config.service.dataFolder}: give the public keys with --trust KEYS.json, or the data folder with --data`)
@@ -169,24 +159,11 @@ function wholeNumber(text: string): number {
   return Number(text)
 }
 
-/**
- * The configured database, or the embedded one: that of the running product, else started for this command.
- *
- * @throws {Failure} `NOT_FOUND` where there is no ledger: one that is made for the question would be valid and say nothing.
- */
-async function withDatabase<T>(config: Config, work: (db: Database) => Promise<T>): Promise<T> {
-  const { dataFolder } = config.service
-  if (config.database.url === null && !existsSync(join(dataFolder, 'postgres'))) {
-    throw new Failure('NOT_FOUND', `there is no database in \`${dataFolder}\`: give the data folder of the product with --data, or its PostgreSQL with DATABASE_URL`)
-  }
-  const embedded = config.database.url === null ? await borrowEmbedded({ dataDir: dataFolder }) : null
-  try {
-    await using db = connect(embedded?.url ?? (config.database.url as string), { name: 'cli' })
-    const { rows } = await db.query<{ found: boolean }>(`select to_regclass('ledger_tip') is not null as found`)
-    if (rows[0]?.found !== true) throw new Failure('NOT_FOUND', 'there is no ledger in this database: nothing was ever recorded in it')
-    await migrate(db, readMigrations(join(ROOT, 'migrations')))
-    return await work(db)
-  } finally {
-    await embedded?.stop()
-  }
+/** Does the work with the configured database, brought up to date. @throws {Failure} `NOT_FOUND` where there is none, or no ledger in it. */
+function withLedger<T>(options: Options, work: (db: Database) => Promise<T>): Promise<T> {
+  return withTarget(options, false, async ({ db }) => {
+    await refuseWithoutLedger(db)
+    await migrate(db, allParts().public)
+    return work(db)
+  })
 }

@@ -13,7 +13,7 @@ import { emptyAgain, refuseFull } from './empty.ts'
 import { checkExport, exportDatabase, importInto, type Parts } from './export.ts'
 import { ledgerTree } from './ledger-tree.ts'
 import { verifyLedger, type LedgerProblem, type LedgerReport } from './ledger-verify.ts'
-import { ledgerTip, type KnownState } from './ledger.ts'
+import { hasLedger, ledgerTip, refuseWithoutLedger, type KnownState } from './ledger.ts'
 import { migrate } from './migrate.ts'
 import { findPrograms, programFor, runProgram, type Program } from './programs.ts'
 import { openScratch } from './scratch.ts'
@@ -32,8 +32,7 @@ const WITHOUT = 'use `--format export`, which needs none'
 /** What a backup of a database would be made with. @throws {Failure} `NOT_FOUND` when a program is missing, or there is no ledger. */
 export async function planBackup(db: Queryable, kind: BackupKind): Promise<BackupPlan> {
   const server = await serverOf(db)
-  const { rows } = await db.query<{ found: boolean }>(`select to_regclass('public.ledger_tip') is not null as found`)
-  if (rows[0]?.found !== true) throw new Failure('NOT_FOUND', 'there is no ledger in this database: nothing was ever recorded in it')
+  await refuseWithoutLedger(db)
   return { kind, program: kind === 'export' ? null : programFor('pg_dump', server.major, WITHOUT), server: server.version, entries: (await ledgerTip(db)).size }
 }
 
@@ -142,8 +141,7 @@ export async function restoreInto({ db, url, file, parts, known, keys, keepOwner
   await runRestore({ db, url, file, kind, keepOwners })
   let isKept = false
   try {
-    const { rows } = await db.query<{ found: boolean }>(`select to_regclass('public.ledger_tip') is not null as found`)
-    if (rows[0]?.found !== true) throw new Failure('FILE_UNREADABLE', `\`${file}\` cannot be used: there is no ledger in it`)
+    if (!(await hasLedger(db))) throw new Failure('FILE_UNREADABLE', `\`${file}\` cannot be used: there is no ledger in it`)
     if (!keepOwners) await migrate(db, parts.public) // An older release's, as its start would do.
     const report = await verifyLedger(db, against((await ledgerTip(db)).size), keys)
     isKept = report.valid
@@ -231,8 +229,7 @@ export async function validateBackup({ file, url, dataFolder, live, parts, known
 
 /** The root that the database of today has for so many entries; null where there are fewer. */
 async function stateAt(live: Queryable, size: number): Promise<{ readonly size: number; readonly at: KnownState | null } | null> {
-  const { rows } = await live.query<{ found: boolean }>(`select to_regclass('public.ledger_tip') is not null as found`)
-  if (rows[0]?.found !== true) return null
+  if (!(await hasLedger(live))) return null
   const root = await ledgerTree(live).rootAt(size)
   return { size: (await ledgerTip(live)).size, at: root === null ? null : { size, root } }
 }

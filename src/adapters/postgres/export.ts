@@ -7,7 +7,7 @@ import type { NoteKey } from '#core/ledger/note.ts'
 import type { Database, Queryable } from './connect.ts'
 import { refuseFull } from './empty.ts'
 import { verifyLedgerIn, type LedgerReport } from './ledger-verify.ts'
-import { ledgerTip, type KnownState } from './ledger.ts'
+import { ledgerTip, refuseWithoutLedger, type KnownState } from './ledger.ts'
 import { migrateIn, type Migration } from './migrate.ts'
 
 /** Whose tables an export holds, each with the migrations that make them. */
@@ -63,17 +63,17 @@ export async function exportDatabase<T>(db: Database, given: { readonly release:
 }
 
 async function headerOf(tx: Queryable, { release, at }: { readonly release: string; readonly at: Date }): Promise<ExportHeader> {
-  const { rows: [there] } = await tx.query<{ server: string; ledger: boolean; auth: boolean }>(
-    `select current_setting('server_version') as server, to_regclass('public.ledger_tip') is not null as ledger,
+  await refuseWithoutLedger(tx)
+  const { rows: [there] } = await tx.query<{ server: string; auth: boolean }>(
+    `select current_setting('server_version') as server,
             exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'auth' and c.relname = '${NOTED}') as auth`,
   )
-  if (there?.ledger !== true) throw new Failure('NOT_FOUND', 'there is no ledger in this database: nothing was ever recorded in it')
   const tables = await tablesOf(tx)
   const applied = async (schema: Schema) => (await tx.query<{ name: string; digest: string }>(`select name, digest from ${schema}.${NOTED} order by number`)).rows
   const { size, root } = await ledgerTip(tx)
   return {
-    format: 'acgs-export', version: VERSION, release, server: there.server, at: at.toISOString(), ledger: { size, root },
-    migrations: { public: await applied('public'), auth: there.auth ? await applied('auth') : null }, tables: [...tables],
+    format: 'acgs-export', version: VERSION, release, server: there?.server ?? '', at: at.toISOString(), ledger: { size, root },
+    migrations: { public: await applied('public'), auth: there?.auth === true ? await applied('auth') : null }, tables: [...tables],
   }
 }
 

@@ -35,6 +35,17 @@ export function guardLedger(database: Database, known: () => KnownState | null):
   }
 }
 
+/** Whether there is a ledger in a database, be it empty. */
+export async function hasLedger(db: Queryable): Promise<boolean> {
+  const { rows } = await db.query<{ found: boolean }>(`select to_regclass('public.ledger_tip') is not null as found`)
+  return rows[0]?.found === true
+}
+
+/** Passes when there is a ledger. @throws {Failure} `NOT_FOUND`: one that is made for the question would be valid and say nothing. */
+export async function refuseWithoutLedger(db: Queryable): Promise<void> {
+  if (!(await hasLedger(db))) throw new Failure('NOT_FOUND', 'there is no ledger in this database: nothing was ever recorded in it')
+}
+
 /** What speaks against a ledger beginning with a state that is known from elsewhere; null when nothing does. */
 export async function contradiction(db: Queryable, known: KnownState): Promise<string | null> {
   const { rows } = await db.query('select size, frontier, root, (select root from ledger_entries where index = $1::bigint - 1) as known from ledger_tip', [known.size])
