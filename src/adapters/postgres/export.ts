@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { createGunzip } from 'node:zlib'
+import pg from 'pg'
 import { z } from 'zod'
 import { Failure } from '#core/failure.ts'
 import type { NoteKey } from '#core/ledger/note.ts'
@@ -112,7 +113,7 @@ async function* linesOf(tx: Queryable, header: ExportHeader): AsyncGenerator<Buf
   yield line(JSON.stringify(header))
   for (const table of header.tables) {
     yield line(JSON.stringify({ table: nameOf(table) } satisfies z.infer<typeof Start>))
-    const columns = table.columns.map(({ name }) => `${quoted(name)}::text`)
+    const columns = table.columns.map(({ name }) => `${pg.escapeIdentifier(name)}::text`)
     const { rows: key } = await tx.query<{ column: string }>(
       `select quote_ident(a.attname) as column from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
        where i.indrelid = $1::regclass and i.indisprimary order by array_position(i.indkey::int2[], a.attnum)`, [sqlName(table)],
@@ -176,7 +177,7 @@ export async function importInto(db: Database, file: string, { parts, against, k
       for (const table of tables) {
         await tx.query(`alter table ${sqlName(table)} enable trigger user`)
         for (const { name } of table.columns.filter(({ isIdentity }) => isIdentity)) {
-          await tx.query(`select setval(pg_get_serial_sequence($1, $2), coalesce(max(${quoted(name)}), 1), max(${quoted(name)}) is not null) from ${sqlName(table)}`, [sqlName(table), name])
+          await tx.query(`select setval(pg_get_serial_sequence($1, $2), coalesce(max(${pg.escapeIdentifier(name)}), 1), max(${pg.escapeIdentifier(name)}) is not null) from ${sqlName(table)}`, [sqlName(table), name])
         }
       }
       const report = await verifyLedgerIn(tx, against(header.ledger.size), keys)
@@ -225,7 +226,7 @@ async function load(tx: Queryable, file: string): Promise<number> {
   let rows = 0
   const flush = async () => {
     if (table === null || batch.length === 0) return
-    const columns = table.columns.map(({ name }) => quoted(name)).join(', ')
+    const columns = table.columns.map(({ name }) => pg.escapeIdentifier(name)).join(', ')
     const values = table.columns.map(({ type }, at) => `(r ->> ${at})::${type}`).join(', ')
     // The types are those of the table that is there: they were compared before.
     await tx.query(`insert into ${sqlName(table)} (${columns}) overriding system value select ${values} from json_array_elements($1::json) r`, [`[${batch.join(',')}]`])
@@ -329,9 +330,5 @@ function nameOf({ schema, name }: { readonly schema: string; readonly name: stri
 }
 
 function sqlName({ schema, name }: { readonly schema: string; readonly name: string }): string {
-  return `${quoted(schema)}.${quoted(name)}`
-}
-
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
+  return `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)}`
 }

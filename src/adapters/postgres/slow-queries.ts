@@ -1,3 +1,4 @@
+import pg from 'pg'
 import type { Queryable } from './connect.ts'
 
 /** A statement as the server counted it since its counters were reset: without the values in it. */
@@ -30,13 +31,13 @@ export async function slowQueries(db: Queryable, { order, limit }: { readonly or
       : 'this database cannot show what the server has counted: as superuser `CREATE EXTENSION pg_stat_statements` in it'
     return { server, statements: null, because, since: null, active }
   }
-  const view = `"${schema.replaceAll('"', '""')}".pg_stat_statements`
+  const view = `${pg.escapeIdentifier(schema)}.pg_stat_statements`
   const { rows } = await db.query<{ query: string | null; calls: string; total: number; mean: number; max: number; rows: string }>(
     `select left(query, ${QUERY_CHARS}) as query, calls, total_exec_time as total, mean_exec_time as mean, max_exec_time as max, rows from ${view} s
      where s.dbid = (select oid from pg_database where datname = current_database()) order by ${COLUMNS[order]} desc limit $1`, [limit],
   )
   const statements = rows.map((row) => ({ query: oneLine(row.query ?? ''), calls: Number(row.calls), totalMs: row.total, meanMs: row.mean, maxMs: row.max, rows: Number(row.rows) }))
-  const since = await db.query<{ since: Date | null }>(`select stats_reset as since from "${schema.replaceAll('"', '""')}".pg_stat_statements_info`).then(({ rows: [row] }) => row?.since ?? null, () => null)
+  const since = await db.query<{ since: Date | null }>(`select stats_reset as since from ${view}_info`).then(({ rows: [row] }) => row?.since ?? null, () => null)
   return { server, statements, because: null, since, active }
 }
 
