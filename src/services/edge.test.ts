@@ -55,7 +55,7 @@ test('health tells of a certificate that expires, in time and relative to its li
 })
 
 test('another certificate takes its place when asked; one that does not do leaves the one from before', { skip }, () => {
-  const { settings, certificate, key } = selfSigned(join(folder, 'renewed'))
+  const { settings, key } = selfSigned(join(folder, 'renewed'))
   const { tls, renew } = openEdge(configOf(settings))
   const taken: string[] = []
   tls?.onRenewed(({ cert }) => taken.push(cert))
@@ -68,7 +68,6 @@ test('another certificate takes its place when asked; one that does not do leave
   writeFileSync(key, 'nonsense', { mode: 0o600 })
   assert.throws(() => renew(), refused('KEY_INVALID', /not a private key/))
   assert.deepEqual([tls?.current().cert, taken.length], [next, 1])
-  assert.ok(certificate)
 })
 
 test('sabotage twins: what serves with an expired certificate, or forgets that it expires, is noticed', { skip }, async () => {

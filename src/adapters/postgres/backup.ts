@@ -97,14 +97,21 @@ export async function checkBackup(file: string): Promise<{ readonly kind: Backup
   return { kind, bytes: statSync(file).size }
 }
 
-/** What a file is, by how it begins and, where that is written, ends. */
+/** What a file is. @throws {Failure} `FILE_UNREADABLE` when it is no backup, or was seen to be cut off. */
 export function kindOf(file: string): BackupKind {
+  const found = recognized(file)
+  if (found === null) throw new Failure('FILE_UNREADABLE', `\`${file}\` is no backup: neither of \`pg_dump\` (custom or plain) nor an export`)
+  if (found.isCutOff) throw new Failure('FILE_UNREADABLE', `\`${file}\` cannot be used: it was cut off`)
+  return found.kind
+}
+
+/** What a file is by how it begins and, where that is written, how it ends; null when it is no backup. @throws {Failure} `FILE_UNREADABLE` */
+export function recognized(file: string): { readonly kind: BackupKind; readonly isCutOff: boolean } | null {
   const [head, tail] = ends(file)
-  if (head.subarray(0, 5).toString('latin1') === 'PGDMP') return 'custom'
-  if (head[0] === 0x1f && head[1] === 0x8b) return 'export'
-  if (!head.toString('latin1').includes('-- PostgreSQL database dump')) throw new Failure('FILE_UNREADABLE', `\`${file}\` is no backup: neither of \`pg_dump\` (custom or plain) nor an export`)
-  if (!tail.toString('latin1').includes('-- PostgreSQL database dump complete')) throw new Failure('FILE_UNREADABLE', `\`${file}\` cannot be used: it was cut off`)
-  return 'plain'
+  if (head.subarray(0, 5).toString('latin1') === 'PGDMP') return { kind: 'custom', isCutOff: false }
+  if (head[0] === 0x1f && head[1] === 0x8b) return { kind: 'export', isCutOff: false }
+  if (!head.toString('latin1').includes('-- PostgreSQL database dump')) return null
+  return { kind: 'plain', isCutOff: !tail.toString('latin1').includes('-- PostgreSQL database dump complete') }
 }
 
 /** What came of a restore: a valid ledger, or why not; then the database is empty again. */

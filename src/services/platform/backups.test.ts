@@ -116,7 +116,7 @@ test('nothing to try, something that cannot be tried, and a folder that is not t
 test('who ends while a backup is tried leaves no scratch database', async () => {
   await write('ending', 'a.acgs')
   const watch = watching('ending')
-  for (let seen = 0; seen === 0; ) seen = (await db.query(`select from pg_database where datname like 'acgs_scratch%'`)).rowCount ?? 0
+  for (let [seen, deadline] = [0, Date.now() + 60_000]; seen === 0; assert.ok(Date.now() < deadline, 'no scratch database was made')) seen = (await db.query(`select from pg_database where datname like 'acgs_scratch%'`)).rowCount ?? 0
   await watch[Symbol.asyncDispose]()
   assert.equal((await db.query(`select from pg_database where datname like 'acgs_scratch%'`)).rowCount, 0)
   assert.deepEqual(readdirSync(join(folder, 'ending')).filter((name) => name.includes('validated')), [], 'and does not say that it was tried')

@@ -2,7 +2,7 @@ import { readFileSync, readdirSync, renameSync, statSync, writeFileSync } from '
 import { basename, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { z } from 'zod'
-import { kindOf } from '#adapters/postgres/backup.ts'
+import { recognized } from '#adapters/postgres/backup.ts'
 import { connect } from '#adapters/postgres/connect.ts'
 import type { Parts } from '#adapters/postgres/export.ts'
 import type { KnownState } from '#adapters/postgres/ledger.ts'
@@ -153,10 +153,9 @@ const NOT_BACKUPS = /\.(sha256|json|ya?ml|txt|md)$|\.validated\.json\.new-\d+$|\
 function isBackup(file: string, bytes: number): boolean {
   if (bytes === 0) return true // What a full disk leaves.
   try {
-    kindOf(file)
-    return true
-  } catch (error) {
-    return error instanceof Failure && /cut off/.test(error.message)
+    return recognized(file) !== null
+  } catch {
+    return false // What cannot be read is nobody's backup.
   }
 }
 
