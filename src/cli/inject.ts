@@ -9,7 +9,7 @@ import { bind } from '#core/constitution/bind.ts'
 import { Failure } from '#core/failure.ts'
 import { FAULT_CLASSES } from '#core/injection/faults.ts'
 import { shares, tally, tallyOf, type Tally } from '#core/injection/tally.ts'
-import { planFor, runTrial, Turns, type Court, type Trial } from '#core/injection/trial.ts'
+import { planFor, runTrial, Rotation, type Court, type Trial } from '#core/injection/trial.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { seeded } from '#core/proof/random-world.ts'
@@ -55,13 +55,13 @@ async function run(options: Options): Promise<Answer> {
 
   const chosen = options.fault === undefined ? FAULT_CLASSES : FAULT_CLASSES.filter(({ id }) => options.fault?.includes(id))
   const random = seeded(options.seed)
-  const turns = new Turns(chosen)
+  const rotation = new Rotation(chosen)
   const trials: Trial[] = []
   const started = performance.now()
   while (trials.length < options.trials) {
-    if (turns.isOver) throw new Failure('REQUEST_MALFORMED', `nothing in ${options.policies} can be broken in any of these ways: ${chosen.map(({ id }) => id).join(', ')}`)
+    if (rotation.isOver) throw new Failure('REQUEST_MALFORMED', `nothing in ${options.policies} can be broken in any of these ways: ${chosen.map(({ id }) => id).join(', ')}`)
     const plan = planFor({ candidates: options.candidates, faulty, isCorrelated: options.correlated === true }, random)
-    const trial = await runTrial(original, schema, plan, turns, random, court)
+    const trial = await runTrial(original, schema, plan, rotation, random, court)
     if (trial !== null && trials.push(trial) % 25 === 0) progress(`${trials.length} of ${options.trials} trials`, options)
   }
   const counts = tally(trials)
@@ -69,12 +69,12 @@ async function run(options: Options): Promise<Answer> {
   const others = { text_voting: tallyOf(trials, 'textVoting'), single_candidate: tallyOf(trials, 'single') }
   const byClass = Object.fromEntries(chosen.map(({ id }) => [id, trials.filter(({ faults }) => faults.includes(id))]).map(([id, of]) => [id, tally(of as readonly Trial[])]))
   const json = {
-    ...counts, not_possible: turns.impossible, seed: options.seed, candidates: options.candidates, ...('count' in faulty ? { faulty_candidates: faulty.count } : { fault_rate: faulty.rate }), correlated: options.correlated === true,
+    ...counts, not_possible: rotation.impossible, seed: options.seed, candidates: options.candidates, ...('count' in faulty ? { faulty_candidates: faulty.count } : { fault_rate: faulty.rate }), correlated: options.correlated === true,
     equivalent_mutants: trials.reduce((sum, { equivalent }) => sum + equivalent, 0), articles: judged?.bound.length ?? 0,
     from: Object.fromEntries([...Map.groupBy(trials, ({ from }) => from ?? 'refused')].map(([from, of]) => [from, of.length])),
     intervals: shares(counts), voting: { ...voting, intervals: shares(voting) }, ...others, by_class: byClass, elapsed_ms: Math.round(performance.now() - started),
   }
-  return { json, text: textOf(counts, { 'plain voting': voting, 'voting by text': others.text_voting, 'one candidate': others.single_candidate }, byClass, turns.impossible), exit: counts.false_accepts > 0 || counts.unknown > 0 ? EXIT.no : EXIT.yes }
+  return { json, text: textOf(counts, { 'plain voting': voting, 'voting by text': others.text_voting, 'one candidate': others.single_candidate }, byClass, rotation.impossible), exit: counts.false_accepts > 0 || counts.unknown > 0 ? EXIT.no : EXIT.yes }
 }
 
 function boundTo(schema: Schema, constitution: string | boolean, inForce: ReturnType<typeof readConfig>['constitutional']) {

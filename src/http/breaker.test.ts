@@ -82,7 +82,7 @@ const STANDINGS: readonly ours.Standing[] = [
 
 test('from every standing one success after the rest closes it, and no standing lets more than a trial through', () => {
   for (const standing of STANDINGS) {
-    assert.ok(['call', 'try'].includes(ours.admission(standing, 1_000 + RULES.restMs, RULES)), JSON.stringify(standing))
+    assert.ok(['call', 'try'].includes(ours.mayCall(standing, 1_000 + RULES.restMs, RULES)), JSON.stringify(standing))
     assert.deepEqual(ours.afterCall(standing, 'success', 1_000, RULES), ours.CLOSED)
     const worse = ours.afterCall(standing, 'failure', 1_000, RULES)
     assert.ok(STANDINGS.some((each) => JSON.stringify(each) === JSON.stringify(worse)), `${JSON.stringify(standing)} leads out to ${JSON.stringify(worse)}`)

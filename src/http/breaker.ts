@@ -20,7 +20,7 @@ export const CLOSED: Standing = { kind: 'closed', failures: 0 }
  *
  * @param at Milliseconds of a clock that is never set back.
  */
-export function admission(standing: Standing, at: number, { restMs }: BreakerRules): 'call' | 'try' | 'refuse' | 'await' {
+export function mayCall(standing: Standing, at: number, { restMs }: BreakerRules): 'call' | 'try' | 'refuse' | 'await' {
   if (standing.kind === 'closed') return 'call'
   if (at - standing.since >= restMs) return 'try'
   return standing.kind === 'open' ? 'refuse' : 'await'
@@ -77,7 +77,7 @@ export function createBreaker({ service, telemetry, meaningOf, refused, meanwhil
   }
 
   const run = async <T>(work: () => Promise<T>): Promise<T> => {
-    for (let may = admission(standing, now(), rules); may !== 'call'; may = admission(standing, now(), rules)) {
+    for (let may = mayCall(standing, now(), rules); may !== 'call'; may = mayCall(standing, now(), rules)) {
       if (may === 'try') {
         stand({ kind: 'half-open', since: now() })
         break
@@ -102,7 +102,7 @@ export function createBreaker({ service, telemetry, meaningOf, refused, meanwhil
     }
   }
   const back = () => {
-    if (standing.kind !== 'closed' && admission(standing, now(), rules) === 'try') void run(async () => {}).catch(() => {})
+    if (standing.kind !== 'closed' && mayCall(standing, now(), rules) === 'try') void run(async () => {}).catch(() => {})
   }
   return { run, state: () => standing.kind, back }
 }

@@ -10,7 +10,7 @@ import { seeded } from '#core/proof/random-world.ts'
 import { FAULT_CLASSES } from './faults.ts'
 import { reworded } from './reword.ts'
 import { shares, tally, tallyOf } from './tally.ts'
-import { planFor, runTrial, Turns, type Court, type Trial } from './trial.ts'
+import { planFor, runTrial, Rotation, type Court, type Trial } from './trial.ts'
 
 const prover = createProver(LIMITS)
 after(() => prover[Symbol.asyncDispose]())
@@ -26,12 +26,12 @@ permit(principal in Team::"b", action == Action::"view", resource) when { princi
 const court: Court = { parse: parsePolicies, sameMeaning: prover.sameMeaning, isMajority: prover.isMajority, standing: async () => 'proved' }
 
 async function run(count: number, plan: Parameters<typeof planFor>[0], { court: use = court, seed = 1 } = {}): Promise<readonly Trial[]> {
-  const [random, turns, trials] = [seeded(seed), new Turns(FAULT_CLASSES), [] as Trial[]]
+  const [random, rotation, trials] = [seeded(seed), new Rotation(FAULT_CLASSES), [] as Trial[]]
   while (trials.length < count) {
-    const trial = await runTrial(ORIGINAL, SCHEMA, planFor(plan, random), turns, random, use)
+    const trial = await runTrial(ORIGINAL, SCHEMA, planFor(plan, random), rotation, random, use)
     if (trial !== null) trials.push(trial)
   }
-  assert.deepEqual(turns.impossible, [])
+  assert.deepEqual(rotation.impossible, [])
   return trials
 }
 

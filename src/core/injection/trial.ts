@@ -47,18 +47,18 @@ const ATTEMPTS_MAX = 200
  * One trial: candidates that say the original in other words, some of them broken; what the proved majority makes of them, and what voting would.
  * Nothing but the candidates is made from the original.
  *
- * @param turns Of the fault classes.
- * @returns Null when a fault of the class whose turn it was cannot be put into this policy: the class has no turn from then on.
+ * @param rotation Which fault class comes next.
+ * @returns Null when a fault of the class that came next cannot be put into this policy: the class is left out from then on.
  */
-export async function runTrial(original: PolicySet, schema: Schema, plan: Plan, turns: Turns, random: Random, court: Court): Promise<Trial | null> {
+export async function runTrial(original: PolicySet, schema: Schema, plan: Plan, rotation: Rotation, random: Random, court: Court): Promise<Trial | null> {
   const broken: { readonly fault: FaultClass; readonly policy: PolicySet }[] = []
   let equivalent = 0
   for (let i = 0; i < (plan.isCorrelated ? Math.min(1, plan.faulty.length) : plan.faulty.length); i++) {
-    const fault = turns.next()
+    const fault = rotation.next()
     const made = await mutant(original, schema, fault, random, court)
     equivalent += made.equivalent
     if (made.policy === null) {
-      turns.drop(fault)
+      rotation.drop(fault)
       return null
     }
     broken.push({ fault, policy: made.policy })
@@ -102,8 +102,8 @@ async function mutant(original: PolicySet, schema: Schema, { inject }: FaultClas
   return { policy: null, equivalent }
 }
 
-/** Fault classes by turns, so that all are met alike. */
-export class Turns {
+/** Fault classes one after the other, so that all are met alike. */
+export class Rotation {
   readonly impossible: string[] = []
   #left: readonly FaultClass[]
   #at = 0
