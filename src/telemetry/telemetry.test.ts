@@ -51,9 +51,24 @@ const MOVES: { family: string; event: (telemetry: events.Telemetry) => void; mov
     for (const result of ['hit', 'miss', 'expired', 'hit'] as const) events.cacheOperated(t, { operation: 'get', type: 'redis', result, seconds: 0.002 })
   }, moves: { 'cache_operations_total{operation="get",cache_type="redis",result="hit"}': 2, 'cache_hit_rate{cache_type="redis"}': 50, 'cache_hit_rate{cache_type="memory"}': 0, 'cache_operation_duration_seconds_bucket{le="0.005",operation="get",cache_type="redis"}': 4, 'cache_operation_duration_seconds_bucket{le="0.001",operation="get",cache_type="redis"}': 0 } },
   { family: 'rate_limited_requests_total', event: (t) => events.requestLimited(t, { limit: 'generation' }), moves: { 'rate_limited_requests_total{limit="generation"}': 1, 'rate_limited_requests_total{limit="address"}': 0 } },
+  { family: 'generation_queue_depth and _oldest_seconds', event: (t) => events.requestsQueued(t, { waiting: 3, underWay: 2, oldestSeconds: 7 }), moves: { 'generation_queue_depth{state="waiting"}': 3, 'generation_queue_depth{state="under_way"}': 2, generation_queue_oldest_seconds: 7 } },
+  { family: 'generations_taken_over_total', event: (t) => events.requestTaken(t, { id: 'g', attempt: 2 }), moves: { generations_taken_over_total: 1 } },
+  { family: 'generations_postponed_total', event: (t) => events.requestPostponed(t, { id: 'g', code: 'PEER_UNAVAILABLE', pauseSeconds: 1 }), moves: { generations_postponed_total: 1 } },
+  { family: 'decisions_total and decision_duration_seconds', event: (t) => events.decisionMade(t, { verdict: 'forbidden', seconds: 0.0002 }), moves: { 'decisions_total{verdict="forbidden"}': 1, 'decision_duration_seconds_count{verdict="forbidden"}': 1, 'decision_duration_seconds_bucket{le="0.00025",verdict="forbidden"}': 1, 'decision_duration_seconds_bucket{le="0.0001",verdict="forbidden"}': 0 } },
+  { family: 'oracle_comparisons_total', event: (t) => events.oracleCompared(t, { result: 'agreed', because: null }), moves: { 'oracle_comparisons_total{result="agreed"}': 1 } },
+  { family: 'slow_revisions', event: (t) => events.slowRevisionsCounted(t, { count: 2 }), moves: { slow_revisions: 2 } },
+  { family: 'backup_state and its times', event: (t) => events.backupsSeen(t, { state: 'valid', writtenAt: new Date(1_500), validatedAt: new Date(2_500) }), moves: { 'backup_state{state="valid"}': 1, 'backup_state{state="missing"}': 0, backup_timestamp_seconds: 1.5, backup_validation_timestamp_seconds: 2.5 } },
+  { family: 'backup_validations_total', event: (t) => events.backupValidated(t, { file: 'b', result: 'invalid', entries: null, because: 'cut off', seconds: 1 }), moves: { 'backup_validations_total{result="invalid"}': 1 } },
   { family: 'ledger_entries', event: (t) => events.ledgerAppended(t, { entries: 42 }), moves: { ledger_entries: 42 } },
   { family: 'ledger_checkpoint_entries and _timestamp_seconds', event: (t) => events.checkpointSigned(t, { entries: 41, at: new Date(1_500) }), moves: { ledger_checkpoint_entries: 41, ledger_checkpoint_timestamp_seconds: 1.5 } },
 ]
+
+test('every event that moves a figure is tried here', () => {
+  const tried = MOVES.map(({ event }) => String(event)).join()
+  const moving = Object.entries(events).filter(([, event]) => String(event).includes('metrics.')).map(([name]) => name)
+  assert.deepEqual(moving.filter((name) => !tried.includes(`events.${name}(`)), [])
+  assert.ok(moving.length > 25)
+})
 
 for (const { family, event, moves } of MOVES) {
   test(`${family} moves when it happens, from zero`, async () => {
