@@ -49,7 +49,7 @@ async function look(options: ServiceOptions): Promise<Answer> {
     text: [
       `candidates   ${platform.lookups} look-ups since the platform started, ${percent(platform.hits, platform.lookups)} found, ${platform.expired} were there and too old (time to live ${ttlSeconds} s)`,
       redis === null ? 'Redis        none is configured: each process remembers for itself'
-      : `Redis ${redis.version}   ${percent(redis.keyspaceHits, redis.keyspaceHits + redis.keyspaceMisses)} of ${redis.keyspaceHits + redis.keyspaceMisses} look-ups found (INFO stats, of everybody who uses it), ${redis.evicted} entries pushed out\n             ${megabytes(redis.bytesUsed)} used of ${redis.bytesMax === null ? 'no limit' : megabytes(redis.bytesMax)}, maxmemory-policy ${redis.policy}`,
+      : `Redis ${redis.version}   ${percent(redis.keyspaceHits, redis.keyspaceHits + redis.keyspaceMisses)} of ${redis.keyspaceHits + redis.keyspaceMisses} look-ups found (INFO stats, of everybody who uses it), ${redis.evicted} entries pushed out\n             ${mebibytes(redis.bytesUsed)} used of ${redis.bytesMax === null ? 'no limit' : mebibytes(redis.bytesMax)}, maxmemory-policy ${redis.policy}`,
       ...advice.map((each) => `→ ${each}`),
       ...(advice.length === 0 ? ['nothing to be done'] : []),
     ].join('\n'),
@@ -89,7 +89,7 @@ function memoryAdvice({ policy, bytesMax, bytesUsed, evicted }: RedisReport, isS
   const isFull = bytesUsed > 0.9 * bytesMax
   return [
     ...(policy === 'noeviction' ? [`maxmemory-policy is noeviction: a full Redis refuses to write; \`CONFIG SET maxmemory-policy allkeys-lru\` is safe, nothing in it is needed`] : []),
-    ...(evicted > 0 && isFull ? [`${evicted} entries were pushed out for lack of memory${isShared ? ', and what rate limits have counted may be among them' : ''}: raise maxmemory (now ${megabytes(bytesMax)})`] : []),
+    ...(evicted > 0 && isFull ? [`${evicted} entries were pushed out for lack of memory${isShared ? ', and what rate limits have counted may be among them' : ''}: raise maxmemory (now ${mebibytes(bytesMax)})`] : []),
   ]
 }
 
@@ -104,6 +104,7 @@ async function reportOf(url: string): Promise<RedisReport> {
   }
 }
 
-function megabytes(bytes: number): string {
-  return `${(bytes / 1_048_576).toFixed(1)} MB`
+/** As Redis counts, whose `100mb` is that many times 1,048,576 bytes. */
+function mebibytes(bytes: number): string {
+  return `${(bytes / 1_048_576).toFixed(1)} MiB`
 }

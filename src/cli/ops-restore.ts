@@ -1,8 +1,8 @@
-import type { Command } from 'commander'
-import { checkBackup, restoreInto, validateBackup } from '#adapters/postgres/backup.ts'
-import { contentOf } from '#adapters/postgres/empty.ts'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Command } from 'commander'
+import { checkBackup, restoreInto, validateBackup } from '#adapters/postgres/backup.ts'
+import { contentOf, notEmpty } from '#adapters/postgres/empty.ts'
 import { Failure } from '#core/failure.ts'
 import { allParts, comparesLedger, configOf, knownOutside, megabytes, onDatabase, problemLines, withFile, withTarget, type DatabaseOptions } from './ops-database.ts'
 import { EXIT, finish, progress, type Answer } from './terminal.ts'
@@ -44,7 +44,7 @@ async function restore(file: string, shown: string, name: 'restore' | 'import', 
   return withTarget(options, true, async ({ db, url }) => {
     const found = await contentOf(db)
     if (found.length > 0) {
-      return { json: { file: shown, kind, valid: null, empty: false, found }, text: '', error: `the database is not empty (${found.join(', ')}, …): restore into an empty one; nothing was changed`, exit: EXIT.no }
+      return { json: { file: shown, kind, valid: null, empty: false, found }, text: '', error: `${notEmpty(found)}: restore into an empty one; nothing was changed`, exit: EXIT.no }
     }
     if (options.dryRun) return { json: { file: shown, kind, bytes, dry_run: true, empty: true, found }, text: `would restore ${shown} (${kind}, ${megabytes(bytes)}); the database is empty\n${known.notice}`, exit: EXIT.yes }
     progress('restoring …', options)

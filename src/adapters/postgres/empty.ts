@@ -19,7 +19,12 @@ export async function contentOf(db: Queryable): Promise<readonly string[]> {
 export async function refuseFull(db: Queryable): Promise<void> {
   const found = await contentOf(db)
   if (found.length === 0) return
-  throw new Failure('CONFLICT', `the database is not empty (${found.join(', ')}${found.length === SHOWN_MAX ? ', …' : ''}): restore into an empty one, and nothing of this one is touched`, { details: { reason: 'not_empty' } })
+  throw new Failure('CONFLICT', `${notEmpty(found)}: restore into an empty one, and nothing of this one is touched`, { details: { reason: 'not_empty' } })
+}
+
+/** Says that a database is not empty, by what {@link contentOf} found in it. */
+export function notEmpty(found: readonly string[]): string {
+  return `the database is not empty (${found.join(', ')}${found.length === SHOWN_MAX ? ', …' : ''})`
 }
 
 /** Removes everything from a database that was empty before, so that it is again. */
