@@ -33,8 +33,7 @@ export function clientAddress({ trusted, header }: ProxyRules): (remote: string 
   return (remote, headers) => {
     const peer = remote === undefined ? null : addressIn(remote)
     if (peer === null || trusted.length === 0 || !isTrusted(peer)) return peer
-    const said = headers[header]
-    const entries = (Array.isArray(said) ? said.join(',') : (said ?? '')).split(',').map((each) => each.trim()).filter((each) => each !== '')
+    const entries = listIn(headers[header])
     let nearest = peer
     for (const entry of entries.toReversed()) {
       const named = addressIn(header === 'forwarded' ? forIn(entry) : entry)
@@ -56,10 +55,14 @@ export function proxiedOverTls({ trusted, header }: ProxyRules): (remote: string
   return (remote, headers) => {
     const peer = remote === undefined ? null : addressIn(remote)
     if (peer === null || !isTrusted(peer)) return false
-    const said = headers[header === 'forwarded' ? 'forwarded' : 'x-forwarded-proto']
-    const [first = ''] = (Array.isArray(said) ? said.join(',') : (said ?? '')).split(',')
+    const [first = ''] = listIn(headers[header === 'forwarded' ? 'forwarded' : 'x-forwarded-proto'])
     return header === 'forwarded' ? first.split(';').some((pair) => /^\s*proto="?https"?\s*$/i.test(pair)) : /^\s*https\s*$/i.test(first)
   }
+}
+
+/** The elements of a header that is a list, whether it came in one line or in several. */
+function listIn(said: string | string[] | undefined): readonly string[] {
+  return [said ?? []].flat().join(',').split(',').map((each) => each.trim()).filter((each) => each !== '')
 }
 
 function trustOf(trusted: readonly string[]): (address: string) => boolean {

@@ -18,12 +18,12 @@ import { AUTHENTICATION_FAILURES, scrape, scrapedAlready } from '#telemetry/metr
 import type { AuthenticationFailure } from '#telemetry/metrics.ts'
 import { authorize } from './authenticate.ts'
 import type { Authenticate } from './authenticate.ts'
+import { proxiedOverTls, type ProxyRules } from './client-address.ts'
 import { Answer, route } from './contract.ts'
 import type { Caller, DirectRoute, Endpoint, Input, Route } from './contract.ts'
 import { answerDirectly, asMalformed } from './direct.ts'
 import type { Direct } from './direct.ts'
 import { DOCS_CONTENT_SECURITY_POLICY, docsPage } from './docs.ts'
-import { proxiedOverTls, type ProxyRules } from './client-address.ts'
 import { STRICT_TRANSPORT, standardHeaders } from './headers.ts'
 import type { InForce } from './headers.ts'
 import type { Health } from './health.ts'
@@ -106,11 +106,7 @@ export async function createServer({ service, title, version, description, const
   const { tls } = edge
   const isProxiedOverTls = proxiedOverTls(edge.proxies)
   const isOverTls = (request: IncomingMessage) => tls !== null || isProxiedOverTls(request.socket.remoteAddress, request.headers)
-  const endpoints: Endpoint[] = []
-  const pages = {
-    openApi: '' as string,
-    docs: '' as string,
-  }
+  const pages = { openApi: '', docs: '' }
   const all: Route[] = [
     ...routes,
     ...health.routes,
@@ -121,7 +117,7 @@ export async function createServer({ service, title, version, description, const
     route(getOpenApi, () => JSON.parse(pages.openApi) as { openapi: string }),
     route(getDocs, () => new Answer(pages.docs, { headers: { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': DOCS_CONTENT_SECURITY_POLICY } })),
   ]
-  endpoints.push(...[...raw, ...direct, ...all].map(({ endpoint }) => endpoint))
+  const endpoints: readonly Endpoint[] = [...raw, ...direct, ...all].map(({ endpoint }) => endpoint)
   pages.openApi = JSON.stringify(openApi({ title, version, description, endpoints }))
   pages.docs = docsPage({ title, version, description, endpoints })
 
@@ -163,8 +159,8 @@ export async function createServer({ service, title, version, description, const
       }
       const listener = (request: IncomingMessage, response: ServerResponse) => {
         const found = request.method === 'POST' ? directOf.get(request.url ?? '') : undefined
-        if (found === undefined && !resentMetrics(request, response)) handler(request, response)
         if (found !== undefined) answerDirectly(found, request, response, newTrace(request), true)
+        else if (!resentMetrics(request, response)) handler(request, response)
       }
       const server = tls === null ? createHttpServer(options, listener) : createTlsServer(options, listener, tls)
       server.on('connection', (socket: Socket) => {
@@ -282,9 +278,10 @@ export async function createServer({ service, title, version, description, const
   app.setNotFoundHandler((request, reply) => {
     const path = request.raw.url?.split('?')[0] ?? ''
     const methods = known.filter(({ pattern }) => pattern.test(path)).flatMap(({ endpoint: { method } }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
-    const failure = methods.length === 0
+    const allow = [...new Set(methods)].join(', ')
+    const failure = allow === ''
       ? new Failure('NOT_FOUND', 'there is no such path; /docs lists those there are')
-      : new Failure('METHOD_NOT_ALLOWED', `this path answers ${[...new Set(methods)].join(', ')} only`, { details: { allow: [...new Set(methods)].join(', ') } })
+      : new Failure('METHOD_NOT_ALLOWED', `this path answers ${allow} only`, { details: { allow } })
     return sendProblem(failure, request, reply)
   })
 
