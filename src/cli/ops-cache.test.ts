@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { cacheOperated } from '#telemetry/events.ts'
 import { createLog } from '#telemetry/log.ts'
-import { createMetrics, scrape, type CacheResult, type CacheType } from '#telemetry/metrics.ts'
+import { createMetrics, type CacheResult, type CacheType } from '#telemetry/metrics.ts'
+import { scrape } from '#telemetry/scrape.ts'
 import { adviceOn, lookupsIn, type Lookups, type RedisReport } from './ops-cache.ts'
 
 const NONE: Lookups = { lookups: 100, hits: 60, expired: 0, rejected: 0, errors: 0 }

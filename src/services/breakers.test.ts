@@ -6,7 +6,8 @@ import { peerBreaker } from '#http/call.ts'
 import type { Telemetry } from '#telemetry/events.ts'
 import { FOLLOW_MS } from './compliance/follow.ts'
 import { createLog } from '#telemetry/log.ts'
-import { BREAKER_STATES, createMetrics, scrape, type BreakerName, type PeerName } from '#telemetry/metrics.ts'
+import { BREAKER_STATES, createMetrics, type BreakerName, type PeerName } from '#telemetry/metrics.ts'
+import { scrape } from '#telemetry/scrape.ts'
 import { authBreaker, breakerRulesOf, databaseGuard, redisGuard, type Guard } from './breakers.ts'
 
 const config = readConfig({ env: {} })

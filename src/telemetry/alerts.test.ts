@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { parse } from 'yaml'
-import { createMetrics, scrape } from './metrics.ts'
+import { createMetrics } from './metrics.ts'
+import { scrape } from './scrape.ts'
 
 test('every alert is over a metric that there is', async () => {
   const { text } = await scrape(createMetrics({ service: 's', version: '8.0.0', constitutionalHash: 'cdd01ef066bc6cf2', description: 'test' }), undefined)

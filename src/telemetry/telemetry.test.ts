@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Failure } from '#core/failure.ts'
 import * as events from './events.ts'
 import { createLog, currentTrace, inTrace, traceFrom, traceparent } from './log.ts'
-import { AUTHENTICATION_FAILURES, GENERATION_STATUSES, OPENMETRICS_TEXT, PREFIX, PRIORITIES, PROMETHEUS_TEXT, countSeries, createMetrics, scrape, scrapedAlready } from './metrics.ts'
+import { AUTHENTICATION_FAILURES, GENERATION_STATUSES, PREFIX, PRIORITIES, countSeries, createMetrics } from './metrics.ts'
+import { OPENMETRICS_TEXT, PROMETHEUS_TEXT, scrape, scrapedAlready } from './scrape.ts'
 
 function fresh(startedAt?: number) {
   const lines: Record<string, unknown>[] = []

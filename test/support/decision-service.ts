@@ -12,7 +12,8 @@ import { oracleRoutes } from '#services/compliance/oracle-contract.ts'
 import type { Oracle } from '#services/compliance/oracle.ts'
 import { decisionMade, type Telemetry } from '#telemetry/events.ts'
 import { createLog } from '#telemetry/log.ts'
-import { createMetrics, scrape } from '#telemetry/metrics.ts'
+import { createMetrics } from '#telemetry/metrics.ts'
+import { scrape } from '#telemetry/scrape.ts'
 
 /** A revision as the loader gives it, from Cedar's text; a rule's `@sentence` is where it came from. */
 export function activeRevision(application: string, schemaText: string, cedar: string, revision = 1): ActiveRevision {

@@ -18,7 +18,8 @@ import { semanticHash } from '#core/policy/semantic-hash.ts'
 import { toUnit } from '#core/unit/to-unit.ts'
 import { propose } from '#services/synthesis/propose.ts'
 import { createLog } from '#telemetry/log.ts'
-import { createMetrics, scrape } from '#telemetry/metrics.ts'
+import { createMetrics } from '#telemetry/metrics.ts'
+import { scrape } from '#telemetry/scrape.ts'
 import { certifier } from './certify.ts'
 
 const file = (name: string) => readFileSync(new URL(`../../../${name}`, import.meta.url), 'utf8')
