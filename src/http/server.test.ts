@@ -382,9 +382,10 @@ test('shutting down: readiness flips first, what arrives is served with Connecti
   await at.health.start()
   const { port } = await at.server.listen({ host: '127.0.0.1', port: 0 })
   const url = `http://127.0.0.1:${port}`
-  const underWay = fetch(`${url}/api/v1/slow?ms=300`)
+  const underWay = fetch(`${url}/api/v1/slow?ms=2500`)
   await sleep(50)
-  const closing = at.server.close({ drainMs: 150, deadlineMs: 2_000 })
+  // Long enough for three requests on a machine that is busy with something else.
+  const closing = at.server.close({ drainMs: 2_000, deadlineMs: 20_000 })
   await sleep(20)
   const ready = await fetch(`${url}/readyz`)
   assert.equal(ready.status, 503)
