@@ -190,7 +190,7 @@ const TWINS: { readonly [name: string]: Sabotage } = {
   'a minus is passed over': { file: FILE, from: 'isNegative && value !== 0 ? -value : value', to: 'value' },
   'a promised attribute of a record may be absent': { file: FILE, from: ' || !shape.promised.every((name) => fields.has(name))', to: '' },
   'a long string is read': { file: FILE, from: 'at - from > CHARACTERS_MAX ? null : hash', to: 'hash' },
-  'a text is that of another': { file: FILE, from: 'if (bytes[i] !== known[k]) return false', to: 'if (bytes[i] !== known[k] && i < to - 1) return false' },
+  'a text is that of another': { file: 'texts.ts', from: 'if (bytes[i] !== known[k]) return false', to: 'if (bytes[i] !== known[k] && i < to - 1) return false' },
 }
 
 test('a twin with nothing broken is not caught', async () => {

@@ -1,6 +1,7 @@
 import type { EntityType, RecordType, Schema, Type } from '#core/policy/schema.ts'
 import { CONSTRUCTORS, flawOfExtension } from '#core/revision/extension-value.ts'
 import { actionNames, CHARACTERS_MAX, type Described, type NamedAction, type ReadQuestion } from './question.ts'
+import { isSame, MULTIPLIER, Texts } from './texts.ts'
 import { clocksOf, fillClocks, MEMBERS_MAX, unknownId } from './typed-json.ts'
 import { EntityValue, RecordValue, type Value } from './value.ts'
 import { promisedBy, VALUES } from './value-build.ts'
@@ -388,68 +389,12 @@ class Shape {
   }
 }
 
-/** Texts by their bytes, so that one that was met before need not be made again: of two that share a place the later is kept. */
-class Texts {
-  readonly #texts: (string | null)[]
-  readonly #lengths: Uint8Array
-  /** What the texts are in bytes, so many for each. */
-  readonly #bytes: Uint8Array
-  readonly #mask: number
-  readonly #isFixed: boolean
-
-  /** @param fixed These only, where there are any. */
-  constructor(places: number, fixed: readonly string[] = []) {
-    const needed = Math.max(places, 2 ** Math.ceil(Math.log2(fixed.length + 1) + 3))
-    this.#texts = new Array<string | null>(needed).fill(null)
-    this.#lengths = new Uint8Array(needed)
-    this.#bytes = new Uint8Array(needed * KEPT_BYTES)
-    this.#mask = needed - 1
-    this.#isFixed = fixed.length > 0
-    for (const text of fixed) {
-      const bytes = Buffer.from(text)
-      let hash = 0
-      for (const code of bytes) hash = Math.imul(hash ^ code, MULTIPLIER)
-      this.#keep(this.#placeOf(hash), text, bytes, 0, bytes.length)
-    }
-  }
-
-  textOf(bytes: Uint8Array, from: number, to: number, hash: number): string {
-    const place = this.#placeOf(hash)
-    if (this.#lengths[place] === to - from && to > from && isSame(this.#bytes, place * KEPT_BYTES, bytes, from, to)) return this.#texts[place] as string
-    const made = ascii(bytes, from, to)
-    if (!this.#isFixed) this.#keep(place, made, bytes, from, to)
-    return made
-  }
-
-  #keep(place: number, text: string, bytes: Uint8Array, from: number, to: number): void {
-    if (to - from > KEPT_BYTES) return
-    this.#texts[place] = text
-    this.#lengths[place] = to - from
-    this.#bytes.set(bytes.subarray(from, to), place * KEPT_BYTES)
-  }
-
-  #placeOf(hash: number): number {
-    return (hash ^ (hash >>> 15)) & this.#mask
-  }
-}
-
-function ascii(bytes: Uint8Array, from: number, to: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1', from, to)
-}
-
-function isSame(known: Uint8Array, at: number, bytes: Uint8Array, from: number, to: number): boolean {
-  for (let i = from, k = at; i < to; i++, k++) if (bytes[i] !== known[k]) return false
-  return true
-}
-
 const WORDS_KEPT = 2 ** 9
 const TEXTS_KEPT = 2 ** 15
-const KEPT_BYTES = 40
 const LEVELS_MAX = 20
 const TYPE_CHARACTERS_MAX = 1_000
 /** So many digits are exact as a number, whichever they are. */
 const DIGITS_MAX = 15
-const MULTIPLIER = 0x9e3779b1
 const [OPEN, CLOSE, OPEN_LIST, CLOSE_LIST, COLON, COMMA, QUOTE, BACKSLASH, MINUS, ZERO] = [0x7b, 0x7d, 0x5b, 0x5d, 0x3a, 0x2c, 0x22, 0x5c, 0x2d, 0x30] as const
 const [QUESTION, NAMED, UID, ACTION, EVALUATIONS] = [['subject', 'action', 'resource', 'context'].map(memberOf), ['type', 'id', 'properties'].map(memberOf), ['type', 'id'].map(memberOf), [memberOf('name')], [memberOf('evaluations')]] as const
 const [TRUE, FALSE] = [Buffer.from('true'), Buffer.from('false')]
