@@ -105,7 +105,8 @@ function riseAs(error: unknown, isExhausted: () => boolean): never {
 
 /** Whether the connection leads nowhere, or to a server that cannot be written to. */
 function isAwayFor(error: unknown): error is Error {
-  return error instanceof Error && unavailable(error) !== null && unavailable(error)?.details['reason'] !== 'busy'
+  const failure = error instanceof Error ? unavailable(error) : null
+  return failure !== null && failure.details['reason'] !== 'busy'
 }
 
 function ignore(): void {}

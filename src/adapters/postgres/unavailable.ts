@@ -10,7 +10,7 @@ const AWAY: Trouble = { reason: 'away', message: 'the database does not answer',
  *
  * @see PostgreSQL error codes: class 08 connection, 28 authorization, 57P0x going down or coming up, 53 insufficient resources.
  */
-const TROUBLES: readonly (Trouble & { readonly code: RegExp; readonly text?: RegExp })[] = [
+const TROUBLES: readonly (Trouble & { readonly code?: RegExp; readonly text?: RegExp })[] = [
   { ...AWAY, code: /^(ENOTFOUND|EAI_[A-Z]+)$/, message: 'the host of the database is not known', remedy: 'correct the host in DATABASE_URL' },
   { ...AWAY, code: /^57P0[123]$/, message: 'the database is starting or going down', remedy: 'wait until it accepts connections' },
   { ...AWAY, code: /^53300$/, message: 'the database has no connection left', remedy: 'raise max_connections there, or lower database.connections_max here' },
@@ -18,7 +18,7 @@ const TROUBLES: readonly (Trouble & { readonly code: RegExp; readonly text?: Reg
   { reason: 'refused', code: /^28/, text: /client password must be a/, message: 'the database refuses the user or the password', remedy: 'correct user and password in DATABASE_URL; the server must allow them from here (pg_hba.conf)' },
   { reason: 'refused', code: /^3D000$/, message: 'there is no such database', remedy: 'create it (createdb), or correct the name at the end of DATABASE_URL' },
   { reason: 'unencrypted', code: /^(CERT_|ERR_TLS_|UNABLE_TO_|(DEPTH_ZERO_)?SELF_SIGNED_CERT|EPROTO)/, message: 'the certificate of the database is not trusted', remedy: 'give its authority with sslrootcert in DATABASE_URL, or have its certificate renewed' },
-  { reason: 'unencrypted', code: /^$/, text: /server does not support SSL|error establishing an SSL/, message: 'the database does not encrypt', remedy: 'turn ssl on there, or leave sslmode out of DATABASE_URL' },
+  { reason: 'unencrypted', text: /server does not support SSL|error establishing an SSL/, message: 'the database does not encrypt', remedy: 'turn ssl on there, or leave sslmode out of DATABASE_URL' },
   { reason: 'disk_full', code: /^53100$/, message: 'the disk of the database is full', remedy: 'make room there' },
   { reason: 'read_only', code: /^25006$/, message: 'the database only reads', remedy: 'DATABASE_URL names a standby, or a server that was set read-only: name the one that writes' },
   { ...AWAY, code: /^(08...|57P0[45]|53...|58...|E(CONNREFUSED|CONNRESET|PIPE|TIMEDOUT|HOSTUNREACH|HOSTDOWN|NETUNREACH|NETDOWN|ADDRNOTAVAIL))$/, text: /^(Connection terminated|Query read timeout|Client has encountered a connection error|Client was closed|timeout expired|timeout exceeded when trying to connect)/ },
@@ -28,7 +28,7 @@ const TROUBLES: readonly (Trouble & { readonly code: RegExp; readonly text?: Reg
 export function unavailable(error: unknown): Failure | null {
   const { code, message = '' } = error as { code?: unknown; message?: string }
   const said = typeof code === 'string' ? code : ''
-  const found = TROUBLES.find((each) => (each.text?.test(message) ?? false) || each.code.test(said) && said !== '')
+  const found = TROUBLES.find((each) => each.text?.test(message) === true || (said !== '' && each.code?.test(said) === true))
   if (found === undefined) return null
   return new Failure('DATABASE_UNAVAILABLE', found.message, { cause: error, ...(found.reason === 'away' ? {} : { details: { reason: found.reason } }) })
 }
