@@ -21,7 +21,7 @@ export function importCommand(): Command {
 
 function restoring(name: 'restore' | 'import', what: string, example: string): Command {
   return comparesLedger(onDatabase(name, what, example))
-    .argument('<file>', 'what `acgs ops backup`, `acgs ops export` or pg_dump has written; - for standard input')
+    .argument('<file>', `what ${name === 'import' ? '`acgs ops export` has' : '`acgs ops backup`, `acgs ops export` or pg_dump has'} written; - for standard input`)
     .option('--accept-older', 'also one that is older than the newest checkpoint: what came since is lost')
     .option('--dry-run', 'look at the file and at the database, and change nothing')
     .action((file: string, options: Options) => withFile(file, async (kept) => finish(await restore(kept, file, name, options), options)))

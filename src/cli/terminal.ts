@@ -1,6 +1,7 @@
 import { readFileSync, writeSync } from 'node:fs'
 import { Command } from 'commander'
 import type { z } from 'zod'
+import { fileFailure } from '#adapters/file-failure.ts'
 import { Failure, type FailureCode } from '#core/failure.ts'
 import { parseJson } from '#core/json.ts'
 import { parseInput } from '#core/parse.ts'
@@ -66,7 +67,8 @@ export function finish(answer: Answer, options: { json?: boolean; quiet?: boolea
 }
 
 /** Prints why the operation could not be carried out, one sentence and every place, and says with which status to leave. */
-export function report(error: unknown, options: { json?: boolean }): number {
+export function report(thrown: unknown, options: { json?: boolean }): number {
+  const error = thrown instanceof Failure ? thrown : (fileFailure(thrown, process.cwd()) ?? thrown)
   const exit = error instanceof Failure && USAGE.has(error.code) ? EXIT.usage : EXIT.failed
   if (error instanceof Failure) {
     const message = `${error.message}${whyAway(error)}`

@@ -36,6 +36,11 @@ test('a real server is backed up by pg_dump, custom and plain, and restored into
       assert.equal(verified.status, 0, verified.said)
       assert.deepEqual([verified.json().valid, verified.json().behind], [true, 0])
       await restoresAs(server, file, there)
+      const cut = join(backups, 'cut.custom') // Without a digest beside it, only the program finds out.
+      writeFileSync(cut, readFileSync(file).subarray(0, -20_000))
+      const refused = await ops(['verify', cut], { url: server.url })
+      assert.equal(refused.status, 2, refused.said)
+      assert.match(refused.said, /cannot be used: it was changed or cut off \(`pg_restore` failed: /)
     })
   }
   await t.test('plain, where no extension is in it: also what the runbook’s own line has written', async () => {

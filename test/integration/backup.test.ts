@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { cpSync, existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { startEmbedded } from '#adapters/postgres/embedded.ts'
@@ -112,6 +112,13 @@ test('what is no whole backup is refused with what to do, and leaves the databas
     assert.match(refused.said, because)
   }
   assert.equal(existsSync(join(folder, 'none')), false, 'no database was made for it')
+  mkdirSync(`${cut}.sha256`)
+  const closed = await ops(['verify', cut], { data: join(folder, 'none') })
+  assert.deepEqual([closed.status, /cannot read `.*cut\.acgs\.sha256`: it is a folder/.test(closed.said)], [2, true], closed.said)
+  for (const command of ['backup', 'export']) {
+    const dash = await ops([command, '-'], { data: join(folder, 'none') })
+    assert.deepEqual([dash.status, /not written to standard output: name a file/.test(dash.said)], [2, true], dash.said)
+  }
   const missing = await ops(['backup', join(backups, 'x')], { data: join(folder, 'none') })
   assert.deepEqual([missing.status, /there is no database in/.test(missing.said)], [2, true])
 })

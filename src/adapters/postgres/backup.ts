@@ -6,6 +6,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
+import { whyUnreadable, whyUnwritable } from '#adapters/file-failure.ts'
 import { Failure } from '#core/failure.ts'
 import type { NoteKey } from '#core/ledger/note.ts'
 import { connect, type Database, type Queryable } from './connect.ts'
@@ -72,7 +73,7 @@ export async function backUp({ db, url, kind, file, release, at }: { db: Databas
     return { file: target, kind, bytes: statSync(target).size, sha256, entries }
   } catch (cause) {
     if (cause instanceof Failure || !(cause as NodeJS.ErrnoException).code?.startsWith('E')) throw cause
-    throw new Failure('FILE_UNREADABLE', `cannot write \`${target}\`: ${(cause as NodeJS.ErrnoException).code}`, { cause })
+    throw new Failure('FILE_UNREADABLE', `cannot write \`${target}\`: ${whyUnwritable(cause, 'name another place') ?? (cause as NodeJS.ErrnoException).code}`, { cause })
   } finally {
     if (isBegun) rmSync(draft, { force: true })
   }
@@ -91,7 +92,7 @@ export function refuseExisting(file: string): void {
  */
 export async function checkBackup(file: string): Promise<{ readonly kind: BackupKind; readonly bytes: number }> {
   const kind = kindOf(file)
-  const beside = existsSync(digestFile(file)) ? readFileSync(digestFile(file), 'utf8').split(/\s/)[0] : null
+  const beside = existsSync(digestFile(file)) ? digestBeside(file) : null
   if (beside !== null && beside !== (await digestOf(file))) throw new Failure('FILE_UNREADABLE', `\`${file}\` cannot be used: it was changed or cut off, since its digest is not the one in \`${digestFile(file)}\``)
   if (kind === 'export') await checkExport(file)
   return { kind, bytes: statSync(file).size }
@@ -166,7 +167,7 @@ async function runRestore({ db, url, file, kind, keepOwners }: { db: Queryable; 
   }
   const program = newest('pg_restore')
   const { rows } = await db.query<{ name: string }>('select nspname as name from pg_namespace')
-  const listed = await runProgram(program, ['--list', file], null)
+  const listed = await reading(file, runProgram(program, ['--list', file], null))
   const isThere = (line: string) => {
     const [, kind = '', schema] = /^\d+; \d+ \d+ (EXTENSION|COMMENT - EXTENSION|COMMENT - SCHEMA public|SCHEMA - (\S+)) /.exec(line) ?? []
     // Extensions are the server's, and take more rights than ours; a schema may have been made for whom it belongs to.
@@ -176,9 +177,19 @@ async function runRestore({ db, url, file, kind, keepOwners }: { db: Queryable; 
   try {
     const wanted = join(folder, 'list')
     writeFileSync(wanted, listed.split('\n').filter((line) => !isThere(line)).join('\n'))
-    await runProgram(program, ['--exit-on-error', '--single-transaction', ...(keepOwners ? [] : ['--no-owner', '--no-privileges']), `--use-list=${wanted}`, file], url)
+    await reading(file, runProgram(program, ['--exit-on-error', '--single-transaction', ...(keepOwners ? [] : ['--no-owner', '--no-privileges']), `--use-list=${wanted}`, file], url))
   } finally {
     rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** What `pg_restore` comes to. @throws {Failure} `FILE_UNREADABLE` where it complains about what it reads, and not about the database. */
+async function reading<T>(file: string, run: Promise<T>): Promise<T> {
+  try {
+    return await run
+  } catch (cause) {
+    const isOfTheFile = cause instanceof Failure && /could not read from input file|could not uncompress data|unexpected end of file|not appear to be a valid archive|corrupt/.test(cause.message)
+    throw isOfTheFile ? new Failure('FILE_UNREADABLE', `\`${file}\` cannot be used: it was changed or cut off (${cause.message})`, { cause }) : cause
   }
 }
 
@@ -250,6 +261,14 @@ function digestFile(file: string): string {
   return `${file}.sha256`
 }
 
+function digestBeside(file: string): string | undefined {
+  try {
+    return readFileSync(digestFile(file), 'utf8').split(/\s/)[0]
+  } catch (cause) {
+    throw new Failure('FILE_UNREADABLE', `cannot read \`${digestFile(file)}\`: ${whyUnreadable(cause)}`, { cause })
+  }
+}
+
 async function digestOf(file: string): Promise<string> {
   const hash = createHash('sha256')
   await pipeline(createReadStream(file), hash)
@@ -261,7 +280,7 @@ function ends(file: string): readonly [Buffer, Buffer] {
   try {
     opened = openSync(file, 'r')
   } catch (cause) {
-    throw new Failure('FILE_UNREADABLE', `cannot read \`${file}\`: ${(cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : (cause as NodeJS.ErrnoException).code}`, { cause })
+    throw new Failure('FILE_UNREADABLE', `cannot read \`${file}\`: ${whyUnreadable(cause)}`, { cause })
   }
   try {
     const { size } = statSync(file)
@@ -271,7 +290,7 @@ function ends(file: string): readonly [Buffer, Buffer] {
     }
     return [at(0), at(size - ENDS_BYTES)]
   } catch (cause) {
-    throw new Failure('FILE_UNREADABLE', `cannot read \`${file}\`: ${(cause as NodeJS.ErrnoException).code === 'EISDIR' ? 'it is a folder' : (cause as NodeJS.ErrnoException).code}`, { cause })
+    throw new Failure('FILE_UNREADABLE', `cannot read \`${file}\`: ${whyUnreadable(cause)}`, { cause })
   } finally {
     closeSync(opened)
   }
