@@ -4,7 +4,7 @@ import { keysIn, keySetFile, publishedKeySet } from '#adapters/keys/certificate-
 import { readConfig } from '#config'
 import { Failure } from '#core/failure.ts'
 import { makeDivision } from '#services/division.ts'
-import { EXIT, finish, newCommand, newGroup } from './terminal.ts'
+import { EXIT, finish, newCommand, newGroup, quoted } from './terminal.ts'
 
 type Options = { database: string; json?: boolean; quiet?: boolean }
 
@@ -44,9 +44,4 @@ export function command(): Command {
         }, options)
       }),
   )
-}
-
-/** As a shell takes it for one word. */
-function quoted(path: string): string {
-  return `'${path.replaceAll("'", `'\\''`)}'`
 }

@@ -4,7 +4,7 @@ import { cacheOperated } from '#telemetry/events.ts'
 import { createLog } from '#telemetry/log.ts'
 import { createMetrics, type CacheResult, type CacheType } from '#telemetry/metrics.ts'
 import { scrape } from '#telemetry/scrape.ts'
-import { adviceOn, lookupsIn, type Lookups, type RedisReport } from './ops-cache.ts'
+import { adviceOn, asksRedis, lookupsIn, type Lookups, type RedisReport } from './ops-cache.ts'
 
 const NONE: Lookups = { lookups: 100, hits: 60, expired: 0, rejected: 0, errors: 0 }
 const REDIS: RedisReport = { version: '7.0', keyspaceHits: 1, keyspaceMisses: 1, evicted: 0, policy: 'allkeys-lru', bytesMax: 1_000_000, bytesUsed: 1_000 }
@@ -15,8 +15,10 @@ test('the counters of a scrape are read, each look-up once', async () => {
   const metrics = createMetrics({ service: 'acgs-test', version: '8.0.0', constitutionalHash: 'cdd01ef066bc6cf2', description: 'test' })
   const log = createLog({ service: 'acgs-test', level: 'silent' })
   const happened: [CacheType, CacheResult][] = [['memory', 'hit'], ['memory', 'miss'], ['redis', 'hit'], ['memory', 'expired'], ['redis', 'expired'], ['memory', 'miss'], ['redis', 'rejected'], ['memory', 'miss'], ['redis', 'error']]
+  assert.equal(asksRedis((await scrape(metrics, undefined)).text), false)
   for (const [type, result] of happened) cacheOperated({ metrics, log }, { operation: 'get', type, result, seconds: 0 })
   const { text } = await scrape(metrics, undefined)
+  assert.equal(asksRedis(text), true)
   assert.deepEqual(lookupsIn(text, true), { lookups: 5, hits: 2, expired: 1, rejected: 1, errors: 1 })
 })
 

@@ -38,17 +38,21 @@ async function look(options: ServiceOptions): Promise<Answer> {
   const config = readConfig({ file: options.config ?? null, env: process.env, dataFolder: options.data })
   const { status, body } = await askService({ service: 'platform', method: 'GET', path: '/metrics', role: null }, options)
   if (status !== 200 || typeof body !== 'string') throw new Failure('PEER_UNAVAILABLE', `the platform answers ${status} to /metrics`)
-  const platform = lookupsIn(body, config.redis.url !== null)
+  const isElsewhere = config.redis.url === null && asksRedis(body)
+  const platform = lookupsIn(body, config.redis.url !== null || isElsewhere)
   const redis = config.redis.url === null ? null : await reportOf(config.redis.url)
   const ttlSeconds = config.caching.candidatesTtlSeconds
   const isShared = Object.values(perMinuteOf(config)).some((limit) => limit > 0)
-  const advice = adviceOn({ platform, redis, ttlSeconds, isShared })
+  const advice = [
+    ...(isElsewhere ? ['the platform asks a Redis that is not configured here: give REDIS_URL, or --config, as the platform has it'] : []),
+    ...adviceOn({ platform, redis, ttlSeconds, isShared }),
+  ]
   const percent = (part: number, whole: number) => (whole === 0 ? '–' : `${((100 * part) / whole).toFixed(1)} %`)
   return {
     json: { caching: { candidates_ttl_seconds: ttlSeconds }, platform, redis, advice },
     text: [
       `candidates   ${platform.lookups} look-ups since the platform started, ${percent(platform.hits, platform.lookups)} found, ${platform.expired} were there and too old (time to live ${ttlSeconds} s)`,
-      redis === null ? 'Redis        none is configured: each process remembers for itself'
+      redis === null ? `Redis        ${isElsewhere ? 'the platform asks one, and its address is not known here' : 'none is configured: each process remembers for itself'}`
       : `Redis ${redis.version}   ${percent(redis.keyspaceHits, redis.keyspaceHits + redis.keyspaceMisses)} of ${redis.keyspaceHits + redis.keyspaceMisses} look-ups found (INFO stats, of everybody who uses it), ${redis.evicted} entries pushed out\n             ${mebibytes(redis.bytesUsed)} used of ${redis.bytesMax === null ? 'no limit' : mebibytes(redis.bytesMax)}, maxmemory-policy ${redis.policy}`,
       ...advice.map((each) => `→ ${each}`),
       ...(advice.length === 0 ? ['nothing to be done'] : []),
@@ -69,6 +73,11 @@ export function lookupsIn(metrics: string, hasRedis: boolean): Lookups {
     rejected: count('redis', 'rejected'),
     errors: count('redis', 'error'),
   }
+}
+
+/** Whether the platform has ever asked a Redis, whatever is configured where this is typed. */
+export function asksRedis(metrics: string): boolean {
+  return /^acgs_pgp_v8_cache_operations_total\{[^}]*cache_type="redis"[^}]*\} [1-9]/m.test(metrics)
 }
 
 /** What an operator should change, and why; nothing where nothing speaks for it. */

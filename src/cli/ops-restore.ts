@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { checkBackup, restoreInto, validateBackup } from '#adapters/postgres/backup.ts'
+import { checkBackup, restoreInto, validateBackup, type Validated } from '#adapters/postgres/backup.ts'
 import { contentOf, notEmpty } from '#adapters/postgres/empty.ts'
 import { Failure } from '#core/failure.ts'
 import { allParts, comparesLedger, configOf, knownOutside, megabytes, onDatabase, problemLines, withFile, withTarget, type DatabaseOptions } from './ops-database.ts'
 import { EXIT, finish, progress, type Answer } from './terminal.ts'
+
+/** What shells call a command that was interrupted. */
+const INTERRUPTED = 130
 
 type Options = DatabaseOptions & { keepOwners?: boolean; acceptOlder?: boolean }
 
@@ -41,7 +44,7 @@ async function restore(file: string, shown: string, name: 'restore' | 'import', 
   if (known.problems.length > 0) return { json: { file: shown, valid: false, problems: known.problems }, text: ['nothing was restored:', ...problemLines(known.problems)].join('\n'), exit: EXIT.no }
   if (options.dryRun && isNew(options)) return { json: { file: shown, kind, bytes, dry_run: true, empty: true, found: [] }, text: `would restore ${shown} (${kind}, ${megabytes(bytes)}) into a new embedded PostgreSQL\n${known.notice}`, exit: EXIT.yes }
 
-  return withTarget(options, true, async ({ db, url }) => {
+  return withTarget(options, true, async ({ config, db, url, isEmbedded }) => {
     const found = await contentOf(db)
     if (found.length > 0) {
       return { json: { file: shown, kind, valid: null, empty: false, found }, text: '', error: `${notEmpty(found)}: restore into an empty one; nothing was changed`, exit: EXIT.no }
@@ -56,8 +59,9 @@ async function restore(file: string, shown: string, name: 'restore' | 'import', 
       const older = behind > 0 ? [`it is older than what is known: ${behind} entries have come since. Restore a newer one, or this one with --accept-older`] : []
       return { json, text: ['not valid, and nothing of it was kept: the database is empty', ...problemLines(report.problems), ...older].join('\n'), exit: EXIT.no }
     }
+    const unsigned = known.keys === null && isEmbedded ? [`before it is started, copy \`keys\`, \`ledger\` and \`decision-point\` of the data folder that was backed up into ${config.service.dataFolder}: a start without them makes new keys, by which no certificate or checkpoint of before counts`] : []
     const lost = behind === 0 ? [] : [`${behind} entries that are known from elsewhere are lost: nothing is recorded before you go on as docs/concepts/ledger.md says (“When entries are lost for good”)`]
-    return { json, text: [`restored and valid: ${report.entries} entries, root ${report.root}`, known.notice, ...lost].join('\n'), exit: EXIT.yes }
+    return { json, text: [`restored and valid: ${report.entries} entries, root ${report.root}`, known.notice, ...unsigned, ...lost].join('\n'), exit: EXIT.yes }
   })
 }
 
@@ -69,9 +73,17 @@ async function verify(file: string, shown: string, options: Options): Promise<An
   const config = configOf(options)
   const known = knownOutside(config, options)
   progress('restoring into a scratch database …', options)
+  const asked = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => asked.abort()) // Asked twice, it ends at once.
   const validated = async (live: Parameters<typeof validateBackup>[0]['live'], url: string | null) =>
-    validateBackup({ file, url, dataFolder: config.service.dataFolder, live, parts: allParts(), known: known.found, keys: known.keys })
-  const found = isNew(options) ? await validated(null, null) : await withTarget(options, false, ({ db, url }) => validated(db, url))
+    validateBackup({ file, url, dataFolder: config.service.dataFolder, live, parts: allParts(), known: known.found, keys: known.keys, signal: asked.signal })
+  let found: Validated
+  try {
+    found = isNew(options) ? await validated(null, null) : await withTarget(options, false, ({ db, url }) => validated(db, url))
+  } catch (error) {
+    if (!asked.signal.aborted) throw error
+    return { json: { file: shown, valid: null, interrupted: true }, text: '', error: 'interrupted: the scratch database was removed, and the backup is not verified', exit: INTERRUPTED }
+  }
   const problems = [...found.problems, ...known.problems]
   const valid = problems.length === 0
   const behind = found.behind === null ? 'not compared with a ledger of today' : found.behind === 0 ? 'nothing was recorded since' : `${found.behind} entries were recorded since`

@@ -6,7 +6,7 @@ import { fileFailure } from '#adapters/file-failure.ts'
 import type { Apart } from '#services/apart.ts'
 import type { Live } from '#services/live.ts'
 import type { Running } from '#services/start-all.ts'
-import { newCommand } from './terminal.ts'
+import { newCommand, quoted } from './terminal.ts'
 
 type Options = { data?: string; config?: string; json?: boolean; quiet?: boolean }
 
@@ -21,11 +21,11 @@ export function command(): Command {
 /** What was started, whichever it is: one process of four or all of them in one. */
 type Started = { readonly greeting: (seconds: number) => string; readonly announce: () => void; readonly take: Live['take']; readonly close: () => Promise<{ cutOff: number }> }
 
-async function start(name: ProcessName, config: Config, signal: AbortSignal): Promise<Started> {
+async function start(name: ProcessName, config: Config, signal: AbortSignal, { data }: Options): Promise<Started> {
   // Only what is started is loaded: a process need not know how to do what it must not do.
   if (name === 'all') {
     const running = await (await import('#services/start-all.ts')).startAll(config, signal)
-    return { greeting: (seconds) => greeting(config, running, seconds), announce: running.announce, take: running.take, close: running.close }
+    return { greeting: (seconds) => greeting(config, running, seconds, data), announce: running.announce, take: running.take, close: running.close }
   }
   const startApart = name === 'platform' ? (await import('#services/platform/start-apart.ts')).startPlatformApart
     : name === 'auth' ? (await import('#services/auth/start-apart.ts')).startAuthApart
@@ -52,7 +52,7 @@ async function serve(name: ProcessName, options: Options): Promise<void> {
   const started = performance.now()
   let running: Started
   try {
-    running = await start(name, config, asking.signal)
+    running = await start(name, config, asking.signal, options)
   } catch (error) {
     // What fails because of the signal (a terminal sends it to every child, too) is not worth a report: everything is ended.
     if (!asking.signal.aborted) throw fileFailure(error, config.service.dataFolder) ?? error
@@ -111,7 +111,7 @@ function selfTestLine({ decisions, refuted, proved, certificates, seconds }: Run
 }
 
 /** What someone who starts this for the first time needs to know. */
-function greeting(config: Config, { inForce, database, selfTest, ports }: Running, seconds: number): string {
+function greeting(config: Config, { inForce, database, selfTest, ports }: Running, seconds: number, data: string | undefined): string {
   const { shown, constitution } = inForce
   const store = database === null
     ? 'postgres as configured (DATABASE_URL)'
@@ -127,7 +127,7 @@ function greeting(config: Config, { inForce, database, selfTest, ports }: Runnin
     selfTestLine(selfTest),
     ...config.notices.map((notice) => `  note: ${notice}`),
     '',
-    '  a token:  T=$(./acgs token --role author)',
+    `  a token:  T=$(./acgs token --role author${data === undefined ? '' : ` --data ${quoted(data)}`})`,
     `  try:      curl -H "Authorization: Bearer $T" -H 'Content-Type: application/json' -d @examples/clinic.json ${here}/api/v1/generate-policy`,
     `  read on:  ${here}/docs   ./acgs --help   README.md`,
     '',

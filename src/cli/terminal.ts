@@ -166,3 +166,8 @@ function write(descriptor: 1 | 2, text: string): void {
     }
   }
 }
+
+/** As a shell takes it for one word. */
+export function quoted(path: string): string {
+  return `'${path.replaceAll("'", `'\\''`)}'`
+}

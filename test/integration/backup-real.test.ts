@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { recordGeneration } from '#adapters/postgres/generations.ts'
 import { programFor } from '#adapters/postgres/programs.ts'
 import { backupFolder, on } from '#test/backups.ts'
@@ -43,6 +46,19 @@ test('a real server is backed up by pg_dump, custom and plain, and restored into
       assert.match(refused.said, /cannot be used: it was changed or cut off \(`pg_restore` failed: /)
     })
   }
+  await t.test('a verification that is interrupted removes its scratch database', async () => {
+    const server = pg as TestPostgres
+    const scratch = () => query(server.url, `select 1 from pg_database where datname like 'acgs_scratch%'`)
+    const child = spawn('./acgs', ['ops', 'verify', join(backups, 'real.custom'), '--data', outside], { env: { ...process.env, DATABASE_URL: server.url }, stdio: ['ignore', 'ignore', 'pipe'] })
+    let said = ''
+    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
+    const ended = once(child, 'close')
+    while (child.exitCode === null && (await scratch()).length === 0) await sleep(10)
+    child.kill('SIGINT')
+    const [status] = await ended
+    assert.deepEqual([status, await scratch()], [130, []], said)
+    assert.match(said, /interrupted: the scratch database was removed/)
+  })
   await t.test('plain, where no extension is in it: also what the runbook’s own line has written', async () => {
     const server = pg as TestPostgres
     await query(server.superuserUrl.replace(/postgres$/, 'acgs_db'), 'drop extension pg_stat_statements')

@@ -44,12 +44,16 @@ test('the embedded database is backed up while it runs, and comes back in anothe
     assert.equal(full.status, 3)
     assert.match(full.said, /the database is not empty \(.*nothing was changed/)
 
+    const keyless = await ops(['restore', file], { data: join(folder, 'keyless') })
+    assert.equal(keyless.status, 0, keyless.said)
+    assert.match(keyless.text, /before it is started, copy `keys`, `ledger` and `decision-point` .* into .*keyless: a start without them makes new keys/)
     const there = await on(server.url, contentsOf)
     const target = dataFolder('embedded-new')
     const before = await ops(['restore', file, '--dry-run'], { data: target })
     assert.deepEqual([before.status, existsSync(join(target, 'postgres'))], [0, false], before.said)
     const restored = await ops(['restore', file, '--json'], { data: target })
     assert.equal(restored.status, 0, restored.said + restored.text)
+    assert.doesNotMatch(restored.text, /before it is started/)
     assert.deepEqual([restored.json().valid, restored.json().entries, restored.json().compared.length], [true, 12, 1])
     const back = await startEmbedded({ dataDir: target, portPreferred: 0, isThrowaway: true })
     try {
