@@ -16,6 +16,10 @@ import type { Command } from 'commander'
 import { readOutside, trusted, type Outside } from './checkpoints.ts'
 import { newCommand } from './terminal.ts'
 
+/** What shells call a command that was interrupted. */
+export const INTERRUPTED = 130
+export const INTERRUPTING = ['SIGINT', 'SIGTERM'] as const
+
 /** What the commands on a whole database take. */
 export type DatabaseOptions = { data?: string; config?: string; trust?: string; checkpoint?: string; dryRun?: boolean; json?: boolean; quiet?: boolean }
 
@@ -51,13 +55,26 @@ export async function withTarget<T>(options: DatabaseOptions, isNewAllowed: bool
   if (config.database.url === null && !isNewAllowed && !existsSync(join(dataFolder, 'postgres'))) {
     throw new Failure('NOT_FOUND', `there is no database in \`${dataFolder}\`: give the data folder of the product with --data, or its PostgreSQL with DATABASE_URL`)
   }
-  const embedded = config.database.url === null ? await borrowEmbedded({ dataDir: dataFolder }) : null
+  const borrowed = config.database.url === null ? borrowEmbedded({ dataDir: dataFolder }) : null
+  // A server that was started for this command is no child that a signal reaches. Whoever listens already ends the work itself.
+  const isHeard = process.listenerCount('SIGINT') > 0
+  let isGivenUp = false
+  const giveUp = () => {
+    isGivenUp = true
+    void (borrowed ?? Promise.resolve(null)).then((server) => server?.stop()).catch(() => {}).finally(() => process.exit(INTERRUPTED))
+  }
+  if (!isHeard) for (const signal of INTERRUPTING) process.once(signal, giveUp)
+  const embedded = await borrowed
   try {
     const url = embedded?.url ?? (config.database.url as string)
     await using db = connect(url, { name: 'cli', connectionsMax: 4, connectTimeoutMs: config.database.connectTimeoutMs })
     return await atStart(url, () => work({ config, db, url, isEmbedded: embedded !== null }))
+  } catch (error) {
+    if (isGivenUp) await new Promise(() => {}) // What fails because its server ends is not worth a report: `giveUp` leaves.
+    throw error
   } finally {
     await embedded?.stop()
+    for (const signal of INTERRUPTING) process.off(signal, giveUp)
   }
 }
 

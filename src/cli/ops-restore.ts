@@ -4,11 +4,8 @@ import type { Command } from 'commander'
 import { checkBackup, restoreInto, validateBackup, type Validated } from '#adapters/postgres/backup.ts'
 import { contentOf, notEmpty } from '#adapters/postgres/empty.ts'
 import { Failure } from '#core/failure.ts'
-import { allParts, comparesLedger, configOf, knownOutside, megabytes, onDatabase, problemLines, withFile, withTarget, type DatabaseOptions } from './ops-database.ts'
+import { INTERRUPTED, INTERRUPTING, allParts, comparesLedger, configOf, knownOutside, megabytes, onDatabase, problemLines, withFile, withTarget, type DatabaseOptions } from './ops-database.ts'
 import { EXIT, finish, progress, type Answer } from './terminal.ts'
-
-/** What shells call a command that was interrupted. */
-const INTERRUPTED = 130
 
 type Options = DatabaseOptions & { keepOwners?: boolean; acceptOlder?: boolean }
 
@@ -74,7 +71,7 @@ async function verify(file: string, shown: string, options: Options): Promise<An
   const known = knownOutside(config, options)
   progress('restoring into a scratch database …', options)
   const asked = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => asked.abort()) // Asked twice, it ends at once.
+  for (const signal of INTERRUPTING) process.once(signal, () => asked.abort()) // Asked twice, it ends at once.
   const validated = async (live: Parameters<typeof validateBackup>[0]['live'], url: string | null) =>
     validateBackup({ file, url, dataFolder: config.service.dataFolder, live, parts: allParts(), known: known.found, keys: known.keys, signal: asked.signal })
   let found: Validated

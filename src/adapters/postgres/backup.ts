@@ -49,6 +49,10 @@ export async function backUp({ db, url, kind, file, release, at }: { db: Databas
   refuseExisting(target)
   const draft = `${target}.partial-${process.pid}`
   let isBegun = false
+  const clear = () => {
+    if (isBegun) rmSync(draft, { force: true })
+  }
+  process.once('exit', clear) // An interrupted command ends without coming to `finally`.
   try {
     await mkdir(dirname(target), { recursive: true, mode: 0o700 })
     closeSync(openSync(draft, 'wx', 0o600))
@@ -75,7 +79,8 @@ export async function backUp({ db, url, kind, file, release, at }: { db: Databas
     if (cause instanceof Failure || !(cause as NodeJS.ErrnoException).code?.startsWith('E')) throw cause
     throw new Failure('FILE_UNREADABLE', `cannot write \`${target}\`: ${whyUnwritable(cause, 'name another place') ?? (cause as NodeJS.ErrnoException).code}`, { cause })
   } finally {
-    if (isBegun) rmSync(draft, { force: true })
+    clear()
+    process.off('exit', clear)
   }
 }
 
