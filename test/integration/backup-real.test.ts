@@ -141,8 +141,9 @@ test('a server newer than every pg_dump here is said, with what works instead', 
   assert.throws(() => programFor('pg_dump', 15, 'x', []), { code: 'NOT_FOUND', message: /not installed/ })
 })
 
+let restores = 0
 async function restoresAs(server: TestPostgres, file: string, there: Awaited<ReturnType<typeof contentsOf>>): Promise<void> {
-  const name = `into_${Math.random().toString(36).slice(2, 8)}`
+  const name = `into_${++restores}`
   await query(server.url, `create database ${name}`)
   const url = server.url.replace('acgs_db', name)
   const restored = await ops(['restore', file, '--json'], { url })

@@ -1,3 +1,6 @@
+import assert from 'node:assert/strict'
+import { rmSync } from 'node:fs'
+import { after, before } from 'node:test'
 import { sha256 } from '#core/canonical.ts'
 import { keep } from '#core/revision/entities.ts'
 import { revisionDigest, type RevisionContent } from '#core/revision/revision.ts'
@@ -7,9 +10,13 @@ import { changeEntities } from '#adapters/postgres/entities.ts'
 import { recordGeneration } from '#adapters/postgres/generations.ts'
 import { storeCheckpoint } from '#adapters/postgres/ledger-entries.ts'
 import { ledgerTip, type KnownState } from '#adapters/postgres/ledger.ts'
+import { readMigrations, type Migration } from '#adapters/postgres/migrate.ts'
 import { activateRevision, insertRevision, insertRevocation, putApproval } from '#adapters/postgres/revisions.ts'
 import { signCheckpoint } from '#core/ledger/checkpoint.ts'
+import { checkpointKey } from './checkpoint-key.ts'
+import { testDatabase, type TestDatabase } from './database.ts'
 import { generationRow } from './generation-row.ts'
+import { temporaryFolder } from './server.ts'
 import type { NoteSigner } from '#core/ledger/note.ts'
 
 const AT = new Date('2026-11-24T12:00:00.007Z')
@@ -51,4 +58,26 @@ export async function contentsOf(db: Database): Promise<{ readonly [table: strin
     contents[name] = (await db.query<{ row: string }>(`select (row(${columns}))::text as row from ${name} t order by 1`)).rows.map(({ row }) => row)
   }
   return contents
+}
+
+/** A database with something in every table and a folder beside it, for all tests of a file; both are gone after them. */
+export function filledDatabase(): { readonly db: TestDatabase; readonly folder: string; readonly signer: ReturnType<typeof checkpointKey>; readonly parts: { readonly public: readonly Migration[]; readonly auth: readonly Migration[] } } {
+  const signer = checkpointKey()
+  const folder = temporaryFolder()
+  let made: TestDatabase | null = null
+  before(async () => {
+    made = await testDatabase()
+    await fillDatabase(made, { signer })
+  })
+  after(async () => {
+    await made?.[Symbol.asyncDispose]()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  return {
+    signer, folder, parts: { public: readMigrations('migrations'), auth: readMigrations('migrations/auth') },
+    get db() {
+      assert.ok(made !== null, 'it is made before the first test')
+      return made
+    },
+  }
 }

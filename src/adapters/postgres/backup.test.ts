@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { Failure } from '#core/failure.ts'
-import { checkpointKey } from '#test/checkpoint-key.ts'
 import { testDatabase, type TestDatabase } from '#test/database.ts'
-import { fillDatabase } from '#test/fill-database.ts'
+import { filledDatabase } from '#test/fill-database.ts'
 import { generationRow } from '#test/generation-row.ts'
 import { temporaryFolder } from '#test/server.ts'
 import { importTwin } from '#test/twin.ts'
@@ -13,27 +12,17 @@ import { backUp, kindOf, validateBackup } from './backup.ts'
 import { recordGeneration } from './generations.ts'
 import { readMigrations } from './migrate.ts'
 
-const OURS = checkpointKey()
-const PARTS = { public: readMigrations('migrations'), auth: readMigrations('migrations/auth') }
-const folder = temporaryFolder()
-let db: TestDatabase
-before(async () => {
-  db = await testDatabase()
-  await fillDatabase(db, { signer: OURS })
-})
-after(async () => {
-  await db[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true, force: true })
-})
+const filled = filledDatabase()
+const { signer: OURS, parts: PARTS, folder } = filled
 const write = (from: TestDatabase, file: string) => backUp({ db: from, url: from.url, kind: 'export', file, release: '8.0.0', at: new Date() })
 
 test('a backup that cannot be written leaves nothing, and replaces nothing', async () => {
   const there = join(folder, 'there')
   writeFileSync(there, 'kept')
-  await assert.rejects(write(db, there), { code: 'FILE_UNREADABLE', message: /is there already/ })
+  await assert.rejects(write(filled.db, there), { code: 'FILE_UNREADABLE', message: /is there already/ })
   mkdirSync(join(folder, 'a'))
   writeFileSync(join(folder, 'a', 'file'), '')
-  await assert.rejects(write(db, join(folder, 'a', 'file', 'below')), { code: 'FILE_UNREADABLE' })
+  await assert.rejects(write(filled.db, join(folder, 'a', 'file', 'below')), { code: 'FILE_UNREADABLE' })
   assert.deepEqual(readdirSync(folder).filter((name) => name.includes('partial')), [])
   assert.equal(existsSync(`${there}.sha256`), false)
 })
@@ -42,12 +31,12 @@ type Module = Pick<typeof import('./backup.ts'), 'validateBackup'>
 
 /** What is no backup of this ledger is not valid, though each ledger is valid by itself. */
 async function findsWhatIsForeign(module: Module, foreign: string, own: string): Promise<void> {
-  const tried = (file: string) => module.validateBackup({ file, url: db.url, dataFolder: folder, live: db, parts: PARTS, known: [], keys: [OURS.publicKey] })
+  const tried = (file: string) => module.validateBackup({ file, url: filled.db.url, dataFolder: folder, live: filled.db, parts: PARTS, known: [], keys: [OURS.publicKey] })
   assert.deepEqual([(await tried(own)).valid, (await tried(foreign)).valid], [true, false])
 }
 
 test('a backup is the beginning of today’s ledger, or it is none of it', async () => {
-  const own = (await write(db, join(folder, 'own.acgs'))).file
+  const own = (await write(filled.db, join(folder, 'own.acgs'))).file
   assert.equal(kindOf(own), 'export')
   await using elsewhere = await testDatabase()
   for (const n of [31, 32, 33]) await elsewhere.transaction((tx) => recordGeneration(tx, generationRow(n)))
@@ -58,13 +47,13 @@ test('a backup is the beginning of today’s ledger, or it is none of it', async
 
   // A backup from the future: the database was put back since.
   for (const n of [34, 35]) await elsewhere.transaction((tx) => recordGeneration(tx, generationRow(n)))
-  await db.transaction((tx) => recordGeneration(tx, generationRow(70)))
-  const newer = (await write(db, join(folder, 'newer.acgs'))).file
-  const back = await validateBackup({ file: newer, url: db.url, dataFolder: folder, live: elsewhere, parts: PARTS, known: [], keys: null })
+  await filled.db.transaction((tx) => recordGeneration(tx, generationRow(70)))
+  const newer = (await write(filled.db, join(folder, 'newer.acgs'))).file
+  const back = await validateBackup({ file: newer, url: filled.db.url, dataFolder: folder, live: elsewhere, parts: PARTS, known: [], keys: null })
   assert.equal(back.valid, false)
   assert.match(back.problems.map(({ message }) => message).join(), /the backup has 13 entries and the database only 5/)
-  const behind = await validateBackup({ file: own, url: db.url, dataFolder: folder, live: db, parts: PARTS, known: [], keys: null })
+  const behind = await validateBackup({ file: own, url: filled.db.url, dataFolder: folder, live: filled.db, parts: PARTS, known: [], keys: null })
   assert.deepEqual([behind.valid, behind.behind], [true, 1])
-  await assert.rejects(validateBackup({ file: own, url: db.url, dataFolder: folder, live: db, parts: PARTS, known: [], keys: null, signal: AbortSignal.abort() }), (error) => !(error instanceof Failure))
-  assert.equal((await db.query(`select from pg_database where datname like 'acgs_scratch%'`)).rowCount, 0)
+  await assert.rejects(validateBackup({ file: own, url: filled.db.url, dataFolder: folder, live: filled.db, parts: PARTS, known: [], keys: null, signal: AbortSignal.abort() }), (error) => !(error instanceof Failure))
+  assert.equal((await filled.db.query(`select from pg_database where datname like 'acgs_scratch%'`)).rowCount, 0)
 })

@@ -30,8 +30,11 @@ export function unavailable(error: unknown): Failure | null {
   const said = typeof code === 'string' ? code : ''
   const found = TROUBLES.find((each) => each.text?.test(message) === true || (said !== '' && each.code?.test(said) === true))
   if (found === undefined) return null
-  return new Failure('DATABASE_UNAVAILABLE', found.message, { cause: error, ...(found.reason === 'away' ? {} : { details: { reason: found.reason } }) })
+  const failure = new Failure('DATABASE_UNAVAILABLE', found.message, { cause: error, ...(found.reason === 'away' ? {} : { details: { reason: found.reason } }) })
+  troubleOf.set(failure, found)
+  return failure
 }
+const troubleOf = new WeakMap<Failure, Trouble>()
 
 /**
  * Does what a start needs of its database. Where that fails, the reason is told to whoever starts it: which database, what it or
@@ -45,7 +48,7 @@ export async function atStart<T>(url: string, work: () => Promise<T>): Promise<T
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== 'DATABASE_UNAVAILABLE' || error.cause === undefined) throw error
     const { code, message = '' } = error.cause as { code?: unknown; message?: string }
-    const trouble = TROUBLES.find((each) => each.message === error.message)
+    const trouble = troubleOf.get(error)
     if (trouble === undefined) throw error
     const said = message === '' ? String(code) : message
     throw new Failure('DATABASE_UNAVAILABLE', `${error.message}: ${said} (${named(url)}): ${trouble.remedy}`, { cause: error.cause, details: error.details })

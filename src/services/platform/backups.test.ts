@@ -1,32 +1,21 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { backUp } from '#adapters/postgres/backup.ts'
 import { recordGeneration } from '#adapters/postgres/generations.ts'
 import { readMigrations } from '#adapters/postgres/migrate.ts'
 import { createLog } from '#telemetry/log.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
 import { scrape } from '#telemetry/scrape.ts'
-import { checkpointKey } from '#test/checkpoint-key.ts'
 import { testDatabase, type TestDatabase } from '#test/database.ts'
-import { fillDatabase } from '#test/fill-database.ts'
+import { filledDatabase } from '#test/fill-database.ts'
 import { generationRow } from '#test/generation-row.ts'
 import { temporaryFolder } from '#test/server.ts'
 import { watchBackups, type Backups } from './backups.ts'
 
-const OURS = checkpointKey()
-const PARTS = { public: readMigrations('migrations'), auth: readMigrations('migrations/auth') }
-const folder = temporaryFolder()
-let db: TestDatabase
-before(async () => {
-  db = await testDatabase()
-  await fillDatabase(db, { signer: OURS })
-})
-after(async () => {
-  await db[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true, force: true })
-})
+const filled = filledDatabase()
+const { signer: OURS, parts: PARTS, folder } = filled
 
 type Watch = Backups & { readonly values: () => Promise<Record<string, number>>; readonly said: () => { status: string; detail?: string } }
 function watching(name: string, given: Partial<Parameters<typeof watchBackups>[0]> = {}): Watch {
@@ -34,7 +23,7 @@ function watching(name: string, given: Partial<Parameters<typeof watchBackups>[0
   mkdirSync(backups, { recursive: true })
   const metrics = createMetrics({ service: 's', version: '8.0.0', constitutionalHash: 'cdd01ef066bc6cf2', description: 'test' })
   const watch = watchBackups({
-    folder: backups, hours: 168, url: db.url, dataFolder: join(folder, 'data'), parts: PARTS, known: () => null, keys: () => [OURS.publicKey],
+    folder: backups, hours: 168, url: filled.db.url, dataFolder: join(folder, 'data'), parts: PARTS, known: () => null, keys: () => [OURS.publicKey],
     telemetry: { metrics, log: createLog({ service: 's', level: 'silent' }) }, intervalMs: 3_600_000, settledMs: 0, ...given,
   })
   return {
@@ -43,7 +32,7 @@ function watching(name: string, given: Partial<Parameters<typeof watchBackups>[0
     said: () => watch.component.probe(AbortSignal.timeout(1_000)) as { status: string; detail?: string },
   }
 }
-const write = (name: string, file: string) => backUp({ db, url: db.url, kind: 'export', file: join(folder, name, file), release: '8.0.0', at: new Date() })
+const write = (name: string, file: string) => backUp({ db: filled.db, url: filled.db.url, kind: 'export', file: join(folder, name, file), release: '8.0.0', at: new Date() })
 const agedBy = (file: string, hours: number) => utimesSync(file, new Date(Date.now() - hours * 3_600_000), new Date(Date.now() - hours * 3_600_000))
 
 test('the newest backup is restored into a scratch database and verified; the metrics, the component and a note beside it say so', async () => {
@@ -57,7 +46,7 @@ test('the newest backup is restored into a scratch database and verified; the me
   assert.deepEqual(watch.said().status, 'healthy')
   assert.match(watch.said().detail ?? '', /a\.acgs: 12 ledger entries, restored and verified at/)
   assert.ok(existsSync(`${file}.validated.json`))
-  assert.equal((await db.query(`select from pg_database where datname like 'acgs_scratch%'`)).rowCount, 0)
+  assert.equal((await filled.db.query(`select from pg_database where datname like 'acgs_scratch%'`)).rowCount, 0)
 
   await watch.look()
   assert.equal((await watch.values())['backup_validations_total{result="valid"}'], 1, 'not again before its time')
@@ -117,8 +106,8 @@ test('nothing to try, something that cannot be tried, and a folder that is not t
 test('who ends while a backup is tried leaves no scratch database', async () => {
   await write('ending', 'a.acgs')
   const watch = watching('ending')
-  for (let [seen, deadline] = [0, Date.now() + 60_000]; seen === 0; assert.ok(Date.now() < deadline, 'no scratch database was made')) seen = (await db.query(`select from pg_database where datname like 'acgs_scratch%'`)).rowCount ?? 0
+  for (let [seen, deadline] = [0, Date.now() + 60_000]; seen === 0; assert.ok(Date.now() < deadline, 'no scratch database was made')) seen = (await filled.db.query(`select from pg_database where datname like 'acgs_scratch%'`)).rowCount ?? 0
   await watch[Symbol.asyncDispose]()
-  assert.equal((await db.query(`select from pg_database where datname like 'acgs_scratch%'`)).rowCount, 0)
+  assert.equal((await filled.db.query(`select from pg_database where datname like 'acgs_scratch%'`)).rowCount, 0)
   assert.deepEqual(readdirSync(join(folder, 'ending')).filter((name) => name.includes('validated')), [], 'and does not say that it was tried')
 })
