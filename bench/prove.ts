@@ -1,13 +1,10 @@
-import { parseUid } from '#adapters/cedar/cedar.ts'
 import { createProver } from '#adapters/solver/prover.ts'
-import { readContext, readEntities } from '#core/decision/entity-graph.ts'
-import { Evaluator } from '#core/decision/evaluator.ts'
-import { EntityValue } from '#core/decision/value.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
-import type { Counterexample, Proof } from '#core/proof/proof.ts'
+import type { Proof } from '#core/proof/proof.ts'
 import { LIMITS, proveArticles, proveEquivalent, type Engines, type Options } from '#core/proof/questions.ts'
 import { checkRup } from '#core/proof/sat/check-rup.ts'
 import { decideBySat, type Certificate } from '#core/proof/sat/decide.ts'
+import { classesOf } from '#core/syndrome/majority.ts'
 import { bound, mutantOf, policyOf, rewordedOf, schema } from './governance.ts'
 import { summarize, type Result } from './measure.ts'
 
@@ -69,7 +66,7 @@ export async function run(): Promise<readonly Result[]> {
       }
     }
   }
-  results.push(await clustering(both))
+  results.push(await clustering(prover))
   for (const [name, points] of cost) results.push(summarize(`${name}: exponent of the cost in rules × environments, from 10 rules`, 'exponent', [exponent(points.slice(1))]))
   return results
 }
@@ -78,7 +75,7 @@ const CANDIDATES = 16
 const MEANINGS = 4
 
 /** How long it takes to find which of sixteen candidates of thirty rules mean the same; warm, every sample others. */
-async function clustering(engines: Engines): Promise<Result> {
+async function clustering(prover: Parameters<typeof classesOf>[2]): Promise<Result> {
   const runs = 20
   const samples: number[] = []
   for (let i = 0; i < 2 * runs; i++) {
@@ -86,48 +83,13 @@ async function clustering(engines: Engines): Promise<Result> {
     const meant = [policy, ...Array.from({ length: MEANINGS - 1 }, (_, k) => mutantOf(policy, k))]
     const candidates = Array.from({ length: CANDIDATES }, (_, k) => (k < MEANINGS ? meant[k] as PolicySet : rewordedOf(meant[k % MEANINGS] as PolicySet, k)))
     const started = performance.now()
-    const classes = await classesOf(candidates, engines)
+    const told = await classesOf(candidates, schema, prover)
     if (i >= runs) samples.push(performance.now() - started)
-    if (candidates.some((_, k) => k >= MEANINGS && classes[k] !== classes[k % MEANINGS])) throw new Error('what says the same is told apart')
+    if (told.kind === 'untold') throw new Error(told.because)
+    const classOf = (k: number) => told.classes.findIndex((members) => members.includes(k))
+    if (candidates.some((_, k) => k >= MEANINGS && classOf(k) !== classOf(k % MEANINGS))) throw new Error('what says the same is told apart')
   }
   return summarize(`${CANDIDATES} candidates of 30 rules: which mean the same`, 'ms', samples)
-}
-
-/** For each candidate, the first that means the same. A request that has told two apart is put to the others before anybody is asked to prove anything. */
-async function classesOf(candidates: readonly PolicySet[], engines: Engines): Promise<readonly number[]> {
-  const evaluators = candidates.map(({ rules }) => new Evaluator(rules))
-  const scenes: ((of: number) => string)[] = []
-  const classes: number[] = []
-  for (const [i, candidate] of candidates.entries()) {
-    let found = i
-    for (const first of new Set(classes)) {
-      if (scenes.some((answer) => answer(first) !== answer(i))) continue
-      const { answer } = await proveEquivalent(candidates[first] as PolicySet, candidate, schema, engines)
-      if (answer.kind === 'unknown') throw new Error(answer.reason)
-      if (answer.kind === 'proved') {
-        found = first
-        break
-      }
-      scenes.push(answersTo(answer.counterexample, evaluators))
-    }
-    classes.push(found)
-  }
-  return classes
-}
-
-function answersTo({ principal, action, resource, context, entities }: Counterexample, evaluators: readonly Evaluator[]): (of: number) => string {
-  const uid = (text: string, place: string) => {
-    const { type, id } = parseUid(text, place)
-    return new EntityValue(type, id)
-  }
-  const request = { principal: uid(principal, 'principal'), action: uid(action, 'action'), resource: uid(resource, 'resource'), context: readContext(context, schema, parseUid(action, 'action')) }
-  const graph = readEntities(entities, schema)
-  const known = new Map<number, string>()
-  return (of) => {
-    const said = known.get(of) ?? JSON.stringify([evaluators[of]?.decide(request, graph)].map((decision) => [decision?.decision, decision?.obligations]))
-    known.set(of, said)
-    return said
-  }
 }
 
 /** A figure of wrong answers would be no figure. */

@@ -2,10 +2,11 @@ import { authorize, CEDAR_VERSION } from '#adapters/cedar/cedar.ts'
 import type { Prover as Asked } from '#adapters/examiner.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
-import type { Limits, Proof } from '#core/proof/proof.ts'
+import type { Counterexample, Limits, Proof } from '#core/proof/proof.ts'
 import { alwaysAllows, alwaysDenies, disjoint, implies, neverErrors, proveArticles, proveEquivalent, type Engines, type Options } from '#core/proof/questions.ts'
 import { diff, type Difference, type DiffOptions } from '#core/proof/diff.ts'
 import { lint, type RuleFindings } from '#core/proof/lint.ts'
+import { lookWith, type Decided } from '#core/proof/look.ts'
 import { proveMajority, type Halves, type Voter } from '#core/proof/majority.ts'
 import { decideBySat, SAT_ENGINE } from '#core/proof/sat/decide.ts'
 import { startSolver, Z3 } from './pool.ts'
@@ -19,6 +20,8 @@ export type Prover = Asked & AsyncDisposable & {
   readonly lint: (policy: PolicySet, schema: Schema, options?: Options) => Promise<readonly RuleFindings[]>
   readonly diff: (before: PolicySet, after: PolicySet, schema: Schema, options?: DiffOptions) => Promise<Difference>
   readonly articles: (policy: PolicySet, schema: Schema, bound: Parameters<typeof proveArticles>[2], options?: Options) => Promise<readonly Proof[]>
+  /** What Cedar decides on a counterexample, as the decision point does. */
+  readonly decided: (policy: PolicySet, schema: Schema, counterexample: Counterexample) => Decided
   readonly isMajority: (policy: PolicySet, voters: readonly Voter[], schema: Schema, halves?: Halves) => Promise<Proof>
   readonly engines: Engines
   /** Whether the solver tells a contradiction from what can be: for its health. */
@@ -64,6 +67,7 @@ export function createProver({ rlimit, timeoutMs, solvers = 1, answered = () => 
     diff: (before, after, schema, options) => diff(before, after, schema, engines, { ...options, ...limited(options) }),
     proveArticles: (policy, schema, bound) => articles(policy, schema, bound),
     sameMeaning: (a, b, schema) => timed(proveEquivalent(a, b, schema, engines, limited())),
+    decided: (policy, schema, counterexample) => lookWith({ schema, semantics: 'decision-point' }, engines.replay).decided(policy, counterexample),
     isMajority: (policy, voters, schema, halves = 'deny') => timed(proveMajority(policy, voters, schema, engines, { ...limited(), halves })),
     neverErrors: (policy, schema) => timed(neverErrors(policy, schema, engines, limited())),
     compare: {

@@ -10,7 +10,7 @@ const prover = createProver(LIMITS)
 after(() => prover[Symbol.asyncDispose]())
 
 const SCHEMA = parseSchema('entity User { n: Long, admin: Bool }; entity Doc; action view, edit appliesTo { principal: User, resource: Doc };')
-const jury: Jury = { parse: parsePolicies, sameMeaning: prover.sameMeaning, isMajority: prover.isMajority }
+const jury: Jury = { parse: parsePolicies, sameMeaning: prover.sameMeaning, decided: prover.decided, isMajority: prover.isMajority }
 const policies = (...texts: readonly string[]) => texts.map((text) => parsePolicies(text, SCHEMA))
 
 async function found(...texts: readonly string[]) {
@@ -29,6 +29,18 @@ test('classes are told by proof, not by text; most of them decide', async () => 
   assert.deepEqual(classes, [[0, 1], [2]])
   assert.ok(majority.kind === 'found' && majority.from === 'candidate')
   assert.equal(await means(majority.policy, `${A} ${B}`), 'proved')
+})
+
+test('a request that told two apart is put to the others before a proof is asked for, and the classes are the same', async () => {
+  const texts = [A, B, `${A} ${B}`, A.replace('> 5', '> 7'), B.replace('principal.admin', '!(!principal.admin)'), `${B} ${A}`, A.replace('principal.n > 5', '5 < principal.n')]
+  let proofs = 0
+  const counted = async (...args: Parameters<Jury['sameMeaning']>) => (proofs++, jury.sameMeaning(...args))
+  const blind = { sameMeaning: counted, decided: () => ({ isAllowed: false, errs: false, obligations: [] }) }
+  const plainly = await classesOf(policies(...texts), SCHEMA, blind)
+  const asked = proofs
+  proofs = 0
+  assert.deepEqual(await classesOf(policies(...texts), SCHEMA, { ...jury, sameMeaning: counted }), plainly)
+  assert.ok(proofs < asked, `${proofs} proofs, ${asked} without`)
 })
 
 test('where every candidate is wrong somewhere else, the rules that most of them have are the answer', async () => {
@@ -66,6 +78,6 @@ test('prohibitions of a majority hold, and what it demands of a permit', async (
 test('what is not known is nobody’s agreement, and nothing is found that is not proved', async () => {
   const unknown = async (): Promise<Proof> => ({ ...(await prover.sameMeaning(...(policies(A, B) as [ReturnType<typeof policies>[number], ReturnType<typeof policies>[number]]), SCHEMA)), answer: { kind: 'unknown', reason: 'timeout' } })
   const candidates = policies(A, B, `${A} ${B}`)
-  assert.deepEqual(await classesOf(candidates, SCHEMA, { sameMeaning: unknown }), { kind: 'untold', because: 'whether candidates 1 and 2 mean the same is not known' })
+  assert.deepEqual(await classesOf(candidates, SCHEMA, { ...jury, sameMeaning: unknown }), { kind: 'untold', because: 'whether candidates 1 and 2 mean the same is not known' })
   assert.deepEqual(await majorityOf(candidates.map((policy) => ({ policy, weight: 1 })), [[0], [1], [2]], SCHEMA, { ...jury, isMajority: unknown }), { kind: 'none', because: 'whether a policy decides as the majority is not known: timeout' })
 })

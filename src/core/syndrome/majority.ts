@@ -4,34 +4,64 @@ import { renderRules } from '#core/policy/render.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { semanticHash } from '#core/policy/semantic-hash.ts'
 import type { Halves, Voter } from '#core/proof/majority.ts'
-import type { Proof } from '#core/proof/proof.ts'
+import type { Decided } from '#core/proof/look.ts'
+import type { Counterexample, Proof } from '#core/proof/proof.ts'
 
 /** What finding a majority asks of the world. */
 export type Jury = {
   /** @throws {Failure} `POLICY_INVALID` */
   readonly parse: (cedar: string, schema: Schema) => PolicySet
   readonly sameMeaning: (a: PolicySet, b: PolicySet, schema: Schema) => Promise<Proof>
+  /** What a policy decides on a counterexample, by Cedar. */
+  readonly decided: (policy: PolicySet, schema: Schema, counterexample: Counterexample) => Decided
   readonly isMajority: (policy: PolicySet, voters: readonly Voter[], schema: Schema, halves?: Halves) => Promise<Proof>
 }
 
 /** Candidates of proven equal meaning, by index, the first one first. */
 export type Classes = { readonly kind: 'told'; readonly classes: readonly (readonly number[])[] } | { readonly kind: 'untold'; readonly because: string }
 
-/** Groups candidates by what they mean. A comparison that gives no answer leaves it untold: nobody is taken to agree. */
-export async function classesOf(candidates: readonly PolicySet[], schema: Schema, jury: Pick<Jury, 'sameMeaning'>): Promise<Classes> {
+/**
+ * Groups candidates by what they mean. A comparison that gives no answer leaves it untold: nobody is taken to agree.
+ *
+ * A request that has told two apart is put to the others before anybody is asked to prove anything: Cedar answers in less time than a solver.
+ */
+export async function classesOf(candidates: readonly PolicySet[], schema: Schema, jury: Pick<Jury, 'sameMeaning' | 'decided'>): Promise<Classes> {
   const classes: number[][] = []
+  const scenes: ((candidate: number) => string)[] = []
   for (const [i, candidate] of candidates.entries()) {
     let home: number[] | null = null
-    for (const each of classes) {
-      const answer = await isSame(candidates[each[0] as number] as PolicySet, candidate, schema, jury)
-      if (answer === null) return { kind: 'untold', because: `whether candidates ${(each[0] as number) + 1} and ${i + 1} mean the same is not known` }
-      if (answer) home = each
-      if (home !== null) break
+    for (const members of classes) {
+      const first = members[0] as number
+      if (scenes.some((answer) => answer(first) !== answer(i))) continue
+      const known = candidates[first] as PolicySet
+      if (semanticHash(known.rules, schema) !== semanticHash(candidate.rules, schema)) {
+        const { answer } = await jury.sameMeaning(known, candidate, schema)
+        if (answer.kind === 'unknown') return { kind: 'untold', because: `whether candidates ${first + 1} and ${i + 1} mean the same is not known` }
+        if (answer.kind === 'refuted') {
+          scenes.push(answersTo(answer.counterexample, candidates, schema, jury))
+          continue
+        }
+      }
+      home = members
+      break
     }
     if (home === null) classes.push([i])
     else home.push(i)
   }
   return { kind: 'told', classes }
+}
+
+/** What each candidate says of one request, asked once. */
+function answersTo(counterexample: Counterexample, candidates: readonly PolicySet[], schema: Schema, { decided }: Pick<Jury, 'decided'>): (candidate: number) => string {
+  const known = new Map<number, string>()
+  return (i) => {
+    const found = known.get(i)
+    if (found !== undefined) return found
+    const { isAllowed, obligations } = decided(candidates[i] as PolicySet, schema, counterexample)
+    const said = `${isAllowed} ${obligations.join()}`
+    known.set(i, said)
+    return said
+  }
 }
 
 export type Majority =
