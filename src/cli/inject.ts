@@ -86,7 +86,7 @@ function courtOf(prover: ReturnType<typeof createProver>, judged: ReturnType<typ
   return {
     parse: parsePolicies,
     sameMeaning: prover.sameMeaning,
-    decided: prover.decided,
+    decidedOn: prover.decidedOn,
     isMajority: prover.isMajority,
     standing: async (policy: PolicySet, schema: Schema) => {
       if (judged === null || !judged.bound.some(({ article }) => article.hard)) return 'proved'

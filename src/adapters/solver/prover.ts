@@ -1,12 +1,15 @@
-import { authorize, CEDAR_VERSION } from '#adapters/cedar/cedar.ts'
+import { authorize, CEDAR_VERSION, parseUid } from '#adapters/cedar/cedar.ts'
 import type { Prover as Asked } from '#adapters/examiner.ts'
+import { evaluatorOf } from '#core/decision/answer.ts'
+import type { Decision } from '#core/decision/decide.ts'
+import { readContext, readEntities } from '#core/decision/entity-graph.ts'
+import { EntityValue } from '#core/decision/value.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Counterexample, Limits, Proof } from '#core/proof/proof.ts'
 import { alwaysAllows, alwaysDenies, disjoint, implies, neverErrors, proveArticles, proveEquivalent, type Engines, type Options } from '#core/proof/questions.ts'
 import { diff, type Difference, type DiffOptions } from '#core/proof/diff.ts'
 import { lint, type RuleFindings } from '#core/proof/lint.ts'
-import { lookWith, type Decided } from '#core/proof/look.ts'
 import { proveMajority, type Halves, type Voter } from '#core/proof/majority.ts'
 import { decideBySat, SAT_ENGINE } from '#core/proof/sat/decide.ts'
 import { startSolver, Z3 } from './pool.ts'
@@ -20,8 +23,8 @@ export type Prover = Asked & AsyncDisposable & {
   readonly lint: (policy: PolicySet, schema: Schema, options?: Options) => Promise<readonly RuleFindings[]>
   readonly diff: (before: PolicySet, after: PolicySet, schema: Schema, options?: DiffOptions) => Promise<Difference>
   readonly articles: (policy: PolicySet, schema: Schema, bound: Parameters<typeof proveArticles>[2], options?: Options) => Promise<readonly Proof[]>
-  /** What Cedar decides on a counterexample, as the decision point does. */
-  readonly decided: (policy: PolicySet, schema: Schema, counterexample: Counterexample) => Decided
+  /** What the decision point decides on a counterexample. */
+  readonly decidedOn: (counterexample: Counterexample, schema: Schema) => (policy: PolicySet) => Decision
   readonly isMajority: (policy: PolicySet, voters: readonly Voter[], schema: Schema, halves?: Halves) => Promise<Proof>
   readonly engines: Engines
   /** Whether the solver tells a contradiction from what can be: for its health. */
@@ -67,7 +70,7 @@ export function createProver({ rlimit, timeoutMs, solvers = 1, answered = () => 
     diff: (before, after, schema, options) => diff(before, after, schema, engines, { ...options, ...limited(options) }),
     proveArticles: (policy, schema, bound) => articles(policy, schema, bound),
     sameMeaning: (a, b, schema) => timed(proveEquivalent(a, b, schema, engines, limited())),
-    decided: (policy, schema, counterexample) => lookWith({ schema, semantics: 'decision-point' }, engines.replay).decided(policy, counterexample),
+    decidedOn,
     isMajority: (policy, voters, schema, halves = 'deny') => timed(proveMajority(policy, voters, schema, engines, { ...limited(), halves })),
     neverErrors: (policy, schema) => timed(neverErrors(policy, schema, engines, limited())),
     compare: {
@@ -87,6 +90,17 @@ export function createProver({ rlimit, timeoutMs, solvers = 1, answered = () => 
     },
     [Symbol.asyncDispose]: () => solver[Symbol.asyncDispose]() as Promise<void>,
   }
+}
+
+function decidedOn({ principal, action, resource, context, entities }: Counterexample, schema: Schema): (policy: PolicySet) => Decision {
+  const uid = (text: string, place: string) => {
+    const { type, id } = parseUid(text, place)
+    return new EntityValue(type, id)
+  }
+  const asked = uid(action, 'action')
+  const request = { principal: uid(principal, 'principal'), action: asked, resource: uid(resource, 'resource'), context: readContext(context, schema, asked) }
+  const graph = readEntities(entities, schema)
+  return (policy) => evaluatorOf(policy).decide(request, graph)
 }
 
 function shout(report: Parameters<NonNullable<Engines['onDisagreement']>>[0]): void {

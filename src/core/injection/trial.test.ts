@@ -23,7 +23,7 @@ const ORIGINAL = parsePolicies(`
 permit(principal, action == Action::"edit", resource) when { resource.owner == principal || principal.admin } unless { resource.size >= 10 };
 forbid(principal, action, resource) when { principal.role == Role::"clerk" && !resource.open };
 permit(principal in Team::"b", action == Action::"view", resource) when { principal.m != 3 };`, SCHEMA)
-const court: Court = { parse: parsePolicies, sameMeaning: prover.sameMeaning, decided: prover.decided, isMajority: prover.isMajority, standing: async () => 'proved' }
+const court: Court = { parse: parsePolicies, sameMeaning: prover.sameMeaning, decidedOn: prover.decidedOn, isMajority: prover.isMajority, standing: async () => 'proved' }
 
 async function run(count: number, plan: Parameters<typeof planFor>[0], { court: use = court, seed = 1 } = {}): Promise<readonly Trial[]> {
   const [random, rotation, trials] = [seeded(seed), new Rotation(FAULT_CLASSES), [] as Trial[]]

@@ -10,7 +10,7 @@ const prover = createProver(LIMITS)
 after(() => prover[Symbol.asyncDispose]())
 
 const SCHEMA = parseSchema('entity User { n: Long, admin: Bool }; entity Doc; action view, edit appliesTo { principal: User, resource: Doc };')
-const jury: Jury = { parse: parsePolicies, sameMeaning: prover.sameMeaning, decided: prover.decided, isMajority: prover.isMajority }
+const jury: Jury = { parse: parsePolicies, sameMeaning: prover.sameMeaning, decidedOn: prover.decidedOn, isMajority: prover.isMajority }
 const policies = (...texts: readonly string[]) => texts.map((text) => parsePolicies(text, SCHEMA))
 
 async function found(...texts: readonly string[]) {
@@ -35,7 +35,7 @@ test('a request that told two apart is put to the others before a proof is asked
   const texts = [A, B, `${A} ${B}`, A.replace('> 5', '> 7'), B.replace('principal.admin', '!(!principal.admin)'), `${B} ${A}`, A.replace('principal.n > 5', '5 < principal.n')]
   let proofs = 0
   const counted = async (...args: Parameters<Jury['sameMeaning']>) => (proofs++, jury.sameMeaning(...args))
-  const blind = { sameMeaning: counted, decided: () => ({ isAllowed: false, errs: false, obligations: [] }) }
+  const blind = { sameMeaning: counted, decidedOn: () => () => ({ decision: 'deny' as const, obligations: [] }) }
   const plainly = await classesOf(policies(...texts), SCHEMA, blind)
   const asked = proofs
   proofs = 0

@@ -1,10 +1,10 @@
+import type { Decision } from '#core/decision/decide.ts'
 import { all, any, not, type Expression } from '#core/policy/expression.ts'
 import { obligations, renamed, type PolicySet, type Rule } from '#core/policy/policy.ts'
 import { renderRules } from '#core/policy/render.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { semanticHash } from '#core/policy/semantic-hash.ts'
 import type { Halves, Voter } from '#core/proof/majority.ts'
-import type { Decided } from '#core/proof/look.ts'
 import type { Counterexample, Proof } from '#core/proof/proof.ts'
 
 /** What finding a majority asks of the world. */
@@ -12,8 +12,8 @@ export type Jury = {
   /** @throws {Failure} `POLICY_INVALID` */
   readonly parse: (cedar: string, schema: Schema) => PolicySet
   readonly sameMeaning: (a: PolicySet, b: PolicySet, schema: Schema) => Promise<Proof>
-  /** What a policy decides on a counterexample, by Cedar. */
-  readonly decided: (policy: PolicySet, schema: Schema, counterexample: Counterexample) => Decided
+  /** What policies decide on one counterexample. */
+  readonly decidedOn: (counterexample: Counterexample, schema: Schema) => (policy: PolicySet) => Pick<Decision, 'decision' | 'obligations'>
   readonly isMajority: (policy: PolicySet, voters: readonly Voter[], schema: Schema, halves?: Halves) => Promise<Proof>
 }
 
@@ -23,9 +23,9 @@ export type Classes = { readonly kind: 'told'; readonly classes: readonly (reado
 /**
  * Groups candidates by what they mean. A comparison that gives no answer leaves it untold: nobody is taken to agree.
  *
- * A request that has told two apart is put to the others before anybody is asked to prove anything: Cedar answers in less time than a solver.
+ * A request that has told two apart is put to the others before anybody is asked to prove anything: to decide takes less time than to prove.
  */
-export async function classesOf(candidates: readonly PolicySet[], schema: Schema, jury: Pick<Jury, 'sameMeaning' | 'decided'>): Promise<Classes> {
+export async function classesOf(candidates: readonly PolicySet[], schema: Schema, jury: Pick<Jury, 'sameMeaning' | 'decidedOn'>): Promise<Classes> {
   const classes: number[][] = []
   const scenes: ((candidate: number) => string)[] = []
   for (const [i, candidate] of candidates.entries()) {
@@ -33,14 +33,11 @@ export async function classesOf(candidates: readonly PolicySet[], schema: Schema
     for (const members of classes) {
       const first = members[0] as number
       if (scenes.some((answer) => answer(first) !== answer(i))) continue
-      const known = candidates[first] as PolicySet
-      if (semanticHash(known.rules, schema) !== semanticHash(candidate.rules, schema)) {
-        const { answer } = await jury.sameMeaning(known, candidate, schema)
-        if (answer.kind === 'unknown') return { kind: 'untold', because: `whether candidates ${first + 1} and ${i + 1} mean the same is not known` }
-        if (answer.kind === 'refuted') {
-          scenes.push(answersTo(answer.counterexample, candidates, schema, jury))
-          continue
-        }
+      const { answer } = await jury.sameMeaning(candidates[first] as PolicySet, candidate, schema)
+      if (answer.kind === 'unknown') return { kind: 'untold', because: `whether candidates ${first + 1} and ${i + 1} mean the same is not known` }
+      if (answer.kind === 'refuted') {
+        scenes.push(answersTo(answer.counterexample, candidates, schema, jury))
+        continue
       }
       home = members
       break
@@ -52,13 +49,14 @@ export async function classesOf(candidates: readonly PolicySet[], schema: Schema
 }
 
 /** What each candidate says of one request, asked once. */
-function answersTo(counterexample: Counterexample, candidates: readonly PolicySet[], schema: Schema, { decided }: Pick<Jury, 'decided'>): (candidate: number) => string {
+function answersTo(counterexample: Counterexample, candidates: readonly PolicySet[], schema: Schema, { decidedOn }: Pick<Jury, 'decidedOn'>): (candidate: number) => string {
+  const decided = decidedOn(counterexample, schema)
   const known = new Map<number, string>()
   return (i) => {
     const found = known.get(i)
     if (found !== undefined) return found
-    const { isAllowed, obligations } = decided(candidates[i] as PolicySet, schema, counterexample)
-    const said = `${isAllowed} ${obligations.join()}`
+    const { decision, obligations } = decided(candidates[i] as PolicySet)
+    const said = `${decision} ${obligations.join()}`
     known.set(i, said)
     return said
   }
