@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { candidateId } from '#core/stabilizers/representation.ts'
 import type { Candidate, Method } from '#core/synthesis/candidate.ts'
 import { decode, locatesKnownFault } from './decode.ts'
 import type { Measurement } from './measure.ts'
@@ -7,8 +8,8 @@ import type { Measurement } from './measure.ts'
 const candidate = (method: Method, readsText = true): Candidate => ({ method, readsText, lineage: method, cedar: '', readings: [] })
 const EVIDENCE = { sentences: [2], request: 'shown' }
 const candidates = [candidate('controlled-english'), candidate('shallow-parse'), candidate('principles', false)]
-const fires = (stabilizer: string, ...on: number[]): Measurement => ({ stabilizer, candidates: on, outcome: { value: -1, evidence: EVIDENCE } })
-const holds = (stabilizer: string, ...on: number[]): Measurement => ({ stabilizer, candidates: on, outcome: { value: 1 } })
+const fires = (stabilizer: string, ...on: number[]): Measurement => ({ stabilizer, candidates: on, representations: on.map(candidateId), outcome: { value: -1, evidence: EVIDENCE } })
+const holds = (stabilizer: string, ...on: number[]): Measurement => ({ stabilizer, candidates: on, representations: on.map(candidateId), outcome: { value: 1 } })
 
 test('nothing fires: clean', () => {
   assert.deepEqual(decode([holds('well-typed', 0), holds('same-meaning', 0, 1)], candidates), { kind: 'clean' })
@@ -30,16 +31,16 @@ test('when every reader is blamed nothing is left to believe', () => {
 })
 
 test('a check that gave no answer is never a pass', () => {
-  const silent: Measurement = { stabilizer: 'same-meaning', candidates: [0, 1], outcome: { value: 0, why: 'failed', because: 'timeout' } }
+  const silent: Measurement = { stabilizer: 'same-meaning', candidates: [0, 1], representations: [candidateId(0), candidateId(1)], outcome: { value: 0, why: 'failed', because: 'timeout' } }
   assert.deepEqual(decode([holds('well-typed', 0), silent], candidates), { kind: 'incomplete', because: 'same-meaning: timeout' })
 })
 
 test('a check that had nothing to look at is no reason to doubt', () => {
-  assert.equal(decode([{ stabilizer: 'covers', candidates: [1], outcome: { value: 0, why: 'idle', because: 'has not read sentence 2' } }], candidates).kind, 'clean')
+  assert.equal(decode([{ stabilizer: 'covers', candidates: [1], representations: [candidateId(1), 'text'], outcome: { value: 0, why: 'idle', because: 'has not read sentence 2' } }], candidates).kind, 'clean')
 })
 
 test('an example does not settle a disagreement in several sentences', () => {
-  const pair: Measurement = { stabilizer: 'same-meaning', candidates: [0, 1], outcome: { value: -1, evidence: { sentences: [1, 2], request: 'shown' } } }
+  const pair: Measurement = { stabilizer: 'same-meaning', candidates: [0, 1], representations: [candidateId(0), candidateId(1)], outcome: { value: -1, evidence: { sentences: [1, 2], request: 'shown' } } }
   assert.equal(decode([pair, fires('decides', 1), holds('decides', 0)], candidates).kind, 'ambiguous')
 })
 

@@ -1,3 +1,4 @@
+import { candidateId, type RepresentationId } from '#core/stabilizers/representation.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import type { Measurement } from './measure.ts'
 
@@ -30,8 +31,8 @@ export function decode(measurements: readonly Measurement[], candidates: readonl
   if (silent !== undefined && silent.outcome.value === 0) return { kind: 'incomplete', because: `${silent.stabilizer}: ${silent.outcome.because}` }
   if (fired.length === 0) return { kind: 'clean' }
 
-  const faults = fired.flatMap(({ stabilizer, candidates: [only, ...others], outcome }) =>
-    only === undefined || others.length > 0 || outcome.value !== -1 ? [] : [{ candidate: only, method: (candidates[only] as Candidate).method, shownBy: stabilizer, evidence: outcome.evidence }],
+  const faults = fired.flatMap(({ stabilizer, candidates: [only, ...others], representations, outcome }) =>
+    only === undefined || others.length > 0 || outcome.value !== -1 || !isAboutAlone(only, representations) ? [] : [{ candidate: only, method: (candidates[only] as Candidate).method, shownBy: stabilizer, evidence: outcome.evidence }],
   )
   const isBlamed = (candidate: number) => faults.some((fault) => fault.candidate === candidate)
   const standing = candidates.filter((candidate, i) => candidate.readsText && !isBlamed(i))
@@ -50,10 +51,15 @@ export function decode(measurements: readonly Measurement[], candidates: readonl
   return { kind: 'explained', faults }
 }
 
+/** Whether a check looks at nothing but one candidate and what the author said: then it blames that candidate. */
+function isAboutAlone(candidate: number, representations: readonly RepresentationId[]): boolean {
+  return representations.every((id) => id === candidateId(candidate) || id === 'examples' || id === 'text')
+}
+
 /** Whether a known syndrome still gets its known diagnosis: what the decoder's health is probed with. */
 export function locatesKnownFault(): boolean {
   const candidate = (method: Candidate['method']): Candidate => ({ method, readsText: true, lineage: method, cedar: '', readings: [] })
-  const fired = (stabilizer: string, candidates: readonly number[]): Measurement => ({ stabilizer, candidates, outcome: { value: -1, evidence: { sentences: [1] } } })
+  const fired = (stabilizer: string, candidates: readonly number[]): Measurement => ({ stabilizer, candidates, representations: candidates.map(candidateId), outcome: { value: -1, evidence: { sentences: [1] } } })
   const diagnosis = decode([fired('same-meaning', [0, 1]), fired('decides', [1])], [candidate('controlled-english'), candidate('shallow-parse')])
   return diagnosis.kind === 'explained' && diagnosis.faults.length === 1 && diagnosis.faults[0]?.candidate === 1
 }
