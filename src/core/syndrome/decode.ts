@@ -26,6 +26,8 @@ export type Diagnosis =
    * `disagreement` shows a request.
    */
   | { readonly kind: 'ambiguous'; readonly between: readonly string[]; readonly disagreement: unknown }
+  /** As ambiguous, and yet at least three lineages have read everything, and at every request most of them decide as the correction does: that was proved. */
+  | { readonly kind: 'outvoted'; readonly between: readonly string[]; readonly disagreement: unknown }
   /** A check that had something to look at gave no answer: whatever else fired, nobody can be cleared. */
   | { readonly kind: 'incomplete'; readonly because: string }
   /** No set of mechanisms produces the syndrome, or the lightest that does leaves no reader, or blames what is not ours to set aside. */
@@ -85,7 +87,7 @@ function isComparison(measurement: Measurement): boolean {
 }
 
 /** Whether a check looks at nothing but one candidate and what the author said: then it blames that candidate. */
-function isAboutAlone(candidate: number, { representations }: Measurement): boolean {
+export function isAboutAlone(candidate: number, { representations }: Measurement): boolean {
   return representations.includes(candidateId(candidate)) && representations.every((id) => id === candidateId(candidate) || id === 'examples' || id === 'text')
 }
 

@@ -103,6 +103,17 @@ export function isOneLineage(a: Lineage, b: Lineage): boolean {
   return a.method === b.method || a.lineage === b.lineage
 }
 
+/** As how many lineages some count: those that have method or lineage in common, directly or through others, are one. */
+export function lineagesOf(some: readonly Lineage[]): number {
+  const families: Lineage[][] = []
+  for (const one of some) {
+    const own = families.filter((family) => family.some((other) => isOneLineage(one, other)))
+    for (const family of own) families.splice(families.indexOf(family), 1)
+    families.push([one, ...own.flat()])
+  }
+  return families.length
+}
+
 function pairOf(a: string, b: string, { pairs }: Weights['readings']) {
   const [first, second] = [a, b].sort()
   return { pair: pairs.find(({ methods }) => methods[0] === first && methods[1] === second), isTurned: a !== first }
