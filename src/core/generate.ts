@@ -6,6 +6,7 @@ import { semanticHash } from './policy/semantic-hash.ts'
 import type { Schema } from './policy/schema.ts'
 import type { Proof } from './proof/proof.ts'
 import type { Instruments } from './stabilizers/table.ts'
+import { confidenceIn, type Confidence } from './syndrome/confidence.ts'
 import { correct, type Correction } from './syndrome/correct.ts'
 import { decode, type Diagnosis } from './syndrome/decode.ts'
 import type { Jury } from './syndrome/majority.ts'
@@ -60,6 +61,8 @@ export type Assessment = {
   readonly diagnosis: Diagnosis
   /** The first is the policy that goes on; there are several only while the text is ambiguous. */
   readonly corrections: readonly [Correction, ...Correction[]]
+  /** How likely the first correction is what the text means. */
+  readonly confidence: Confidence
   readonly semanticHash: string
   readonly examination: Examination
   /** 0..1; null when no hard article applies. */
@@ -133,7 +136,7 @@ export async function assess({ unit, candidates }: Evidence, can: Examining): Pr
   const [correction, ...others] = corrections
   const [examination] = examinations
   if (correction === undefined || examination === undefined) throw new Error('a unit without readers cannot be assessed')
-  return { measurements, syndrome, diagnosis, corrections: [correction, ...others], semanticHash: semanticHash(correction.policy.rules, unit.schema), examination, score: score(examination), verdict }
+  return { measurements, syndrome, diagnosis, corrections: [correction, ...others], confidence: confidenceIn({ unit, candidates }, measurements, diagnosis, correction), semanticHash: semanticHash(correction.policy.rules, unit.schema), examination, score: score(examination), verdict }
 }
 
 /** Every article that the schema binds, proved, refuted or unknown for one policy. */

@@ -109,6 +109,9 @@ function doubtsOf(unit: SemanticUnit, diagnosis: Diagnosis, corrections: readonl
   if (unit.request.consensusRequired && first !== undefined && first.independentWitnesses < 2) {
     doubts.push({ about: 'consensus', message: `consensus was required and ${first.independentWitnesses} reader has read every sentence`, remedy: 'reword the sentences that only one reader has read, or do not require consensus' })
   }
+  if (unit.request.consensusRequired && diagnosis.kind === 'outvoted') {
+    doubts.push({ about: 'consensus', message: `consensus was required and ${diagnosis.between.join(' and ')} read the text differently`, remedy: 'reword the sentence that they read differently, or do not require consensus' })
+  }
   if (unit.request.multiModelValidation) {
     doubts.push({ about: 'models', message: 'validation by several language models was required and none is configured', remedy: 'leave out `requirements.multi_model_validation`' })
   }

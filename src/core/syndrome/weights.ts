@@ -21,6 +21,10 @@ export const Weights = z
       /** Of the sentences that both have read: only the first wrong, only the second, both in different ways, both alike. */
       pairs: z.array(z.strictObject({ methods: z.tuple([z.string(), z.string()]), both_read: Count, only_first: Count, only_second: Count, apart: Count, alike: Count })),
     }),
+    /** How far confidence kept its word where outcomes were known; null: nobody has compared them, and there is no confidence. */
+    calibration: z
+      .strictObject({ on: z.string().min(1).max(500), answers: z.int().min(1), right: Count, brier: z.number().min(0).max(1), expected_calibration_error: z.number().min(0).max(1) })
+      .nullable(),
     assumed: z.strictObject({
       misread: Assumed, alike: Assumed, alike_of_one_lineage: Assumed, correlation: Assumed, correlation_of_one_lineage: Assumed,
       broken: Assumed, example: Assumed, representation: Assumed,
