@@ -1,4 +1,4 @@
-import { candidateId, type RepresentationId } from '#core/stabilizers/representation.ts'
+import { candidateId, NORMS_METHOD, type RepresentationId } from '#core/stabilizers/representation.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import type { Measurement } from './measure.ts'
 
@@ -26,8 +26,10 @@ export type Diagnosis =
  * not part of this decoder.
  */
 export function decode(measurements: readonly Measurement[], candidates: readonly Candidate[]): Diagnosis {
-  const fired = measurements.filter(({ outcome }) => outcome.value === -1)
-  const silent = measurements.find(({ outcome }) => outcome.value === 0 && outcome.why === 'failed')
+  // Whether an article forbids what was read is judged afterwards, and a sentence that decides nothing is nobody's misreading.
+  const asked = measurements.filter(({ stabilizer }) => stabilizer !== 'within' && stabilizer !== 'examples-distinguish')
+  const fired = asked.filter(({ outcome }) => outcome.value === -1)
+  const silent = asked.find(({ outcome }) => outcome.value === 0 && outcome.why === 'failed')
   if (silent !== undefined && silent.outcome.value === 0) return { kind: 'incomplete', because: `${silent.stabilizer}: ${silent.outcome.because}` }
   if (fired.length === 0) return { kind: 'clean' }
 
@@ -48,6 +50,10 @@ export function decode(measurements: readonly Measurement[], candidates: readonl
   if (open !== undefined && open.outcome.value === -1) {
     return { kind: 'ambiguous', between: open.candidates.map((i) => (candidates[i] as Candidate).method), disagreement: open.outcome.evidence }
   }
+  // Norms, and what is made from them, share the lineage of one reader: where it is blamed they are too.
+  const source = candidates.findIndex(({ method }) => method === NORMS_METHOD)
+  const unaccounted = fired.find(({ candidates: looksAt }) => ![...looksAt, source].some(isBlamed))
+  if (unaccounted !== undefined) return { kind: 'unexplained', because: `${unaccounted.stabilizer} fired, and no fault of a reader accounts for it` }
   return { kind: 'explained', faults }
 }
 
