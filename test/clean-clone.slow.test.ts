@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import * as fs from 'node:fs'
-import { createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 
 import { holderOf } from '#adapters/postgres/data-lock.ts'
 import { gone } from '#adapters/postgres/process.ts'
+import { freePorts } from '#test/product.ts'
 import { temporaryFolder } from '#test/server.ts'
 
 /**
@@ -29,12 +29,12 @@ env['GIT_CONFIG_GLOBAL'] = join(home, 'gitconfig')
 
 let installedAt = 0
 let product: { pid: number; output: () => string; hasExited: () => boolean; exited: Promise<unknown> } | undefined
-const ports = { PLATFORM: 0, AUTH: 0, SYNTHESIS: 0, COMPLIANCE: 0 }
+const [PLATFORM = 0, AUTH = 0, SYNTHESIS = 0, COMPLIANCE = 0] = await freePorts(4)
+const ports = { PLATFORM, AUTH, SYNTHESIS, COMPLIANCE }
 
 before(async () => {
   fs.writeFileSync(join(home, 'gitconfig'), '[safe]\n\tdirectory = *\n')
   execFileSync('git', ['clone', '--quiet', `file://${root}`, clone], { env })
-  for (const name of Object.keys(ports) as (keyof typeof ports)[]) ports[name] = await freePort()
 })
 after(async () => {
   if (product !== undefined) await end(product)
@@ -131,10 +131,4 @@ async function answers(deadline: number): Promise<void> {
 
 function databasePid(): number {
   return Number(fs.readFileSync(join(clone, 'data', 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0])
-}
-
-async function freePort(): Promise<number> {
-  await using probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  return (probe.address() as { port: number }).port
 }

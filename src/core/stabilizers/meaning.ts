@@ -38,7 +38,7 @@ export async function conformsToTable({ unit, candidates, norms, table }: Repres
       throw error
     }
     if (said.decision === row.decision && said.obligations.join() === row.obligations.join()) continue
-    return { value: -1, evidence: { norms: row.norms, values: row.values, wanted: row.decision, obligations: row.obligations, decided: said.decision, request: row.request } }
+    return { value: -1, evidence: { sentences: differing(candidates[i] as Candidate, norms, unit, () => true), norms: row.norms, values: row.values, wanted: row.decision, obligations: row.obligations, decided: said.decision, request: row.request } }
   }
   const [leftOut] = table.leftOut
   return leftOut === undefined ? { value: 1 } : { value: 0, why: 'idle', because: `not everything is tabulated: ${leftOut.environment.action} by ${leftOut.environment.principal}: ${leftOut.because}` }
@@ -53,7 +53,8 @@ export async function isRoundTrip({ unit, candidates, norms, document }: Represe
   if (cedar === null) return { value: -1, evidence: { because: 'the document does not show one set of rules' } }
   const shown = parsed(cedar, unit.schema, use)
   if (shown instanceof Failure) return { value: -1, evidence: { because: 'the rules in the document cannot be read', message: shown.message } }
-  return (await equivalence(shown, policies, unit.schema, use)).outcome
+  const { outcome, request } = await equivalence(shown, policies, unit.schema, use)
+  return outcome.value === -1 ? { value: -1, evidence: { sentences: differing(candidates[i] as Candidate, norms, unit, () => true), request } } : outcome
 }
 
 /** Whether a candidate decides an example as the author does. */

@@ -96,6 +96,11 @@ export const STABILIZERS: readonly Stabilizer[] = [
   { id: 'within', group: 'STAB-CONST001', over: 'reader', with: ['constitution'], shows: 'forbidden', look: isWithin, holds: 'no hard article forbids what the candidate means' },
 ]
 
+/** How faults show in the checks of a stabilizer; `never` for one that the table does not have. */
+export function showsOf(stabilizer: string): Shows {
+  return STABILIZERS.find(({ id }) => id === stabilizer)?.shows ?? 'never'
+}
+
 /** Every check of the table over given representations, in table order. */
 export function checksOf(of: Representations, use: Instruments): readonly Check[] {
   const digests = digestsOf(of, use)
