@@ -117,6 +117,7 @@ function choicesOf(norms: readonly Norm[], environment: Environment, schema: Sch
   }
   const compare = (left: Expression, right: Expression) => {
     const [one, other] = [operand(left), operand(right)]
+    for (const place of [one, other]) if (place !== null && isMadeOfParts(typeAt(place, environment, schema).type)) throw new NoClasses(`the norms compare \`${place.key}\` there as a whole`)
     if (one !== null && other !== null) links.push([one.key, other.key])
     else if (one !== null) push(constants, one.key, literalOf(right) as Value)
     else if (other !== null) push(constants, other.key, literalOf(left) as Value)
@@ -166,12 +167,11 @@ function choicesOf(norms: readonly Norm[], environment: Environment, schema: Sch
     known.set(number, made)
     return made
   }
-  const made = [...places.values()].sort((a, b) => a.path.length - b.path.length || (a.key < b.key ? -1 : 1)).flatMap((place): Choice[] => {
+  const made = [...places.values()].sort((a, b) => a.path.length - b.path.length || (a.key < b.key ? -1 : 1)).map((place): Choice => {
     const { type, isOptional } = typeAt(place, environment, schema)
-    if (type.kind === 'set' || (type.kind === 'record' && !isOptional)) return []
     const component = componentOf(place.key)
     component.size++
-    return [{ kind: 'place', place, type, isOptional, component }]
+    return { kind: 'place', place, type, isOptional, component }
   })
   return [...made, ...related.values()]
 }
@@ -230,6 +230,10 @@ function typeAt({ root, path, key }: Place, { principal, action, resource }: Env
   return { type, isOptional }
 }
 
+function isMadeOfParts({ kind }: Type): boolean {
+  return kind === 'record' || kind === 'set'
+}
+
 function entityTypeOf(expression: Expression, environment: Environment, schema: Schema): string | null {
   if (expression.kind === 'entity') return expression.uid.type
   const place = placeOf(expression)
@@ -283,8 +287,8 @@ function valuesOf({ type, component: { constants, size, from }, place }: Extract
       const others = ids === null ? freshTexts((i) => `${stemOf(type.name)}${from + i}`, fresh + 1, isNamed) : ids.filter((id) => !isNamed(id)).slice(0, fresh + 1)
       return [...named, ...others.map((id) => ({ type: type.name, id }))]
     }
-    case 'record': return [[]]
-    case 'set': case 'extension': throw new NoClasses(`\`${place.key}\` is of a type that has no classes of values`)
+    case 'record': case 'set': return [[]] // What is in it is chosen by itself.
+    case 'extension': throw new NoClasses(`\`${place.key}\` is of a type that has no classes of values`)
   }
 }
 
@@ -397,11 +401,11 @@ function sceneOf(choices: readonly Choice[], chosen: readonly Chosen[], environm
     if (choice.kind !== 'member') continue
     const element = valueOf(choice.element)
     const attributes = walk(choice.set, choice.set.path.length - 1)
-    if (element === ABSENT || attributes === null) {
+    const name = choice.set.path.at(-1) as string
+    if (element === ABSENT || attributes === null || attributes.get(name) === ABSENT) {
       if (chosen[i] === true) return null
       continue
     }
-    const name = choice.set.path.at(-1) as string
     const byName = sets.get(attributes) ?? new Map()
     sets.set(attributes, byName)
     const members = byName.get(name) ?? new Map()
@@ -498,7 +502,7 @@ function rowOf(norms: readonly Norm[], choices: readonly Choice[], chosen: reado
     const value = chosen[i] as Chosen
     const said = value === ABSENT ? null : typeof value === 'object' || typeof value === 'bigint' ? textOf(value) : value
     return choice.kind !== 'place' ? [choice.kind === 'in' ? `${keyOf(choice.low)} in ${keyOf(choice.high)}` : `${choice.set.key} contains ${keyOf(choice.element)}`, said]
-      : choice.type.kind === 'record' ? null : [choice.place.key, said]
+      : isMadeOfParts(choice.type) && value !== ABSENT ? null : [choice.place.key, said]
   })
   return {
     values: Object.fromEntries(values.filter((each) => each !== null)),
