@@ -56,6 +56,20 @@ export function agreement(readers: readonly { readonly method: string; readonly 
   return right / (right + wrong)
 }
 
+/**
+ * The posterior of one class of candidates: it is right and each other is wrong in a way of its own, against any other class being right, or none.
+ *
+ * @param classes Candidates of proven equal meaning.
+ * @param misread How likely one candidate is wrong, before anything is known; between 0 and 1.
+ * @param alike How likely another that is wrong is wrong in the same way.
+ */
+export function classPosterior(classes: readonly (readonly number[])[], kept: number, { misread, alike }: { readonly misread: number; readonly alike: number }): number {
+  const wrong = classes.map((members) => misread * alike ** (members.length - 1))
+  const all = wrong.reduce((product, each) => product * each, 1)
+  const right = classes.map((members, i) => (1 - misread) ** members.length * wrong.reduce((product, each, j) => (i === j ? product : product * each), 1))
+  return (right[classes.findIndex((members) => members.includes(kept))] ?? 0) / (all + right.reduce((sum, each) => sum + each, 0))
+}
+
 /** Of all that would produce a part of the syndrome, the share under which what was kept of each disputed sentence is right. */
 function posteriorOf(part: readonly number[], model: FaultModel, kept: ReadonlyMap<number, number>): number {
   const { mechanisms, causes, allows, blocks } = model
