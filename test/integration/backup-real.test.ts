@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { recordGeneration } from '#adapters/postgres/generations.ts'
-import { programFor } from '#adapters/postgres/programs.ts'
+import { programFor, runProgram } from '#adapters/postgres/programs.ts'
 import { backupFolder, on } from '#test/backups.ts'
 import { contentsOf } from '#test/fill-database.ts'
 import { generationRow } from '#test/generation-row.ts'
@@ -76,6 +76,21 @@ test('a real server is backed up by pg_dump, custom and plain, and restored into
     assert.equal(refused.status, 3, refused.said)
     assert.match(refused.text, /not valid, and nothing of it was kept[^]*generation `gen-000003` was changed/)
     assert.deepEqual(await query(again, `select 1 from pg_tables where schemaname in ('public', 'auth')`), [])
+  })
+  await t.test('a plain backup with commands in it has none of them run on this machine', async () => {
+    const server = pg as TestPostgres
+    const [file, trace] = [join(backups, 'evil.sql'), join(outside, '..', 'trace')]
+    assert.equal((await ops(['backup', file, '--format', 'plain'], { url: server.url })).status, 0)
+    rmSync(`${file}.sha256`)
+    const text = readFileSync(file, 'utf8').replace(/^\\(un)?restrict .*\n/gm, '')
+    writeFileSync(file, text.replace('-- PostgreSQL database dump complete', `\\! touch ${trace}\n-- PostgreSQL database dump complete`))
+    const refused = await ops(['verify', file], { url: server.url })
+    assert.deepEqual([refused.status, existsSync(trace)], [1, false], refused.said)
+    assert.match(refused.said, /backslash commands are restricted/)
+    // Sabotage by hand: the program alone would have run it.
+    await query(server.url, 'create database run_by_psql')
+    await runProgram(programFor('psql', 0, ''), [`--file=${file}`, '--output=/dev/null'], server.url.replace('acgs_db', 'run_by_psql'))
+    assert.equal(existsSync(trace), true)
   })
   await t.test('between the versions: from 15 into the embedded 18, and back', async () => {
     const server = pg as TestPostgres
