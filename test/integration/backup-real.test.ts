@@ -108,6 +108,23 @@ test('a real server is backed up by pg_dump, custom and plain, and restored into
     const dump = await ops(['import', join(backups, 'real.custom')], { url: back })
     assert.deepEqual([dump.status, /restore it with .*ops restore/.test(dump.said)], [2, true], dump.said)
   })
+  await t.test('what is no table is content as well; what a refused restore has made is removed, and a schema that was there stays', async () => {
+    const server = pg as TestPostgres
+    await query(server.url, 'create database others')
+    const others = server.url.replace('acgs_db', 'others')
+    for (const [make, name] of [['create schema keep; create sequence keep.invoice', 'keep.invoice'], ['create function mine() returns int language sql as $$ select 1 $$', 'mine()'], ['create type mood as enum (\'well\')', 'mood']] as const) {
+      await query(others, make)
+      const refused = await ops(['restore', join(backups, 'real.custom')], { url: others })
+      assert.deepEqual([refused.status, refused.said.includes(name)], [3, true], refused.said)
+      await query(others, make.includes('sequence') ? 'drop sequence keep.invoice' : make.includes('function') ? 'drop function mine()' : 'drop type mood')
+    }
+    const changed = join(backups, 'changed.sql')
+    writeFileSync(changed, readFileSync(join(backups, 'bare.sql'), 'utf8').replace('-- PostgreSQL database dump complete', 'create sequence public.slipped_in;\ncreate type public.slipped as enum ();\n-- PostgreSQL database dump complete'))
+    const invalid = await ops(['restore', changed], { url: others })
+    assert.equal(invalid.status, 3, invalid.said)
+    assert.deepEqual(await query(others, `select nspname from pg_namespace where nspname !~ '^pg_|^information' order by 1`), [{ nspname: 'keep' }, { nspname: 'public' }])
+    assert.deepEqual(await query(others, `select relname from pg_class c join pg_namespace n on n.oid = c.relnamespace where nspname = 'public'`), [])
+  })
   await t.test('a role that may not make databases verifies on an embedded PostgreSQL of its own; one that may not read everything is told so', async () => {
     const server = pg as TestPostgres
     await query(server.superuserUrl.replace(/postgres$/, 'acgs_db'), `create role reader login password 'reader'; grant select on all tables in schema public to reader`)

@@ -10,7 +10,7 @@ import { whyUnreadable, whyUnwritable } from '#adapters/file-failure.ts'
 import { Failure } from '#core/failure.ts'
 import type { NoteKey } from '#core/ledger/note.ts'
 import { connect, type Database, type Queryable } from './connect.ts'
-import { emptyAgain, refuseFull } from './empty.ts'
+import { emptyAgain, refuseFull, schemasOf } from './empty.ts'
 import { checkExport, exportDatabase, importInto, type Parts } from './export.ts'
 import { ledgerTree } from './ledger-tree.ts'
 import { verifyLedger, type LedgerProblem, type LedgerReport } from './ledger-verify.ts'
@@ -151,6 +151,7 @@ export async function restoreInto({ db, url, file, parts, known, keys, keepOwner
   const answer = (report: LedgerReport): Restored => ({ kind, report, behind: Math.max(0, ...known.map(({ size }) => size - report.entries)) })
   if (kind === 'export') return answer((await importInto(db, file, { parts, against, keys })).report)
   await refuseFull(db)
+  const schemas = await schemasOf(db)
   await runRestore({ db, url, file, kind, keepOwners })
   let isKept = false
   try {
@@ -160,7 +161,7 @@ export async function restoreInto({ db, url, file, parts, known, keys, keepOwner
     isKept = report.valid
     return answer(report)
   } finally {
-    if (!isKept) await emptyAgain(db)
+    if (!isKept) await emptyAgain(db, schemas)
   }
 }
 

@@ -157,7 +157,8 @@ export function tellsOf(entryText: string, { told, requestDigest }: { readonly t
 }
 
 /** The same instant and id that the order uses, so that a page begins after the last row even when rows share an instant. */
-const Cursor = z.tuple([z.iso.datetime(), z.string().min(1).max(200)])
+// PostgreSQL knows no year 0.
+const Cursor = z.tuple([z.iso.datetime().refine((at) => !at.startsWith('0000')), z.string().min(1).max(200)])
 
 function writeCursor({ created_at, generation_id }: GenerationSummary): string {
   return Buffer.from(JSON.stringify([created_at.toISOString(), generation_id])).toString('base64url')

@@ -93,6 +93,8 @@ export async function verifyLedgerIn(tx: Queryable, known: readonly KnownState[]
 
 /** Requests whose kept answer, or their own digest, is not the one that the entry of their generation digests. */
 async function* retold(tx: Queryable): AsyncGenerator<{ readonly generation_id: string; readonly index: number | null }> {
+  // What an older release has left is verified too.
+  if ((await tx.query("select where to_regclass('public.generation_requests') is not null")).rowCount === 0) return
   for (let after = ''; ; ) {
     const { rows } = await tx.query<{ generation_id: string; request_digest: string; outcome: string; index: string | null; entry: string | null }>(
       `select r.generation_id, r.request_digest, r.outcome, e.index, e.entry from generation_requests r
