@@ -13,7 +13,7 @@ export type PolicyDocument = { readonly title: string; readonly sections: readon
  * no measurement. Each section names the articles of the constitution that it rests on.
  */
 export function renderDocument(generation: Omit<Generation, 'certificate'>): PolicyDocument {
-  const { unit, corrections: [{ norms, policy, unread, independentWitnesses }], examination, verdict, diagnosis } = generation
+  const { unit, corrections: [{ norms, policy, unread, independentWitnesses, setAside, vote }], examination, verdict, diagnosis } = generation
   const articles = (kinds: readonly string[]) => examination.proofs.filter(({ article }) => kinds.includes(article.kind)).map(({ article }) => article.id)
   const byModality = (modality: string) =>
     norms.filter((norm) => norm.modality === modality).map((norm) => `${norm.id}. ${capital(renderNorm(norm))}.\n   > ${norm.source}`)
@@ -49,6 +49,8 @@ export function renderDocument(generation: Omit<Generation, 'certificate'>): Pol
       title: 'Evidence',
       content: [
         `Verdict: ${verdict.kind}. Readers that read every sentence: ${independentWitnesses}. Diagnosis: ${diagnosis.kind}.`,
+        ...(setAside.length === 0 ? [] : [`- Set aside, wholly or where others agree against it: ${setAside.join(', ')}.`]),
+        ...(vote === null ? [] : [`- ${VOTED[vote.from]} It is proved to decide as most of ${list(vote.voters.map(({ method }) => method), 'and')} at every request.`]),
         ...(verdict.kind === 'violates' ? verdict.violations.map(({ article, counterexample, mentions }) => `- ${article} is broken by: ${describe(counterexample, mentions)}`) : []),
         ...(verdict.kind === 'undetermined' ? verdict.doubts.map(({ message, remedy }) => `- ${capital(message)}. To settle it: ${remedy}.`) : []),
       ].join('\n'),
@@ -58,6 +60,14 @@ export function renderDocument(generation: Omit<Generation, 'certificate'>): Pol
   const markdown = [`# ${unit.request.title}`, ...sections.map(({ title, content }, i) => `## ${i + 1}. ${title}\n\n${content}`)].join('\n\n')
   return { title: unit.request.title, sections, markdown: `${markdown}\n` }
 }
+
+/** From what a policy was taken that readers voted for. */
+const VOTED = {
+  sentences: 'Readers disagreed; each sentence stands as most of them read it.',
+  candidate: 'Readers disagreed; the policy is that of one of them.',
+  rules: 'Readers disagreed; the policy has the rules that most of them have, which not every norm above says.',
+  composed: 'Readers disagreed; the policy was put together from their rules, which the norms above do not say.',
+} as const
 
 /** Principles of the shipped constitution that speak of people in charge and of having a decision reviewed. */
 const OVERSIGHT: readonly string[] = ['human-oversight', 'due-process']

@@ -8,6 +8,7 @@ import { renderRules } from '#core/policy/render.ts'
 import { semanticHash } from '#core/policy/semantic-hash.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Proof } from '#core/proof/proof.ts'
+import { candidateId, type RepresentationId } from './representation.ts'
 
 /**
  * +1: the check holds. −1: it fires, with what shows it. 0: it was not run, never a pass: `idle` when there was nothing to look at
@@ -31,6 +32,8 @@ export type Check = {
   readonly stabilizer: string
   /** Indices of the candidates that it looks at; what it can put suspicion on. */
   readonly candidates: readonly number[]
+  /** Everything that it looks at, candidates included: where it fires, at least one of these is at fault. */
+  readonly representations: readonly RepresentationId[]
   readonly run: () => Promise<Outcome>
 }
 
@@ -59,6 +62,7 @@ export const STABILIZERS: readonly Stabilizer[] = [
       candidates.map((candidate, i) => ({
         stabilizer: 'well-typed',
         candidates: [i],
+        representations: [candidateId(i)],
         run: async () => {
           const policies = parsed(candidate.cedar, unit.schema, use)
           return policies instanceof Failure ? { value: -1, evidence: { method: candidate.method, problems: policies.problems, message: policies.message } } : { value: 1 }
@@ -73,6 +77,7 @@ export const STABILIZERS: readonly Stabilizer[] = [
       candidates.map((candidate, i) => ({
         stabilizer: 'never-errors',
         candidates: [i],
+        representations: [candidateId(i)],
         run: async () => {
           const policies = parsed(candidate.cedar, unit.schema, use)
           return policies instanceof Failure ? { value: 0, why: 'idle', because: 'the candidate does not parse' } : outcomeOf(await use.neverErrors(policies, unit.schema))
@@ -89,6 +94,7 @@ export const STABILIZERS: readonly Stabilizer[] = [
         readers.slice(k + 1).map((j) => ({
           stabilizer: 'same-meaning',
           candidates: [i, j],
+          representations: [candidateId(i), candidateId(j)],
           run: () => sameMeaning(candidates[i] as Candidate, candidates[j] as Candidate, unit, use),
         })),
       )
@@ -104,6 +110,7 @@ export const STABILIZERS: readonly Stabilizer[] = [
           ? unit.request.examples.map((example) => ({
               stabilizer: 'decides',
               candidates: [i],
+              representations: [candidateId(i), 'examples'],
               run: async () => decides(candidate, example, unit, use),
             }))
           : [],
@@ -120,7 +127,8 @@ export const STABILIZERS: readonly Stabilizer[] = [
               {
                 stabilizer: 'covers',
                 candidates: [i],
-                run: async () => {
+                representations: [candidateId(i), 'text'],
+                run: async (): Promise<Outcome> => {
                   const unread = candidate.readings.filter((reading) => reading.kind === 'unread' && mayHideRule(unit, reading.sentence))
                   // Not understanding is an abstention, not a fault: nothing that this reader says is thereby wrong.
                   return unread.length === 0 ? { value: 1 } : { value: 0, why: 'idle', because: `${candidate.method} has not read sentence ${unread.map(({ sentence }) => sentence).join(', ')}` }
