@@ -1,7 +1,8 @@
 import { describe } from '#core/compliance/explain.ts'
 import type { Generation } from '#core/generate.ts'
 import type { Norm } from '#core/unit/norm.ts'
-import { list, renderNorm, spaced } from './policy/english.ts'
+import { list, spaced } from './policy/english.ts'
+import { capital, sayNorms, sayRules } from './policy/norm-sections.ts'
 import { uidText } from './policy/policy.ts'
 
 export type Section = { readonly title: string; readonly content: string; readonly constitutionalBasis: readonly string[] }
@@ -15,8 +16,6 @@ export type PolicyDocument = { readonly title: string; readonly sections: readon
 export function renderDocument(generation: Omit<Generation, 'certificate'>): PolicyDocument {
   const { unit, corrections: [{ norms, policy, unread, independentWitnesses, setAside, vote }], examination, verdict, diagnosis } = generation
   const articles = (kinds: readonly string[]) => examination.proofs.filter(({ article }) => kinds.includes(article.kind)).map(({ article }) => article.id)
-  const byModality = (modality: string) =>
-    norms.filter((norm) => norm.modality === modality).map((norm) => `${norm.id}. ${capital(renderNorm(norm))}.\n   > ${norm.source}`)
   const total = examination.proofs.length + examination.inapplicable.length
 
   const sections: Section[] = [
@@ -32,9 +31,9 @@ export function renderDocument(generation: Omit<Generation, 'certificate'>): Pol
       ].join('\n'),
       constitutionalBasis: examination.proofs.map(({ article }) => article.id),
     },
-    { title: 'Permissions', content: paragraphs(byModality('permit'), 'Nothing is permitted.'), constitutionalBasis: articles(['never-permit', 'must-permit', 'independent-of']) },
-    { title: 'Prohibitions', content: paragraphs(byModality('forbid'), 'Nothing is forbidden beyond what is not permitted: what no rule permits is denied.'), constitutionalBasis: articles(['never-permit']) },
-    { title: 'Obligations', content: paragraphs(byModality('oblige'), 'None.'), constitutionalBasis: articles(['must-record']) },
+    { title: 'Permissions', content: paragraphs(sayNorms(norms, 'permit'), 'Nothing is permitted.'), constitutionalBasis: articles(['never-permit', 'must-permit', 'independent-of']) },
+    { title: 'Prohibitions', content: paragraphs(sayNorms(norms, 'forbid'), 'Nothing is forbidden beyond what is not permitted: what no rule permits is denied.'), constitutionalBasis: articles(['never-permit']) },
+    { title: 'Obligations', content: paragraphs(sayNorms(norms, 'oblige'), 'None.'), constitutionalBasis: articles(['must-record']) },
     {
       title: 'Oversight and appeal',
       content: paragraphs(
@@ -44,7 +43,7 @@ export function renderDocument(generation: Omit<Generation, 'certificate'>): Pol
       constitutionalBasis: examination.proofs.filter(({ article }) => OVERSIGHT.includes(article.principle)).map(({ article }) => article.id),
     },
     { title: 'What was not understood', content: paragraphs(unread.map(({ sentence, text, because }) => `- Sentence ${sentence}, “${text}”: ${because}`), 'Nothing was left unread.'), constitutionalBasis: [] },
-    { title: 'Enforceable rules', content: `\`\`\`cedar\n${policy.text}\`\`\``, constitutionalBasis: articles(['never-error']) },
+    { title: 'Enforceable rules', content: sayRules(policy.text), constitutionalBasis: articles(['never-error']) },
     {
       title: 'Evidence',
       content: [
@@ -93,8 +92,4 @@ function definitionsOf({ unit: { schema }, corrections: [{ norms }] }: Omit<Gene
 
 function paragraphs(items: readonly string[], none: string): string {
   return items.length === 0 ? none : items.join('\n')
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
 }

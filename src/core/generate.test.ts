@@ -9,6 +9,7 @@ import { assess, generate, type AskedAgain, type Capabilities, type Examining } 
 import { assemble } from './policy/assemble.ts'
 import { renderRules } from './policy/render.ts'
 import { LIMITS } from './proof/questions.ts'
+import { createVerdictMemory } from './syndrome/memory.ts'
 import type { Candidate, Reading } from './synthesis/candidate.ts'
 import { readControlledEnglish } from './synthesis/controlled-english.ts'
 import type { Example, SemanticUnit } from './unit/semantic-unit.ts'
@@ -106,7 +107,7 @@ test('a corrected set that still fires is not believed', async () => {
     const proof = await can.neverErrors(...question)
     return ++asked <= 3 ? proof : { ...proof, answer: { kind: 'refuted', counterexample: { principal: 'Clerk::"a"', action: 'Action::"view"', resource: 'File::"a"', context: {}, entities: [] } } }
   }
-  const assessment = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { examining: { ...can, neverErrors: flaky } })
+  const assessment = await assessed([changed(0, 'Senior clerks may view files.'), changed(1, 'Clerks may edit files.'), changed(2, 'Clerks must not print files.')], { examining: { ...can, memory: createVerdictMemory(), neverErrors: flaky } })
   assert.match(doubts(assessment).join('\n'), /measured again, and never-errors still fires/)
 })
 

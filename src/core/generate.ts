@@ -1,16 +1,18 @@
-import { attributesOf, type BoundArticle, type Inapplicable } from './constitution/article.ts'
+import { attributesOf } from './constitution/article.ts'
 import { judge, score, type Examination, type Verdict } from './compliance/judge.ts'
 import type { Certificate } from './certificate/statement.ts'
 import type { PolicySet } from './policy/policy.ts'
 import { semanticHash } from './policy/semantic-hash.ts'
 import type { Schema } from './policy/schema.ts'
 import type { Proof } from './proof/proof.ts'
+import { representationsOf } from './stabilizers/representation.ts'
 import type { Instruments } from './stabilizers/table.ts'
 import { confidenceIn, type Confidence } from './syndrome/confidence.ts'
 import { correct, type Correction } from './syndrome/correct.ts'
 import { decode, type Diagnosis } from './syndrome/decode.ts'
 import type { Jury } from './syndrome/majority.ts'
 import { measure, syndromeOf, type Measurement, type Syndrome } from './syndrome/measure.ts'
+import type { VerdictMemory } from './syndrome/memory.ts'
 import { vote } from './syndrome/vote.ts'
 import type { Candidate } from './synthesis/candidate.ts'
 import type { SemanticUnit } from './unit/semantic-unit.ts'
@@ -35,8 +37,8 @@ export type AskedAgain = { readonly method: Candidate['method']; readonly disagr
 
 /** What it takes to examine candidates: Cedar, the prover, and the constitution bound to the unit's schema. */
 export type Examining = Instruments & Jury & {
-  readonly bound: { readonly bound: readonly BoundArticle[]; readonly inapplicable: readonly Inapplicable[] }
-  readonly proveArticles: (policy: PolicySet, schema: Schema, articles: readonly BoundArticle[]) => Promise<readonly Proof[]>
+  /** What was measured before. */
+  readonly memory: VerdictMemory
 }
 
 /** From which the verdict follows, for whoever judges again. */
@@ -122,7 +124,7 @@ const CONTESTED: Verdict = {
 
 /** From candidates to a verdict: what generation does before it asks for a certificate, and the certifier does again before it signs. */
 export async function assess({ unit, candidates }: Evidence, can: Examining): Promise<Assessment> {
-  const measurements = await measure(unit, candidates, can)
+  const measurements = await measure(representationsOf(unit, candidates), can, can.memory)
   const syndrome = syndromeOf(measurements)
   const decoded = decode(measurements, candidates)
   const settled = await vote(unit, candidates, measurements, decoded, correct(unit, candidates, decoded), can)

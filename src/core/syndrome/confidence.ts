@@ -1,3 +1,4 @@
+import { hasRead } from '#core/stabilizers/representation.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
 import type { Correction } from './correct.ts'
@@ -66,8 +67,4 @@ function posteriorOf(part: readonly number[], model: FaultModel, kept: ReadonlyM
   }
   const mass = (some: typeof found.all | readonly (typeof found.all)[number][]) => some.reduce((sum, { weight }) => sum + Math.exp(found.all[0].weight - weight), 0)
   return mass(found.all.filter((explanation) => !explanation.mechanisms.some(isWrong))) / mass(found.all)
-}
-
-function hasRead({ readings }: Candidate, sentence: number): boolean {
-  return readings.some((reading) => reading.sentence === sentence && reading.kind !== 'unread')
 }

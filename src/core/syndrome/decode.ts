@@ -2,7 +2,7 @@ import { candidateId, candidateIndex } from '#core/stabilizers/representation.ts
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import { EXACT_MAX, explanationsOf, partsOf, TIE, type Explanation } from './explain.ts'
 import type { Measurement } from './measure.ts'
-import { faultModel, nodesOf, type FaultMechanism, type FaultModel } from './mechanisms.ts'
+import { faultModel, nodesOf, readerIndex, tellsOfFaults, type FaultMechanism, type FaultModel } from './mechanisms.ts'
 import { isOneLineage, WEIGHTS, type Weights } from './weights.ts'
 
 /** A candidate that is blamed, and the check that shows why. */
@@ -44,7 +44,7 @@ export type Diagnosis =
  * Exact up to 20 mechanisms that hang together; beyond see {@link explanationsOf}.
  */
 export function decode(measurements: readonly Measurement[], candidates: readonly Candidate[], weights: Weights = WEIGHTS): Diagnosis {
-  const silent = measurements.find(({ outcome }) => outcome.value === 0 && outcome.why === 'failed')
+  const silent = measurements.find((measurement) => measurement.outcome.value === 0 && measurement.outcome.why === 'failed' && tellsOfFaults(measurement))
   if (silent !== undefined && silent.outcome.value === 0) return { kind: 'incomplete', because: `${silent.stabilizer}: ${silent.outcome.because}` }
   const model = faultModel(measurements, candidates, weights)
   if (model.contradiction !== null) return { kind: 'unexplained', because: model.contradiction }
@@ -107,7 +107,8 @@ function unsettledIn({ causes, blocks }: FaultModel, faults: readonly Fault[], c
   })
   for (const { measurement } of causes) {
     if (!isComparison(measurement)) continue
-    const blamed = faults.filter(({ candidate }) => measurement.representations.includes(candidateId(candidate)))
+    const compared = nodesOf(measurement).map((node) => readerIndex(node, candidates))
+    const blamed = faults.filter(({ candidate }) => compared.includes(candidate))
     if (blamed.some(({ sentences }) => sentences === null)) continue
     const sentences = blamed.flatMap((fault) => fault.sentences ?? [])
     if (sentences.length === 0 || !sentences.every(agree)) return measurement

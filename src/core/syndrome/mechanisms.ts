@@ -1,4 +1,5 @@
-import { candidateId, candidateIndex, type RepresentationId } from '#core/stabilizers/representation.ts'
+import { candidateId, candidateIndex, NORMS_METHOD, type RepresentationId } from '#core/stabilizers/representation.ts'
+import { showsOf } from '#core/stabilizers/table.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import type { Measurement } from './measure.ts'
 import { alikeRate, misreadRate, type Lineage, type Weights } from './weights.ts'
@@ -45,10 +46,10 @@ export const SOMEWHERE = 0
  * meaning, right or wrong in a way of its own, and the comparisons follow: two blocks that differ are never both right. What looks at one
  * candidate fires as its mechanism says: a broken candidate does, one that has misread may contradict an example, one that has not, never.
  *
- * A check against the constitution says nothing about faults: a text may ask for what is forbidden, and be read rightly.
+ * What looks at some requests only, as the rows of the decision table, tells two apart and never proves that they agree.
  */
 export function faultModel(measurements: readonly Measurement[], candidates: readonly Candidate[], weights: Weights): FaultModel {
-  const checks = measurements.filter(({ representations, outcome }) => outcome.value !== 0 && !representations.includes('constitution')).map((measurement) => ({ measurement, nodes: nodesOf(measurement), fires: measurement.outcome.value === -1 }))
+  const checks = measurements.filter((measurement) => measurement.outcome.value !== 0 && tellsOfFaults(measurement)).map((measurement) => ({ measurement, nodes: nodesOf(measurement), fires: measurement.outcome.value === -1 }))
   const examples = examplesIn(measurements)
   const pairs = checks.filter(({ measurement, nodes }) => nodes.length === 2 && !examples.has(measurement))
   const firing = pairs.filter(({ fires }) => fires).map((pair) => ({ ...pair, said: sentencesOf(pair.measurement) }))
@@ -58,7 +59,9 @@ export function faultModel(measurements: readonly Measurement[], candidates: rea
 
   const reads = (node: RepresentationId, sentence: number) => readerOf(node, candidates)?.readings.every((reading) => reading.sentence !== sentence || reading.kind !== 'unread') ?? true
   const nodes = [...new Set([...candidates.flatMap(({ readsText }, i) => (readsText ? [candidateId(i)] : [])), ...pairs.flatMap((pair) => pair.nodes)])]
-  const blocksAt = (sentence: number): readonly (readonly RepresentationId[])[] => joined(nodes.filter((node) => reads(node, sentence)), pairs.filter(({ measurement }) => apart.get(measurement)?.includes(sentence) !== true).map((pair) => pair.nodes))
+  const agreeing = pairs.filter(({ measurement, fires }) => fires || showsOf(measurement.stabilizer) !== 'may-differ').map((pair) => ({ nodes: pair.nodes, apart: apart.get(pair.measurement) ?? [] }))
+  const derivedPairs = derivations(nodes, firing.map((pair) => pair.nodes), candidates)
+  const blocksAt = (sentence: number): readonly (readonly RepresentationId[])[] => joined(nodes.filter((node) => reads(node, sentence)), [...agreeing.filter((pair) => !pair.apart.includes(sentence)).map((pair) => pair.nodes), ...derivedPairs])
   const blocks = new Map(disputed.map((sentence) => [sentence, blocksAt(sentence)]))
   const blockOf = (node: RepresentationId, sentence: number) => blocks.get(sentence)?.find((block) => block.includes(node))
 
@@ -135,7 +138,7 @@ function misreadBy(block: readonly RepresentationId[], derived: readonly Represe
   const readers = block.flatMap((node) => { const i = candidateIndex(node); return i === null ? [] : [candidates[i] as Candidate] })
   const misderived = -Math.log(weights.assumed.representation.value)
   if (readers.length === 0) return { kind: 'misderived', on: block, sentences, weight: misderived }
-  const isWithSource = readers.some(({ method }) => method === DERIVED_FROM)
+  const isWithSource = readers.some(({ method }) => method === NORMS_METHOD)
   const isApart = derived.some((node) => block.includes(node) !== isWithSource)
   const weight = commonCauseWeight(readers, weights) + (isApart ? misderived - Math.log(weights.assumed.alike.value) : 0)
   return { kind: 'misread', on: block, sentences, weight: anyOf(sentences.length, weight) }
@@ -161,12 +164,32 @@ export function commonCauseWeight(readers: readonly Lineage[], weights: Weights)
   return weight
 }
 
-/** Norms are its reading, and decision table and document are made from them. */
-const DERIVED_FROM = 'controlled-english'
+
+/** The candidate that a representation is, or is made from; −1 where that reader made none. */
+export function readerIndex(node: RepresentationId, candidates: readonly Candidate[]): number {
+  return candidateIndex(node) ?? candidates.findIndex(({ method, readsText }) => method === NORMS_METHOD && readsText)
+}
 
 function readerOf(node: RepresentationId, candidates: readonly Candidate[]): Candidate | undefined {
-  const i = candidateIndex(node)
-  return i === null ? candidates.find(({ method }) => method === DERIVED_FROM) : candidates[i]
+  return candidates[readerIndex(node, candidates)]
+}
+
+/**
+ * What is made from norms goes with them, as long as nothing tells it from the candidate that they come from: rows that pass are no proof, and
+ * need not be.
+ */
+function derivations(nodes: readonly RepresentationId[], firing: readonly (readonly RepresentationId[])[], candidates: readonly Candidate[]): readonly (readonly RepresentationId[])[] {
+  const source = candidateId(readerIndex('norms', candidates))
+  const isTold = (node: RepresentationId) => firing.some((pair) => pair.includes(node) && (pair.includes(source) || pair.includes('norms')))
+  return nodes.filter((node) => candidateIndex(node) === null && nodes.includes(source) && !isTold(node)).map((node) => [source, node])
+}
+
+/**
+ * Whether a check says something about faults. One against the constitution does not: a text may ask for what is forbidden, and be read
+ * rightly. Nor does it when a norm decides nothing: a text may say something twice.
+ */
+export function tellsOfFaults({ stabilizer, representations }: Pick<Measurement, 'stabilizer' | 'representations'>): boolean {
+  return !representations.includes('constitution') && showsOf(stabilizer) !== 'redundant'
 }
 
 /** What a check compares or looks into, beside what the author said. */

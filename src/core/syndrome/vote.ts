@@ -1,13 +1,17 @@
 import { assemble } from '#core/policy/assemble.ts'
 import { renderRules } from '#core/policy/render.ts'
 import type { Voter } from '#core/proof/majority.ts'
-import { policyOf, type Instruments } from '#core/stabilizers/table.ts'
+import { policyOf } from '#core/stabilizers/meaning.ts'
+import { hasRead, representationsOf } from '#core/stabilizers/representation.ts'
+import type { Instruments } from '#core/stabilizers/table.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
 import type { Correction, Vote } from './correct.ts'
 import { isAboutAlone, type Diagnosis } from './decode.ts'
 import { classesOf, majorityOf, type Jury } from './majority.ts'
+import { tellsOfFaults } from './mechanisms.ts'
 import { measure, type Measurement } from './measure.ts'
+import type { VerdictMemory } from './memory.ts'
 import { lineagesOf, WEIGHTS, type Weights } from './weights.ts'
 import { effectiveWitnesses, witnessWeights } from './witnesses.ts'
 
@@ -32,7 +36,7 @@ const VOTERS_MIN = 3
  *
  * Cost: no proof where nothing fired.
  */
-export async function vote(unit: SemanticUnit, candidates: readonly Candidate[], measurements: readonly Measurement[], diagnosis: Diagnosis, corrections: readonly Correction[], can: Instruments & Jury, weights: Weights = WEIGHTS): Promise<Settlement> {
+export async function vote(unit: SemanticUnit, candidates: readonly Candidate[], measurements: readonly Measurement[], diagnosis: Diagnosis, corrections: readonly Correction[], can: Instruments & Jury & { readonly memory: VerdictMemory }, weights: Weights = WEIGHTS): Promise<Settlement> {
   const [first] = corrections
   const asIs = { diagnosis, corrections, objections: [] }
   if (first === undefined || (diagnosis.kind !== 'explained' && diagnosis.kind !== 'ambiguous')) return asIs
@@ -118,16 +122,12 @@ function correctedSet(unit: SemanticUnit, candidates: readonly Candidate[], faul
 }
 
 /** Which checks fire, or give no answer, over what should pass them all. */
-async function stillFiring(unit: SemanticUnit, corrected: readonly Candidate[], can: Instruments): Promise<readonly string[]> {
+async function stillFiring(unit: SemanticUnit, corrected: readonly Candidate[], can: Instruments & { readonly memory: VerdictMemory }): Promise<readonly string[]> {
   const readers = corrected.filter(({ readsText }) => readsText)
-  const failing = (await measure(unit, readers, can)).filter(({ outcome, representations }) => !representations.includes('constitution') && (outcome.value === -1 || (outcome.value === 0 && outcome.why === 'failed')))
+  const failing = (await measure(representationsOf(unit, readers), can, can.memory)).filter((measurement) => tellsOfFaults(measurement) && (measurement.outcome.value === -1 || (measurement.outcome.value === 0 && measurement.outcome.why === 'failed')))
   return [...new Set(failing.map(({ stabilizer, outcome }) => (outcome.value === -1 ? `the corrected policy was measured again, and ${stabilizer} still fires` : `the corrected policy was measured again, and ${stabilizer} gave no answer`)))]
 }
 
 function disputedIn(measurements: readonly Measurement[]): readonly number[] {
   return [...new Set(measurements.flatMap(({ candidates, outcome }) => (candidates.length > 1 && outcome.value === -1 ? ((outcome.evidence as { sentences?: readonly number[] } | null)?.sentences ?? []) : [])))]
-}
-
-function hasRead({ readings }: Candidate, sentence: number): boolean {
-  return readings.some((reading) => reading.sentence === sentence && reading.kind !== 'unread')
 }
