@@ -24,7 +24,7 @@ export type Settlement = {
 }
 
 /** Fewer lineages than this do not vote: two that disagree are a question. */
-const VOTERS_MIN = 3
+export const VOTERS_MIN = 3
 
 /**
  * Lets readers vote where they disagree, and measures what comes of it again.
@@ -98,7 +98,7 @@ async function elect(unit: SemanticUnit, voters: readonly Candidate[], merged: C
 }
 
 /** Weights are whole numbers, so that sums of them are exact. */
-const WEIGHT_UNITS = 1_000
+export const WEIGHT_UNITS = 1_000
 
 function ballots(unit: SemanticUnit, voters: readonly Candidate[], isCommon: (sentence: number) => boolean, parse: Jury['parse'], weights: Weights) {
   const shares = witnessWeights(voters, weights)
