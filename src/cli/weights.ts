@@ -97,7 +97,7 @@ async function measured(options: MeasureOptions): Promise<Answer> {
     else if (outcomes.push(outcome) % 100 === 0) progress(`${outcomes.length} of ${options.sentences} sentences`, options)
   }
   const counted = outcomes.slice(0, Math.ceil(outcomes.length / 2))
-  const source = { id: options.source ?? `known-sentences-${options.seed}`, what: `sentences of known meaning (acgs weights measure --seed ${options.seed} --sentences ${options.sentences}) over ${options.schema.map((file) => basename(dirname(resolve(file)))).join(', ')}`.slice(0, 500) }
+  const source = { id: options.source ?? `known-sentences-${options.seed}`, what: `sentences of known meaning (acgs weights measure --seed ${options.seed} --sentences ${options.sentences}) over ${options.schema.map((file) => `${basename(dirname(resolve(file)))}/${basename(file)}`).join(', ')}`.slice(0, 500) }
   const weights = countOutcomes({ ...readWeights(parsed(SHIPPED)), readings: { sources: [], methods: [], pairs: [] } }, readOutcomes({ source, outcomes: counted }))
   const graded = gradedTexts(outcomes.slice(counted.length), weights)
   const recorded: Outcomes = { source, outcomes: counted, graded: graded.map(({ confidence, isRight }) => ({ confidence, right: isRight })) }
