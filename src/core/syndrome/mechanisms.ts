@@ -2,7 +2,7 @@ import { candidateId, candidateIndex, NORMS_METHOD, type RepresentationId } from
 import { showsOf } from '#core/stabilizers/table.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import type { Measurement } from './measure.ts'
-import { alikeRate, misreadRate, type Lineage, type Weights } from './weights.ts'
+import { alikeRate, cautious, misreadRate, type Lineage, type Weights } from './weights.ts'
 
 /**
  * One way in which something can be wrong.
@@ -157,12 +157,12 @@ function anyOf(sentences: number, weight: number): number {
 
 /** −ln of the probability that all of some readers get one sentence wrong in the same way. */
 export function commonCauseWeight(readers: readonly Lineage[], weights: Weights): number {
-  const left = [...readers].sort((a, b) => misreadRate(b.method, weights).value - misreadRate(a.method, weights).value)
+  const left = [...readers].sort((a, b) => cautious(misreadRate(b.method, weights)) - cautious(misreadRate(a.method, weights)))
   const wrong = left.splice(0, 1)
   if (wrong[0] === undefined) return 0
-  let weight = -Math.log(misreadRate(wrong[0].method, weights).value)
+  let weight = -Math.log(cautious(misreadRate(wrong[0].method, weights)))
   while (left.length > 0) {
-    const chances = left.map((reader) => Math.max(...wrong.map((other) => alikeRate(other, reader, weights).value)))
+    const chances = left.map((reader) => Math.max(...wrong.map((other) => cautious(alikeRate(other, reader, weights)))))
     const next = chances.indexOf(Math.max(...chances))
     weight -= Math.log(chances[next] as number)
     wrong.push(...left.splice(next, 1))
