@@ -63,6 +63,8 @@ export type Assessment = {
   readonly diagnosis: Diagnosis
   /** The first is the policy that goes on; there are several only while the text is ambiguous. */
   readonly corrections: readonly [Correction, ...Correction[]]
+  /** Why what was corrected cannot be believed; none where it can. */
+  readonly objections: readonly string[]
   /** How likely the first correction is what the text means. */
   readonly confidence: Confidence
   readonly semanticHash: string
@@ -138,7 +140,7 @@ export async function assess({ unit, candidates }: Evidence, can: Examining): Pr
   const [correction, ...others] = corrections
   const [examination] = examinations
   if (correction === undefined || examination === undefined) throw new Error('a unit without readers cannot be assessed')
-  return { measurements, syndrome, diagnosis, corrections: [correction, ...others], confidence: confidenceIn({ unit, candidates }, measurements, diagnosis, correction), semanticHash: semanticHash(correction.policy.rules, unit.schema), examination, score: score(examination), verdict }
+  return { measurements, syndrome, diagnosis, corrections: [correction, ...others], objections, confidence: confidenceIn({ unit, candidates }, measurements, diagnosis, correction), semanticHash: semanticHash(correction.policy.rules, unit.schema), examination, score: score(examination), verdict }
 }
 
 /** Every article that the schema binds, proved, refuted or unknown for one policy. */
