@@ -100,7 +100,7 @@ export function faultModel(measurements: readonly Measurement[], candidates: rea
     if (differing.length === 0) contradiction ??= `${measurement.stabilizer} says that ${one} and ${other} differ, and other checks that they do not`
     for (const sentence of differing) {
       const sides = [one, other].flatMap((node) => { const block = blockOf(node, sentence); return block === undefined ? [] : [misread(block, [sentence])] })
-      causes.push({ measurement, by: [...sides, ...[one, other].flatMap((node) => ownFaults.get(node) ?? [])] })
+      causes.push({ measurement, by: [...sides, ...[one, other].flatMap((node) => ownFaults.get(node) ?? ownFaults.get(candidateId(readerIndex(node, candidates))) ?? [])] })
     }
   }
 
