@@ -23,15 +23,15 @@ const waits = { key: null, isAsync: false } as const
 /** Stores a refusal as the real attempt does; `before` runs ahead of the end. */
 function attempt(db: TestDatabase, name: string, before: (work: UnderWork) => Promise<unknown> = async () => {}): Attempt {
   return async (work) => {
-    const { id, body: { title } } = work.request
+    const { id, body } = work.request
     work.steps.push({ attempt: work.request.attempt, step: 'propose', at: new Date().toISOString() })
     await before(work)
     const outcome = { kind: 'problem', code: 'POLICY_REFUSED', detail: `refused by ${name}`, details: { generation_id: id } } as const
     const ledger = await db.transaction(async (tx) => {
       if (!(await endRequest(tx, id, { state: 'finished', at: new Date(), steps: work.steps, outcome: JSON.stringify(outcome) }))) throw new EndedElsewhere(id)
-      return recordGeneration(tx, refusedRow(1, { generation_id: id, title }))
+      return recordGeneration(tx, refusedRow(1, { generation_id: id, title: body.title, request: JSON.parse(JSON.stringify(body)) }), JSON.stringify(outcome))
     })
-    return { outcome, ledger, generation: { verdict: { kind: 'violates', violations: [] }, score: 0 } as unknown as Generation }
+    return { outcome, ledger, generation: { verdict: { kind: 'violates', violations: [] }, score: 0, diagnosis: { kind: 'clean' }, corrections: [{ setAside: [] }], objections: [], confidence: { value: null } } as unknown as Generation }
   }
 }
 
