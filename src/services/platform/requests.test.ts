@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { endRequest } from '#adapters/postgres/generation-requests.ts'
 import { recordGeneration } from '#adapters/postgres/generations.ts'
 import { verifyLedger } from '#adapters/postgres/ledger-verify.ts'
+import type { Json } from '#core/canonical.ts'
 import { Failure } from '#core/failure.ts'
 import type { Generation } from '#core/generate.ts'
 import { GenerateBody } from '#core/unit/request.ts'
@@ -23,13 +24,14 @@ const waits = { key: null, isAsync: false } as const
 /** Stores a refusal as the real attempt does; `before` runs ahead of the end. */
 function attempt(db: TestDatabase, name: string, before: (work: UnderWork) => Promise<unknown> = async () => {}): Attempt {
   return async (work) => {
-    const { id, body } = work.request
+    const { id, body: { title } } = work.request
     work.steps.push({ attempt: work.request.attempt, step: 'propose', at: new Date().toISOString() })
     await before(work)
     const outcome = { kind: 'problem', code: 'POLICY_REFUSED', detail: `refused by ${name}`, details: { generation_id: id } } as const
+    const told = JSON.stringify(outcome)
     const ledger = await db.transaction(async (tx) => {
-      if (!(await endRequest(tx, id, { state: 'finished', at: new Date(), steps: work.steps, outcome: JSON.stringify(outcome) }))) throw new EndedElsewhere(id)
-      return recordGeneration(tx, refusedRow(1, { generation_id: id, title: body.title, request: JSON.parse(JSON.stringify(body)) }), JSON.stringify(outcome))
+      if (!(await endRequest(tx, id, { state: 'finished', at: new Date(), steps: work.steps, outcome: told }))) throw new EndedElsewhere(id)
+      return recordGeneration(tx, refusedRow(1, { generation_id: id, title, request: JSON.parse(JSON.stringify(work.request.body)) as Json }), told)
     })
     return { outcome, ledger, generation: { verdict: { kind: 'violates', violations: [] }, score: 0, diagnosis: { kind: 'clean' }, corrections: [{ setAside: [] }], objections: [], confidence: { value: null } } as unknown as Generation }
   }
