@@ -104,8 +104,9 @@ export function showsOf(stabilizer: string): Shows {
 /** Every check of the table over given representations, in table order. */
 export function checksOf(of: Representations, use: Instruments): readonly Check[] {
   const digests = digestsOf(of, use)
+  const readers = of.candidates.flatMap(({ readsText }, i) => (readsText ? [i] : []))
   return STABILIZERS.flatMap((stabilizer) =>
-    placesOf(stabilizer.over, of.candidates).flatMap((candidates) =>
+    placesOf(stabilizer.over, readers, of.candidates.length).flatMap((candidates) =>
       (stabilizer.isPerExample === true ? of.unit.request.examples : [null]).map((example, time): Check => {
         const representations = [...candidates.map(candidateId), ...stabilizer.with]
         return {
@@ -121,10 +122,10 @@ export function checksOf(of: Representations, use: Instruments): readonly Check[
   )
 }
 
-function placesOf(over: Stabilizer['over'], candidates: readonly Candidate[]): readonly (readonly number[])[] {
-  const readers = candidates.flatMap(({ readsText }, i) => (readsText ? [i] : []))
+/** The candidates that each check of a stabilizer looks at, by index. */
+export function placesOf(over: Stabilizer['over'], readers: readonly number[], count: number): readonly (readonly number[])[] {
   switch (over) {
-    case 'candidate': return candidates.map((_, i) => [i])
+    case 'candidate': return Array.from({ length: count }, (_, i) => [i])
     case 'reader': return readers.map((i) => [i])
     case 'pair': return readers.flatMap((i, k) => readers.slice(k + 1).map((j) => [i, j]))
     case 'unit': return [[]]
