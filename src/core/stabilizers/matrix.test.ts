@@ -117,7 +117,8 @@ for (const n of [1, 2, 3]) {
 
 for (const n of [1, 2]) {
   test(`n = ${n}: no smaller set of independent mechanisms is hidden than the distance says, and one of that size is`, () => {
-    const { rows, distance: { independent } } = matrixOf(n)
+    const { rows, hidden } = matrixOf(n)
+    const independent = hidden.independent?.length ?? 0
     const own = mechanismsOf(n).filter(({ level, kind }) => level === 'own' && (kind === 'means-else' || kind === 'says-else'))
     const isHidden = (set: readonly Mechanism[]) => { for (const syndrome of outcomesOf(set, rows, n, SMALL)) if (!syndrome.includes('-')) return true; return false }
     for (let bits = 1; bits < 2 ** own.length; bits++) {
@@ -144,11 +145,12 @@ test('a single faulty candidate among three is always detected and located; amon
 })
 
 test('what all readers share is detected by nothing but an example or an article', () => {
-  const { singles, distance } = matrixOf(7)
+  const { singles, hidden } = matrixOf(7)
   const shared = singles.find(({ mechanisms: [only] }) => only?.id === 'all readers misread alike')
   assert.equal(shared?.detected, 'sometimes')
   assert.deepEqual(shared?.indistinguishable.map(named), ['text means-else'])
-  assert.deepEqual(distance, { any: 1, independent: 10, candidates: 7 })
+  assert.deepEqual([hidden.any, hidden.independent, hidden.candidates].map((set) => set?.length), [1, 10, 7])
+  assert.deepEqual(hidden.any?.map(({ id }) => id), ['all readers misread alike'])
   const blind = STABILIZERS.filter(({ id }) => id !== 'decides' && id !== 'within' && id !== 'examples-distinguish')
   assert.equal(matrixOf(7, blind).singles.find(({ mechanisms: [only] }) => only?.id === 'all readers misread alike')?.detected, 'never')
 })

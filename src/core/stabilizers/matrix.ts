@@ -49,14 +49,14 @@ export type Matrix = {
   readonly cells: readonly (readonly Cell[])[]
   readonly singles: readonly Fate[]
   readonly doubles: readonly Fate[]
-  /** The fewest mechanisms that no check need notice. */
-  readonly distance: {
-    /** Any mechanisms, common causes among them. */
-    readonly any: number
-    /** Mechanisms in one representation each, that have nothing in common. */
-    readonly independent: number
+  /** A smallest set of mechanisms that no check need notice; how many they are is the distance. Null: there is no such set. */
+  readonly hidden: {
+    /** Of any mechanisms, common causes among them. */
+    readonly any: readonly Mechanism[] | null
+    /** Of mechanisms in one representation each, that have nothing in common. */
+    readonly independent: readonly Mechanism[] | null
     /** As `independent`, in candidates alone, where there are neither norms nor what is made from them. */
-    readonly candidates: number
+    readonly candidates: readonly Mechanism[] | null
   }
 }
 
@@ -90,10 +90,10 @@ export function matrixOf(n: number, stabilizers: readonly Stabilizer[] = STABILI
     cells: rows.map((_, row) => singles.map((set) => [...new Set([...(known.get(set) ?? [])].map((syndrome) => syndrome[row]))].sort((a = '', b = '') => '+-0'.indexOf(a) - '+-0'.indexOf(b)).join(''))),
     singles: singles.map(all(singles)),
     doubles: doubles.map(all([...singles, ...doubles])),
-    distance: {
-      any: distance(columns, rows, n),
-      independent: distance(columns.filter(({ level }) => level === 'own'), rows, n),
-      candidates: distance(
+    hidden: {
+      any: smallestHidden(columns, rows, n),
+      independent: smallestHidden(columns.filter(({ level }) => level === 'own'), rows, n),
+      candidates: smallestHidden(
         columns.filter(({ level, on: [part] }) => level === 'own' && part !== undefined && isCandidate(part)),
         rows.filter(({ stabilizer }) => stabilizer.with.every((id) => id === 'examples' || id === 'text' || id === 'constitution')), n,
       ),
@@ -281,12 +281,12 @@ function partsOf(n: number): readonly Part[] {
   return ['norms', 'decision-table', 'document', 'document-words', ...Array.from({ length: n }, (_, i) => candidateId(i))]
 }
 
-/** The fewest mechanisms that need not show in any check; Infinity when all of them together must. */
-function distance(mechanisms: readonly Mechanism[], rows: readonly MatrixRow[], n: number): number {
+/** The fewest mechanisms that need not show in any check, the first such set in the order of the columns. */
+function smallestHidden(mechanisms: readonly Mechanism[], rows: readonly MatrixRow[], n: number): readonly Mechanism[] | null {
   // What does not parse, and what can fail, is seen in any company.
   const hideable = mechanisms.filter(({ kind }) => kind !== 'unreadable' && kind !== 'erring')
-  for (let size = 1; size <= hideable.length; size++) for (const set of choose(hideable, size)) if (isHidden(set, rows, n)) return size
-  return Number.POSITIVE_INFINITY
+  for (let size = 1; size <= hideable.length; size++) for (const set of choose(hideable, size)) if (isHidden(set, rows, n)) return set
+  return null
 }
 
 function* choose<T>(items: readonly T[], size: number, from = 0): Generator<readonly T[]> {
