@@ -6,6 +6,7 @@ import type { Schema } from '#core/policy/schema.ts'
 import type { Counterexample, Proof } from '#core/proof/proof.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import type { Example, SemanticUnit } from '#core/unit/semantic-unit.ts'
+import { comparingByClasses, type Comparison } from './meaning-classes.ts'
 import { conforms, conformsToTable, decides, isRoundTrip, sameMeaning } from './meaning.ts'
 import { distinguishes, isCovered, isWellTyped, isWithin, neverErrors, saysTheNorms } from './properties.ts'
 import { candidateId, candidateIndex, type RepresentationId, type Representations } from './representation.ts'
@@ -31,6 +32,9 @@ export type Instruments = {
   readonly bound: { readonly bound: readonly BoundArticle[]; readonly inapplicable: readonly Inapplicable[] }
   readonly proveArticles: (policy: PolicySet, schema: Schema, articles: readonly BoundArticle[]) => Promise<readonly Proof[]>
 }
+
+/** The instruments as a check uses them: a comparison may follow from others. */
+export type Looking = Omit<Instruments, 'sameMeaning'> & { readonly sameMeaning: (a: PolicySet, b: PolicySet, schema: Schema) => Promise<Comparison> }
 
 /** One row of the check matrix, for given candidates: what it looks at, and how it is decided. */
 export type Check = {
@@ -72,7 +76,7 @@ export type Stabilizer = {
   readonly with: readonly RepresentationId[]
   readonly shows: Shows
   /** @param time Which of the author's examples, where there is one check for each. */
-  readonly look: (of: Representations, use: Instruments, candidates: readonly number[], time: number) => Promise<Outcome>
+  readonly look: (of: Representations, use: Looking, candidates: readonly number[], time: number) => Promise<Outcome>
   /** Whether there is one check for each of the author's examples; else there is one. */
   readonly isPerExample?: true
 }
@@ -102,7 +106,8 @@ export function showsOf(stabilizer: string): Shows {
 }
 
 /** Every check of the table over given representations, in table order. */
-export function checksOf(of: Representations, use: Instruments): readonly Check[] {
+export function checksOf(of: Representations, instruments: Instruments): readonly Check[] {
+  const use: Looking = { ...instruments, sameMeaning: comparingByClasses(instruments, of.unit.schema) }
   const digests = digestsOf(of, use)
   const readers = of.candidates.flatMap(({ readsText }, i) => (readsText ? [i] : []))
   return STABILIZERS.flatMap((stabilizer) =>
@@ -133,7 +138,7 @@ export function placesOf(over: Stabilizer['over'], readers: readonly number[], c
 }
 
 /** The digest of each representation, made when it is asked for. What is made from norms is digested with them: they say what it is about. */
-function digestsOf({ unit, candidates, norms, table, document }: Representations, use: Instruments): (id: RepresentationId) => string {
+function digestsOf({ unit, candidates, norms, table, document }: Representations, use: Looking): (id: RepresentationId) => string {
   const known = new Map<RepresentationId, string>()
   const valueOf = (id: RepresentationId): unknown => {
     switch (id) {
