@@ -12,8 +12,6 @@ import type { Row } from './decision-table.ts'
 import { hasRead, normsOf, type ReadNorms, type Representations } from './representation.ts'
 import type { Looking, Outcome } from './table.ts'
 
-const NO_NORMS: Outcome = { value: 0, why: 'idle', because: 'no candidate comes from the reader whose norms are compared' }
-
 /** Whether two readers give the sentences that both have read one meaning. */
 export async function sameMeaning({ unit, candidates }: Representations, use: Looking, [i = 0, j = 0]: readonly number[]): Promise<Outcome> {
   return compared(candidates[i] as Candidate, candidates[j] as Candidate, unit, use)
@@ -21,12 +19,12 @@ export async function sameMeaning({ unit, candidates }: Representations, use: Lo
 
 /** Whether a candidate gives the sentences that it has read the meaning that the norms give them. */
 export async function conforms({ unit, candidates, norms }: Representations, use: Looking, [i = 0]: readonly number[]): Promise<Outcome> {
-  return norms === null ? NO_NORMS : compared(candidates[i] as Candidate, norms, unit, use)
+  return norms === null ? withoutNorms() : compared(candidates[i] as Candidate, norms, unit, use)
 }
 
 /** Whether a candidate decides every row of the decision table as the norms do. */
 export async function conformsToTable({ unit, candidates, norms, table }: Representations, use: Looking, [i = 0]: readonly number[]): Promise<Outcome> {
-  if (norms === null || table === null) return NO_NORMS
+  if (norms === null || table === null) return withoutNorms()
   const policies = comparable(candidates[i] as Candidate, norms, unit, use)
   if ('value' in policies) return policies
   for (const row of table.rows) {
@@ -46,7 +44,7 @@ export async function conformsToTable({ unit, candidates, norms, table }: Repres
 
 /** Whether the rules that the document shows, read back from it, mean what a candidate means. */
 export async function isRoundTrip({ unit, candidates, norms, document }: Representations, use: Looking, [i = 0]: readonly number[]): Promise<Outcome> {
-  if (norms === null || document === null) return NO_NORMS
+  if (norms === null || document === null) return withoutNorms()
   const policies = comparable(candidates[i] as Candidate, norms, unit, use)
   if ('value' in policies) return policies
   const cedar = rulesIn(document)
@@ -125,6 +123,10 @@ export function outcomeOf(proof: Pick<Proof, 'answer'>): Outcome {
     case 'refuted': return { value: -1, evidence: proof.answer.counterexample }
     case 'unknown': return { value: 0, why: 'failed', because: proof.answer.reason }
   }
+}
+
+function withoutNorms(): Outcome {
+  return { value: 0, why: 'idle', because: 'no candidate comes from the reader whose norms are compared' }
 }
 
 export function unreadable({ method }: Pick<Candidate, 'method'>): Outcome {

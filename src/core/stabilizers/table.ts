@@ -31,6 +31,8 @@ export type Instruments = {
   /** The constitution, bound to the unit's schema. */
   readonly bound: { readonly bound: readonly BoundArticle[]; readonly inapplicable: readonly Inapplicable[] }
   readonly proveArticles: (policy: PolicySet, schema: Schema, articles: readonly BoundArticle[]) => Promise<readonly Proof[]>
+  /** Runs a check, for who wants to know how long it takes; without it, it is simply run. */
+  readonly run?: (check: Check) => Promise<Outcome>
 }
 
 /** The instruments as a check uses them: a comparison may follow from others. */
