@@ -9,7 +9,7 @@ import type { Example, SemanticUnit } from '#core/unit/semantic-unit.ts'
 import { comparingByClasses, type Comparison } from './meaning-classes.ts'
 import { conforms, conformsToTable, decides, isRoundTrip, sameMeaning } from './meaning.ts'
 import { distinguishes, isCovered, isWellTyped, isWithin, neverErrors, saysTheNorms } from './properties.ts'
-import { candidateId, candidateIndex, type RepresentationId, type Representations } from './representation.ts'
+import { candidateId, candidateIndex, isMadeFromNorms, type RepresentationId, type Representations } from './representation.ts'
 
 /**
  * +1: the check holds. −1: it fires, with what shows it. 0: it was not run, never a pass: `idle` when there was nothing to look at
@@ -147,7 +147,7 @@ function digestsOf({ unit, candidates, norms, table, document }: Representations
       case 'text': return unit.sentences
       case 'norms': return norms
       case 'examples': return unit.request.examples
-      case 'decision-table': return { norms, table }
+      case 'decision-table': return table !== null && isMadeFromNorms(table) ? { norms } : { norms, table }
       case 'document': return { norms, document }
       case 'constitution': return constitutionDigest(use.bound.bound)
       default: {
