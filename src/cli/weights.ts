@@ -75,7 +75,7 @@ function figures(weights: Weights) {
 
 function said({ value, low, high, of, isMeasured }: Estimate): string {
   const figure = (each: number) => each.toPrecision(3)
-  return isMeasured ? `${figure(value)}${low === null || high === null ? '' : ` (${figure(low)} to ${figure(high)})`}, counted on ${of}` : `${figure(value)}, assumed${of === 0 ? '' : ` (${of} counted are too few)`}`
+  return isMeasured ? `${figure(value)}${low === null || high === null ? '' : ` (${figure(low)} to ${figure(high)})`}, counted on ${of}` : `${figure(value)}, assumed${of === 0 ? '' : `: ${of} counted say too little`}`
 }
 
 async function measured(options: MeasureOptions): Promise<Answer> {
