@@ -24,6 +24,8 @@ export type Instruments = {
   readonly decide: (policies: PolicySet, schema: Schema, example: Example) => Decision
   readonly sameMeaning: (a: PolicySet, b: PolicySet, schema: Schema) => Promise<Proof>
   readonly neverErrors: (policies: PolicySet, schema: Schema) => Promise<Proof>
+  /** Runs a check, for who wants to know how long it takes; without it, it is simply run. */
+  readonly run?: (check: Check) => Promise<Outcome>
 }
 
 /** One row of the check matrix, for given candidates: what it looks at, and how it is decided. */

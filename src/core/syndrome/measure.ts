@@ -1,4 +1,4 @@
-import { STABILIZERS, type Instruments, type Outcome } from '#core/stabilizers/table.ts'
+import { STABILIZERS, type Check, type Instruments, type Outcome } from '#core/stabilizers/table.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
 
@@ -10,8 +10,9 @@ export type Syndrome = readonly (1 | -1 | 0)[]
 
 /** Runs every check of the table over the representations of one unit, in table order. Cost: the proofs it asks for. */
 export async function measure(unit: SemanticUnit, candidates: readonly Candidate[], use: Instruments): Promise<readonly Measurement[]> {
+  const { run = (check: Check) => check.run() } = use
   const checks = STABILIZERS.flatMap((stabilizer) => stabilizer.checks(unit, candidates, use))
-  return Promise.all(checks.map(async ({ stabilizer, candidates: looksAt, run }) => ({ stabilizer, candidates: looksAt, outcome: await run() })))
+  return Promise.all(checks.map(async (check) => ({ stabilizer: check.stabilizer, candidates: check.candidates, outcome: await run(check) })))
 }
 
 export function syndromeOf(measurements: readonly Measurement[]): Syndrome {
