@@ -92,7 +92,7 @@ function findingsOf({ diagnosis, examination, verdict }: Assessed): readonly Fin
     finding(shownBy, shownBy === 'never-errors' ? 'evaluation' : 'meaning', 'error', `the candidate of ${method} is wrong and was set aside: ${shownBy} fires`, 'reword', `reword what ${method} misread: the others carry the policy alone`))
   const isRefusing = verdict.kind === 'violates' ? new Set(verdict.violations.map(({ article }) => article)) : new Set<string>()
   const violations = violationsOf(examination).map(({ article, text, hard, counterexample, mentions }) =>
-    finding(article, 'constitution', hard || isRefusing.has(article) ? 'critical' : 'error', `${article} does not hold: ${describe(counterexample, mentions)}`, 'reword', `permit nothing that ${article} does not: ${text}`))
+    finding(article, 'constitution', hard || isRefusing.has(article) ? 'critical' : 'error', `${article} does not hold: ${describe(counterexample, mentions)}`, 'reword', `change the rules so that ${article} holds: ${text}`))
   const doubts = (verdict.kind === 'undetermined' ? verdict.doubts : []).map(({ about, message, remedy }) => {
     const [category, strategy] = OF_DOUBT[about]
     return finding(about, category, 'critical', message, strategy, remedy)
