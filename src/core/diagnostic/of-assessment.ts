@@ -3,6 +3,7 @@ import { describe } from '#core/compliance/explain.ts'
 import { digest } from '#core/canonical.ts'
 import type { Assessment } from '#core/generate.ts'
 import { STABILIZERS, TABLE_VERSION, type Outcome, type Stabilizer } from '#core/stabilizers/table.ts'
+import type { Diagnosis } from '#core/syndrome/decode.ts'
 import type { Measurement } from '#core/syndrome/measure.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import { finding, standingOf, type Category, type Finding, type Standing, type Strategy } from './diagnostic.ts'
@@ -90,6 +91,8 @@ const OF_DOUBT: Readonly<Record<Doubt['about'], readonly [Category, Strategy]>> 
 function findingsOf({ diagnosis, examination, verdict }: Assessed): readonly Finding[] {
   const faults = diagnosis.kind !== 'explained' ? [] : diagnosis.faults.map(({ method, shownBy }) =>
     finding(shownBy, shownBy === 'never-errors' ? 'evaluation' : 'meaning', 'error', `the candidate of ${method} is wrong and was set aside: ${shownBy} fires`, 'reword', `reword what ${method} misread: the others carry the policy alone`))
+  // What is refuted is refused whatever else is open: then nothing else says that the readers do not agree.
+  const open = verdict.kind === 'undetermined' ? [] : unsettled(diagnosis)
   const isRefusing = verdict.kind === 'violates' ? new Set(verdict.violations.map(({ article }) => article)) : new Set<string>()
   const violations = violationsOf(examination).map(({ article, text, hard, counterexample, mentions }) =>
     finding(article, 'constitution', hard || isRefusing.has(article) ? 'critical' : 'error', `${article} does not hold: ${describe(counterexample, mentions)}`, 'reword', `change the rules so that ${article} holds: ${text}`))
@@ -97,5 +100,15 @@ function findingsOf({ diagnosis, examination, verdict }: Assessed): readonly Fin
     const [category, strategy] = OF_DOUBT[about]
     return finding(about, category, 'critical', message, strategy, remedy)
   })
-  return [...faults, ...violations, ...doubts]
+  return [...faults, ...open, ...violations, ...doubts]
+}
+
+function unsettled(diagnosis: Diagnosis): readonly Finding[] {
+  switch (diagnosis.kind) {
+    case 'clean':
+    case 'explained': return []
+    case 'ambiguous': return [finding('ambiguous', 'meaning', 'critical', `${diagnosis.between.join(' and ')} read the text differently`, 'answer', 'say what the shown request shall be decided as (`context.examples`), or reword the sentence')]
+    case 'incomplete': return [finding('diagnosis', 'meaning', 'critical', `a check gave no answer: ${diagnosis.because}`, 'retry', 'simplify what it names, complete the example, or try again when the prover is available')]
+    case 'unexplained': return [finding('diagnosis', 'meaning', 'critical', diagnosis.because, 'reword', 'correct the examples or reword the sentences that contradict them')]
+  }
 }

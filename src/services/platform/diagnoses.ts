@@ -114,7 +114,7 @@ export function createDiagnoses({ database, telemetry, look, examiner, propose, 
     if (unit !== null) {
       const examining = examiner.examining(unit.schema)
       const candidates = await propose(unit, examining.bound.bound)
-      assessment = await assess({ unit, candidates }, { ...examining, run })
+      assessment = await assess({ unit, candidates }, { ...examining, run }).catch((error: unknown) => { throw placed(error) })
       diagnosed = diagnoseAssessment(assessment, candidates, durationMs)
     }
     const findings: readonly Finding[] = [...hindrances, ...diagnosed.findings, ...claimFindings(lsu, constitutionalHash, assessment)]
@@ -162,12 +162,18 @@ function understood(lsu: Lsu, unitOf: (id: string, body: GenerateBody) => Semant
   try {
     return { unit: unitOf(lsu.id, body), findings: [] }
   } catch (error) {
-    if (!(error instanceof Failure)) throw error
     // The published schema has no place for a domain pack: that the text names none is found, not refused.
-    if (error.code === 'DOMAIN_UNKNOWN' && lsu.content.structured_data?.domain === undefined) {
+    if (error instanceof Failure && error.code === 'DOMAIN_UNKNOWN' && lsu.content.structured_data?.domain === undefined) {
       return { unit: null, findings: [unreadable('content.structured_data.domain', 'its text does not tell which domain it is about, so that there is no schema to read it against', 'name a domain pack in content.structured_data.domain, or bring a schema in content.structured_data.schema')] }
     }
-    const placed = (place: string) => `body.${place.replace(/^body\./, '').replace(/^context\b/, 'content.structured_data').replace(/^description\b/, 'content.text')}`
-    throw new Failure(error.code, error.message.replaceAll('context.', 'content.structured_data.'), { cause: error, details: error.details, problems: error.problems.map(({ place, message }) => ({ place: placed(place), message })) })
+    throw placed(error)
   }
+}
+
+/** What is wrong with the request that a document stands for, by the members of the document. */
+function placed(error: unknown): unknown {
+  if (!(error instanceof Failure) || error.problems.length === 0) return error
+  const names: readonly [RegExp, string][] = [[/^context\b/, 'content.structured_data'], [/^schema\b/, 'content.structured_data.schema'], [/^(request|entities)\b/, 'content.structured_data.examples: $1'], [/^description\b/, 'content.text']]
+  const place = (told: string) => `body.${names.reduce((said, [name, member]) => said.replace(name, member), told.replace(/^body\./, ''))}`
+  return new Failure(error.code, error.message.replaceAll('context.', 'content.structured_data.'), { cause: error, details: error.details, problems: error.problems.map(({ place: told, message }) => ({ place: place(told), message })) })
 }
