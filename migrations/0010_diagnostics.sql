@@ -17,7 +17,7 @@ create table stabilizer_executions (
   check ((outcome = 0) = (reason is not null))
 );
 
-create index stabilizer_executions_newest on stabilizer_executions (executed_at, stabilizer_id);
+create index stabilizer_executions_newest on stabilizer_executions using brin (executed_at);
 
 create table system_diagnostics (
   diagnostic_id text primary key,
