@@ -19,6 +19,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<{ command: () => Comman
   revision: () => import('./cli/revision.ts'),
   certificate: () => import('./cli/certificate.ts'),
   oracle: () => import('./cli/oracle.ts'),
+  lsu: () => import('./cli/lsu.ts'),
   verify: () => import('./cli/verify.ts'),
   constitution: () => import('./cli/constitution.ts'),
   ledger: () => import('./cli/ledger.ts'),

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { testDatabase, type TestDatabase } from '#test/database.ts'
 import { startProduct, type Product } from '#test/product.ts'
+import { temporaryFolder } from '#test/server.ts'
 
 const CLINIC = JSON.parse(readFileSync(new URL('../../examples/clinic.json', import.meta.url), 'utf8')) as object
 const LSU = {
@@ -10,6 +12,7 @@ const LSU = {
   content: { text: 'Nurses may view charts of patients of their own ward. Every export must be logged.', structured_data: { domain: 'data-protection' }, embeddings: null },
 }
 
+const folder = temporaryFolder()
 let product: Product
 let db: TestDatabase
 const tokens = new Map<string, string>()
@@ -31,6 +34,7 @@ before(async () => {
 after(async () => {
   await product?.[Symbol.asyncDispose]()
   await db?.[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true, force: true })
 })
 
 /** Its readers differ on whether viewing, too, needs the consent. */
@@ -262,6 +266,35 @@ test('diagnoses are counted, with what they found', async () => {
   assert.equal(moved('errors_detected_total{severity="critical",category="reading"}'), 1)
   assert.equal(moved('recovery_recommendations_total{strategy="restate",auto_executable="false"}'), 1)
   assert.equal(after('recovery_recommendations_total{strategy="restate",auto_executable="true"}'), 0)
+})
+
+test('on the command line: a diagnosis, what was diagnosed, one of it, a document', async () => {
+  const well = await product.acgs('ops', 'diagnose', 'solver')
+  assert.equal(well.status, 0, well.stderr)
+  assert.match(well.stdout, /^solver \(component\) is healthy: 0 findings, health 1\.00\nkept as diag_/)
+  const { body: refused } = await ask('/api/v1/generate-policy', 'author', { body: { title: 'Exports', description: 'Employees may export customer records.', context: { domain: 'data-protection' } } })
+  const ill = await product.acgs('ops', 'diagnose', refused.generation_id)
+  assert.equal(ill.status, 3, ill.stderr)
+  assert.match(ill.stdout, /is unhealthy: .*\ncritical: .*\n  → /)
+  const none = await product.acgs('ops', 'diagnose', 'teapot')
+  assert.equal(none.status, 2)
+  assert.match(none.stderr, /there is no `teapot` to be diagnosed: .*`solver`/)
+  const list = await product.acgs('ops', 'diagnostics', '--correction', 'corrected')
+  assert.equal(list.status, 0, list.stderr)
+  assert.match(list.stdout, /, 1 of 1 faults corrected$/m)
+  const one = await product.acgs('ops', 'diagnostics', refused.syndrome_diagnosis_id, '--json')
+  assert.deepEqual(JSON.parse(one.stdout), (await ask(`/api/v1/diagnostics/${refused.syndrome_diagnosis_id}`, 'operator')).body)
+  const file = join(folder, 'unit.json')
+  writeFileSync(file, JSON.stringify(LSU))
+  const valid = await product.acgs('lsu', 'validate', file)
+  assert.equal(valid.status, 0, valid.stderr)
+  assert.match(valid.stdout, /^LSU-000001 is healthy: \d+ checks, score 0\.\d\d, semantic hash [0-9a-f]{16}\n/)
+  writeFileSync(file, JSON.stringify({ ...LSU, content: {} }))
+  assert.equal((await product.acgs('lsu', 'validate', file)).status, 3)
+  writeFileSync(file, JSON.stringify({ ...LSU, version: 0 }))
+  const bad = await product.acgs('lsu', 'validate', file)
+  assert.equal(bad.status, 2)
+  assert.match(bad.stderr, /version: /)
 })
 
 async function counted(): Promise<(series: string) => number> {
