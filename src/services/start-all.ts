@@ -7,7 +7,7 @@ import { probeCedar } from '#adapters/cedar/engine.ts'
 import { loadConstitution, type ConstitutionInForce } from '#adapters/constitution.ts'
 import { loadPacks } from '#adapters/packs.ts'
 import { refuseInUse } from '#adapters/postgres/data-lock.ts'
-import { startEmbedded, type EmbeddedPostgres } from '#adapters/postgres/embedded.ts'
+import { startEmbedded, type EmbeddedOptions, type EmbeddedPostgres } from '#adapters/postgres/embedded.ts'
 import { changesSince } from '#adapters/postgres/entities.ts'
 import { recordNotice } from '#adapters/postgres/notices.ts'
 import { readBundle, readHeads } from '#adapters/postgres/revisions.ts'
@@ -16,8 +16,9 @@ import type { Component } from '#http/health.ts'
 import { refuseTaken } from '#http/port-holder.ts'
 import type { Server } from '#http/server.ts'
 import type { Telemetry } from '#telemetry/events.ts'
-import { createLog } from '#telemetry/log.ts'
+import { createLog, type Log } from '#telemetry/log.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
+import { recurring } from '#telemetry/recurring.ts'
 import { startAuth } from './auth/start.ts'
 import { clockComponent, databaseClock } from './clock.ts'
 import { checkpointsSignedBy, complianceParts } from './compliance/parts.ts'
@@ -71,6 +72,12 @@ export async function startAll(config: Config, signal: AbortSignal): Promise<Run
   }
 }
 
+/** What the log hears of a database that ended while the product runs. */
+function restartTold(log: Log): NonNullable<EmbeddedOptions['onEnded']> {
+  const tried = recurring(log, 'the embedded PostgreSQL has ended and cannot be started')
+  return (restarted) => tried(restarted.then(({ pid }) => log.warn({ pid }, 'the embedded PostgreSQL had ended and was started again')))
+}
+
 async function start(config: Config, signal: AbortSignal, ending: (() => Promise<unknown>)[], end: () => Promise<void>): Promise<Running> {
   const { constitutional, service, services } = config
   const { version } = packageJson
@@ -88,7 +95,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
 
   const { prover, examiner, test } = provingIn({ config, constitution: inForce.constitution, telemetry, ending })
 
-  const embedded = config.database.url === null ? await startEmbedded({ dataDir: service.dataFolder }) : null
+  const embedded = config.database.url === null ? await startEmbedded({ dataDir: service.dataFolder, onEnded: restartTold(telemetry.log) }) : null
   if (embedded !== null) ending.push(() => embedded.stop())
   signal.throwIfAborted()
   const url = embedded?.url ?? (config.database.url as string)

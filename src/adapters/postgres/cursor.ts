@@ -3,7 +3,8 @@ import { z } from 'zod'
 import { Failure } from '#core/failure.ts'
 
 /** The same instant and id that the order uses, so that a page begins after the last row even when rows share an instant. */
-const Cursor = z.tuple([z.iso.datetime(), z.string().min(1).max(200)])
+// PostgreSQL knows no year 0.
+const Cursor = z.tuple([z.iso.datetime().refine((at) => !at.startsWith('0000')), z.string().min(1).max(200)])
 
 export function writeCursor(at: Date, id: string): string {
   return Buffer.from(JSON.stringify([at.toISOString(), id])).toString('base64url')

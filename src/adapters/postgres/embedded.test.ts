@@ -65,6 +65,20 @@ test('data survives kill -9 of the product: the next start adopts the server tha
   await server.stop()
 })
 
+test('a server that is killed beside a product that lives is started again at the same address, and what was committed is there', async () => {
+  const { promise: told, resolve } = Promise.withResolvers<{ readonly pid: number }>()
+  const server = await startEmbedded({ ...options, onEnded: resolve })
+  const { pid, url } = server
+  await ask(server, `update kept set value = 'before the end'`)
+  process.kill(pid, 'SIGKILL')
+  const again = await told
+  assert.notEqual(again.pid, pid)
+  assert.equal(await ask({ url }, 'select value from kept'), 'before the end')
+  await server.stop()
+  assert.equal(server.pid, again.pid)
+  assert.equal(lookUp(again.pid), null)
+})
+
 test('data survives kill -9 of product and server alike', async () => {
   const elsewhere = await startElsewhere()
   await ask(elsewhere.server, `update kept set value = 'just before'`)

@@ -19,7 +19,7 @@ export type EmbeddedPostgres = {
   /** For the product: the owner of its database, who is not a superuser. */
   readonly url: string
   readonly port: number
-  /** The server's pid. */
+  /** The server's pid; another one after it was started again. */
   readonly pid: number
   /** e.g. `18.4` */
   readonly version: string
@@ -35,6 +35,8 @@ export type EmbeddedOptions = {
   readonly portPreferred?: number
   /** For tests: commits do not wait for the disk. */
   readonly isThrowaway?: boolean
+  /** Given, a server that ends untold is started again where it was, time after time until it runs; told of each attempt. */
+  readonly onEnded?: (restarted: Promise<{ readonly pid: number }>) => unknown
 }
 
 const MAJOR = '18'
@@ -44,6 +46,8 @@ const SUPERUSER = 'postgres'
 /** Shared memory of a killed server can outlive it for seconds. */
 const START_RETRY_MS = 15_000
 const STOP_MS = 30_000
+/** How long after its end a server is missed, and is tried again when it could not be started. */
+const MISSED_MS = 1_000
 const LOG_BYTES_MAX = 8 * 2 ** 20
 
 /**
@@ -95,14 +99,19 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
       if (running === null) await stop(server.pid)
       throw error
     })
+    const { onEnded } = options
+    const kept = keepRunning(server, onEnded === undefined ? null : { restart: () => restart(dataDir, cluster, secret, server.port, options), onEnded })
     return {
       url: urlFor(OWNER, secret, server.port, DATABASE),
       port: server.port,
-      pid: server.pid,
+      get pid() {
+        return kept.pid()
+      },
       version,
       adopted: running !== null,
       stop: async () => {
-        await stop(server.pid)
+        await kept.end()
+        await stop(kept.pid())
         lock.release()
       },
     }
@@ -131,6 +140,36 @@ export async function borrowEmbedded(options: EmbeddedOptions): Promise<Embedded
 }
 
 type Server = { readonly pid: number; readonly port: number }
+
+/** Looks every second whether the server is still there. */
+function keepRunning(first: Server, use: { readonly restart: () => Promise<Server>; readonly onEnded: NonNullable<EmbeddedOptions['onEnded']> } | null): { readonly pid: () => number; readonly end: () => Promise<void> } {
+  let { pid } = first
+  let underWay: Promise<void> | null = null
+  const look = async ({ restart, onEnded }: NonNullable<typeof use>) => {
+    if (lookUp(pid) !== null) return
+    const restarted = restart()
+    onEnded(restarted)
+    await restarted.then((server) => { pid = server.pid }, () => {})
+  }
+  const timer = use === null ? undefined : setInterval(() => { underWay ??= look(use).finally(() => { underWay = null }) }, MISSED_MS)
+  timer?.unref()
+  return {
+    pid: () => pid,
+    end: async () => {
+      clearInterval(timer)
+      await underWay
+    },
+  }
+}
+
+/** The same cluster at the same port, which everybody who is connected knows. */
+async function restart(dataDir: string, cluster: string, secret: string, port: number, options: EmbeddedOptions): Promise<Server> {
+  const running = await findRunning(cluster, secret)
+  const server = running ?? (await start(dataDir, cluster, secret, { ...options, portPreferred: port }))
+  if (server.port === port) return server
+  await stop(server.pid)
+  throw unavailable(`port ${port}, where it was, is in use by another program`, cluster)
+}
 
 /** The live server of exactly this cluster; null when none answers. */
 async function findRunning(cluster: string, secret: string): Promise<Server | null> {
@@ -175,11 +214,14 @@ async function start(dataDir: string, cluster: string, secret: string, options: 
   else if (way.owner !== null && way.owner.uid !== fs.statSync(cluster).uid) giveTo(way, cluster) // moved, or started by another user before
 
   const deadline = performance.now() + START_RETRY_MS
-  for (let port = await choosePort(options.portPreferred ?? 5432); ; port = await choosePort(0)) {
+  const preferred = options.portPreferred ?? 5432
+  for (let wanted = preferred; ; ) {
+    const port = await choosePort(wanted)
     const outcome = await launch(dataDir, cluster, port, native.bin, way, env, options.isThrowaway ?? false)
     if (outcome.kind === 'ready') return { pid: outcome.pid, port }
     const mayPass = /pre-existing shared memory block|lock file .* already exists|Address already in use/.test(outcome.log)
     if (!mayPass || performance.now() > deadline) throw unavailable('the embedded PostgreSQL did not start', cluster, outcome.log)
+    if (/Address already in use/.test(outcome.log)) wanted = 0
     await sleep(200)
   }
 }

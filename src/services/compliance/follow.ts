@@ -7,6 +7,7 @@ import type { Heads, ReadPage } from '#core/revision/application.ts'
 import { loadBundle, type BundlePorts, type HighWater } from '#core/revision/bundle.ts'
 import type { ProbeResult } from '#http/health.ts'
 import { bundleLoaded, bundleRefused, type Telemetry } from '#telemetry/events.ts'
+import { recurring } from '#telemetry/recurring.ts'
 import type { DecisionPoint } from './decision-point.ts'
 import type { StateFolder } from './state-folder.ts'
 
@@ -135,14 +136,12 @@ export function follow({ source, point, state, examiner, ports, intervalMs, tele
   let isEnded = false
   let underWay: Promise<void> | null = null
   let next: Promise<void> | null = null
+  const followed = recurring(telemetry.log, 'the platform cannot be followed at present')
   const run = async () => {
-    try {
-      await turn()
-      lost = null
-    } catch (error) {
+    await followed(turn().then(() => { lost = null }, (error: unknown) => {
       lost = error instanceof Error ? error.message : String(error)
-      telemetry.log.warn({ err: error }, 'the platform cannot be followed at present')
-    }
+      throw error
+    }))
   }
   /** One turn at a time; who asks while one runs gets the one after it. */
   const look = (): Promise<void> => {

@@ -67,7 +67,7 @@ export function createAttempt({ examiner, database, telemetry, shown, propose, c
         const receipt = await database.transaction(async (tx) => {
           if (!(await endRequest(tx, id, { state: 'finished', at: end, steps, outcome: kept }))) throw new EndedElsewhere(id)
           await recordUnitDiagnostic(tx, stored.row, stored.unit, diagnosed.executions, end)
-          return recordGeneration(tx, row)
+          return recordGeneration(tx, row, kept)
         })
         outcome = told
         diagnosticFound(telemetry, { id: stored.row.diagnostic_id, of: 'generation', status: diagnosed.status, findings: diagnosed.findings })

@@ -98,6 +98,10 @@ test('nothing to try, something that cannot be tried, and a folder that is not t
   await again.look()
   assert.equal((await again.values())['backup_state{state="valid"}'], 1, 'tried again after an hour')
 
+  writeFileSync(join(folder, 'failed', 'b.acgs'), Buffer.alloc(5_000))
+  await again.look()
+  assert.deepEqual([again.said().status, /^b\.acgs is the newest file in the folder and no backup/.test(again.said().detail ?? '')], ['degraded', true], 'zeros, as a crashed disk leaves')
+
   await using gone = watching('none', { folder: join(folder, 'nowhere') })
   await gone.look()
   assert.deepEqual(gone.said(), { status: 'degraded', detail: 'the folder of backups cannot be read: see database.backup_folder' })

@@ -36,6 +36,11 @@ export function readOutcome(text: string): Outcome {
   return Stored.parse(JSON.parse(text))
 }
 
+/** Whether it tells of a policy that was judged and not certified. */
+export function isJudged({ code }: Extract<Outcome, { kind: 'problem' }>): boolean {
+  return code === 'POLICY_REFUSED' || code === 'POLICY_UNDETERMINED'
+}
+
 /**
  * The reply that an outcome stands for.
  *
@@ -45,6 +50,5 @@ export function answerWith(outcome: Outcome, ledger: LedgerReceipt | null): Gene
   // Neither is stored with the outcome: the release before this knows the id of a diagnostic as null.
   if (outcome.kind === 'certified') return { ...outcome.reply, metadata: { ...outcome.reply.metadata, syndrome_diagnosis_id: diagnosticIdOf(outcome.reply.generation_id) }, ledger }
   if (outcome.code === 'INTERNAL') throw new Error(outcome.detail)
-  const isJudged = outcome.code === 'POLICY_REFUSED' || outcome.code === 'POLICY_UNDETERMINED'
-  throw new Failure(outcome.code, outcome.detail, { details: isJudged ? { ...outcome.details, syndrome_diagnosis_id: diagnosticIdOf(String(outcome.details['generation_id'])), ledger } : outcome.details })
+  throw new Failure(outcome.code, outcome.detail, { details: isJudged(outcome) ? { ...outcome.details, syndrome_diagnosis_id: diagnosticIdOf(String(outcome.details['generation_id'])), ledger } : outcome.details })
 }

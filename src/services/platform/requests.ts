@@ -5,7 +5,7 @@ import {
   type AcceptedRequest, type RequestProgress,
 } from '#adapters/postgres/generation-requests.ts'
 import type { Database } from '#adapters/postgres/connect.ts'
-import { readReceipt } from '#adapters/postgres/generations.ts'
+import { readReceiptOf } from '#adapters/postgres/generations.ts'
 import { digest } from '#core/canonical.ts'
 import { Failure, type FailureCode } from '#core/failure.ts'
 import type { GenerateBody } from '#core/unit/request.ts'
@@ -13,9 +13,10 @@ import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
 import type { Caller } from '#http/contract.ts'
 import { candidatesCompared, executionFinished, generationFailed, generationJudged, requestOverloaded, requestPostponed, requestsQueued, requestTaken, type Telemetry } from '#telemetry/events.ts'
 import { inTrace, traceFrom } from '#telemetry/log.ts'
+import { recurring, type Recurring } from '#telemetry/recurring.ts'
 import type { Asked } from './asked.ts'
 import { EndedElsewhere, type Attempt, type Ended, type UnderWork } from './attempt.ts'
-import { outcomeOfError, readOutcome } from './outcome.ts'
+import { isJudged, outcomeOfError, readOutcome } from './outcome.ts'
 import { verdictName } from './reply.ts'
 
 /** A request that is written down. */
@@ -89,14 +90,20 @@ export function createRequests({ database, holds, telemetry, unitOf, attempt, on
   let workers = 0
   /** How many nobody worked on when they were counted last, and those that were accepted here since. */
   let backlog = 0
-  let looking: Promise<void> | null = null
+  let looking: Promise<unknown> | null = null
   let isWoken = false
   let isClosing = false
+  const [looked, kept, counted, forgotten] = [
+    'nobody looks for requests while the database is out', 'others may take what is under way here', 'requests are not counted while the database is out', 'requests that ended long ago are still there',
+  ].map((trouble) => recurring(telemetry.log, trouble)) as [Recurring, Recurring, Recurring, Recurring]
 
   const endedElsewhere = async (id: string): Promise<Ended> => {
     const there = await readRequest(database, id)
     if (there?.outcome === null || there?.outcome === undefined) throw new Error(`request ${id} ended elsewhere, and what came of it is not there`)
-    return { outcome: readOutcome(there.outcome), ledger: there.state === 'failed' ? null : await readReceipt(database, id) }
+    const outcome = readOutcome(there.outcome)
+    if (there.state !== 'failed') return { outcome, ledger: await readReceiptOf(database, id, { told: there.outcome, requestDigest: there.request_digest }) }
+    if (outcome.kind !== 'problem' || isJudged(outcome)) throw new Failure('LEDGER_CORRUPT', `request \`${id}\` came to no generation, and what was kept to be told speaks of one`)
+    return { outcome, ledger: null }
   }
 
   /** Carries out one request; whatever happens, it has ended afterwards, or somebody will take it. */
@@ -161,7 +168,7 @@ export function createRequests({ database, holds, telemetry, unitOf, attempt, on
       isWoken = true
       return
     }
-    looking = quietly(look(), 'nobody looks for requests while the database is out').finally(() => {
+    looking = looked(look()).finally(() => {
       looking = null
       if (isWoken) {
         isWoken = false
@@ -169,17 +176,16 @@ export function createRequests({ database, holds, telemetry, unitOf, attempt, on
       }
     })
   }
-  const quietly = (work: Promise<unknown>, said: string): Promise<void> => work.then(() => {}, (error: unknown) => telemetry.log.warn({ err: error }, said))
 
   const keep = () => {
     const mine = [...held.values()].map(({ work: { request: { id }, steps } }) => ({ id, steps }))
-    if (mine.length > 0) void quietly(keepRequests(holds, holder, HOLD_SECONDS, mine), 'others may take what is under way here')
+    if (mine.length > 0) void kept(keepRequests(holds, holder, HOLD_SECONDS, mine))
   }
-  const count = () => void quietly(queueOfRequests(holds).then((queue) => {
+  const count = () => void counted(queueOfRequests(holds).then((queue) => {
     backlog = queue.waiting
     requestsQueued(telemetry, queue)
-  }), 'requests are not counted while the database is out')
-  const forget = () => void quietly(forgetRequests(holds, keptHours), 'requests that ended long ago are still there')
+  }))
+  const forget = () => void forgotten(forgetRequests(holds, keptHours))
 
   return {
     accept: async (body, caller, { key, isAsync }) => {
