@@ -42,10 +42,10 @@ export function diagnosticFound({ log, metrics }: Telemetry, event: { id: string
 }
 
 /** A diagnosis that somebody asked for ended; a true answer that is not well is a success. */
-export function diagnosisFinished({ log, metrics }: Telemetry, event: { of: Diagnosed; status: 'success' | 'error'; seconds: number }): void {
+export function diagnosticFinished({ log, metrics }: Telemetry, event: { of: Diagnosed; status: 'success' | 'error'; seconds: number }): void {
   metrics.diagnosticRequests.inc({ target_system: event.of, status: event.status })
   metrics.diagnosticDuration.observe({ target_system: event.of }, event.seconds)
-  log.info(event, 'diagnosis finished')
+  log.info(event, 'diagnostic asked for')
 }
 
 /** A generation could not be carried out: nothing was judged, nothing stored. */

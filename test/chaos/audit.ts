@@ -35,6 +35,9 @@ const QUESTIONS: Readonly<Record<string, string>> = {
   'finished, and no generation is stored': `select r.generation_id as what from generation_requests r left join policy_generations g using (generation_id) where r.state = 'finished' and g.generation_id is null`,
   'a generation is stored, and the request has not ended as finished': `select g.generation_id as what from policy_generations g join generation_requests r using (generation_id) where r.state <> 'finished'`,
   'a request failed': `select generation_id || ' ' || outcome as what from generation_requests where state = 'failed'`,
+  // The release before this stores none of the three.
+  'of diagnostic, unit and checks some are stored, and not all': `select g.generation_id as what from policy_generations g cross join lateral (select 'diag_' || substr(g.generation_id, 5) as id) d where 1 < (select count(distinct n) from (values ((select count(*) from system_diagnostics s where s.diagnostic_id = d.id)), ((select count(*) from lsu_records l where l.diagnostic_id = d.id)), ((select least(count(*), 1) from stabilizer_executions e where e.diagnostic_id = d.id))) as counts (n))`,
+  'a diagnostic without its generation': `select s.diagnostic_id as what from system_diagnostics s left join policy_generations g on g.generation_id = s.target_system where s.kind = 'generation' and g.generation_id is null`,
   'not exactly one ledger entry': `select g.generation_id || ' has ' || count(e.index) as what from policy_generations g left join ledger_entries e on e.subject = g.generation_id group by g.generation_id having count(e.index) <> 1`,
   'a ledger entry without its generation': `select e.subject as what from ledger_entries e left join policy_generations g on g.generation_id = e.subject where e.kind like 'generation.%' and g.generation_id is null`,
   'a certificate twice': `select certificate_id as what from policy_generations where certificate_id is not null group by 1 having count(*) > 1`,

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import type { Config } from '#config'
+import { perMinuteOf } from '#services/limits.ts'
 import { testDatabase, type TestDatabase } from '#test/database.ts'
 import { startProduct, type Product } from '#test/product.ts'
 import { temporaryFolder } from '#test/server.ts'
@@ -229,7 +231,7 @@ test('what cannot be diagnosed, and bad input, are answered as such', async () =
   const { body: both } = await diagnose({ target_system: 'solver' }, '?target_system=cedar')
   assert.deepEqual([both.code, both.problems[0].place], ['REQUEST_MALFORMED', 'query.target_system'])
   for (const id of ['nobody', 'diag_', 'diag_00000000-0000-4000-8000-000000000000', '%2e']) assert.equal((await ask(`/api/v1/diagnostics/${id}`, 'operator')).status, 404, id)
-  for (const query of ['limit=0', 'limit=201', 'limit=x', 'kind=x', 'status=x', 'correction=x', 'cursor=x', 'from=x', 'of=x', `cursor=${'a'.repeat(401)}`]) {
+  for (const query of ['limit=0', 'limit=201', 'limit=x', 'kind=x', 'status=x', 'correction=x', 'cursor=x', 'from=x', 'from=0000-01-01', 'of=x', `cursor=${'a'.repeat(401)}`]) {
     assert.equal((await ask(`/api/v1/diagnostics?${query}`, 'operator')).status, 400, query)
   }
 })
@@ -295,6 +297,22 @@ test('on the command line: a diagnosis, what was diagnosed, one of it, a documen
   const bad = await product.acgs('lsu', 'validate', file)
   assert.equal(bad.status, 2)
   assert.match(bad.stderr, /version: /)
+})
+
+test('diagnoses and documents count as one limit, for each subject by itself; production has five a minute', async () => {
+  assert.equal(perMinuteOf({ service: { environment: 'production' }, security: { diagnosesPerMinute: null } } as Config).diagnosis, 5)
+  await using limited = await startProduct({ env: { DATABASE_URL: db.url, ACGS_SECURITY_DIAGNOSES_PER_MINUTE: '2', LOG_LEVEL: 'silent' } })
+  const [operator, author] = [await limited.token('operator'), await limited.token('author')]
+  const asking = async (path: string, token: string, body: object) => {
+    const response = await fetch(`${limited.url.platform}${path}`, { method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, body: JSON.stringify(body) })
+    return { status: response.status, retryAfter: response.headers.get('retry-after'), body: (await response.json()) as any }
+  }
+  assert.equal((await asking('/api/v1/diagnose', operator, {})).status, 200)
+  assert.equal((await asking('/api/v1/validate-lsu', operator, LSU)).status, 200)
+  const refused = await asking('/api/v1/diagnose', operator, {})
+  assert.deepEqual([refused.status, refused.body.code, refused.body.limit], [429, 'RATE_LIMITED', 'diagnosis'])
+  assert.ok(Number(refused.retryAfter) > 0)
+  assert.equal((await asking('/api/v1/validate-lsu', author, LSU)).status, 200)
 })
 
 async function counted(): Promise<(series: string) => number> {

@@ -7,7 +7,7 @@ import { STABILIZERS, TABLE_VERSION, type Stabilizer } from '#core/stabilizers/t
 import { Failure } from '#core/failure.ts'
 import { route, type Caller, type Route } from '#http/contract.ts'
 import type { Admission } from './admission.ts'
-import type { Diagnoses, Diagnosis } from './diagnoses.ts'
+import type { Diagnostics, FullDiagnostic } from './diagnostics.ts'
 import { getDiagnostic, getDiagnostics, getStabilizers, postDiagnose, postValidateLsu, type Diagnostic } from './diagnostic-contract.ts'
 
 const GROUPS: Readonly<Record<Stabilizer['group'], { readonly name: string; readonly description: string }>> = {
@@ -17,7 +17,7 @@ const GROUPS: Readonly<Record<Stabilizer['group'], { readonly name: string; read
 }
 
 export type DiagnosticUse = {
-  readonly diagnoses: Diagnoses
+  readonly diagnostics: Diagnostics
   readonly database: Queryable
   /** A document takes its turn among the generations: it costs as much. */
   readonly admission: Admission
@@ -30,7 +30,7 @@ export type DiagnosticUse = {
   readonly isTested: boolean
 }
 
-export function diagnosticRoutes({ diagnoses, database, admission, constitutionalHash, articles, packs, timeoutMs, isTested }: DiagnosticUse): Route[] {
+export function diagnosticRoutes({ diagnostics, database, admission, constitutionalHash, articles, packs, timeoutMs, isTested }: DiagnosticUse): Route[] {
   return [
     route(getStabilizers, () => {
       const stabilizers = Object.entries(GROUPS).map(([id, { name, description }]) => {
@@ -44,7 +44,7 @@ export function diagnosticRoutes({ diagnoses, database, admission, constitutiona
     route(postValidateLsu, async ({ body, caller, signal }) => {
       const leave = await admission.enter(signal)
       try {
-        const { diagnostic, stabilizersExecuted, semanticHash, isKept } = await diagnoses.validate(body, caller.subject)
+        const { diagnostic, stabilizersExecuted, semanticHash, isKept } = await diagnostics.validate(body, caller.subject)
         const { status, health_score, compliance_score, errors_detected, critical_errors, findings, not_measured, created_at } = diagnostic
         return {
           lsu_id: body.id, validation_status: status === 'unhealthy' ? ('unhealthy' as const) : ('healthy' as const), stabilizers_executed: stabilizersExecuted, errors_detected, critical_errors, health_score, compliance_score,
@@ -58,7 +58,7 @@ export function diagnosticRoutes({ diagnoses, database, admission, constitutiona
 
     route(postDiagnose, async ({ query, body, caller }) => {
       const { target_system = 'system', include_recommendations = true, diagnostic_depth = 'standard' } = agreed(query, body ?? {})
-      return shownWhole(await diagnoses.diagnose(target_system, diagnostic_depth, caller.subject), include_recommendations)
+      return shownWhole(await diagnostics.diagnose(target_system, diagnostic_depth, caller.subject), include_recommendations)
     }),
 
     route(getDiagnostics, async ({ query: { from, to, kind, status, target_system, correction, limit, cursor }, caller }) => {
@@ -76,7 +76,7 @@ export function diagnosticRoutes({ diagnoses, database, admission, constitutiona
     }),
 
     route(getDiagnostic, async ({ params: { id }, caller }) => {
-      const found = await diagnoses.read(id)
+      const found = await diagnostics.read(id)
       // Someone else's is answered like none: whether it exists is not theirs to know.
       if (found === null || !(seesAll(caller) || found.subject === caller.subject)) throw new Failure('NOT_FOUND', `there is no diagnostic \`${id}\``)
       return shownWhole(found, true)
@@ -93,7 +93,7 @@ function agreed<T extends object>(query: T, body: T): T {
   return { ...query, ...body }
 }
 
-function shownWhole({ subject, depth, created_at, isKept, executions, findings, diagnostic_id, not_measured, ...row }: Diagnosis, isRecommended: boolean): z.input<typeof Diagnostic> {
+function shownWhole({ subject, depth, created_at, isKept, executions, findings, diagnostic_id, not_measured, ...row }: FullDiagnostic, isRecommended: boolean): z.input<typeof Diagnostic> {
   return {
     ...row, diagnostic_id: isKept ? diagnostic_id : null, diagnostic_depth: depthOf(depth), findings: shown(findings, isRecommended), not_measured: [...not_measured, ...notKept(isKept)],
     recommendations: isRecommended ? [...recommendationsIn(findings)] : [], auto_executable_recommendations: isRecommended ? autoExecutableIn(findings) : 0,

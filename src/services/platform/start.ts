@@ -25,7 +25,7 @@ import { countSeries } from '#telemetry/metrics.ts'
 import { createAdmission } from './admission.ts'
 import { createAttempt } from './attempt.ts'
 import { createSystemLook } from './diagnose-system.ts'
-import { createDiagnoses } from './diagnoses.ts'
+import { createDiagnostics } from './diagnostics.ts'
 import { diagnosticRoutes } from './diagnostic-routes.ts'
 import { createProgress } from './progress.ts'
 import { createRequests } from './requests.ts'
@@ -154,9 +154,9 @@ export async function startPlatform(given: Given): Promise<Server> {
     health, metrics: telemetry.metrics, database, pool: given.pool, databaseConnectionsMax: config.database.connectionsMax, hasRedis: config.redis.url !== null,
     complianceThreshold: constitutional.complianceThreshold,
   })
-  const diagnoses = createDiagnoses({ database, telemetry, look, examiner: given.examiner, propose: given.propose, unitOf, constitutionalHash: inForce.shown.hash, now: () => new Date() })
+  const diagnostics = createDiagnostics({ database, telemetry, look, examiner: given.examiner, propose: given.propose, unitOf, constitutionalHash: inForce.shown.hash, now: () => new Date() })
   const diagnosing = diagnosticRoutes({
-    diagnoses, database, admission, constitutionalHash: inForce.shown.hash, articles: inForce.constitution.clauses.map(({ id, text }) => ({ id, text })), packs: packs.map(({ name }) => name),
+    diagnostics, database, admission, constitutionalHash: inForce.shown.hash, articles: inForce.constitution.clauses.map(({ id, text }) => ({ id, text })), packs: packs.map(({ name }) => name),
     timeoutMs: generationEngine.proofTimeoutMs, isTested: given.selfTest.proved > 0 && given.selfTest.refuted > 0,
   })
 

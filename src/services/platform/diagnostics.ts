@@ -14,29 +14,29 @@ import { assess, type Assessment, type Generation } from '#core/generate.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import type { GenerateBody } from '#core/unit/request.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
-import { diagnosisFinished, diagnosticFound, type Telemetry } from '#telemetry/events.ts'
+import { diagnosticFinished, diagnosticFound, type Telemetry } from '#telemetry/events.ts'
 import type { Diagnosed } from '#telemetry/metrics.ts'
 import { clocked } from './clocked.ts'
 import type { createSystemLook, Depth } from './diagnose-system.ts'
 import { diagnosticRowOf } from './record.ts'
 
 /** A diagnostic with the checks that were made; `isKept` is false while the database does not take it. */
-export type Diagnosis = DiagnosticRow & { readonly executions: readonly ExecutionRow[]; readonly isKept: boolean }
+export type FullDiagnostic = DiagnosticRow & { readonly executions: readonly ExecutionRow[]; readonly isKept: boolean }
 
 /** What a document was found to be. */
 export type Validated = { readonly diagnostic: DiagnosticRow; readonly stabilizersExecuted: number; readonly semanticHash: string | null; readonly isKept: boolean }
 
-export type Diagnoses = {
+export type Diagnostics = {
   /** @throws {Failure} `NOT_FOUND` for what is neither a component nor a generation; `CONFLICT` for a generation that has not ended. */
-  readonly diagnose: (target: string, depth: Depth, subject: string) => Promise<Diagnosis>
+  readonly diagnose: (target: string, depth: Depth, subject: string) => Promise<FullDiagnostic>
   /** @throws {Failure} `SCHEMA_INVALID`, `DOMAIN_UNKNOWN` or `REQUEST_MALFORMED`, with the member of the document. */
   readonly validate: (lsu: Lsu, subject: string) => Promise<Validated>
   /** Null when there is none of that id. */
-  readonly read: (id: string) => Promise<Diagnosis | null>
+  readonly read: (id: string) => Promise<FullDiagnostic | null>
 }
 
 /** @param given.constitutionalHash The id of the constitution in force. */
-export function createDiagnoses({ database, telemetry, look, examiner, propose, unitOf, constitutionalHash, now }: {
+export function createDiagnostics({ database, telemetry, look, examiner, propose, unitOf, constitutionalHash, now }: {
   database: Database
   telemetry: Telemetry
   look: ReturnType<typeof createSystemLook>
@@ -46,10 +46,10 @@ export function createDiagnoses({ database, telemetry, look, examiner, propose, 
   unitOf: (id: string, body: GenerateBody) => SemanticUnit
   constitutionalHash: string
   now: () => Date
-}): Diagnoses {
+}): Diagnostics {
   const counted = async <T>(of: Diagnosed, work: () => Promise<T>): Promise<T> => {
     const started = performance.now()
-    const finished = (status: 'success' | 'error') => diagnosisFinished(telemetry, { of, status, seconds: (performance.now() - started) / 1000 })
+    const finished = (status: 'success' | 'error') => diagnosticFinished(telemetry, { of, status, seconds: (performance.now() - started) / 1000 })
     try {
       const result = await work()
       finished('success')
@@ -70,7 +70,7 @@ export function createDiagnoses({ database, telemetry, look, examiner, propose, 
     }
   }
 
-  const ofSystem = async (component: string | null, depth: Depth, subject: string): Promise<Diagnosis> => {
+  const ofSystem = async (component: string | null, depth: Depth, subject: string): Promise<FullDiagnostic> => {
     const started = performance.now()
     const created_at = now()
     const { findings, healthScore, measured, notMeasured } = await look.look(component, depth)
@@ -86,7 +86,7 @@ export function createDiagnoses({ database, telemetry, look, examiner, propose, 
   }
 
   /** As it was stored with the generation; one that a release before this has stored is diagnosed now, from its evidence. */
-  const ofGeneration = async (id: string): Promise<Diagnosis | null> => {
+  const ofGeneration = async (id: string): Promise<FullDiagnostic | null> => {
     const diagnosticId = diagnosticIdOf(id)
     if (diagnosticId === null) return null
     const there = await readDiagnostic(database, diagnosticId)
