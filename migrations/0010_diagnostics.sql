@@ -1,9 +1,8 @@
 -- What every check of the stabilizer table found, what was diagnosed of that, of documents and of the system itself, and the units it was found in.
 
 create table stabilizer_executions (
-  diagnostic_id text not null,                    -- the diagnostic that it is part of
-  position integer not null,                      -- in the syndrome, from 0; articles of the constitution come after it
-  generation_id text,                             -- null: of a document that was only validated
+  diagnostic bigint not null,                     -- the id of the diagnostic that it is part of: a number, since there are some thirty of each
+  position smallint not null,                     -- in the syndrome, from 0; articles of the constitution come after it
   stabilizer_id text not null,                    -- a row of the table, or an article of the constitution
   stabilizer_group text not null,                 -- as GET /api/v1/stabilizers shows it
   table_version text not null,
@@ -13,14 +12,15 @@ create table stabilizer_executions (
   evidence_digest text,                           -- SHA-256 of what it shows, where it fires; the evidence itself stands in the generation
   duration_ms double precision,                   -- null: not measured
   executed_at timestamptz not null,
-  primary key (diagnostic_id, position),
+  primary key (diagnostic, position),
   check ((outcome = 0) = (reason is not null))
 );
 
 create index stabilizer_executions_newest on stabilizer_executions using brin (executed_at);
 
 create table system_diagnostics (
-  diagnostic_id text primary key,
+  id bigint generated always as identity primary key,
+  diagnostic_id text not null unique,
   kind text not null check (kind in ('system', 'component', 'generation', 'lsu')),
   target_system text not null,                    -- `system`, a component's name, the id of a generation or of an LSU
   subject text not null,                          -- who asked

@@ -97,6 +97,32 @@ test('corrections are found again, as often as they are counted', async () => {
   assert.equal(sum(detected, 'faults_detected'), count('error_correction_events_total{error_type="detected",corrected="true"}') + count('error_correction_events_total{error_type="detected",corrected="false"}'))
 })
 
+test('a generation of a release that stored no diagnostics is diagnosed from its evidence, once', async () => {
+  const { body: made } = await ask('/api/v1/generate-policy', 'author', { body: CLINIC })
+  const id = made.metadata.syndrome_diagnosis_id
+  const { body: before } = await ask(`/api/v1/diagnostics/${id}`, 'author')
+  await db.query('delete from stabilizer_executions where diagnostic = (select id from system_diagnostics where diagnostic_id = $1)', [id])
+  await db.query('delete from system_diagnostics where diagnostic_id = $1', [id])
+  const { status, body: after } = await ask(`/api/v1/diagnostics/${id}`, 'author')
+  assert.equal(status, 200, JSON.stringify(after))
+  assert.deepEqual({ ...after, not_measured: [] }, { ...before, executions: [] })
+  assert.deepEqual(after.not_measured.map(({ what }: any) => what), ['executions'])
+  assert.deepEqual((await diagnose({ target_system: made.generation_id })).body, after)
+  assert.equal((await db.query('select from system_diagnostics where target_system = $1', [made.generation_id])).rowCount, 1)
+})
+
+test('who asks again under a key is told the same diagnostic, and it is not in what is kept for that: the release before knows it as null', async () => {
+  const again = async () => {
+    const response = await fetch(`${product.url.platform}/api/v1/generate-policy`, { method: 'POST', headers: { authorization: `Bearer ${tokens.get('author')}`, 'content-type': 'application/json', 'idempotency-key': 'diagnosed' }, body: JSON.stringify(CLINIC) })
+    return (await response.json()) as any
+  }
+  const [first, second] = [await again(), await again()]
+  assert.deepEqual(second, first)
+  assert.match(first.metadata.syndrome_diagnosis_id, /^diag_/)
+  const { rows } = await db.query<{ outcome: string }>('select outcome from generation_requests where generation_id = $1', [first.generation_id])
+  assert.equal(JSON.parse(rows[0]!.outcome).reply.metadata.syndrome_diagnosis_id, null)
+})
+
 test('stabilizers are those that generations are measured by', async () => {
   const { status, body } = await ask('/api/v1/stabilizers', 'service')
   assert.equal(status, 200)

@@ -78,14 +78,13 @@ export async function recordUnitDiagnostic(tx: Queryable, row: DiagnosticRow, un
     documentText('executions', executions), executedAt,
   ]
   await tx.query(
-    `with diagnosed as (insert into system_diagnostics (${COLUMNS.join(', ')}) values (${placeholders(values.length + 1)}) on conflict do nothing),
+    `with diagnosed as (insert into system_diagnostics (${COLUMNS.join(', ')}) values (${placeholders(values.length + 1)}) on conflict do nothing returning id),
      unit as (
        insert into lsu_records (diagnostic_id, generation_id, subject, constitutional_hash, created_at, lsu_id, digest, document, version, semantic_hash, schema_digest, compliance_validated)
        values ($1, $2, $3, $4, $5::timestamptz, $6, $7, $8::jsonb, $9, $10, $11, $12) on conflict do nothing)
-     insert into stabilizer_executions (diagnostic_id, position, generation_id, stabilizer_id, stabilizer_group, table_version, candidates, outcome, reason, evidence_digest, duration_ms, executed_at)
-     select $1, position, $2, stabilizer, "group", "tableVersion", candidates, outcome, reason, "evidenceDigest", "durationMs", $14::timestamptz
-     from jsonb_to_recordset($13::jsonb) as told (position integer, stabilizer text, "group" text, "tableVersion" text, candidates text[], outcome smallint, reason text, "evidenceDigest" text, "durationMs" double precision)
-     on conflict do nothing`,
+     insert into stabilizer_executions (diagnostic, position, stabilizer_id, stabilizer_group, table_version, candidates, outcome, reason, evidence_digest, duration_ms, executed_at)
+     select diagnosed.id, position, stabilizer, "group", "tableVersion", candidates, outcome, reason, "evidenceDigest", "durationMs", $14::timestamptz
+     from diagnosed, jsonb_to_recordset($13::jsonb) as told (position smallint, stabilizer text, "group" text, "tableVersion" text, candidates text[], outcome smallint, reason text, "evidenceDigest" text, "durationMs" double precision)`,
     [...values, ...valuesOf(row)],
   )
 }
@@ -150,7 +149,7 @@ export async function readDiagnostic(db: Queryable, id: string): Promise<(Diagno
   if (id.includes('\0')) return null
   const { rows } = await db.query(`select ${COLUMNS.join(', ')} from system_diagnostics where diagnostic_id = $1`, [id])
   if (rows[0] === undefined) return null
-  const executed = await db.query(`select ${Object.keys(ExecutionRow.shape).join(', ')} from stabilizer_executions where diagnostic_id = $1 order by position`, [id])
+  const executed = await db.query(`select ${Object.keys(ExecutionRow.shape).join(', ')} from stabilizer_executions where diagnostic = (select id from system_diagnostics where diagnostic_id = $1) order by position`, [id])
   return { ...DiagnosticRow.parse(rows[0]), executions: executed.rows.map((row) => ExecutionRow.parse(row)) }
 }
 
