@@ -1,24 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { finding } from '#core/diagnostic/diagnostic.ts'
-import type { Execution } from '#core/diagnostic/of-assessment.ts'
 import { Failure } from '#core/failure.ts'
 import { testDatabase } from '#test/database.ts'
-import { databaseActivity, lastDayOfStabilizers, lastHour, listDiagnostics, readDiagnostic, recordDiagnostic, recordUnitDiagnostic, type DiagnosticRow, type LsuRow } from './diagnostics.ts'
-
-const FINDING = finding('unread', 'reading', 'critical', 'sentence 2 was not read: “Ünïcode”', 'reword', 'reword it')
-function row(n: number, changed: Partial<DiagnosticRow> = {}): DiagnosticRow {
-  return {
-    diagnostic_id: `diag_${n}`, kind: 'generation', target_system: `gen_${n}`, subject: 'ada', depth: 'standard', status: 'unhealthy', errors_detected: 1, critical_errors: 1, faults_detected: 0, faults_corrected: 0,
-    health_score: 0.1 + 0.2, compliance_score: null, findings: [FINDING], measured: { a: [1, null] }, not_measured: [{ what: 'b', because: 'c' }], constitutional_hash: 'cdd01ef066bc6cf2', duration_ms: 1.25,
-    created_at: new Date(Date.UTC(2026, 10, 24, 12, n)), ...changed,
-  }
-}
-const unit: LsuRow = { lsu_id: 'LSU-000001', generation_id: null, digest: 'd', document: { text: 'a\\u0000b is text' }, version: 3, semantic_hash: '93b0c1d2e3f40516', schema_digest: 's', compliance_validated: false }
-const execution = (position: number, outcome: Execution['outcome'], changed: Partial<Execution> = {}): Execution => ({
-  position, stabilizer: 'same-meaning', group: 'STAB-SEMAN001', tableVersion: '1.0.0', candidates: ['controlled-english', 'a "quoted", {one}'], outcome, reason: outcome === 0 ? 'timeout' : null,
-  evidenceDigest: outcome === -1 ? 'e' : null, durationMs: 0.5, ...changed,
-})
+import { diagnosticRow as row, execution, lsuRow as unit } from '#test/diagnostic-row.ts'
+import { databaseActivity, lastDayOfStabilizers, lastHour, listDiagnostics, readDiagnostic, recordDiagnostic, recordUnitDiagnostic } from './diagnostics.ts'
 
 test('what is stored comes back as it was: the diagnostic, its unit and every check', async () => {
   await using db = await testDatabase()
@@ -46,7 +31,7 @@ test('what is there already stays as it is, and a unit without checks is one too
 test('a document that cannot be stored is refused, and a check without a reason for not being run is a bug', async () => {
   await using db = await testDatabase()
   await assert.rejects(recordUnitDiagnostic(db, row(1), { ...unit, document: 'a\0b' }, [], new Date()), (error: Failure) => error.code === 'REQUEST_MALFORMED')
-  await assert.rejects(recordDiagnostic(db, row(1, { findings: [{ ...FINDING, message: 'a\0b' }] })), (error: Failure) => error.code === 'REQUEST_MALFORMED')
+  await assert.rejects(recordDiagnostic(db, row(1, { findings: row(1).findings.map((each) => ({ ...each, message: 'a\0b' })) })), (error: Failure) => error.code === 'REQUEST_MALFORMED')
   await assert.rejects(recordUnitDiagnostic(db, row(1), unit, [execution(0, 0, { reason: null })], new Date()), /check constraint/)
   assert.equal(await readDiagnostic(db, 'diag_1'), null)
   assert.equal(await readDiagnostic(db, 'diag\0'), null)
