@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Failure } from '#core/failure.ts'
-import { testDatabase } from '#test/database.ts'
+import { testDatabase, type TestDatabase } from '#test/database.ts'
 import { diagnosticRow as row, execution, lsuRow as unit } from '#test/diagnostic-row.ts'
+import { generationRow } from '#test/generation-row.ts'
 import { databaseActivity, lastDayOfStabilizers, lastHour, listDiagnostics, readDiagnostic, recordDiagnostic, recordUnitDiagnostic } from './diagnostics.ts'
+import { recordGeneration } from './generations.ts'
 
 test('what is stored comes back as it was: the diagnostic, its unit and every check', async () => {
   await using db = await testDatabase()
@@ -65,4 +67,25 @@ test('an empty database has no rates, and says what it is', async () => {
   assert.deepEqual(await lastHour(db), { certified: 0, refused: 0, undetermined: 0, failed: 0, p95_ms: null, median_undetermined_score: null })
   const { bytes, connections, version } = await databaseActivity(db)
   assert.ok(bytes > 0 && connections >= 1 && /^\d+/.test(version))
+})
+
+const FAILS = { ...generationRow(1), title: 'a\0b' }
+const left = async (db: TestDatabase) => Number((await db.query<{ n: string }>('select (select count(*) from system_diagnostics) + (select count(*) from lsu_records) + (select count(*) from stabilizer_executions) as n')).rows[0]?.n)
+
+test('of a generation that is not stored nothing is diagnosed either', async () => {
+  await using db = await testDatabase()
+  await assert.rejects(db.transaction(async (tx) => {
+    await recordUnitDiagnostic(tx, row(1), unit, [execution(0, 1)], new Date())
+    await recordGeneration(tx, FAILS)
+  }))
+  assert.equal(await left(db), 0)
+})
+
+test('sabotage twin: outside of its transaction something would be left of it', async () => {
+  await using db = await testDatabase()
+  await assert.rejects(db.transaction(async (tx) => {
+    await recordUnitDiagnostic(db, row(1), unit, [execution(0, 1)], new Date())
+    await recordGeneration(tx, FAILS)
+  }))
+  assert.equal(await left(db), 3)
 })
