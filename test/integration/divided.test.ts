@@ -49,6 +49,19 @@ test('a policy is generated, certified elsewhere and recorded, and the certifica
   assert.equal(verified.status, 0, verified.stdout + verified.stderr)
 })
 
+test('the divided system is diagnosed from the platform, and a document is read by synthesis', async () => {
+  const operator = await divided.token('operator')
+  const { status, body } = await ask(`${divided.url.platform}/api/v1/diagnose`, { token: operator, body: { diagnostic_depth: 'comprehensive' } })
+  assert.equal(status, 200, JSON.stringify(body))
+  for (const peer of ['auth', 'gs', 'pgc', 'database', 'solver']) assert.equal(body.measured.components[peer].status, 'healthy', peer)
+  assert.ok(body.measured.database.connections > 0)
+  const { body: found } = await ask(`${divided.url.platform}/api/v1/validate-lsu`, { token: author, body: {
+    id: 'LSU-000001', description: 'Charts of the clinic', domain: 'policy', content: { text: 'Nurses may view charts of patients of their own ward. Every export must be logged.', structured_data: { domain: 'data-protection' } },
+  } })
+  assert.equal(found.validation_status, 'healthy', JSON.stringify(found))
+  assert.equal((await ask(`${divided.url.platform}/api/v1/diagnostics/${found.diagnostic_id}`, { token: author })).status, 200)
+})
+
 test('from a certificate to a decision across the four: proposed, approved, signed, loaded, decided, revoked', async () => {
   const [council, service] = [await divided.token('council'), await divided.token('service')]
   const app = `${divided.url.platform}/api/v1/applications/clinic`
