@@ -22,6 +22,8 @@ const RETRY_MS = HOUR_MS
 /** How long a trial that is given up may take to remove what it has made. */
 const GIVE_UP_MS = 10_000
 const NOTED = '.validated.json'
+/** Clocks of replicas may be apart; a note from further ahead is none. */
+const FUTURE_MS = 5 * 60_000
 
 /** What came of trying a backup, kept beside it: whoever shares the folder need not try it again. */
 const Note = z.object({
@@ -63,7 +65,8 @@ export function watchBackups({ folder, hours, url, dataFolder, parts, known, key
   let looking: Promise<void> = Promise.resolve()
 
   const noteOf = ({ file, bytes, writtenAt }: Newest): Note | null => {
-    const note = [readNote(`${file}${NOTED}`), remembered.get(file) ?? null].find((each) => each !== null && each.bytes === bytes && each.written_at === writtenAt.toISOString())
+    const isOf = (each: Note | null) => each !== null && each.bytes === bytes && each.written_at === writtenAt.toISOString() && Date.parse(each.at) <= now().getTime() + FUTURE_MS
+    const note = [readNote(`${file}${NOTED}`), remembered.get(file) ?? null].find(isOf)
     return note ?? null
   }
   const isDue = (note: Note | null) => note === null || now().getTime() - Date.parse(note.at) >= (note.result === 'failed' ? Math.min(RETRY_MS, hours * HOUR_MS) : hours * HOUR_MS)
