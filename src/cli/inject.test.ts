@@ -28,11 +28,31 @@ test('inject counts what became of broken candidates, with intervals, beside vot
   assert.ok((not_possible as string[]).every((id) => id in by_class))
 })
 
+test('inject says how far confidence kept its word, in ten bins', () => {
+  const { stdout } = inject(POLICIES, '--trials', '8', '--fault-rate', '0.3', '--json')
+  const { reliability: { answers, bins, brier, expected_calibration_error: error, misread, counted, without_confidence: without } } = JSON.parse(stdout)
+  assert.ok(answers + without <= 4 && counted.trials === 4)
+  assert.equal((bins as { answers: number }[]).reduce((sum, each) => sum + each.answers, 0), answers)
+  assert.ok(bins.length === 10 && brier >= 0 && brier <= 1 && error >= 0 && error <= 1 && misread > 0 && misread < 1)
+})
+
 test('of faults that nobody made there is no share', () => {
   const { status, stdout } = inject(POLICIES, '--trials', '2', '--faulty', '0')
   assert.equal(status, 0)
   assert.match(stdout, /^detected +no trial had a fault$/m)
   assert.match(stdout, /^refused +0\.0 % \(0\.0 to 84\.2\)$/m)
+})
+
+test('templates are broken as the rules that their links make of them', () => {
+  const links = join(mkdtempSync(join(tmpdir(), 'acgs-inject-')), 'links.json')
+  writeFileSync(links, JSON.stringify([{ template_id: 'own', link_id: 'own-1', args: { '?principal': 'User::"u"' } }]))
+  const template = '@id("own") permit(principal == ?principal, action == Action::"view", resource);'
+  const { status, stdout, stderr } = inject(template, '--links', links, '--trials', '2', '--fault', 'swapped-entity', '--json')
+  assert.equal(status, 0, stderr)
+  assert.deepEqual([JSON.parse(stdout).trials, JSON.parse(stdout).corrected], [2, 2])
+  const open = inject(template, '--trials', '2')
+  assert.equal(open.status, 2)
+  assert.match(open.stderr, /--links/)
 })
 
 test('a false accept is a no, and said', () => {

@@ -1,14 +1,19 @@
-import { attributesOf, type BoundArticle, type Inapplicable } from './constitution/article.ts'
+import { attributesOf } from './constitution/article.ts'
 import { judge, score, type Examination, type Verdict } from './compliance/judge.ts'
 import type { Certificate } from './certificate/statement.ts'
 import type { PolicySet } from './policy/policy.ts'
 import { semanticHash } from './policy/semantic-hash.ts'
 import type { Schema } from './policy/schema.ts'
 import type { Proof } from './proof/proof.ts'
+import { representationsOf } from './stabilizers/representation.ts'
 import type { Instruments } from './stabilizers/table.ts'
+import { confidenceIn, type Confidence } from './syndrome/confidence.ts'
 import { correct, type Correction } from './syndrome/correct.ts'
 import { decode, type Diagnosis } from './syndrome/decode.ts'
+import type { Jury } from './syndrome/majority.ts'
 import { measure, syndromeOf, type Measurement, type Syndrome } from './syndrome/measure.ts'
+import type { VerdictMemory } from './syndrome/memory.ts'
+import { vote } from './syndrome/vote.ts'
 import type { Candidate } from './synthesis/candidate.ts'
 import type { SemanticUnit } from './unit/semantic-unit.ts'
 
@@ -16,16 +21,24 @@ import type { SemanticUnit } from './unit/semantic-unit.ts'
 export type Capabilities = Examining & {
   /** Asks every synthesizer for a candidate; may call other processes. */
   readonly propose: (unit: SemanticUnit) => Promise<readonly Candidate[]>
+  /**
+   * Asks one synthesizer again, with a request about which readers disagree; null when it would say the same again. Absent where every
+   * synthesizer is deterministic.
+   */
+  readonly proposeAgain?: (unit: SemanticUnit, asked: AskedAgain) => Promise<Candidate | null>
   /** Judges the evidence again and signs what it judged; null when its own verdict is not compliant. */
   readonly certify: (evidence: Evidence) => Promise<Certificate | null>
   /** Stores the whole generation and appends its digests to the ledger, both or neither. */
   readonly append: (generation: Generation) => Promise<LedgerReceipt | null>
 }
 
+/** Why a synthesizer is asked again: what the others contradict, and how often it has been asked before. It is not told what they say. */
+export type AskedAgain = { readonly method: Candidate['method']; readonly disagreement: unknown; readonly before: number }
+
 /** What it takes to examine candidates: Cedar, the prover, and the constitution bound to the unit's schema. */
-export type Examining = Instruments & {
-  readonly bound: { readonly bound: readonly BoundArticle[]; readonly inapplicable: readonly Inapplicable[] }
-  readonly proveArticles: (policy: PolicySet, schema: Schema, articles: readonly BoundArticle[]) => Promise<readonly Proof[]>
+export type Examining = Instruments & Jury & {
+  /** What was measured before. */
+  readonly memory: VerdictMemory
 }
 
 /** From which the verdict follows, for whoever judges again. */
@@ -38,6 +51,8 @@ export type LedgerReceipt = { readonly index: number; readonly root: string }
 export type Generation = Assessment & {
   readonly unit: SemanticUnit
   readonly candidates: readonly Candidate[]
+  /** Candidates that took the place of earlier ones by the same method, in this order. */
+  readonly askedAgain: readonly AskedAgain[]
   /** Null unless compliant. */
   readonly certificate: Certificate | null
 }
@@ -48,6 +63,10 @@ export type Assessment = {
   readonly diagnosis: Diagnosis
   /** The first is the policy that goes on; there are several only while the text is ambiguous. */
   readonly corrections: readonly [Correction, ...Correction[]]
+  /** Why what was corrected cannot be believed; none where it can. */
+  readonly objections: readonly string[]
+  /** How likely the first correction is what the text means. */
+  readonly confidence: Confidence
   readonly semanticHash: string
   readonly examination: Examination
   /** 0..1; null when no hard article applies. */
@@ -65,12 +84,38 @@ export type Assessment = {
  * @throws {Failure} when a step could not be carried out. A refusal is not a failure: it is a verdict, stored like any other.
  */
 export async function generate(unit: SemanticUnit, can: Capabilities): Promise<{ generation: Generation; ledger: LedgerReceipt | null }> {
-  const candidates = await can.propose(unit)
-  const assessment = await assess({ unit, candidates }, can)
+  const { candidates, assessment, askedAgain } = await settleByAsking(unit, await can.propose(unit), can)
   const certificate = assessment.verdict.kind === 'compliant' ? await can.certify({ unit, candidates }) : null
   const isContested = assessment.verdict.kind === 'compliant' && certificate === null
-  const generation = { unit, candidates, ...assessment, verdict: isContested ? CONTESTED : assessment.verdict, certificate }
+  const generation = { unit, candidates, askedAgain, ...assessment, verdict: isContested ? CONTESTED : assessment.verdict, certificate }
   return { generation, ledger: await can.append(generation) }
+}
+
+/** So often in all a synthesizer is asked again; then it is a question for a person. */
+const ASKED_AGAIN_MAX = 2
+
+/** Assesses candidates; while readers disagree and nobody can be corrected, asks those again that may say something else. */
+async function settleByAsking(unit: SemanticUnit, proposed: readonly Candidate[], can: Capabilities): Promise<{ candidates: readonly Candidate[]; assessment: Assessment; askedAgain: readonly AskedAgain[] }> {
+  let candidates = proposed
+  let assessment = await assess({ unit, candidates }, can)
+  const askedAgain: AskedAgain[] = []
+  while (can.proposeAgain !== undefined && assessment.diagnosis.kind === 'ambiguous' && askedAgain.length < ASKED_AGAIN_MAX) {
+    const { between, disagreement } = assessment.diagnosis
+    const timesAsked = (method: string) => askedAgain.filter((each) => each.method === method).length
+    let isAnswered = false
+    for (const { method } of candidates.filter((each) => between.includes(each.method)).sort((a, b) => timesAsked(a.method) - timesAsked(b.method))) {
+      const asked = { method, disagreement, before: timesAsked(method) }
+      const again = await can.proposeAgain(unit, asked)
+      if (again === null) continue
+      candidates = candidates.map((each) => (each.method === method ? again : each))
+      askedAgain.push(asked)
+      isAnswered = true
+      break
+    }
+    if (!isAnswered) break
+    assessment = await assess({ unit, candidates }, can)
+  }
+  return { candidates, assessment, askedAgain }
 }
 
 /** Whoever signs has the last word; that two judgements of the same evidence differ is a mistake of ours, and never a yes. */
@@ -81,19 +126,28 @@ const CONTESTED: Verdict = {
 
 /** From candidates to a verdict: what generation does before it asks for a certificate, and the certifier does again before it signs. */
 export async function assess({ unit, candidates }: Evidence, can: Examining): Promise<Assessment> {
-  const measurements = await measure(unit, candidates, can)
+  const measurements = await measure(representationsOf(unit, candidates), can, can.memory)
   const syndrome = syndromeOf(measurements)
-  const diagnosis = decode(measurements, candidates)
+  const decoded = decode(measurements, candidates)
+  const usable = withoutUnreadable(candidates, measurements)
+  const settled = await vote(unit, usable, measurements, decoded, correct(unit, usable, decoded), can)
   // What is proved, hashed and certified is what Cedar reads from the text, never what we meant it to say.
-  const corrections = correct(unit, candidates, diagnosis).map((each) => ({ ...each, policy: can.parse(each.policy.text, unit.schema) }))
+  const { diagnosis, objections } = settled
+  const corrections = settled.corrections.map((each) => ({ ...each, policy: can.parse(each.policy.text, unit.schema) }))
   const examinations = await Promise.all(corrections.map(({ policy }) => examine(policy, unit.schema, can)))
   // What goes on is measured again: the readers left standing may each have passed by not having read everything.
   const missed = unit.request.examples.filter((example) => can.decide((corrections[0] as Correction).policy, unit.schema, example).decision !== example.decision).map(({ name }) => name)
-  const verdict = judge(unit, diagnosis, corrections, examinations, missed)
+  const verdict = judge(unit, diagnosis, corrections, examinations, missed, objections)
   const [correction, ...others] = corrections
   const [examination] = examinations
   if (correction === undefined || examination === undefined) throw new Error('a unit without readers cannot be assessed')
-  return { measurements, syndrome, diagnosis, corrections: [correction, ...others], semanticHash: semanticHash(correction.policy.rules, unit.schema), examination, score: score(examination), verdict }
+  return { measurements, syndrome, diagnosis, corrections: [correction, ...others], objections, confidence: confidenceIn({ unit, candidates }, measurements, diagnosis, correction), semanticHash: semanticHash(correction.policy.rules, unit.schema), examination, score: score(examination), verdict }
+}
+
+/** Candidates of which those that do not parse have no say: nothing can be made from them. */
+function withoutUnreadable(candidates: readonly Candidate[], measurements: readonly Measurement[]): readonly Candidate[] {
+  const isUnreadable = (i: number) => measurements.some(({ stabilizer, candidates: [only], outcome }) => stabilizer === 'well-typed' && only === i && outcome.value === -1)
+  return candidates.map((candidate, i) => (isUnreadable(i) ? { ...candidate, readsText: false } : candidate))
 }
 
 /** Every article that the schema binds, proved, refuted or unknown for one policy. */

@@ -22,7 +22,7 @@ function valueOf(text: string, series: string): number {
   return Number(line.slice(line.lastIndexOf(' ') + 1))
 }
 
-const generation = { id: 'g', priority: 'high', seconds: 0.02 } as const
+const generation = { id: 'g', priority: 'high', confidence: null, seconds: 0.02 } as const
 
 /** One event per family, the series that it must move, and by how much. */
 const MOVES: { family: string; event: (telemetry: events.Telemetry) => void; moves: Record<string, number> }[] = [
@@ -33,8 +33,11 @@ const MOVES: { family: string; event: (telemetry: events.Telemetry) => void; mov
   { family: 'policy_generation_requests_total, of failures', event: (t) => events.generationFailed(t, { priority: 'low', code: 'SOLVER_FAILED', seconds: 1 }), moves: { 'policy_generation_requests_total{status="error",priority="low"}': 1, 'policy_generation_duration_seconds_count{priority="low"}': 1 } },
   { family: 'policy_generation_duration_seconds', event: (t) => events.generationJudged(t, { ...generation, outcome: 'certified', score: null }), moves: { 'policy_generation_duration_seconds_count{priority="high"}': 1, 'policy_generation_duration_seconds_bucket{le="0.025",priority="high"}': 1, 'policy_generation_duration_seconds_bucket{le="0.01",priority="high"}': 0 } },
   { family: 'constitutional_compliance_score', event: (t) => events.generationJudged(t, { ...generation, outcome: 'undetermined', score: 0.8 }), moves: { 'constitutional_compliance_score_count{outcome="undetermined"}': 1, 'constitutional_compliance_score_bucket{le="0.8",outcome="undetermined"}': 1, 'constitutional_compliance_score_bucket{le="0.7",outcome="undetermined"}': 0 } },
-  { family: 'error_correction_events_total', event: (t) => events.candidatesCompared(t, { id: 'gen_1', setAside: 2, isUnsettled: false }), moves: { 'error_correction_events_total{error_type="detected",corrected="true"}': 2, 'error_correction_events_total{error_type="corrected",corrected="true"}': 2, 'error_correction_events_total{error_type="detected",corrected="false"}': 0 } },
-  { family: 'error_correction_events_total, when nobody is to blame', event: (t) => events.candidatesCompared(t, { id: 'gen_1', setAside: 0, isUnsettled: true }), moves: { 'error_correction_events_total{error_type="detected",corrected="false"}': 1, 'error_correction_events_total{error_type="corrected",corrected="true"}': 0 } },
+  { family: 'error_correction_events_total', event: (t) => events.candidatesCompared(t, { id: 'gen_1', setAside: 2, isUnsettled: false, holds: true }), moves: { 'error_correction_events_total{error_type="detected",corrected="true"}': 2, 'error_correction_events_total{error_type="corrected",corrected="true"}': 2, 'error_correction_events_total{error_type="detected",corrected="false"}': 0 } },
+  { family: 'error_correction_events_total, when nobody is to blame', event: (t) => events.candidatesCompared(t, { id: 'gen_1', setAside: 0, isUnsettled: true, holds: true }), moves: { 'error_correction_events_total{error_type="detected",corrected="false"}': 1, 'error_correction_events_total{error_type="corrected",corrected="true"}': 0 } },
+  { family: 'error_correction_events_total, when what was corrected still fires', event: (t) => events.candidatesCompared(t, { id: 'gen_1', setAside: 1, isUnsettled: false, holds: false }), moves: { 'error_correction_events_total{error_type="detected",corrected="false"}': 1, 'error_correction_events_total{error_type="corrected",corrected="false"}': 1, 'error_correction_events_total{error_type="corrected",corrected="true"}': 0 } },
+  { family: 'policy_confidence_score', event: (t) => events.generationJudged(t, { ...generation, confidence: 0.97, outcome: 'certified', score: 1 }), moves: { 'policy_confidence_score_count': 1, 'policy_confidence_score_bucket{le="0.95"}': 0, 'policy_confidence_score_bucket{le="1"}': 1 } },
+  { family: 'policy_confidence_score, without a number', event: (t) => events.generationJudged(t, { ...generation, outcome: 'certified', score: 1 }), moves: { 'policy_confidence_score_count': 0 } },
   { family: 'errors_detected_total and recovery_recommendations_total', event: (t) => {
     const found = (about: string, action: string) => finding(about, 'reading', 'critical', `sentence ${about}`, 'reword', action)
     events.diagnosticFound(t, { id: 'd', of: 'lsu', status: 'unhealthy', findings: [found('1', 'reword it'), found('2', 'reword it'), found('3', 'another')] })

@@ -28,7 +28,7 @@ function assessed({ outcomes = [], diagnosis = { kind: 'clean' }, setAside = [],
   outcomes?: readonly (readonly [stabilizer: string, Outcome])[]; diagnosis?: Diagnosis; setAside?: readonly string[]; answers?: readonly (readonly [Article, Answer])[]; verdict?: Verdict; score?: number | null
 }): Assessment {
   return {
-    measurements: outcomes.map(([stabilizer, outcome], i) => ({ stabilizer, candidates: [i % 2], outcome })), diagnosis, verdict, score,
+    measurements: outcomes.map(([stabilizer, outcome], i) => ({ stabilizer, candidates: [i % 2], outcome })), diagnosis, verdict, score, objections: [],
     corrections: [{ setAside }], examination: { proofs: answers.map(([each, answer]) => ({ article: each, proof: proof(answer), mentions: [] })), inapplicable: [] },
   } as unknown as Assessment
 }
@@ -58,7 +58,7 @@ test('a check that gave no answer is not one that holds, and one that had nothin
 })
 
 test('a corrected fault is found and handled; a disagreement without blame is critical, also where the policy is refused anyway', () => {
-  const corrected = diagnoseAssessment(assessed({ diagnosis: { kind: 'explained', faults: [{ candidate: 1, method: 'shallow-parse', shownBy: 'decides', evidence: null }] }, setAside: ['shallow-parse'] }), CANDIDATES)
+  const corrected = diagnoseAssessment(assessed({ diagnosis: { kind: 'explained', faults: [{ candidate: 1, method: 'shallow-parse', mechanism: 'misread', sentences: null, shownBy: 'decides', evidence: null }], weight: 1 }, setAside: ['shallow-parse'] }), CANDIDATES)
   assert.deepEqual([corrected.status, corrected.faultsDetected, corrected.faultsCorrected], ['degraded', 1, 1])
   assert.match(corrected.findings[0]?.message ?? '', /shallow-parse .* set aside: decides fires/)
   const ambiguous: Diagnosis = { kind: 'ambiguous', between: ['controlled-english', 'shallow-parse'], disagreement: null }

@@ -40,7 +40,7 @@ export type UnitDiagnostic = {
   readonly faultsCorrected: number
 }
 
-type Assessed = Pick<Assessment, 'measurements' | 'diagnosis' | 'corrections' | 'examination' | 'score' | 'verdict'>
+type Assessed = Pick<Assessment, 'measurements' | 'diagnosis' | 'corrections' | 'objections' | 'examination' | 'score' | 'verdict'>
 
 /**
  * Says of an assessment what each check came to, what was found, and what would settle it.
@@ -48,13 +48,13 @@ type Assessed = Pick<Assessment, 'measurements' | 'diagnosis' | 'corrections' | 
  * @param durationMs How long a check took, by its outcome; it is told apart from what is signed.
  */
 export function diagnoseAssessment(assessed: Assessed, candidates: readonly Candidate[], durationMs: (outcome: Outcome) => number | null = () => null): UnitDiagnostic {
-  const { diagnosis, corrections: [{ setAside }], score } = assessed
+  const { diagnosis, corrections: [{ setAside }], objections, score } = assessed
   const executions = executionsOf(assessed, candidates, durationMs)
   const findings = findingsOf(assessed)
   const isUnsettled = diagnosis.kind === 'ambiguous' || diagnosis.kind === 'unexplained'
   return {
     status: standingOf(findings), executions, findings, healthScore: healthOf(assessed), complianceScore: score,
-    faultsDetected: setAside.length + (isUnsettled ? 1 : 0), faultsCorrected: setAside.length,
+    faultsDetected: setAside.length + (isUnsettled ? 1 : 0), faultsCorrected: objections.length === 0 ? setAside.length : 0,
   }
 }
 
@@ -88,11 +88,11 @@ const OF_DOUBT: Readonly<Record<Doubt['about'], readonly [Category, Strategy]>> 
   empty: ['reading', 'reword'], consensus: ['reading', 'reword'], models: ['reading', 'restate'], example: ['meaning', 'restate'],
 }
 
-function findingsOf({ diagnosis, examination, verdict }: Assessed): readonly Finding[] {
+function findingsOf({ diagnosis, objections, examination, verdict }: Assessed): readonly Finding[] {
   const faults = diagnosis.kind !== 'explained' ? [] : diagnosis.faults.map(({ method, shownBy }) =>
     finding(shownBy, shownBy === 'never-errors' ? 'evaluation' : 'meaning', 'error', `the candidate of ${method} is wrong and was set aside: ${shownBy} fires`, 'reword', `reword what ${method} misread: the others carry the policy alone`))
   // What is refuted is refused whatever else is open: then nothing else says that the readers do not agree.
-  const open = verdict.kind === 'undetermined' ? [] : unsettled(diagnosis)
+  const open = verdict.kind === 'undetermined' ? [] : [...unsettled(diagnosis), ...objections.map((message) => finding('correction', 'meaning', 'critical', message, 'reword', 'reword the sentences that were read differently'))]
   const isRefusing = verdict.kind === 'violates' ? new Set(verdict.violations.map(({ article }) => article)) : new Set<string>()
   const violations = violationsOf(examination).map(({ article, text, hard, counterexample, mentions }) =>
     finding(article, 'constitution', hard || isRefusing.has(article) ? 'critical' : 'error', `${article} does not hold: ${describe(counterexample, mentions)}`, 'reword', `change the rules so that ${article} holds: ${text}`))
@@ -107,6 +107,7 @@ function unsettled(diagnosis: Diagnosis): readonly Finding[] {
   switch (diagnosis.kind) {
     case 'clean':
     case 'explained': return []
+    case 'outvoted': return [finding('outvoted', 'meaning', 'error', `${diagnosis.between.join(' and ')} read the text differently, and most readers decide`, 'answer', 'say what the shown request shall be decided as (`context.examples`), or reword the sentence')]
     case 'ambiguous': return [finding('ambiguous', 'meaning', 'critical', `${diagnosis.between.join(' and ')} read the text differently`, 'answer', 'say what the shown request shall be decided as (`context.examples`), or reword the sentence')]
     case 'incomplete': return [finding('diagnosis', 'meaning', 'critical', `a check gave no answer: ${diagnosis.because}`, 'retry', 'simplify what it names, complete the example, or try again when the prover is available')]
     case 'unexplained': return [finding('diagnosis', 'meaning', 'critical', diagnosis.because, 'reword', 'correct the examples or reword the sentences that contradict them')]

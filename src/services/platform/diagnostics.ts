@@ -94,7 +94,7 @@ export function createDiagnostics({ database, telemetry, look, examiner, propose
     const generation = await readGeneration(database, id)
     if (generation === null) return null
     const evidence = generation.evidence as unknown as Generation
-    const diagnosed = diagnoseAssessment(evidence, evidence.candidates)
+    const diagnosed = diagnoseAssessment({ ...evidence, objections: evidence.objections ?? [] }, evidence.candidates)
     const row = diagnosticRowOf(diagnosed, {
       diagnostic_id: diagnosticId, kind: 'generation', target_system: id, subject: generation.user_id ?? '', constitutional_hash: generation.constitutional_hash, duration_ms: null,
       created_at: generation.created_at, not_measured: [{ what: 'executions', because: 'an earlier release made the generation, and did not store them' }],
