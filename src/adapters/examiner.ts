@@ -10,7 +10,7 @@ import type { Proof } from '#core/proof/proof.ts'
 import { authorize, parsePolicies, parseSchema } from './cedar/cedar.ts'
 
 /** The questions that an examination asks of the prover. */
-export type Prover = Pick<Examining, 'proveArticles' | 'sameMeaning' | 'neverErrors'>
+export type Prover = Pick<Examining, 'proveArticles' | 'sameMeaning' | 'neverErrors' | 'decidedOn' | 'splits' | 'decidedByPart'>
 
 /** What it takes to examine policies under one constitution: Cedar, the prover, and what both have already been asked. */
 export type Examiner = {
@@ -54,6 +54,9 @@ export function createExaminer(constitution: Constitution, prover: Prover): Exam
     decide: (policies, over, { request, entities }) => decide({ policies, schema: over, request, entities }, authorize),
     proveArticles: (policy, over, articles) => once(['articles', policy.text, over.digest, digestOf(articles)], () => prover.proveArticles(policy, over, articles)),
     sameMeaning: (a, b, over) => once(['same meaning', a.text, b.text, over.digest], () => prover.sameMeaning(a, b, over)),
+    decidedOn: prover.decidedOn,
+    splits: prover.splits,
+    decidedByPart: prover.decidedByPart,
     neverErrors: (policy, over) => once(['never errors', policy.text, over.digest], () => prover.neverErrors(policy, over)),
   })
   return { constitution, parseSchema: (text) => schemas(sha256(text), () => parseSchema(text)), bind: bindTo, examining, remembers: () => remembersIn(remember<object>(2)) }

@@ -1,15 +1,20 @@
 import { attributesOf, type BoundArticle, type Inapplicable } from './constitution/article.ts'
-import { judge, score, type Examination, type Verdict } from './compliance/judge.ts'
+import { judge, score, standingOf, type Examination, type Verdict } from './compliance/judge.ts'
 import type { Certificate } from './certificate/statement.ts'
 import type { PolicySet } from './policy/policy.ts'
 import { semanticHash } from './policy/semantic-hash.ts'
 import type { Schema } from './policy/schema.ts'
 import type { Proof } from './proof/proof.ts'
+import { inquire, type Inquiry } from './questions/inquire.ts'
+import { normExamples, type NormExample } from './questions/norm-examples.ts'
+import type { Asking } from './questions/question.ts'
+import { withRemedies } from './questions/remedies.ts'
 import type { Instruments } from './stabilizers/table.ts'
 import { correct, type Correction } from './syndrome/correct.ts'
 import { decode, type Diagnosis } from './syndrome/decode.ts'
 import { measure, syndromeOf, type Measurement, type Syndrome } from './syndrome/measure.ts'
 import type { Candidate } from './synthesis/candidate.ts'
+import { meets } from './unit/example.ts'
 import type { SemanticUnit } from './unit/semantic-unit.ts'
 
 /** What generation may do to the world. Everything else it calls is pure. */
@@ -23,7 +28,7 @@ export type Capabilities = Examining & {
 }
 
 /** What it takes to examine candidates: Cedar, the prover, and the constitution bound to the unit's schema. */
-export type Examining = Instruments & {
+export type Examining = Instruments & Asking & {
   readonly bound: { readonly bound: readonly BoundArticle[]; readonly inapplicable: readonly Inapplicable[] }
   readonly proveArticles: (policy: PolicySet, schema: Schema, articles: readonly BoundArticle[]) => Promise<readonly Proof[]>
 }
@@ -40,12 +45,16 @@ export type Generation = Assessment & {
   readonly candidates: readonly Candidate[]
   /** Null unless compliant. */
   readonly certificate: Certificate | null
+  /** For each norm of the policy what shows it; none while the text is still to be asked about, or without a policy. */
+  readonly normExamples: readonly NormExample[]
 }
 
 export type Assessment = {
   readonly measurements: readonly Measurement[]
   readonly syndrome: Syndrome
   readonly diagnosis: Diagnosis
+  /** What the text leaves open, and what came of asking; null where it leaves nothing open. */
+  readonly inquiry: Inquiry | null
   /** The first is the policy that goes on; there are several only while the text is ambiguous. */
   readonly corrections: readonly [Correction, ...Correction[]]
   readonly semanticHash: string
@@ -67,9 +76,14 @@ export type Assessment = {
 export async function generate(unit: SemanticUnit, can: Capabilities): Promise<{ generation: Generation; ledger: LedgerReceipt | null }> {
   const candidates = await can.propose(unit)
   const assessment = await assess({ unit, candidates }, can)
-  const certificate = assessment.verdict.kind === 'compliant' ? await can.certify({ unit, candidates }) : null
+  const { inquiry, corrections: [correction] } = assessment
+  const isAsked = inquiry !== null && inquiry.kind !== 'settled'
+  const [certificate, shownBy] = await Promise.all([
+    assessment.verdict.kind === 'compliant' ? can.certify({ unit, candidates }) : null,
+    isAsked ? [] : normExamples(unit, correction, can),
+  ])
   const isContested = assessment.verdict.kind === 'compliant' && certificate === null
-  const generation = { unit, candidates, ...assessment, verdict: isContested ? CONTESTED : assessment.verdict, certificate }
+  const generation = { unit, candidates, ...assessment, verdict: isContested ? CONTESTED : assessment.verdict, certificate, normExamples: shownBy }
   return { generation, ledger: await can.append(generation) }
 }
 
@@ -83,17 +97,29 @@ const CONTESTED: Verdict = {
 export async function assess({ unit, candidates }: Evidence, can: Examining): Promise<Assessment> {
   const measurements = await measure(unit, candidates, can)
   const syndrome = syndromeOf(measurements)
-  const diagnosis = decode(measurements, candidates)
+  const decoded = decode(measurements, candidates)
+  const { inquiry, diagnosis, corrections: meant } = await inquire(unit, candidates, measurements, { diagnosis: decoded, corrections: correct(unit, candidates, decoded) }, can)
   // What is proved, hashed and certified is what Cedar reads from the text, never what we meant it to say.
-  const corrections = correct(unit, candidates, diagnosis).map((each) => ({ ...each, policy: can.parse(each.policy.text, unit.schema) }))
-  const examinations = await Promise.all(corrections.map(({ policy }) => examine(policy, unit.schema, can)))
+  const corrections = meant.map((each) => ({ ...each, policy: can.parse(each.policy.text, unit.schema) }))
+  const examinations = await examineAll(corrections, unit, can)
   // What goes on is measured again: the readers left standing may each have passed by not having read everything.
-  const missed = unit.request.examples.filter((example) => can.decide((corrections[0] as Correction).policy, unit.schema, example).decision !== example.decision).map(({ name }) => name)
-  const verdict = judge(unit, diagnosis, corrections, examinations, missed)
+  const missed = inquiry?.kind === 'open' ? [] : unit.request.examples.filter((example) => !meets(can.decide((corrections[0] as Correction).policy, unit.schema, example), example)).map(({ name }) => name)
+  const verdict = withRemedies(judge(unit, diagnosis, corrections, examinations, missed), inquiry, { unit, measurements, bound: can.bound.bound })
   const [correction, ...others] = corrections
   const [examination] = examinations
   if (correction === undefined || examination === undefined) throw new Error('a unit without readers cannot be assessed')
-  return { measurements, syndrome, diagnosis, corrections: [correction, ...others], semanticHash: semanticHash(correction.policy.rules, unit.schema), examination, score: score(examination), verdict }
+  return { measurements, syndrome, diagnosis, inquiry, corrections: [correction, ...others], semanticHash: semanticHash(correction.policy.rules, unit.schema), examination, score: score(examination), verdict }
+}
+
+/** Each policy that the text may mean, up to the first that breaks nothing: only what all of them break is a violation. */
+async function examineAll(corrections: readonly Correction[], { schema, request }: SemanticUnit, can: Examining): Promise<readonly Examination[]> {
+  const examinations: Examination[] = []
+  for (const { policy } of corrections) {
+    const examination = await examine(policy, schema, can)
+    examinations.push(examination)
+    if (standingOf(examination, request.complianceThreshold).kind !== 'refuted') break
+  }
+  return examinations
 }
 
 /** Every article that the schema binds, proved, refuted or unknown for one policy. */

@@ -1,4 +1,5 @@
 import type { Candidate } from '#core/synthesis/candidate.ts'
+import { meets } from '#core/unit/example.ts'
 import { mayHideRule, type Example, type SemanticUnit } from '#core/unit/semantic-unit.ts'
 import type { Decision } from '#core/decision/decide.ts'
 import { Failure } from '#core/failure.ts'
@@ -159,13 +160,21 @@ function differing(a: Candidate, b: Candidate, unit: SemanticUnit, both: (senten
 async function decides(candidate: Candidate, example: Example, unit: SemanticUnit, use: Instruments): Promise<Outcome> {
   const policies = parsed(candidate.cedar, unit.schema, use)
   if (policies instanceof Failure) return { value: 0, why: 'idle', because: 'the candidate does not parse' }
-  const { decision, verdict } = use.decide(policies, unit.schema, example)
+  const decided = use.decide(policies, unit.schema, example)
+  const { decision, verdict } = decided
   if (verdict === 'error') return { value: 0, why: 'failed', because: `example ${example.name} could not be evaluated` }
-  if (decision === example.decision) return { value: 1 }
+  if (meets(decided, example)) return { value: 1 }
   // What it has not read it has not contradicted.
   const missed = candidate.readings.find((reading) => reading.kind === 'unread' && mayHideRule(unit, reading.sentence))
   if (missed !== undefined) return { value: 0, why: 'idle', because: `${candidate.method} has not read sentence ${missed.sentence}, which may decide example ${example.name}` }
-  return { value: -1, evidence: { example: example.name, wanted: example.decision, decided: decision } }
+  return { value: -1, evidence: { example: example.name, wanted: example.decision, decided: decision, sentences: sentencesOf(candidate, decided.determining) } }
+}
+
+/** Of the rules that determined a decision, the sentences: a rule has the id of its norm, and more behind it where an obligation divided it. */
+function sentencesOf(candidate: Candidate, rules: readonly string[]): readonly number[] {
+  const norms = candidate.readings.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : []))
+  const found = rules.flatMap((rule) => norms.filter(({ id }) => rule === id || (rule.startsWith(id) && /^[abxy]+$/.test(rule.slice(id.length)))).map(({ sentence }) => sentence))
+  return [...new Set(found)].sort((a, b) => a - b)
 }
 
 function outcomeOf(proof: Proof): Outcome {

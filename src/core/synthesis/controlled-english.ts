@@ -7,7 +7,7 @@ import { openForm } from '#core/unit/open-forms.ts'
 import type { Sentence } from '#core/unit/semantic-unit.ts'
 import { clausesOf } from '#core/unit/sentences.ts'
 import type { Statement } from '#core/unit/statement.ts'
-import type { Reader, Reading } from './candidate.ts'
+import { numbered, SENSES_MAX, type Reader, type Reading } from './candidate.ts'
 import { clausesAs } from './controlled-english-sentences.ts'
 import { isKnown, lowerAt, textOf, TooOpen, tokenize, type Text } from './controlled-english-tokens.ts'
 import { ACCESS, DUTY_VERBS, FUNCTION_WORDS, HINTS, NUMBER_WORDS } from './controlled-english-words.ts'
@@ -33,11 +33,19 @@ function readSentence(sentence: Sentence, schema: Schema): Reading {
   const [first] = unread.filter(({ isOpen }) => isOpen === true).concat(unread)
   if (first !== undefined) {
     const { because, isOpen } = first
-    return sentence.mayRule ? { kind: 'unread', sentence: number, because, ...(isOpen === undefined ? {} : { isOpen }) } : { kind: 'silent', sentence: number }
+    const senses = sensesOf(clauses)
+    return sentence.mayRule
+      ? { kind: 'unread', sentence: number, because, ...(isOpen === undefined ? {} : { isOpen }), ...(senses === null ? {} : { senses: senses.map((norms) => numbered(norms, sentence)) }) }
+      : { kind: 'silent', sentence: number }
   }
-  const norms = clauses.flatMap((clause) => (clause.kind === 'norms' ? clause.norms : []))
-  const id = (index: number) => (norms.length === 1 ? `N${number}` : `N${number}.${index + 1}`)
-  return { kind: 'norms', sentence: number, norms: norms.map((norm, index) => ({ id: id(index), sentence: number, source, ...norm })) }
+  return { kind: 'norms', sentence: number, norms: numbered(clauses.flatMap((clause) => (clause.kind === 'norms' ? clause.norms : [])), sentence) }
+}
+
+/** Every way to understand all clauses together; null when one of them was not understood, or there are too many ways. */
+function sensesOf(clauses: readonly Read[]): readonly (readonly Meaning[])[] | null {
+  const ways = clauses.map((clause) => (clause.kind === 'norms' ? [clause.norms] : clause.senses ?? []))
+  if (ways.reduce((product, { length }) => product * length, 1) > SENSES_MAX || ways.some(({ length }) => length === 0)) return null
+  return ways.reduce<readonly (readonly Meaning[])[]>((made, senses) => made.flatMap((each) => senses.map((norms) => [...each, ...norms])), [[]])
 }
 
 /** So many parts between semicolons, or items of a list, are a sentence that a person can still check. */
@@ -87,8 +95,12 @@ function readClause(clause: string, schema: Schema): Read {
   const open = reasons.find(({ isOpen }) => isOpen === true)
   if (open !== undefined && (norms !== undefined || unknown === null)) return open
   if (norms === undefined) return { kind: 'unread', because: unknown ?? reasons[0]?.because ?? stopped(text) }
-  if (others.length > 0) return { kind: 'unread', because: sayDifference([...meanings.values()]), isOpen: true }
-  const lost = unplaced(tokens.flatMap((token) => (token.kind === 'quoted' ? [token.text] : [])), norms)
+  const quotes = tokens.flatMap((token) => (token.kind === 'quoted' ? [token.text] : []))
+  if (others.length > 0) {
+    const senses = [...meanings.values()]
+    return { kind: 'unread', because: sayDifference(senses), isOpen: true, ...(senses.some((each) => unplaced(quotes, each) !== null) ? {} : { senses }) }
+  }
+  const lost = unplaced(quotes, norms)
   return lost === null ? { kind: 'norms', norms } : { kind: 'unread', because: `\`"${lost}"\` is neither an id nor a value here: say what it is, or write it without quotation marks` }
 }
 

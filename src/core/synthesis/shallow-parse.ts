@@ -7,7 +7,7 @@ import { openForm } from '#core/unit/open-forms.ts'
 import type { Sentence } from '#core/unit/semantic-unit.ts'
 import { clausesOf } from '#core/unit/sentences.ts'
 import type { Statement } from '#core/unit/statement.ts'
-import type { Reader, Reading } from './candidate.ts'
+import { numbered, SENSES_MAX, type Reader, type Reading } from './candidate.ts'
 import { attemptsAt } from './shallow-parse-attempts.ts'
 import { quotedIn } from './shallow-parse-tokens.ts'
 
@@ -30,14 +30,14 @@ function readSentence(sentence: Sentence, schema: Schema): Reading {
   const meanings = new Map(grounded.flatMap((one) => (one.kind === 'norms' ? [[canonical(one.norms), one.norms] as const] : [])))
   const [norms, ...others] = meanings.values()
   const open = grounded.find((one) => one.kind === 'unread' && 'isOpen' in one)
-  const lost = norms === undefined ? null : unplaced(clausesOf(sentence.text).flatMap(quotedIn), norms)
+  const quotes = clausesOf(sentence.text).flatMap(quotedIn)
+  const lost = norms === undefined ? null : unplaced(quotes, norms)
   if (lost !== null) return { kind: 'unread', sentence: number, because: `\`"${lost}"\` is neither an id nor a value here: say what it is, or write it without quotation marks` }
-  if (norms !== undefined && others.length === 0 && open === undefined) {
-    const id = (index: number) => (norms.length === 1 ? `N${number}` : `N${number}.${index + 1}`)
-    return { kind: 'norms', sentence: number, norms: norms.map((norm, index) => ({ id: id(index), sentence: number, source: sentence.text, ...norm })) }
-  }
+  if (norms !== undefined && others.length === 0 && open === undefined) return { kind: 'norms', sentence: number, norms: numbered(norms, sentence) }
   if (norms !== undefined && others.length > 0) {
-    return { kind: 'unread', sentence: number, because: sayDifference([...meanings.values()]), isOpen: true }
+    const senses = [...meanings.values()]
+    const areAll = open === undefined && senses.length <= SENSES_MAX && senses.every((each) => unplaced(quotes, each) === null)
+    return { kind: 'unread', sentence: number, because: sayDifference(senses), isOpen: true, ...(areAll ? { senses: senses.map((each) => numbered(each, sentence)) } : {}) }
   }
   if (!sentence.mayRule) return { kind: 'silent', sentence: number }
   const failed = grounded.filter((one) => one.kind === 'unread')

@@ -16,8 +16,8 @@ export type Meaning = Omit<Norm, 'id' | 'sentence' | 'source'>
 
 export type Grounded =
   | { readonly kind: 'norms'; readonly norms: readonly Meaning[] }
-  /** `because` says what was not understood and, when we know, how to say it. `isOpen`: all of it was, in more than one way. */
-  | { readonly kind: 'unread'; readonly because: string; readonly isOpen?: true }
+  /** `because` says what was not understood and, when we know, how to say it. `isOpen`: all of it was, in more than one way; `senses`: in which, where all are known. */
+  | { readonly kind: 'unread'; readonly because: string; readonly isOpen?: true; readonly senses?: readonly (readonly Meaning[])[] }
 
 /**
  * What a statement means over a schema: norms whose conditions type-check in every request environment that they touch.

@@ -24,6 +24,7 @@ export const ExampleBody = z.strictObject({
   request: QuestionBody.omit({ entities: true }),
   entities: z.array(EntityBody).default([]),
   decision: z.enum(['allow', 'deny']),
+  obligations: z.record(z.string().min(1).max(200), z.boolean()).exactOptional().describe('Of what is allowed: which obligations must be demanded (true), and which must not (false)'),
 })
 
 /**
