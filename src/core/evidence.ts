@@ -42,6 +42,7 @@ const Request: z.ZodType<GovernanceRequest> = z.strictObject({
   complianceThreshold: z.number().min(0).max(1),
   consensusRequired: z.boolean(),
   multiModelValidation: z.boolean(),
+  revises: z.string().exactOptional(),
 })
 
 /** Evidence as it travels: the schema is its text and the sentences are left out, so that whoever judges makes both again. */

@@ -17,6 +17,8 @@ export type GovernanceRequest = {
   readonly consensusRequired: boolean
   /** Several language models must agree. */
   readonly multiModelValidation: boolean
+  /** The generation whose questions were answered. */
+  readonly revises?: string
 }
 
 /** A decision the author expects: this request, this answer. */

@@ -55,6 +55,7 @@ export function toUnit(id: string, body: GenerateBody, setting: Setting): Semant
       complianceThreshold: Math.max(setting.threshold, requirements.compliance_threshold ?? 0),
       consensusRequired: requirements.consensus_required,
       multiModelValidation: requirements.multi_model_validation,
+      ...(context.revises === undefined ? {} : { revises: context.revises }),
     },
     schema,
     sentences,
