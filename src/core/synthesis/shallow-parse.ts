@@ -30,13 +30,13 @@ function readSentence(sentence: Sentence, schema: Schema): Reading {
   const meanings = new Map(grounded.flatMap((one) => (one.kind === 'norms' ? [[canonical(one.norms), one.norms] as const] : [])))
   const [norms, ...others] = meanings.values()
   const open = grounded.find((one) => one.kind === 'unread' && 'isOpen' in one)
-  const quotes = clausesOf(sentence.text).flatMap(quotedIn)
-  const lost = norms === undefined ? null : unplaced(quotes, norms)
+  const loses = (sense: readonly Meaning[]) => unplaced(clausesOf(sentence.text).flatMap(quotedIn), sense)
+  const lost = norms === undefined ? null : loses(norms)
   if (lost !== null) return { kind: 'unread', sentence: number, because: `\`"${lost}"\` is neither an id nor a value here: say what it is, or write it without quotation marks` }
   if (norms !== undefined && others.length === 0 && open === undefined) return { kind: 'norms', sentence: number, norms: numbered(norms, sentence) }
   if (norms !== undefined && others.length > 0) {
     const senses = [...meanings.values()]
-    const areAll = open === undefined && senses.length <= SENSES_MAX && senses.every((each) => unplaced(quotes, each) === null)
+    const areAll = open === undefined && senses.length <= SENSES_MAX && senses.every((each) => loses(each) === null)
     return { kind: 'unread', sentence: number, because: sayDifference(senses), isOpen: true, ...(areAll ? { senses: senses.map((each) => numbered(each, sentence)) } : {}) }
   }
   if (!sentence.mayRule) return { kind: 'silent', sentence: number }
