@@ -1,5 +1,7 @@
-import type { PolicySet } from '#core/policy/policy.ts'
+import { canonical } from '#core/canonical.ts'
+import type { PolicySet, Rule } from '#core/policy/policy.ts'
 import type { Environment, Schema } from '#core/policy/schema.ts'
+import { scopeOf } from './encode.ts'
 import type { Decided, Look } from './look.ts'
 import type { Counterexample, Proof } from './proof.ts'
 import { meansElse, type Engines, type Options } from './questions.ts'
@@ -40,10 +42,15 @@ export async function splits(policies: readonly PolicySet[], least: number, sche
 export async function decidedByPart(whole: PolicySet, without: readonly PolicySet[], schema: Schema, engines: Engines, options: Options = {}): Promise<readonly (Counterexample | null | 'unknown')[]> {
   const study = new Study(schema, { agreement: 'either', ...options })
   const differ = (a: Decided, b: Decided) => a.isAllowed !== b.isAllowed || a.obligations.join() !== b.obligations.join()
-  const proofs = await settle(study, without.map((part) => ({
+  // Where no rule can apply that only one of them has, both are the same rules.
+  const concerned = without.map((part) => {
+    const own = onlyIn(whole, part)
+    return study.select(schema.environments).filter((environment) => own.some((rule) => scopeOf(study.place(environment), rule) !== study.place(environment).terms.false))
+  })
+  const proofs = await settle(study, without.map((part, i) => ({
     name: 'decided-by-part',
     inputs: { whole: whole.text, without: part.text },
-    environments: study.select(schema.environments),
+    environments: concerned[i] as readonly Environment[],
     rules: whole.rules,
     claim: (environment: Environment) => ({
       goal: meansElse(study.place(environment).terms, study.policy(environment, whole), study.policy(environment, part)),
@@ -51,7 +58,13 @@ export async function decidedByPart(whole: PolicySet, without: readonly PolicySe
       fails: (scene: Counterexample, look: Look) => differ(look.decided(whole, scene), look.decided(part, scene)),
     }),
   })), engines)
-  return proofs.map(({ answer }) => (answer.kind === 'refuted' ? answer.counterexample : answer.kind === 'proved' ? null : 'unknown'))
+  return proofs.map(({ answer }, i) => (answer.kind === 'refuted' ? answer.counterexample : answer.kind === 'proved' || concerned[i]?.length === 0 ? null : 'unknown'))
+}
+
+/** Rules that one of two policies has and the other has not, word for word. */
+function onlyIn(a: PolicySet, b: PolicySet): readonly Rule[] {
+  const keys = [a, b].map(({ rules }) => new Set(rules.map(canonical)))
+  return [...a.rules, ...b.rules].filter((rule) => !keys.every((each) => each.has(canonical(rule))))
 }
 
 function reasonOf(proofs: readonly Proof[]): string | null {

@@ -1,10 +1,10 @@
 import { canonical, digest } from '#core/canonical.ts'
 import type { Decision } from '#core/decision/decide.ts'
-import type { PolicySet } from '#core/policy/policy.ts'
+import type { PolicySet, Rule } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Counterexample, Proof } from '#core/proof/proof.ts'
 import type { CedarEntity, CedarRequest } from '#core/unit/semantic-unit.ts'
-import { askInWords, factsOf, regardOf, type Regard } from './words.ts'
+import { askInWords, factsOf, regardOf } from './words.ts'
 
 /** What finding questions asks of the world. */
 export type Asking = {
@@ -35,10 +35,11 @@ export type Said = { readonly decision: 'allow' | 'deny'; readonly obligations: 
 /** A question, and which policies each answer leaves, by index. */
 export type Chosen = { readonly question: Question; readonly sides: readonly { readonly said: Said; readonly policies: readonly number[] }[] }
 
-export function questionOf({ principal, action, resource, context, entities }: Counterexample, schema: Schema, regard: Regard, obligations: readonly string[] = []): Question {
+/** @param rules Of every policy that the answer is about: what they look at is said. */
+export function questionOf({ principal, action, resource, context, entities }: Counterexample, schema: Schema, rules: readonly Rule[], obligations: readonly string[] = []): Question {
   const request = { principal, action, resource, context }
   const whole = { ...request, entities }
-  const words = askInWords(whole, factsOf(whole, schema, regard), schema)
+  const words = askInWords(whole, factsOf(whole, schema, regardOf(rules, whole, schema)), schema)
   return {
     id: `q_${digest({ schema: schema.digest, request, entities }).slice(0, 16)}`,
     words: obligations.length === 0 ? words : `${words} If so, which of these must be done: ${obligations.join(', ')}?`,
@@ -54,8 +55,8 @@ export function questionOf({ principal, action, resource, context, entities }: C
  * @returns Null when the prover finds no request: then it does not know in what they differ.
  */
 export async function chooseQuestion(policies: readonly PolicySet[], schema: Schema, can: Asking): Promise<Chosen | null> {
-  const regard = regardOf(policies.flatMap(({ rules }) => rules))
-  const bySize = (requests: readonly Counterexample[]) => requests.toSorted((a, b) => compare(sizeOf(a, schema, regard), sizeOf(b, schema, regard)))
+  const rules = policies.flatMap((policy) => policy.rules)
+  const bySize = (requests: readonly Counterexample[]) => requests.toSorted((a, b) => compare(sizeOf(a, schema, rules), sizeOf(b, schema, rules)))
   for (let least = Math.floor(policies.length / 2); least > 0; least--) {
     const [request] = bySize((await can.splits(policies, least, schema)).requests)
     if (request !== undefined) return asked(request, [])
@@ -73,7 +74,7 @@ export async function chooseQuestion(policies: readonly PolicySet[], schema: Sch
       return { decision, obligations: obligations.length === 0 || decision === 'deny' ? null : obligations.filter((name) => demanded.includes(name)) }
     })
     const sides = [...Map.groupBy(answers.keys(), (i) => canonical(answers[i])).values()].map((members) => ({ said: answers[members[0] as number] as Said, policies: members }))
-    return { question: questionOf(request, schema, regard, obligations), sides: sides.sort((a, b) => (canonical(a.said) < canonical(b.said) ? -1 : 1)) }
+    return { question: questionOf(request, schema, rules, obligations), sides: sides.sort((a, b) => (canonical(a.said) < canonical(b.said) ? -1 : 1)) }
   }
 
   /** What some demand on a request and others do not. */
@@ -90,8 +91,8 @@ export function largest({ sides }: Chosen): number {
 }
 
 /** What there is to read of a request: facts first, then everything. */
-function sizeOf(request: Counterexample, schema: Schema, regard: Regard): readonly (number | string)[] {
-  const facts = factsOf(request, schema, regard)
+function sizeOf(request: Counterexample, schema: Schema, rules: readonly Rule[]): readonly (number | string)[] {
+  const facts = factsOf(request, schema, regardOf(rules, request, schema))
   const whole = canonical(request)
   return [facts.join('').length, request.entities.length, whole.length, whole]
 }

@@ -8,7 +8,19 @@ import type { CedarEntity } from '#core/unit/semantic-unit.ts'
 /** What rules look at: the names of attributes and tags, and whether what an entity is in matters. */
 export type Regard = { readonly attributes: ReadonlySet<string>; readonly hierarchy: boolean }
 
-export function regardOf(rules: readonly Rule[]): Regard {
+/** What the rules look at that can apply to a request like this one. */
+export function regardOf(rules: readonly Rule[], request: Pick<Counterexample, 'principal' | 'action' | 'resource'>, schema: Schema): Regard {
+  return regardOfAll(rules.filter((rule) => canApply(rule, request, schema)))
+}
+
+function canApply({ principal, action, resource }: Rule, request: Pick<Counterexample, 'principal' | 'action' | 'resource'>, schema: Schema): boolean {
+  const isOf = (scope: Rule['principal'], uid: string) => scope.kind !== 'is' || scope.type === uidOf(uid).type
+  const named = action.kind === 'any' ? [] : action.kind === 'eq' ? [action.uid] : action.uids
+  const meant = [request.action, ...(schema.actions.get(request.action)?.ancestors ?? [])]
+  return isOf(principal, request.principal) && isOf(resource, request.resource) && (action.kind === 'any' || named.some((uid) => meant.includes(uidText(uid))))
+}
+
+function regardOfAll(rules: readonly Rule[]): Regard {
   const attributes = new Set<string>()
   let hierarchy = false
   const visit = (expression: Expression): void => {
