@@ -221,3 +221,18 @@ test('every norm gets a request that only it decides, unless it is proved that t
   const again = await normExamples({ ...place.unit, request: { ...place.unit.request, examples: [example] } }, correction, examining)
   assert.deepEqual(again[0], { kind: 'shown', norm: 'N1', by: 'mine' })
 })
+
+test('the sentences that a refusal proposes, once they are added, are read and settle it', async () => {
+  const schema = readFileSync(new URL('../packs/data-protection/schema.cedarschema', import.meta.url), 'utf8')
+  const judged = async (description: string) => {
+    const { unit, examiner } = unitOf(description, schema)
+    const { bound } = examiner.bind(unit.schema)
+    return (await assess({ unit, candidates: await propose(unit, bound) }, examiner.examining(unit.schema))).verdict
+  }
+  const text = 'Any employee may export any customer record.'
+  const verdict = await judged(text)
+  assert.ok(verdict.kind === 'violates')
+  const proposed = verdict.violations.map(({ remedy = '' }) => /^add a sentence, such as “(.+)”$/.exec(remedy)?.[1] ?? remedy)
+  assert.ok(proposed.includes('Whoever exports a customer record must log it.'), proposed.join('\n'))
+  assert.deepEqual(await judged([text, ...proposed].join(' ')), { kind: 'compliant' })
+})

@@ -1,6 +1,6 @@
 import type { Doubt, Verdict, Violation } from '#core/compliance/judge.ts'
 import type { BoundArticle } from '#core/constitution/article.ts'
-import { renderNorm } from '#core/policy/english.ts'
+import { renderNorm, spaced, verb } from '#core/policy/english.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { prohibitingNorms } from '#core/synthesis/principles.ts'
 import type { Measurement } from '#core/syndrome/measure.ts'
@@ -61,16 +61,32 @@ function remedyOf({ article: id, counterexample, mentions }: Violation, bound: r
   const request = askInWords(counterexample, factsOf(counterexample, schema, { attributes: new Set(mentions), hierarchy: false }), schema)
   switch (found?.article.kind) {
     case 'never-permit': {
-      const type = (uid: string) => uid.slice(0, uid.indexOf('::"'))
       const concerned = prohibitingNorms(found, schema).filter(({ actions, resources, principals }) =>
-        actions.some((uid) => counterexample.action === `${uid.type}::"${uid.id}"`) && (resources.length === 0 || resources.includes(type(counterexample.resource))) && (principals.length === 0 || principals.includes(type(counterexample.principal))))
+        actions.some((uid) => counterexample.action === `${uid.type}::"${uid.id}"`) && (resources.length === 0 || resources.includes(typeIn(counterexample.resource))) && (principals.length === 0 || principals.includes(typeIn(counterexample.principal))))
       const [norm] = concerned
-      return norm === undefined ? `${request} Let the answer be no` : `add a sentence that says: ${renderNorm(norm)}`
+      return norm === undefined ? `${request} Let the answer be no` : added(renderNorm(norm))
     }
     case 'must-permit': return `${request} Let the answer be yes: add a sentence that permits it, or narrow the one that forbids it`
-    case 'must-record': return `${request} If so, let it demand ${found.obligation ?? 'the obligation of the article'}: add a sentence that does`
+    case 'must-record': {
+      const resource = typeIn(counterexample.resource)
+      const [does = '', ...rest] = verb(spaced(schema.actions.get(counterexample.action)?.uid.id ?? counterexample.action), [resource]).split(' ')
+      const what = spaced(resource)
+      return added(`whoever ${[thirdPerson(does), ...rest].join(' ')} ${/^[aeiou]/.test(what) ? 'an' : 'a'} ${what} must ${found.obligation ?? 'do what the article demands'} it`)
+    }
     case 'independent-of': return `let no condition depend on ${mentions.length === 0 ? 'what is protected' : mentions.join(', ')}`
     case 'never-error': return `let the rule look only at what is always there, or ask first whether it is there: ${request}`
     case undefined: return `${request} Let it be decided as the article demands`
   }
+}
+
+function typeIn(uid: string): string {
+  return uid.slice(0, uid.indexOf('::"'))
+}
+
+function added(sentence: string): string {
+  return `add a sentence, such as “${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}.”`
+}
+
+function thirdPerson(verb: string): string {
+  return /[^aeiou]y$/.test(verb) ? `${verb.slice(0, -1)}ies` : /(?:s|x|z|ch|sh|o)$/.test(verb) ? `${verb}es` : `${verb}s`
 }
