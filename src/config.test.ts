@@ -61,7 +61,7 @@ test('the environment wins over the file, and the command line over both', () =>
 
 test('every key has a variable of its own', () => {
   const tls = { ACGS_SERVICE_TLS_CERTIFICATE_FILE: '/x', ACGS_SERVICE_TLS_KEY_FILE: '/x' } // One is refused without the other.
-  const sample: Record<string, string> = { url: 'postgresql://u@h/d', hash: '0123456789012345', environment: 'embedded', log_level: 'warn', peer_client_id: 'acgs-x', trusted_proxies: '10.0.0.0/8', address_requests_per_minute: '7', generations_per_minute: '7', diagnoses_per_minute: '7' }
+  const sample: Record<string, string> = { url: 'postgresql://u@h/d', hash: '0123456789012345', environment: 'embedded', log_level: 'warn', peer_client_id: 'acgs-x', trusted_proxies: '10.0.0.0/8', address_requests_per_minute: '7', generations_per_minute: '7', diagnoses_per_minute: '7', connections_max: '70' }
   for (const [section, keys] of Object.entries(SECTIONS)) {
     for (const [key, definition] of Object.entries(keys)) {
       const variable = `ACGS_${section}_${key}`.toUpperCase()

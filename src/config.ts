@@ -95,6 +95,7 @@ export const SECTIONS = {
     address_requests_per_minute: key(perMinute, null, 'a whole number from 0 to 10000, or null'),
     generations_per_minute: key(perMinute, null, 'a whole number from 0 to 10000, or null'),
     diagnoses_per_minute: key(perMinute, null, 'a whole number from 0 to 10000, or null'),
+    connections_max: key(z.int().min(10).max(1_000_000).nullable(), null, 'a whole number from 10 to 1000000, or null for what open files allow'),
     body_bytes_max: key(z.int().min(1_024).max(67_108_864), 1_048_576, 'a number of bytes from 1024 to 67108864'),
     entities_bytes_max: key(z.int().min(1_024).max(268_435_456), 67_108_864, 'a number of bytes from 1024 to 268435456'),
   },

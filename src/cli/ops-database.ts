@@ -61,6 +61,7 @@ export async function withTarget<T>(options: DatabaseOptions, isNewAllowed: bool
   let isGivenUp = false
   const giveUp = () => {
     isGivenUp = true
+    process.stderr.write('interrupted: no half of it is left\n')
     void (borrowed ?? Promise.resolve(null)).then((server) => server?.stop()).catch(() => {}).finally(() => process.exit(INTERRUPTED))
   }
   if (!isHeard) for (const signal of INTERRUPTING) process.once(signal, giveUp)

@@ -5,7 +5,7 @@ import { checkBackup, restoreInto, validateBackup, type Validated } from '#adapt
 import { contentOf, notEmpty } from '#adapters/postgres/empty.ts'
 import { Failure } from '#core/failure.ts'
 import { INTERRUPTED, INTERRUPTING, allParts, comparesLedger, configOf, knownOutside, megabytes, onDatabase, problemLines, withFile, withTarget, type DatabaseOptions } from './ops-database.ts'
-import { EXIT, finish, progress, type Answer } from './terminal.ts'
+import { counted, EXIT, finish, progress, type Answer } from './terminal.ts'
 
 type Options = DatabaseOptions & { keepOwners?: boolean; acceptOlder?: boolean }
 
@@ -53,11 +53,11 @@ async function restore(file: string, shown: string, name: 'restore' | 'import', 
     })
     const json = { file: shown, kind, ...report, behind: known.found.length === 0 ? null : behind, compared: known.found.map(({ file: name, size, root }) => ({ file: name, size, root })) }
     if (!report.valid) {
-      const older = behind > 0 ? [`it is older than what is known: ${behind} entries have come since. Restore a newer one, or this one with --accept-older`] : []
+      const older = behind > 0 ? [`it is older than what is known, by ${counted(behind, 'entry', 'entries')}. Restore a newer one, or this one with --accept-older`] : []
       return { json, text: ['not valid, and nothing of it was kept: the database is empty', ...problemLines(report.problems), ...older].join('\n'), exit: EXIT.no }
     }
     const unsigned = known.keys === null && isEmbedded ? [`before it is started, copy \`keys\`, \`ledger\` and \`decision-point\` of the data folder that was backed up into ${config.service.dataFolder}: a start without them makes new keys, by which no certificate or checkpoint of before counts`] : []
-    const lost = behind === 0 ? [] : [`${behind} entries that are known from elsewhere are lost: nothing is recorded before you go on as docs/concepts/ledger.md says (“When entries are lost for good”)`]
+    const lost = behind === 0 ? [] : [`known from elsewhere and lost: ${counted(behind, 'entry', 'entries')}. Nothing is recorded before you go on as docs/concepts/ledger.md says (“When entries are lost for good”)`]
     return { json, text: [`restored and valid: ${report.entries} entries, root ${report.root}`, known.notice, ...unsigned, ...lost].join('\n'), exit: EXIT.yes }
   })
 }
@@ -83,7 +83,7 @@ async function verify(file: string, shown: string, options: Options): Promise<An
   }
   const problems = [...found.problems, ...known.problems]
   const valid = problems.length === 0
-  const behind = found.behind === null ? 'not compared with a ledger of today' : found.behind === 0 ? 'nothing was recorded since' : `${found.behind} entries were recorded since`
+  const behind = found.behind === null ? 'not compared with a ledger of today' : found.behind === 0 ? 'nothing was recorded since' : `${counted(found.behind, 'entry', 'entries')} recorded since`
   return {
     json: { file: shown, ...found, valid, problems },
     text: valid

@@ -6,7 +6,7 @@ import { postApproval as postAuthApproval } from '#services/auth/contract.ts'
 import { getRevision, getRevisions, postActivation, postApproval, postRevision, type RevisionDifference } from '#services/platform/revision-contract.ts'
 import { differenceLines } from './difference-lines.ts'
 import { answerOf, asksService, askService, pathOf, type Reply, type ServiceOptions } from './service.ts'
-import { finish, newCommand, newGroup } from './terminal.ts'
+import { counted, finish, newCommand, newGroup } from './terminal.ts'
 
 type ApproveOptions = ServiceOptions & { digest?: string }
 type ProposeOptions = ServiceOptions & { add?: readonly string[]; remove?: readonly string[]; replace?: readonly string[] }
@@ -155,8 +155,4 @@ function whole(body: Whole): string {
     '',
     policy.trimEnd(),
   ].join('\n')
-}
-
-function counted(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`
 }

@@ -171,3 +171,8 @@ function write(descriptor: 1 | 2, text: string): void {
 export function quoted(path: string): string {
   return `'${path.replaceAll("'", `'\\''`)}'`
 }
+
+/** A number of things in words: `1 entry`, `2 entries`. */
+export function counted(n: number, noun: string, nouns = `${noun}s`): string {
+  return `${n} ${n === 1 ? noun : nouns}`
+}

@@ -54,7 +54,7 @@ const routes: Route[] = [
   route(made, () => new Answer({}, { status: 201, headers: { location: '/api/v1/made/1' } })),
 ]
 
-async function start(components: Component[] = [], edge: Edge = { tls: null, proxies: { trusted: [], header: 'x-forwarded-for' } }) {
+async function start(components: Component[] = [], edge: Edge = { tls: null, proxies: { trusted: [], header: 'x-forwarded-for' }, connectionsMax: null }) {
   const lines: string[] = []
   const log = createLog({ service: 'acgs-test', level: 'debug', destination: { write: (line: string) => { lines.push(line) } } })
   const metrics = createMetrics({ service: 'acgs-test', version: '8.0.0', constitutionalHash: HASH, description: 'test' })
@@ -90,7 +90,7 @@ const json = { 'content-type': 'application/json' }
 
 test('of TLS something is said only to whom a trusted proxy says uses it, errors included', async () => {
   for (const header of ['x-forwarded-for', 'forwarded'] as const) {
-    await using at = await start([], { tls: null, proxies: { trusted: ['10.0.0.0/8'], header } })
+    await using at = await start([], { tls: null, proxies: { trusted: ['10.0.0.0/8'], header }, connectionsMax: null })
     const said = async (remoteAddress: string, headers: Record<string, string>, url = '/livez') => (await at.inject({ url, remoteAddress, headers })).headers['strict-transport-security'] !== undefined
     const https = { 'x-forwarded-proto': 'https', forwarded: 'for=203.0.113.9;proto=https, for=10.0.0.2;proto=http' }
     assert.equal(await said('10.0.0.1', https), true, header)

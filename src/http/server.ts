@@ -20,6 +20,7 @@ import { scrape, scrapedAlready } from '#telemetry/scrape.ts'
 import { authorize } from './authenticate.ts'
 import type { Authenticate } from './authenticate.ts'
 import { proxiedOverTls, type ProxyRules } from './client-address.ts'
+import { watchConnections } from './connections.ts'
 import { Answer, route } from './contract.ts'
 import type { Caller, DirectRoute, Endpoint, Input, Route } from './contract.ts'
 import { answerDirectly, asMalformed } from './direct.ts'
@@ -58,9 +59,9 @@ export type RawRoute = { readonly endpoint: Endpoint; readonly handle: (request:
 export type ServerTls = { readonly current: () => { readonly cert: string; readonly key: string }; readonly onRenewed: (take: (renewed: { readonly cert: string; readonly key: string }) => void) => void }
 
 /** How requests come in. */
-export type Edge = { readonly tls: ServerTls | null; readonly proxies: ProxyRules }
+export type Edge = { readonly tls: ServerTls | null; readonly proxies: ProxyRules; /** At once; null: as many as come. */ readonly connectionsMax: number | null }
 
-const PLAIN: Edge = { tls: null, proxies: { trusted: [], header: 'x-forwarded-for' } }
+const PLAIN: Edge = { tls: null, proxies: { trusted: [], header: 'x-forwarded-for' }, connectionsMax: null }
 
 /** One process' HTTP side. */
 export type Server = {
@@ -123,7 +124,7 @@ export async function createServer({ service, title, version, description, const
   pages.docs = docsPage({ title, version, description, endpoints })
 
   let isDraining = false
-  let connections = 0
+  let connections = () => 0
   const underWay = new Set<AbortController>()
   let directUnderWay = 0
   const traces = new WeakMap<IncomingMessage, Trace>()
@@ -164,10 +165,7 @@ export async function createServer({ service, title, version, description, const
         else if (!resentMetrics(request, response)) handler(request, response)
       }
       const server = tls === null ? createHttpServer(options, listener) : createTlsServer(options, listener, tls)
-      server.on('connection', (socket: Socket) => {
-        connections++
-        socket.once('close', () => { connections-- })
-      })
+      connections = watchConnections(server, edge.connectionsMax, telemetry)
       server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
         const problem = toProblem(new Failure('REQUEST_MALFORMED', 'the expectation in the Expect header cannot be met: leave it out'), traceOf(request).traceId)
         response.writeHead(417, { ...headers, ...(isOverTls(request) ? STRICT_TRANSPORT : {}), 'content-type': PROBLEM_TYPE, connection: 'close' }).end(JSON.stringify({ ...problem.body, status: 417 }))
@@ -180,7 +178,7 @@ export async function createServer({ service, title, version, description, const
       return sendProblem(error, request, reply)
     },
   })
-  telemetry.metrics.watchConnections('http', () => connections)
+  telemetry.metrics.watchConnections('http', () => connections())
 
   /** Answers a scrape with the text of the last one, where nothing has changed and nothing is wrong. @returns False: it is still to be answered. */
   function resentMetrics(request: IncomingMessage, response: ServerResponse): boolean {

@@ -7,7 +7,7 @@ import { readConfig } from '#config'
 import { Failure } from '#core/failure.ts'
 import { selfSigned, whyNoCertificate } from '#test/certificate.ts'
 import { importTwin } from '#test/twin.ts'
-import { openEdge } from './edge.ts'
+import { connectionsFor, openEdge } from './edge.ts'
 
 const skip = whyNoCertificate() ?? false
 const folder = mkdtempSync(join(tmpdir(), 'edge-'))
@@ -79,4 +79,8 @@ test('sabotage twins: what serves with an expired certificate, or forgets that i
   const { components: [component] } = stands.openEdge(configOf(settings), () => at())
   at = inDays(31)
   assert.notEqual((await component?.probe(new AbortController().signal))?.status, 'unhealthy')
+})
+
+test('as many connections as open files leave to each of four ports, and never none', () => {
+  assert.deepEqual([20_000, 1_024, 256, 10_000_000, null].map(connectionsFor), [4_950, 206, 50, 10_000, 10_000])
 })

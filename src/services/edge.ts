@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { Config } from '#config'
 import { readTls, type TlsFiles } from '#adapters/keys/tls.ts'
 import { networksIn } from '#http/client-address.ts'
@@ -19,12 +20,14 @@ const SOON_MS = 14 * DAY_MS
 /** @throws {Failure} `FILE_UNREADABLE`, `KEY_INVALID` when what is configured cannot be served with. */
 export function openEdge({ service, security }: Pick<Config, 'service' | 'security'>, now: () => Date = () => new Date()): OwnEdge {
   const proxies = { trusted: networksIn(security.trustedProxies ?? '') ?? [], header: security.forwardedHeader }
+  const connectionsMax = security.connectionsMax ?? connectionsFor(openFiles())
   const { tlsCertificateFile: certificate, tlsKeyFile: key } = service
-  if (certificate === null || key === null) return { tls: null, proxies, components: [], renew: () => false }
+  if (certificate === null || key === null) return { tls: null, proxies, connectionsMax, components: [], renew: () => false }
   let current = readTls({ certificate, key }, now())
   const told: Parameters<ServerTls['onRenewed']>[0][] = []
   return {
     proxies,
+    connectionsMax,
     tls: { current: () => current, onRenewed: (take) => void told.push(take) },
     components: [{ name: 'tls_certificate', isCritical: true, probe: () => standing(current, now()) }],
     renew: () => {
@@ -34,6 +37,28 @@ export function openEdge({ service, security }: Pick<Config, 'service' | 'securi
       for (const take of told) take({ cert: next.cert, key: next.key })
       return true
     },
+  }
+}
+
+/** Four ports may be one process; the database, peers and files need some too. */
+const PORTS = 4
+const FILES_ASIDE = 200
+const CONNECTIONS_MIN = 50
+const CONNECTIONS_MAX = 10_000
+
+/** @param files How many may be open at once; null: not known. */
+export function connectionsFor(files: number | null): number {
+  if (files === null) return CONNECTIONS_MAX
+  return Math.min(CONNECTIONS_MAX, Math.max(CONNECTIONS_MIN, Math.floor((files - FILES_ASIDE) / PORTS)))
+}
+
+/** How many files this process may have open; null where the system does not say. */
+function openFiles(): number | null {
+  try {
+    const soft = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
+    return soft === undefined ? null : Number(soft)
+  } catch {
+    return null
   }
 }
 

@@ -19,7 +19,7 @@ export const BREAKERS = [...PEERS, 'database', 'redis'] as const
 /** What is counted when somebody asks too often: requests of an address, generations and diagnoses of a subject. */
 export const LIMITS = ['address', 'generation', 'diagnosis'] as const
 /** Why a generation is not accepted: too many wait, its turn did not come in time, too many that no client waits for are there. */
-export const OVERLOAD_REASONS = ['full', 'late', 'backlog'] as const
+export const OVERLOAD_REASONS = ['full', 'late', 'backlog', 'connections'] as const
 /** Where something is remembered, and how looking there and writing there end. */
 export const CACHE_TYPES = ['memory', 'redis'] as const
 export const CACHE_RESULTS = { get: ['hit', 'miss', 'expired', 'rejected', 'error'], set: ['stored', 'error'] } as const

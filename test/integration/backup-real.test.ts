@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { recordGeneration } from '#adapters/postgres/generations.ts'
-import { programFor } from '#adapters/postgres/programs.ts'
+import { programFor, runProgram } from '#adapters/postgres/programs.ts'
 import { backupFolder, on } from '#test/backups.ts'
 import { contentsOf } from '#test/fill-database.ts'
 import { generationRow } from '#test/generation-row.ts'
@@ -77,6 +77,21 @@ test('a real server is backed up by pg_dump, custom and plain, and restored into
     assert.match(refused.text, /not valid, and nothing of it was kept[^]*generation `gen-000003` was changed/)
     assert.deepEqual(await query(again, `select 1 from pg_tables where schemaname in ('public', 'auth')`), [])
   })
+  await t.test('a plain backup with commands in it has none of them run on this machine', async () => {
+    const server = pg as TestPostgres
+    const [file, trace] = [join(backups, 'evil.sql'), join(outside, '..', 'trace')]
+    assert.equal((await ops(['backup', file, '--format', 'plain'], { url: server.url })).status, 0)
+    rmSync(`${file}.sha256`)
+    const text = readFileSync(file, 'utf8').replace(/^\\(un)?restrict .*\n/gm, '')
+    writeFileSync(file, text.replace('-- PostgreSQL database dump complete', `\\! touch ${trace}\n-- PostgreSQL database dump complete`))
+    const refused = await ops(['verify', file], { url: server.url })
+    assert.deepEqual([refused.status, existsSync(trace)], [1, false], refused.said)
+    assert.match(refused.said, /backslash commands are restricted/)
+    // Sabotage by hand: the program alone would have run it.
+    await query(server.url, 'create database run_by_psql')
+    await runProgram(programFor('psql', 0, ''), [`--file=${file}`, '--output=/dev/null'], server.url.replace('acgs_db', 'run_by_psql'))
+    assert.equal(existsSync(trace), true)
+  })
   await t.test('between the versions: from 15 into the embedded 18, and back', async () => {
     const server = pg as TestPostgres
     const up = join(backups, 'from-15.acgs')
@@ -92,6 +107,23 @@ test('a real server is backed up by pg_dump, custom and plain, and restored into
     assert.deepEqual(await on(back, contentsOf), there)
     const dump = await ops(['import', join(backups, 'real.custom')], { url: back })
     assert.deepEqual([dump.status, /restore it with .*ops restore/.test(dump.said)], [2, true], dump.said)
+  })
+  await t.test('what is no table is content as well; what a refused restore has made is removed, and a schema that was there stays', async () => {
+    const server = pg as TestPostgres
+    await query(server.url, 'create database others')
+    const others = server.url.replace('acgs_db', 'others')
+    for (const [make, name] of [['create schema keep; create sequence keep.invoice', 'keep.invoice'], ['create function mine() returns int language sql as $$ select 1 $$', 'mine()'], ['create type mood as enum (\'well\')', 'mood']] as const) {
+      await query(others, make)
+      const refused = await ops(['restore', join(backups, 'real.custom')], { url: others })
+      assert.deepEqual([refused.status, refused.said.includes(name)], [3, true], refused.said)
+      await query(others, make.includes('sequence') ? 'drop sequence keep.invoice' : make.includes('function') ? 'drop function mine()' : 'drop type mood')
+    }
+    const changed = join(backups, 'changed.sql')
+    writeFileSync(changed, readFileSync(join(backups, 'bare.sql'), 'utf8').replace('-- PostgreSQL database dump complete', 'create sequence public.slipped_in;\ncreate type public.slipped as enum ();\n-- PostgreSQL database dump complete'))
+    const invalid = await ops(['restore', changed], { url: others })
+    assert.equal(invalid.status, 3, invalid.said)
+    assert.deepEqual(await query(others, `select nspname from pg_namespace where nspname !~ '^pg_|^information' order by 1`), [{ nspname: 'keep' }, { nspname: 'public' }])
+    assert.deepEqual(await query(others, `select relname from pg_class c join pg_namespace n on n.oid = c.relnamespace where nspname = 'public'`), [])
   })
   await t.test('a role that may not make databases verifies on an embedded PostgreSQL of its own; one that may not read everything is told so', async () => {
     const server = pg as TestPostgres

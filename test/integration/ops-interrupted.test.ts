@@ -23,6 +23,6 @@ test('a backup that is interrupted ends the server that was started for it, and 
   const ended = once(child, 'close')
   while (child.exitCode === null && !(existsSync(pidFile) && readFileSync(pidFile, 'utf8').includes('ready'))) await sleep(2)
   child.kill('SIGINT')
-  assert.deepEqual([(await ended)[0], existsSync(pidFile), said], [130, false, ''])
+  assert.deepEqual([(await ended)[0], existsSync(pidFile), said], [130, false, 'interrupted: no half of it is left\n'])
   assert.deepEqual(existsSync(backups) ? readdirSync(backups).filter((name) => name.includes('partial')) : [], [])
 })

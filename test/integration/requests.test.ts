@@ -47,6 +47,27 @@ test('a certified and a refused request are answered again under their key, byte
   assert.deepEqual([other.status, other.body.code], [422, 'IDEMPOTENCY_KEY_REUSED'])
 })
 
+test('what was put in the place of a kept answer, or of a request, is not told, and the ledger shows it', async () => {
+  await using db = database()
+  const answerOf = (key: string) => `(select outcome from generation_requests where idempotency_key = '${key}')`
+  for (const [change, back] of [
+    [`outcome = ${answerOf('clinic.json')}`, `outcome = $1`], ["state = 'failed', outcome = " + answerOf('clinic.json'), "state = 'finished', outcome = $1"], ["request_digest = 'another'", 'request_digest = $2'],
+  ] as const) {
+    const { rows: [kept] } = await db.query<{ outcome: string; request_digest: string }>(`select outcome, request_digest from generation_requests where idempotency_key = 'export-everything.json'`)
+    await db.query(`update generation_requests set ${change} where idempotency_key = 'export-everything.json'`)
+    const verified = await product.acgs('ledger', 'verify', '--json')
+    const { status, body } = await generate(example('export-everything.json'), { 'idempotency-key': 'export-everything.json' })
+    assert.notEqual(status, 200, change)
+    if (change.startsWith('outcome')) {
+      assert.deepEqual([status, body.code], [500, 'LEDGER_CORRUPT'])
+      assert.match(verified.stdout, /what is kept of generation `gen_[^`]+` to be told again was changed/)
+      assert.notEqual(verified.status, 0)
+    }
+    await db.query(`update generation_requests set ${back} where idempotency_key = 'export-everything.json' and $1::text is not null and $2::text is not null`, [kept?.outcome, kept?.request_digest])
+    assert.equal((await product.acgs('ledger', 'verify')).status, 0, 'as it was')
+  }
+})
+
 test('of two under one key at once, one is told that it is under way and where', async () => {
   const body = { ...example('clinic.json'), title: 'The clinic, twice' }
   const both = await Promise.all([1, 2].map(() => generate(body, { 'idempotency-key': 'twice' })))

@@ -43,7 +43,7 @@ export async function fillDatabase(db: Database, { generations = 5, signer = nul
   await db.query(`insert into auth.oidc_payloads (model, id, payload, expires_at) values ('Used', 'jti-1', '{}', 'infinity')`)
   for (let n = 0; n < generations; n++) await db.transaction((tx) => recordGeneration(tx, generationRow(n)))
   const tip = await ledgerTip(db)
-  if (signer !== null) await storeCheckpoint(db, signCheckpoint({ origin: 'acgs-pgp-v8', ...tip }, signer), AT)
+  if (signer !== null) await storeCheckpoint(db, signCheckpoint({ origin: 'acgs-pgp-v8', ...tip }, signer), AT, [signer.publicKey])
   return tip
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { closeSync, createReadStream, createWriteStream, existsSync, fsyncSync, linkSync, openSync, readFileSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { mkdir, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,7 @@ import { whyUnreadable, whyUnwritable } from '#adapters/file-failure.ts'
 import { Failure } from '#core/failure.ts'
 import type { NoteKey } from '#core/ledger/note.ts'
 import { connect, type Database, type Queryable } from './connect.ts'
-import { emptyAgain, refuseFull } from './empty.ts'
+import { emptyAgain, refuseFull, schemasOf } from './empty.ts'
 import { checkExport, exportDatabase, importInto, type Parts } from './export.ts'
 import { ledgerTree } from './ledger-tree.ts'
 import { verifyLedger, type LedgerProblem, type LedgerReport } from './ledger-verify.ts'
@@ -151,6 +151,7 @@ export async function restoreInto({ db, url, file, parts, known, keys, keepOwner
   const answer = (report: LedgerReport): Restored => ({ kind, report, behind: Math.max(0, ...known.map(({ size }) => size - report.entries)) })
   if (kind === 'export') return answer((await importInto(db, file, { parts, against, keys })).report)
   await refuseFull(db)
+  const schemas = await schemasOf(db)
   await runRestore({ db, url, file, kind, keepOwners })
   let isKept = false
   try {
@@ -160,14 +161,19 @@ export async function restoreInto({ db, url, file, parts, known, keys, keepOwner
     isKept = report.valid
     return answer(report)
   } finally {
-    if (!isKept) await emptyAgain(db)
+    if (!isKept) await emptyAgain(db, schemas)
   }
 }
 
 /** In one transaction of the program's own: all of the file, or nothing. */
 async function runRestore({ db, url, file, kind, keepOwners }: { db: Queryable; url: string; file: string; kind: 'custom' | 'plain'; keepOwners: boolean }): Promise<void> {
   if (kind === 'plain') {
-    await runProgram(newest('psql'), ['--no-psqlrc', '--quiet', '--single-transaction', '--set=ON_ERROR_STOP=1', '--output=/dev/null', `--file=${file}`], url)
+    // The program runs what a text tells it to, on this machine too, until it is told not to and by which word it may again.
+    const restricted = ['--command', `\\restrict ${randomBytes(24).toString('hex')}`, '--file=-']
+    await runProgram(newest('psql'), ['--no-psqlrc', '--quiet', '--single-transaction', '--set=ON_ERROR_STOP=1', '--output=/dev/null', ...restricted], url, Readable.from(withoutRestriction(file))).catch((cause: unknown) => {
+      if (!(cause instanceof Failure) || !cause.message.includes('\\restrict')) throw cause
+      throw new Failure('NOT_FOUND', 'the `psql` here would run commands that stand in the file, on this machine: update it (to 13.22, 14.19, 15.14, 16.10, 17.6 or later), or restore an export', { cause })
+    })
     return
   }
   const program = newest('pg_restore')
@@ -186,6 +192,28 @@ async function runRestore({ db, url, file, kind, keepOwners }: { db: Queryable; 
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/**
+ * The text of a plain backup without the two lines that restrict `psql` to what is no command of its own, where `pg_dump` has written them: it is
+ * restricted already, and refuses a second word.
+ */
+async function* withoutRestriction(file: string): AsyncIterable<Buffer> {
+  let isHead = true
+  let end: string | null = null
+  const isKept = (line: string): boolean => {
+    const word = isHead ? /^\\restrict (\w+)$/.exec(line)?.[1] : undefined
+    isHead &&= word === undefined && (line === '' || line.startsWith('--'))
+    if (word !== undefined) end = `\\unrestrict ${word}`
+    return word === undefined && line !== end
+  }
+  let rest = ''
+  for await (const chunk of createReadStream(file, 'latin1')) {
+    const lines = `${rest}${chunk}`.split('\n')
+    rest = lines.pop() ?? ''
+    yield Buffer.from(lines.filter(isKept).map((line) => `${line}\n`).join(''), 'latin1')
+  }
+  if (isKept(rest)) yield Buffer.from(rest, 'latin1')
 }
 
 /** What `pg_restore` comes to. @throws {Failure} `FILE_UNREADABLE` where it complains about what it reads, and not about the database. */

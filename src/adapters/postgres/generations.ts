@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { canonical, digest, sha256, type Json } from '#core/canonical.ts'
 import { Failure } from '#core/failure.ts'
 import type { Generation } from '#core/generate.ts'
+import { readEntry } from '#core/ledger/entry.ts'
 import type { Queryable } from './connect.ts'
 import { digestOfRow, GENERATION_COLUMNS, GenerationRow } from './generation-row.ts'
 import { append, type Receipt } from './ledger.ts'
@@ -51,10 +52,11 @@ export function evidenceOf(generation: Generation): Json {
 /**
  * Stores a generation whole and appends its digests to the ledger, both in the caller's transaction.
  *
+ * @param told What its client is told, where that is kept to be told again.
  * @returns its place in the ledger; for a `generation_id` that is already stored, the place it has had since then, and nothing changes.
  * @throws {Failure} `REQUEST_MALFORMED` when a text holds U+0000 or half of a surrogate pair, which PostgreSQL cannot store.
  */
-export async function recordGeneration(tx: Queryable, generation: GenerationRow): Promise<Receipt> {
+export async function recordGeneration(tx: Queryable, generation: GenerationRow, told: string | null = null): Promise<Receipt> {
   const row = GenerationRow.parse(generation)
   const evidenceText = documentText('evidence', row.evidence)
   const evidenceDigest = sha256(evidenceText)
@@ -76,7 +78,7 @@ export async function recordGeneration(tx: Queryable, generation: GenerationRow)
   return append(tx, {
     kind: `generation.${verdict}`,
     at: created_at.toISOString(),
-    subject: { generation: generation_id, ...(certificate_id === null ? {} : { certificate: certificate_id }) },
+    subject: { generation: generation_id, ...(certificate_id === null ? {} : { certificate: certificate_id }), ...(told === null ? {} : { answer: sha256(told) }) },
     digests: {
       generation: digestOfRow(row, evidenceDigest),
       request: digest(request),
@@ -134,8 +136,29 @@ export async function readReceipt(db: Queryable, generationId: string): Promise<
   return { index: Number(rows[0].index), root: rows[0].root.toString('hex') }
 }
 
+/**
+ * The place in the ledger of a generation whose client is told again what was kept for that.
+ *
+ * @throws {Failure} `LEDGER_CORRUPT` when its entry digests another answer, or another request.
+ */
+export async function readReceiptOf(db: Queryable, generationId: string, { told, requestDigest }: { readonly told: string; readonly requestDigest: string }): Promise<Receipt> {
+  const { rows } = await db.query<{ entry: string }>('select entry from ledger_entries where subject = $1 order by index limit 1', [generationId])
+  if (rows[0] !== undefined && !tellsOf(rows[0].entry, { told, requestDigest })) {
+    throw new Failure('LEDGER_CORRUPT', `what was kept of generation \`${generationId}\` to be told again is not what the ledger digests; run \`acgs ledger verify\``)
+  }
+  return readReceipt(db, generationId)
+}
+
+/** Whether an answer that is kept for a request is the one that was given, as far as the entry of its generation says. */
+export function tellsOf(entryText: string, { told, requestDigest }: { readonly told: string; readonly requestDigest: string }): boolean {
+  const entry = readEntry(entryText)
+  // Releases before this one have not named what they told.
+  return entry !== null && entry.digests['request'] === requestDigest && (entry.subject['answer'] ?? sha256(told)) === sha256(told)
+}
+
 /** The same instant and id that the order uses, so that a page begins after the last row even when rows share an instant. */
-const Cursor = z.tuple([z.iso.datetime(), z.string().min(1).max(200)])
+// PostgreSQL knows no year 0.
+const Cursor = z.tuple([z.iso.datetime().refine((at) => !at.startsWith('0000')), z.string().min(1).max(200)])
 
 function writeCursor({ created_at, generation_id }: GenerationSummary): string {
   return Buffer.from(JSON.stringify([created_at.toISOString(), generation_id])).toString('base64url')

@@ -50,13 +50,20 @@ export async function proveEntries(tree: LedgerTree, indexes: readonly number[],
   return tree.inclusions(indexes, size)
 }
 
-/** Keeps a checkpoint beside the ledger that it is about. */
-export async function storeCheckpoint(db: Queryable, { size, note }: SignedCheckpoint, at: Date): Promise<void> {
-  await db.query('insert into ledger_checkpoints (size, note, at) values ($1, $2, $3) on conflict (size) do update set note = excluded.note, at = excluded.at', [size, note, at])
+/** Keeps a checkpoint beside the ledger that it is about. One for as many entries stays, if one of these keys signed it. */
+export async function storeCheckpoint(db: Queryable, { size, note }: SignedCheckpoint, at: Date, keys: readonly NoteKey[]): Promise<void> {
+  const { rowCount } = await db.query('insert into ledger_checkpoints (size, note, at) values ($1, $2, $3) on conflict (size) do nothing', [size, note, at])
+  if (rowCount !== 0 || (await readCheckpoint(db, keys, null, size)) !== null) return
+  await db.query('update ledger_checkpoints set note = $2, at = $3 where size = $1', [size, note, at])
+}
+
+/** Whether the newest checkpoint beside the ledger is one that none of these keys signed. */
+export async function isSignedByOthers(db: Queryable, keys: readonly NoteKey[]): Promise<boolean> {
+  return (await db.query('select from ledger_checkpoints limit 1')).rowCount !== 0 && (await readCheckpoint(db, keys, null, 'newest')) === null
 }
 
 /** The checkpoint of exactly this size, or the newest; null when there is none that one of these keys signed. */
-export async function readCheckpoint(db: Queryable, keys: readonly NoteKey[], origin: string, size: number | 'newest'): Promise<SignedCheckpoint | null> {
+export async function readCheckpoint(db: Queryable, keys: readonly NoteKey[], origin: string | null, size: number | 'newest'): Promise<SignedCheckpoint | null> {
   const { rows } = await db.query<{ note: string }>(
     `select note from ledger_checkpoints ${size === 'newest' ? '' : 'where size = $1'} order by size desc limit 1`, size === 'newest' ? [] : [size],
   )

@@ -20,7 +20,7 @@ async function signedLedger(): Promise<{ db: TestDatabase; outside: KnownState }
   const db = await testDatabase()
   for (let n = 0; n < 8; n++) {
     await db.transaction((tx) => recordGeneration(tx, generationRow(n)))
-    if (n % 2 === 1) await storeCheckpoint(db, signCheckpoint({ origin: 'o', ...(await ledgerTip(db)) }, OURS), new Date())
+    if (n % 2 === 1) await storeCheckpoint(db, signCheckpoint({ origin: 'o', ...(await ledgerTip(db)) }, OURS), new Date(), KEYS)
   }
   return { db, outside: await ledgerTip(db) }
 }

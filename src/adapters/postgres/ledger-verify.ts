@@ -8,6 +8,7 @@ import { append as grow, EMPTY, isFrontier, leafHash, root } from '#core/ledger/
 import type { NoteKey } from '#core/ledger/note.ts'
 import type { Database, Queryable } from './connect.ts'
 import { digestOfRow, GenerationRow, GENERATION_COLUMNS } from './generation-row.ts'
+import { tellsOf } from './generations.ts'
 import { bodyChecks } from './ledger-bodies.ts'
 import { hex, same, TipRow, type KnownState } from './ledger.ts'
 
@@ -86,7 +87,28 @@ export async function verifyLedgerIn(tx: Queryable, known: readonly KnownState[]
      where not exists (select from ledger_entries e where e.subject = g.generation_id) order by id limit 100`,
   )
   for (const { generation_id } of orphans.rows) report(null, null, `generation \`${generation_id}\` is not in the ledger`)
+  for await (const { generation_id, index } of retold(tx)) report(index, index, `what is kept of generation \`${generation_id}\` to be told again was changed`)
   return { entries: tree.size, root: hex(root(tree)), valid: problems.length === 0, problems }
+}
+
+/** Requests whose kept answer, or their own digest, is not the one that the entry of their generation digests. */
+async function* retold(tx: Queryable): AsyncGenerator<{ readonly generation_id: string; readonly index: number | null }> {
+  // What an older release has left is verified too.
+  if ((await tx.query("select where to_regclass('public.generation_requests') is not null")).rowCount === 0) return
+  for (let after = ''; ; ) {
+    const { rows } = await tx.query<{ generation_id: string; request_digest: string; outcome: string; index: string | null; entry: string | null }>(
+      `select r.generation_id, r.request_digest, r.outcome, e.index, e.entry from generation_requests r
+       left join lateral (select index, entry from ledger_entries where subject = r.generation_id order by index limit 1) e on true
+       where r.state = 'finished' and r.outcome is not null and r.generation_id > $1 order by r.generation_id limit 200`,
+      [after],
+    )
+    for (const { generation_id, request_digest, outcome, index, entry } of rows) {
+      if (!tellsOf(entry ?? '', { told: outcome, requestDigest: request_digest })) yield { generation_id, index: index === null ? null : Number(index) }
+    }
+    const end = rows.at(-1)
+    if (end === undefined) return
+    after = end.generation_id
+  }
 }
 
 /** The checkpoints that are stored beside the ledger and that one of these keys signed. */

@@ -1,6 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { Failure } from '#core/failure.ts'
 
 /** A client program of PostgreSQL on this machine: the embedded one brings none. */
@@ -38,14 +40,18 @@ export function programFor(name: ProgramName, serverMajor: number, otherwise: st
 /**
  * Runs a program against a database. The password goes by the environment, where other users of the machine do not see it.
  *
+ * @param input What it reads on standard input; nothing without it.
  * @returns What it wrote on standard output.
  * @throws {Failure} `DATABASE_UNAVAILABLE` with the end of what it complained about.
  */
-export async function runProgram({ name, path }: Program, args: readonly string[], url: string | null): Promise<string> {
+export async function runProgram({ name, path }: Program, args: readonly string[], url: string | null, input?: Readable): Promise<string> {
   const { target, password } = url === null ? { target: [], password: null } : withoutPassword(url)
   const child = spawn(path, [...target, ...args], {
-    env: { ...process.env, LC_ALL: 'C', PGAPPNAME: `acgs-pgp-v8-${name}`, ...(password === null ? {} : { PGPASSWORD: password }) }, stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, LC_ALL: 'C', PGAPPNAME: `acgs-pgp-v8-${name}`, ...(password === null ? {} : { PGPASSWORD: password }) }, stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   })
+  if (child.stdout === null || child.stderr === null) throw new Error('its output is piped')
+  // Whoever complains and ends reads no further: what it says of that counts.
+  const fed = input === undefined || child.stdin === null ? null : pipeline(input, child.stdin).catch(() => {})
   let output = ''
   let complaint = ''
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
@@ -54,6 +60,8 @@ export async function runProgram({ name, path }: Program, args: readonly string[
     child.once('error', (cause) => reject(new Failure('NOT_FOUND', `\`${path}\` cannot be run`, { cause })))
     child.once('close', resolve)
   })
+  input?.destroy()
+  await fed
   if (status === 0) return output
   const last = complaint.trim().split('\n').filter((line) => line !== '').slice(-3).join('; ')
   throw new Failure('DATABASE_UNAVAILABLE', `\`${name}\` failed: ${last === '' ? `status ${status}` : last}`)

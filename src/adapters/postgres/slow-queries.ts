@@ -27,7 +27,7 @@ export async function slowQueries(db: Queryable, { order, limit }: { readonly or
   const active = await activeStatements(db)
   if (preloaded === null || schema === null) {
     const because = preloaded === null
-      ? 'this server does not count statements: as superuser `ALTER SYSTEM SET shared_preload_libraries = \'pg_stat_statements\'`, restart it, then `CREATE EXTENSION pg_stat_statements` in this database'
+      ? 'this server does not count statements: as superuser add pg_stat_statements to what `SHOW shared_preload_libraries` names, by `ALTER SYSTEM SET shared_preload_libraries = …`, restart it, then `CREATE EXTENSION pg_stat_statements` in this database'
       : 'this database cannot show what the server has counted: as superuser `CREATE EXTENSION pg_stat_statements` in it'
     return { server, statements: null, because, since: null, active }
   }

@@ -78,7 +78,7 @@ function stopped(): Failure {
   return new Failure('SHUTTING_DOWN', 'the solver has been stopped')
 }
 
-function startOne({ startTimeoutMs = 10_000, body = new URL('./worker.ts', import.meta.url) }: Start): Solver {
+function startOne({ startTimeoutMs = 30_000, body = new URL('./worker.ts', import.meta.url) }: Start): Solver {
   let worker: Promise<Worker> | null = null
   let queue: Promise<unknown> = Promise.resolve()
   let isClosed = false
@@ -128,7 +128,7 @@ function startOne({ startTimeoutMs = 10_000, body = new URL('./worker.ts', impor
       try {
         await running()
       } catch (error) {
-        throw new Failure('SOLVER_FAILED', 'the solver does not start', { cause: error })
+        throw new Failure('SOLVER_FAILED', `the solver does not start: ${error instanceof Error ? error.message : String(error)}; give this machine more time or memory, and start again`, { cause: error })
       }
     }),
     [Symbol.asyncDispose]: async () => {

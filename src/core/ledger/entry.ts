@@ -9,7 +9,7 @@ export type LedgerEntry = {
   readonly kind: LedgerKind
   /** UTC, ISO 8601, milliseconds. */
   readonly at: string
-  /** Ids, by noun: `{ generation: '…', certificate: '…' }`. */
+  /** Ids, by noun: `{ generation: '…', certificate: '…' }`; an answer that is kept to be given again has its SHA-256 for one. */
   readonly subject: { readonly [noun: string]: string }
   /** SHA-256 in hex, of the canonical form of each body. */
   readonly digests: { readonly [body: string]: string }

@@ -60,7 +60,7 @@ export function createAttempt({ examiner, database, telemetry, shown, propose, c
         const kept = key !== null || attempt > 1 ? JSON.stringify(told) : null
         const receipt = await database.transaction(async (tx) => {
           if (!(await endRequest(tx, id, { state: 'finished', at: end, steps, outcome: kept }))) throw new EndedElsewhere(id)
-          return recordGeneration(tx, row)
+          return recordGeneration(tx, row, kept)
         })
         outcome = told
         ledgerAppended(telemetry, { entries: receipt.index + 1 })

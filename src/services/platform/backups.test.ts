@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { backUp } from '#adapters/postgres/backup.ts'
@@ -97,6 +97,15 @@ test('nothing to try, something that cannot be tried, and a folder that is not t
   await using again = watching('failed', { now: () => new Date(Date.now() + 2 * 3_600_000) })
   await again.look()
   assert.equal((await again.values())['backup_state{state="valid"}'], 1, 'tried again after an hour')
+
+  writeFileSync(join(folder, 'failed', 'b.acgs'), Buffer.alloc(5_000))
+  await again.look()
+  assert.deepEqual([again.said().status, /^b\.acgs is the newest file in the folder and no backup/.test(again.said().detail ?? '')], ['degraded', true], 'zeros, as a crashed disk leaves')
+  const noted = join(folder, 'failed', 'a.acgs.validated.json')
+  writeFileSync(noted, readFileSync(noted, 'utf8').replace(/"at": "\d{4}/, '"at": "2099'))
+  await using distrusting = watching('failed', { tryOne: async () => (tried++, { code: 'FILE_UNREADABLE', because: 'cut off' }) })
+  await distrusting.look()
+  assert.equal((await distrusting.values())['backup_state{state="invalid"}'], 1, 'a note from the future is not believed')
 
   await using gone = watching('none', { folder: join(folder, 'nowhere') })
   await gone.look()

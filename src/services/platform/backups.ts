@@ -22,6 +22,8 @@ const RETRY_MS = HOUR_MS
 /** How long a trial that is given up may take to remove what it has made. */
 const GIVE_UP_MS = 10_000
 const NOTED = '.validated.json'
+/** Clocks of replicas may be apart; a note from further ahead is none. */
+const FUTURE_MS = 5 * 60_000
 
 /** What came of trying a backup, kept beside it: whoever shares the folder need not try it again. */
 const Note = z.object({
@@ -63,7 +65,8 @@ export function watchBackups({ folder, hours, url, dataFolder, parts, known, key
   let looking: Promise<void> = Promise.resolve()
 
   const noteOf = ({ file, bytes, writtenAt }: Newest): Note | null => {
-    const note = [readNote(`${file}${NOTED}`), remembered.get(file) ?? null].find((each) => each !== null && each.bytes === bytes && each.written_at === writtenAt.toISOString())
+    const isOf = (each: Note | null) => each !== null && each.bytes === bytes && each.written_at === writtenAt.toISOString() && Date.parse(each.at) <= now().getTime() + FUTURE_MS
+    const note = [readNote(`${file}${NOTED}`), remembered.get(file) ?? null].find(isOf)
     return note ?? null
   }
   const isDue = (note: Note | null) => note === null || now().getTime() - Date.parse(note.at) >= (note.result === 'failed' ? Math.min(RETRY_MS, hours * HOUR_MS) : hours * HOUR_MS)
@@ -77,10 +80,12 @@ export function watchBackups({ folder, hours, url, dataFolder, parts, known, key
       telemetry.log.debug({ err: error }, 'what came of trying a backup is not kept beside it')
     }
   }
-  const show = (newest: Newest | null, note: Note | null): void => {
+  const show = (newest: Newest | null, note: Note | null, newer: string | null): void => {
     const state: BackupState = newest === null ? 'missing' : note === null || note.result === 'failed' ? 'untried' : note.result
     backupsSeen(telemetry, { state, writtenAt: newest?.writtenAt ?? null, validatedAt: note !== null && note.result !== 'failed' ? new Date(note.at) : null })
-    found = newest === null ? { status: 'degraded', detail: 'there is no backup in the configured folder' }
+    const isWell = note === null || note.result === 'valid'
+    found = newer !== null && isWell ? { status: 'degraded', detail: `${newer} is the newest file in the folder and no backup: look whether it was one, and move it elsewhere if not` }
+      : newest === null ? { status: 'degraded', detail: 'there is no backup in the configured folder' }
       : note === null ? { status: 'healthy', detail: `${basename(newest.file)} is not tried yet` }
       : note.result === 'valid' ? { status: 'healthy', detail: `${basename(newest.file)}: ${note.entries} ledger entries, restored and verified at ${note.at}` }
       : { status: note.result === 'invalid' ? 'unhealthy' : 'degraded', detail: `${basename(newest.file)} ${note.result === 'invalid' ? 'is not valid' : 'could not be tried'}: see the log` }
@@ -99,9 +104,9 @@ export function watchBackups({ folder, hours, url, dataFolder, parts, known, key
   }
 
   const look = async (): Promise<void> => {
-    const newest = newestIn(folder, now().getTime() - settledMs)
+    const { newest, newer } = newestIn(folder, now().getTime() - settledMs)
     if (newest !== null && isDue(noteOf(newest))) {
-      show(newest, noteOf(newest))
+      show(newest, noteOf(newest), newer)
       await using db = connect(url, { name: 'validation', connectionsMax: 1 })
       await db.transaction(async (tx) => {
         const { rows } = await tx.query<{ mine: boolean }>('select pg_try_advisory_xact_lock($1) as mine', [LOCK])
@@ -109,7 +114,7 @@ export function watchBackups({ folder, hours, url, dataFolder, parts, known, key
         if (rows[0]?.mine === true && isDue(noteOf(newest))) await validate(newest)
       })
     }
-    show(newest, newest === null ? null : noteOf(newest))
+    show(newest, newest === null ? null : noteOf(newest), newer)
   }
   const step = () => (looking = looking.then(look).catch((error: unknown) => {
     if (stopping.signal.aborted) return
@@ -131,8 +136,8 @@ export function watchBackups({ folder, hours, url, dataFolder, parts, known, key
   }
 }
 
-/** The newest backup that nobody writes to any more; one that was cut off counts as one. Null when there is none. */
-function newestIn(folder: string, before: number): Newest | null {
+/** The newest backup that nobody writes to any more; one that was cut off counts as one. `newer`: a file that is newer and none, which may have been one. */
+function newestIn(folder: string, before: number): { readonly newest: Newest | null; readonly newer: string | null } {
   let names: readonly string[]
   try {
     names = readdirSync(folder)
@@ -144,7 +149,9 @@ function newestIn(folder: string, before: number): Newest | null {
     const stat = statSync(file, { throwIfNoEntry: false })
     return stat?.isFile() === true && stat.mtimeMs <= before ? [{ file, bytes: stat.size, writtenAt: stat.mtime }] : []
   })
-  return files.toSorted((a, b) => b.writtenAt.getTime() - a.writtenAt.getTime()).find(({ file, bytes }) => isBackup(file, bytes)) ?? null
+  const byAge = files.toSorted((a, b) => b.writtenAt.getTime() - a.writtenAt.getTime())
+  const at = byAge.findIndex(({ file, bytes }) => isBackup(file, bytes))
+  return { newest: byAge[at] ?? null, newer: at === 0 || byAge[0] === undefined ? null : basename(byAge[0].file) }
 }
 
 /** What stands beside backups, the runbook's copies of the configuration and the environment among it. */

@@ -95,6 +95,34 @@ for (const { how, tamper } of TAMPERINGS) {
   })
 }
 
+test('over a ledger that others sign nothing is signed or recorded, until their keys are known here; what they have signed stays', async () => {
+  await using db = await ledgerOf(3)
+  const places = elsewhere()
+  await (await start(db, places)).checkpoints.close()
+  const stored = async () => (await db.query<{ size: string; note: string }>('select size, note from ledger_checkpoints order by size')).rows
+  const before = await stored()
+  const theirs = checkpointKey()
+  const known = [theirs.publicKey]
+  const { file, signed } = elsewhere()
+  const sign = checkpointSigner({ signer: theirs, keys: () => known, origin: 'o', last: signed })
+  const checkpoints = createCheckpoints({ database: db, tree: ledgerTree(db), sign, keys: () => known, origin: 'o', file, telemetry, intervalMs: 5 })
+  running.push(checkpoints)
+  await checkpoints.start()
+  assert.equal(checkpoints.state().status, 'unhealthy')
+  assert.match(checkpoints.state().detail ?? '', /keys that are not here.*certificate\.jwks\.json/)
+  await assert.rejects(guardLedger(db, checkpoints.known).transaction((tx) => recordGeneration(tx, generationRow(40))), { code: 'LEDGER_CORRUPT' })
+  assert.deepEqual([await stored(), file.note], [before, null])
+  known.push(OURS.publicKey)
+  await checkpoints.close()
+  assert.equal(checkpoints.state().status, 'healthy')
+  assert.deepEqual(await stored(), before, 'one for as many entries that can be verified is not replaced')
+
+  // As an earlier release left it: theirs in the place of ours, which is outside.
+  await db.query('update ledger_checkpoints set note = $1 where size = 3', [file.note])
+  assert.deepEqual((await start(db, places)).checkpoints.state(), { status: 'healthy' })
+  assert.deepEqual((await stored()).map(({ note }) => note), before.map(({ note }) => note))
+})
+
 test('a file that cannot be believed is reported and left as it is', async () => {
   await using db = await ledgerOf(3)
   const places = elsewhere()

@@ -1,6 +1,6 @@
 import type { NoteStore } from '#adapters/checkpoint-file.ts'
 import type { Database } from '#adapters/postgres/connect.ts'
-import { storeCheckpoint } from '#adapters/postgres/ledger-entries.ts'
+import { isSignedByOthers, storeCheckpoint } from '#adapters/postgres/ledger-entries.ts'
 import type { LedgerTree } from '#adapters/postgres/ledger-tree.ts'
 import { contradiction, ledgerTip, type KnownState } from '#adapters/postgres/ledger.ts'
 import { Failure } from '#core/failure.ts'
@@ -12,7 +12,11 @@ import { checkpointSigned, ledgerAppended, type Telemetry } from '#telemetry/eve
 
 /** The platform's part in checkpoints: it has them signed, keeps them, and watches that the ledger goes on agreeing with them. */
 export type Checkpoints = {
-  /** What appends must agree with: the newest checkpoint, once its signature was verified. For `guardLedger`. */
+  /**
+   * What appends must agree with: the newest checkpoint, once its signature was verified. For `guardLedger`.
+   *
+   * @throws {Failure} `LEDGER_CORRUPT` while it is not known who signs this ledger.
+   */
   readonly known: () => KnownState | null
   /** The newest checkpoint; null as long as there is none. */
   readonly newest: () => SignedCheckpoint | null
@@ -43,6 +47,8 @@ export function createCheckpoints({ database, tree, sign, keys, origin, file, te
   now?: () => Date
 }): Checkpoints {
   let known: SignedCheckpoint | null = null
+  /** Why nothing may be recorded, as long as nobody here knows who signs the ledger that is in the database. */
+  let stranger: string | null = null
   let found: ProbeResult = { status: 'degraded', detail: 'not compared with a checkpoint yet' }
   /** What is in the file; undefined until it was read: one that cannot be believed is left there for people to look at. */
   let filed: string | null | undefined
@@ -57,6 +63,9 @@ export function createCheckpoints({ database, tree, sign, keys, origin, file, te
     if (filed === undefined) {
       const note = file.read()
       if (note !== null) known = openCheckpoint(note, keys(), origin)
+      stranger = known === null && (await isSignedByOthers(database, keys())) ? BY_OTHERS : null
+      if (stranger !== null) throw new Failure('LEDGER_CORRUPT', stranger)
+      if (known !== null) await storeCheckpoint(database, known, now(), keys())
       filed = note
     }
     const tip = await ledgerTip(database)
@@ -99,7 +108,7 @@ export function createCheckpoints({ database, tree, sign, keys, origin, file, te
   const keep = async (checkpoint: SignedCheckpoint): Promise<void> => {
     if (checkpoint.note === filed) return
     file.write(checkpoint.note)
-    await storeCheckpoint(database, checkpoint, now())
+    await storeCheckpoint(database, checkpoint, now(), keys())
     filed = checkpoint.note
     checkpointSigned(telemetry, { entries: checkpoint.size, at: now() })
   }
@@ -125,7 +134,10 @@ export function createCheckpoints({ database, tree, sign, keys, origin, file, te
   }
 
   return {
-    known: () => known,
+    known: () => {
+      if (stranger !== null) throw new Failure('LEDGER_CORRUPT', stranger)
+      return known
+    },
     newest: () => known,
     state: () => found,
     component: { name: 'ledger', isCritical: false, probe: () => found },
@@ -146,3 +158,5 @@ export function createCheckpoints({ database, tree, sign, keys, origin, file, te
     },
   }
 }
+
+const BY_OTHERS = 'the ledger in this database was signed with keys that are not here, so nothing is recorded: start with the data folder that it belongs to, or add its public keys to `keys/certificate.jwks.json`'

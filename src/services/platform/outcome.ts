@@ -35,6 +35,11 @@ export function readOutcome(text: string): Outcome {
   return Stored.parse(JSON.parse(text))
 }
 
+/** Whether it tells of a policy that was judged and not certified. */
+export function isJudged({ code }: Extract<Outcome, { kind: 'problem' }>): boolean {
+  return code === 'POLICY_REFUSED' || code === 'POLICY_UNDETERMINED'
+}
+
 /**
  * The reply that an outcome stands for.
  *
@@ -43,6 +48,5 @@ export function readOutcome(text: string): Outcome {
 export function answerWith(outcome: Outcome, ledger: LedgerReceipt | null): GenerateReply {
   if (outcome.kind === 'certified') return { ...outcome.reply, ledger }
   if (outcome.code === 'INTERNAL') throw new Error(outcome.detail)
-  const isJudged = outcome.code === 'POLICY_REFUSED' || outcome.code === 'POLICY_UNDETERMINED'
-  throw new Failure(outcome.code, outcome.detail, { details: isJudged ? { ...outcome.details, ledger } : outcome.details })
+  throw new Failure(outcome.code, outcome.detail, { details: isJudged(outcome) ? { ...outcome.details, ledger } : outcome.details })
 }

@@ -5,7 +5,7 @@ import {
   type AcceptedRequest, type RequestProgress,
 } from '#adapters/postgres/generation-requests.ts'
 import type { Database } from '#adapters/postgres/connect.ts'
-import { readReceipt } from '#adapters/postgres/generations.ts'
+import { readReceiptOf } from '#adapters/postgres/generations.ts'
 import { digest } from '#core/canonical.ts'
 import { Failure, type FailureCode } from '#core/failure.ts'
 import type { GenerateBody } from '#core/unit/request.ts'
@@ -16,7 +16,7 @@ import { inTrace, traceFrom } from '#telemetry/log.ts'
 import { recurring, type Recurring } from '#telemetry/recurring.ts'
 import type { Asked } from './asked.ts'
 import { EndedElsewhere, type Attempt, type Ended, type UnderWork } from './attempt.ts'
-import { outcomeOfError, readOutcome } from './outcome.ts'
+import { isJudged, outcomeOfError, readOutcome } from './outcome.ts'
 import { verdictName } from './reply.ts'
 
 /** A request that is written down. */
@@ -100,7 +100,10 @@ export function createRequests({ database, holds, telemetry, unitOf, attempt, on
   const endedElsewhere = async (id: string): Promise<Ended> => {
     const there = await readRequest(database, id)
     if (there?.outcome === null || there?.outcome === undefined) throw new Error(`request ${id} ended elsewhere, and what came of it is not there`)
-    return { outcome: readOutcome(there.outcome), ledger: there.state === 'failed' ? null : await readReceipt(database, id) }
+    const outcome = readOutcome(there.outcome)
+    if (there.state !== 'failed') return { outcome, ledger: await readReceiptOf(database, id, { told: there.outcome, requestDigest: there.request_digest }) }
+    if (outcome.kind !== 'problem' || isJudged(outcome)) throw new Failure('LEDGER_CORRUPT', `request \`${id}\` came to no generation, and what was kept to be told speaks of one`)
+    return { outcome, ledger: null }
   }
 
   /** Carries out one request; whatever happens, it has ended afterwards, or somebody will take it. */

@@ -87,7 +87,7 @@ export const postRevision = {
     add: Ids.describe('Certificates to add'),
     replace: z.array(z.strictObject({ certificate: CertificateId, by: CertificateId })).max(1_000).default([]),
     remove: Ids,
-    rollback_to: z.int().positive().optional().describe('An earlier revision whose content shall decide again, under a new number; then nothing else may be given'),
+    rollback_to: z.int().min(1).max(2_147_483_647).optional().describe('An earlier revision whose content shall decide again, under a new number; then nothing else may be given'),
   }),
   reply: Proposed,
   status: 201,
