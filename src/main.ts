@@ -11,6 +11,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<{ command: () => Comman
   prove: () => import('./cli/prove.ts'),
   lint: () => import('./cli/lint.ts'),
   inject: () => import('./cli/inject.ts'),
+  weights: () => import('./cli/weights.ts'),
   diff: () => import('./cli/diff.ts'),
   decide: () => import('./cli/decide.ts'),
   conformance: () => import('./cli/conformance.ts'),

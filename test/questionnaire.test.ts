@@ -120,7 +120,7 @@ test('a reader may be right about one sentence and the other about the next', as
   assert.equal(await means(assessment, { text: meant.cedar, rules: place.examiner.examining(place.unit.schema).parse(meant.cedar, place.unit.schema).rules }, place), 'proved')
   assert.equal(asked.length, 2)
   assert.equal(assessment.diagnosis.kind, 'explained')
-  assert.deepEqual(assessment.diagnosis.kind === 'explained' && assessment.diagnosis.faults.map(({ method, evidence }) => [method, (evidence as { sentences: number[] }).sentences]), [['controlled-english', [2]], ['shallow-parse', [1]]])
+  assert.deepEqual(assessment.diagnosis.kind === 'explained' && assessment.diagnosis.faults.map(({ method, sentences }) => [method, sentences]), [['controlled-english', [2]], ['shallow-parse', [1]]])
   assert.equal(assessment.corrections[0].independentWitnesses, 1)
 })
 
@@ -190,8 +190,10 @@ test('without a proof that nothing differs any more, nothing is settled', async 
 })
 
 test('sabotaged: who takes every two meanings for the same accepts one that the author did not have, and this test sees it', async () => {
-  const gullible = unitOf(AMBIGUOUS, CLINIC, saying((real) => ({ ...real, answer: { kind: 'proved' } })))
-  const place = unitOf(AMBIGUOUS)
+  // Each sentence is open by itself: where readers disagree, the decision table would tell.
+  const open = 'Nurses and doctors on duty may view charts. Nurses and doctors on duty may edit charts.'
+  const gullible = unitOf(open, CLINIC, saying((real) => ({ ...real, answer: { kind: 'proved' } })))
+  const place = unitOf(open)
   const candidates = await propose(place.unit, [])
   const wrong: string[] = []
   for (const meant of await meaningsOf(place, candidates)) {

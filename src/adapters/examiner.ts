@@ -6,11 +6,12 @@ import { decide } from '#core/decision/decide.ts'
 import type { Examining } from '#core/generate.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
+import { createVerdictMemory } from '#core/syndrome/memory.ts'
 import type { Proof } from '#core/proof/proof.ts'
 import { authorize, parsePolicies, parseSchema } from './cedar/cedar.ts'
 
 /** The questions that an examination asks of the prover. */
-export type Prover = Pick<Examining, 'proveArticles' | 'sameMeaning' | 'neverErrors' | 'decidedOn' | 'splits' | 'decidedByPart'>
+export type Prover = Pick<Examining, 'proveArticles' | 'sameMeaning' | 'neverErrors' | 'decidedOn' | 'isMajority' | 'splits' | 'decidedByPart'>
 
 /** What it takes to examine policies under one constitution: Cedar, the prover, and what both have already been asked. */
 export type Examiner = {
@@ -36,6 +37,7 @@ export function createExaminer(constitution: Constitution, prover: Prover): Exam
   const schemas = remember<Schema>(SCHEMAS_MAX)
   const policies = remember<PolicySet>(POLICIES_MAX)
   const bindings = remember<Binding>(SCHEMAS_MAX)
+  const memory = createVerdictMemory()
   const answers = remember<Promise<Proof | readonly Proof[]>>(ANSWERS_MAX)
 
   const bindTo = (schema: Schema) => bindings(schema.digest, () => bind(constitution, schema))
@@ -50,13 +52,15 @@ export function createExaminer(constitution: Constitution, prover: Prover): Exam
   }
   const examining = (schema: Schema): Examining => ({
     bound: bindTo(schema),
+    memory,
     parse: (cedar, over) => policies(`${over.digest} ${sha256(cedar)}`, () => parsePolicies(cedar, over)),
     decide: (policies, over, { request, entities }) => decide({ policies, schema: over, request, entities }, authorize),
+    decidedOn: prover.decidedOn,
     proveArticles: (policy, over, articles) => once(['articles', policy.text, over.digest, digestOf(articles)], () => prover.proveArticles(policy, over, articles)),
     sameMeaning: (a, b, over) => once(['same meaning', a.text, b.text, over.digest], () => prover.sameMeaning(a, b, over)),
-    decidedOn: prover.decidedOn,
     splits: prover.splits,
     decidedByPart: prover.decidedByPart,
+    isMajority: (policy, voters, over, halves) => once(['majority', policy.text, voters.map(({ policy: { text }, weight }) => [text, weight]), over.digest, halves ?? null], () => prover.isMajority(policy, voters, over, halves)),
     neverErrors: (policy, over) => once(['never errors', policy.text, over.digest], () => prover.neverErrors(policy, over)),
   })
   return { constitution, parseSchema: (text) => schemas(sha256(text), () => parseSchema(text)), bind: bindTo, examining, remembers: () => remembersIn(remember<object>(2)) }

@@ -35,6 +35,18 @@ test('of faults that nobody made there is no share', () => {
   assert.match(stdout, /^refused +0\.0 % \(0\.0 to 84\.2\)$/m)
 })
 
+test('templates are broken as the rules that their links make of them', () => {
+  const links = join(mkdtempSync(join(tmpdir(), 'acgs-inject-')), 'links.json')
+  writeFileSync(links, JSON.stringify([{ template_id: 'own', link_id: 'own-1', args: { '?principal': 'User::"u"' } }]))
+  const template = '@id("own") permit(principal == ?principal, action == Action::"view", resource);'
+  const { status, stdout, stderr } = inject(template, '--links', links, '--trials', '2', '--fault', 'swapped-entity', '--json')
+  assert.equal(status, 0, stderr)
+  assert.deepEqual([JSON.parse(stdout).trials, JSON.parse(stdout).corrected], [2, 2])
+  const open = inject(template, '--trials', '2')
+  assert.equal(open.status, 2)
+  assert.match(open.stderr, /--links/)
+})
+
 test('a false accept is a no, and said', () => {
   const { status, stdout } = inject(POLICIES, '--trials', '2', '--faulty', '2', '--correlated', '--fault', 'wrong-effect')
   assert.equal(status, 3)

@@ -14,10 +14,11 @@ import type { PolicySet } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { seeded } from '#core/proof/random-world.ts'
 import type { Proof } from '#core/proof/proof.ts'
+import { LINKS, readLinks, readPolicies } from './linked.ts'
 import { EXIT, finish, newCommand, progress, readCedar, type Answer } from './terminal.ts'
 
 type Options = {
-  policies: string; schema: string; candidates: number; faulty?: number; faultRate?: number; correlated?: boolean; trials: number; seed: number
+  policies: string; schema: string; links?: string; candidates: number; faulty?: number; faultRate?: number; correlated?: boolean; trials: number; seed: number
   fault?: readonly string[]; constitution: string | boolean; config?: string; json?: boolean; quiet?: boolean
 }
 
@@ -27,6 +28,7 @@ export function command(): Command {
   return newCommand('inject', 'break candidates of a good policy on purpose, and count what comes of it: by a majority that is proved to be one, and by voting on the same candidates', './acgs inject --policies my.cedar --schema my.cedarschema --candidates 3 --faulty 1')
     .requiredOption('--policies <file>', 'Cedar policies that are right')
     .requiredOption('--schema <file>', 'Cedar schema')
+    .option(...LINKS)
     .option('--candidates <n>', `so many candidates, which say the same in other words, up to ${MOST.candidates}`, whole(1, MOST.candidates), 3)
     .addOption(new Option('--faulty <k>', 'break so many of them (1 without this)').argParser(whole(0, MOST.candidates)).conflicts('faultRate'))
     .option('--fault-rate <p>', 'break each with this probability, from 0 to 1', share)
@@ -43,7 +45,7 @@ export function command(): Command {
 async function run(options: Options): Promise<Answer> {
   const config = readConfig({ file: options.config ?? null, env: process.env })
   const schema = readCedar(options.schema, parseSchema)
-  const original = readCedar(options.policies, (text) => parsePolicies(text, schema))
+  const { policies: original } = readPolicies(options.policies, schema, options.links === undefined ? null : readLinks(options.links))
   if (original.rules.length === 0) throw new Failure('REQUEST_MALFORMED', `${options.policies} has no rules: there is nothing to break`)
   const faulty = options.faultRate === undefined ? { count: options.faulty ?? 1 } : { rate: options.faultRate }
   if ('count' in faulty && faulty.count > options.candidates) throw new Failure('REQUEST_MALFORMED', `--faulty ${faulty.count} is more than the ${options.candidates} candidates there are`)

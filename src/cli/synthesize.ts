@@ -36,7 +36,7 @@ async function run(file: string, options: Options) {
   const examining = examiner.examining(unit.schema)
   const candidates = (await propose(unit, examining.bound.bound)).filter(({ method }) => only === undefined || method === only)
   const assessment = await assess({ unit, candidates }, examining)
-  const shown = evidence({ unit, candidates, ...assessment, certificate: null, normExamples: [] }, inForce.shown, null)
+  const shown = evidence({ unit, candidates, askedAgain: [], ...assessment, certificate: null, normExamples: [] }, inForce.shown, null)
   const [{ norms, unread }] = assessment.corrections
   const { diagnosis, inquiry } = assessment
 

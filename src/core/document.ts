@@ -1,7 +1,8 @@
 import { describe } from '#core/compliance/explain.ts'
 import type { Generation } from '#core/generate.ts'
 import type { Norm } from '#core/unit/norm.ts'
-import { list, renderNorm, spaced } from './policy/english.ts'
+import { list, spaced } from './policy/english.ts'
+import { capital, sayNorms, sayRules } from './policy/norm-sections.ts'
 import { uidText } from './policy/policy.ts'
 
 export type Section = { readonly title: string; readonly content: string; readonly constitutionalBasis: readonly string[] }
@@ -13,10 +14,8 @@ export type PolicyDocument = { readonly title: string; readonly sections: readon
  * no measurement. Each section names the articles of the constitution that it rests on.
  */
 export function renderDocument(generation: Omit<Generation, 'certificate'>): PolicyDocument {
-  const { unit, corrections: [{ norms, policy, unread, independentWitnesses }], examination, verdict, diagnosis } = generation
+  const { unit, corrections: [{ norms, policy, unread, independentWitnesses, setAside, vote }], examination, verdict, diagnosis } = generation
   const articles = (kinds: readonly string[]) => examination.proofs.filter(({ article }) => kinds.includes(article.kind)).map(({ article }) => article.id)
-  const byModality = (modality: string) =>
-    norms.filter((norm) => norm.modality === modality).map((norm) => `${norm.id}. ${capital(renderNorm(norm))}.\n   > ${norm.source}`)
   const total = examination.proofs.length + examination.inapplicable.length
 
   const sections: Section[] = [
@@ -32,9 +31,9 @@ export function renderDocument(generation: Omit<Generation, 'certificate'>): Pol
       ].join('\n'),
       constitutionalBasis: examination.proofs.map(({ article }) => article.id),
     },
-    { title: 'Permissions', content: paragraphs(byModality('permit'), 'Nothing is permitted.'), constitutionalBasis: articles(['never-permit', 'must-permit', 'independent-of']) },
-    { title: 'Prohibitions', content: paragraphs(byModality('forbid'), 'Nothing is forbidden beyond what is not permitted: what no rule permits is denied.'), constitutionalBasis: articles(['never-permit']) },
-    { title: 'Obligations', content: paragraphs(byModality('oblige'), 'None.'), constitutionalBasis: articles(['must-record']) },
+    { title: 'Permissions', content: paragraphs(sayNorms(norms, 'permit'), 'Nothing is permitted.'), constitutionalBasis: articles(['never-permit', 'must-permit', 'independent-of']) },
+    { title: 'Prohibitions', content: paragraphs(sayNorms(norms, 'forbid'), 'Nothing is forbidden beyond what is not permitted: what no rule permits is denied.'), constitutionalBasis: articles(['never-permit']) },
+    { title: 'Obligations', content: paragraphs(sayNorms(norms, 'oblige'), 'None.'), constitutionalBasis: articles(['must-record']) },
     {
       title: 'Oversight and appeal',
       content: paragraphs(
@@ -44,11 +43,13 @@ export function renderDocument(generation: Omit<Generation, 'certificate'>): Pol
       constitutionalBasis: examination.proofs.filter(({ article }) => OVERSIGHT.includes(article.principle)).map(({ article }) => article.id),
     },
     { title: 'What was not understood', content: paragraphs(unread.map(({ sentence, text, because }) => `- Sentence ${sentence}, “${text}”: ${because}`), 'Nothing was left unread.'), constitutionalBasis: [] },
-    { title: 'Enforceable rules', content: `\`\`\`cedar\n${policy.text}\`\`\``, constitutionalBasis: articles(['never-error']) },
+    { title: 'Enforceable rules', content: sayRules(policy.text), constitutionalBasis: articles(['never-error']) },
     {
       title: 'Evidence',
       content: [
         `Verdict: ${verdict.kind}. Readers that read every sentence: ${independentWitnesses}. Diagnosis: ${diagnosis.kind}.`,
+        ...(setAside.length === 0 ? [] : [`- Set aside, wholly or where others agree against it: ${setAside.join(', ')}.`]),
+        ...(vote === null ? [] : [`- ${VOTED[vote.from]} It is proved to decide as most of ${list(vote.voters.map(({ method }) => method), 'and')} at every request.`]),
         ...(verdict.kind === 'violates' ? verdict.violations.map(({ article, counterexample, mentions }) => `- ${article} is broken by: ${describe(counterexample, mentions)}`) : []),
         ...(verdict.kind === 'undetermined' ? verdict.doubts.map(({ message, remedy }) => `- ${capital(message)}. To settle it: ${remedy}.`) : []),
       ].join('\n'),
@@ -58,6 +59,14 @@ export function renderDocument(generation: Omit<Generation, 'certificate'>): Pol
   const markdown = [`# ${unit.request.title}`, ...sections.map(({ title, content }, i) => `## ${i + 1}. ${title}\n\n${content}`)].join('\n\n')
   return { title: unit.request.title, sections, markdown: `${markdown}\n` }
 }
+
+/** From what a policy was taken that readers voted for. */
+const VOTED = {
+  sentences: 'Readers disagreed; each sentence stands as most of them read it.',
+  candidate: 'Readers disagreed; the policy is that of one of them.',
+  rules: 'Readers disagreed; the policy has the rules that most of them have, which not every norm above says.',
+  composed: 'Readers disagreed; the policy was put together from their rules, which the norms above do not say.',
+} as const
 
 /** Principles of the shipped constitution that speak of people in charge and of having a decision reviewed. */
 const OVERSIGHT: readonly string[] = ['human-oversight', 'due-process']
@@ -83,8 +92,4 @@ function definitionsOf({ unit: { schema }, corrections: [{ norms }] }: Omit<Gene
 
 function paragraphs(items: readonly string[], none: string): string {
   return items.length === 0 ? none : items.join('\n')
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
 }

@@ -1,4 +1,4 @@
-import { attributesOf, type BoundArticle, type Inapplicable } from './constitution/article.ts'
+import { attributesOf } from './constitution/article.ts'
 import { judge, score, standingOf, type Examination, type Verdict } from './compliance/judge.ts'
 import type { Certificate } from './certificate/statement.ts'
 import type { PolicySet } from './policy/policy.ts'
@@ -9,10 +9,15 @@ import { inquire, type Inquiry } from './questions/inquire.ts'
 import { normExamples, type NormExample } from './questions/norm-examples.ts'
 import type { Asking } from './questions/question.ts'
 import { withRemedies } from './questions/remedies.ts'
+import { representationsOf } from './stabilizers/representation.ts'
 import type { Instruments } from './stabilizers/table.ts'
+import { confidenceIn, type Confidence } from './syndrome/confidence.ts'
 import { correct, type Correction } from './syndrome/correct.ts'
 import { decode, type Diagnosis } from './syndrome/decode.ts'
+import type { Jury } from './syndrome/majority.ts'
 import { measure, syndromeOf, type Measurement, type Syndrome } from './syndrome/measure.ts'
+import type { VerdictMemory } from './syndrome/memory.ts'
+import { vote } from './syndrome/vote.ts'
 import type { Candidate } from './synthesis/candidate.ts'
 import { meets } from './unit/example.ts'
 import type { SemanticUnit } from './unit/semantic-unit.ts'
@@ -21,16 +26,24 @@ import type { SemanticUnit } from './unit/semantic-unit.ts'
 export type Capabilities = Examining & {
   /** Asks every synthesizer for a candidate; may call other processes. */
   readonly propose: (unit: SemanticUnit) => Promise<readonly Candidate[]>
+  /**
+   * Asks one synthesizer again, with a request about which readers disagree; null when it would say the same again. Absent where every
+   * synthesizer is deterministic.
+   */
+  readonly proposeAgain?: (unit: SemanticUnit, asked: AskedAgain) => Promise<Candidate | null>
   /** Judges the evidence again and signs what it judged; null when its own verdict is not compliant. */
   readonly certify: (evidence: Evidence) => Promise<Certificate | null>
   /** Stores the whole generation and appends its digests to the ledger, both or neither. */
   readonly append: (generation: Generation) => Promise<LedgerReceipt | null>
 }
 
+/** Why a synthesizer is asked again: what the others contradict, and how often it has been asked before. It is not told what they say. */
+export type AskedAgain = { readonly method: Candidate['method']; readonly disagreement: unknown; readonly before: number }
+
 /** What it takes to examine candidates: Cedar, the prover, and the constitution bound to the unit's schema. */
-export type Examining = Instruments & Asking & {
-  readonly bound: { readonly bound: readonly BoundArticle[]; readonly inapplicable: readonly Inapplicable[] }
-  readonly proveArticles: (policy: PolicySet, schema: Schema, articles: readonly BoundArticle[]) => Promise<readonly Proof[]>
+export type Examining = Instruments & Jury & Asking & {
+  /** What was measured before. */
+  readonly memory: VerdictMemory
 }
 
 /** From which the verdict follows, for whoever judges again. */
@@ -43,6 +56,8 @@ export type LedgerReceipt = { readonly index: number; readonly root: string }
 export type Generation = Assessment & {
   readonly unit: SemanticUnit
   readonly candidates: readonly Candidate[]
+  /** Candidates that took the place of earlier ones by the same method, in this order. */
+  readonly askedAgain: readonly AskedAgain[]
   /** Null unless compliant. */
   readonly certificate: Certificate | null
   /** For each norm of the policy what shows it; none while the text is still to be asked about, or without a policy. */
@@ -57,6 +72,8 @@ export type Assessment = {
   readonly inquiry: Inquiry | null
   /** The first is the policy that goes on; there are several only while the text is ambiguous. */
   readonly corrections: readonly [Correction, ...Correction[]]
+  /** How likely the first correction is what the text means. */
+  readonly confidence: Confidence
   readonly semanticHash: string
   readonly examination: Examination
   /** 0..1; null when no hard article applies. */
@@ -74,8 +91,7 @@ export type Assessment = {
  * @throws {Failure} when a step could not be carried out. A refusal is not a failure: it is a verdict, stored like any other.
  */
 export async function generate(unit: SemanticUnit, can: Capabilities): Promise<{ generation: Generation; ledger: LedgerReceipt | null }> {
-  const candidates = await can.propose(unit)
-  const assessment = await assess({ unit, candidates }, can)
+  const { candidates, assessment, askedAgain } = await settleByAsking(unit, await can.propose(unit), can)
   const { inquiry, corrections: [correction] } = assessment
   const isAsked = inquiry !== null && inquiry.kind !== 'settled'
   const [certificate, shownBy] = await Promise.all([
@@ -83,8 +99,35 @@ export async function generate(unit: SemanticUnit, can: Capabilities): Promise<{
     isAsked ? [] : normExamples(unit, correction, can),
   ])
   const isContested = assessment.verdict.kind === 'compliant' && certificate === null
-  const generation = { unit, candidates, ...assessment, verdict: isContested ? CONTESTED : assessment.verdict, certificate, normExamples: shownBy }
+  const generation = { unit, candidates, askedAgain, ...assessment, verdict: isContested ? CONTESTED : assessment.verdict, certificate, normExamples: shownBy }
   return { generation, ledger: await can.append(generation) }
+}
+
+/** So often in all a synthesizer is asked again; then it is a question for a person. */
+const ASKED_AGAIN_MAX = 2
+
+/** Assesses candidates; while readers disagree and nobody can be corrected, asks those again that may say something else. */
+async function settleByAsking(unit: SemanticUnit, proposed: readonly Candidate[], can: Capabilities): Promise<{ candidates: readonly Candidate[]; assessment: Assessment; askedAgain: readonly AskedAgain[] }> {
+  let candidates = proposed
+  let assessment = await assess({ unit, candidates }, can)
+  const askedAgain: AskedAgain[] = []
+  while (can.proposeAgain !== undefined && assessment.diagnosis.kind === 'ambiguous' && askedAgain.length < ASKED_AGAIN_MAX) {
+    const { between, disagreement } = assessment.diagnosis
+    const timesAsked = (method: string) => askedAgain.filter((each) => each.method === method).length
+    let isAnswered = false
+    for (const { method } of candidates.filter((each) => between.includes(each.method)).sort((a, b) => timesAsked(a.method) - timesAsked(b.method))) {
+      const asked = { method, disagreement, before: timesAsked(method) }
+      const again = await can.proposeAgain(unit, asked)
+      if (again === null) continue
+      candidates = candidates.map((each) => (each.method === method ? again : each))
+      askedAgain.push(asked)
+      isAnswered = true
+      break
+    }
+    if (!isAnswered) break
+    assessment = await assess({ unit, candidates }, can)
+  }
+  return { candidates, assessment, askedAgain }
 }
 
 /** Whoever signs has the last word; that two judgements of the same evidence differ is a mistake of ours, and never a yes. */
@@ -95,20 +138,22 @@ const CONTESTED: Verdict = {
 
 /** From candidates to a verdict: what generation does before it asks for a certificate, and the certifier does again before it signs. */
 export async function assess({ unit, candidates }: Evidence, can: Examining): Promise<Assessment> {
-  const measurements = await measure(unit, candidates, can)
+  const measurements = await measure(representationsOf(unit, candidates), can, can.memory)
   const syndrome = syndromeOf(measurements)
   const decoded = decode(measurements, candidates)
-  const { inquiry, diagnosis, corrections: meant } = await inquire(unit, candidates, measurements, { diagnosis: decoded, corrections: correct(unit, candidates, decoded) }, can)
+  const voted = await vote(unit, candidates, measurements, decoded, correct(unit, candidates, decoded), can)
+  const { inquiry, diagnosis, corrections: meant } = await inquire(unit, candidates, measurements, voted, can)
   // What is proved, hashed and certified is what Cedar reads from the text, never what we meant it to say.
   const corrections = meant.map((each) => ({ ...each, policy: can.parse(each.policy.text, unit.schema) }))
   const examinations = await examineAll(corrections, unit, can)
   // What goes on is measured again: the readers left standing may each have passed by not having read everything.
   const missed = inquiry?.kind === 'open' ? [] : unit.request.examples.filter((example) => !meets(can.decide((corrections[0] as Correction).policy, unit.schema, example), example)).map(({ name }) => name)
-  const verdict = withRemedies(judge(unit, diagnosis, corrections, examinations, missed), inquiry, { unit, measurements, bound: can.bound.bound })
+  const verdict = withRemedies(judge(unit, diagnosis, corrections, examinations, missed, voted.objections), inquiry, { unit, measurements, bound: can.bound.bound })
   const [correction, ...others] = corrections
   const [examination] = examinations
   if (correction === undefined || examination === undefined) throw new Error('a unit without readers cannot be assessed')
-  return { measurements, syndrome, diagnosis, inquiry, corrections: [correction, ...others], semanticHash: semanticHash(correction.policy.rules, unit.schema), examination, score: score(examination), verdict }
+  const confidence: Confidence = inquiry === null ? confidenceIn({ unit, candidates }, measurements, diagnosis, correction) : { value: null, because: inquiry.kind === 'settled' ? 'the author’s answers chose the meaning: how often that goes wrong was never measured' : 'the text can be understood in several ways' }
+  return { measurements, syndrome, diagnosis, inquiry, corrections: [correction, ...others], confidence, semanticHash: semanticHash(correction.policy.rules, unit.schema), examination, score: score(examination), verdict }
 }
 
 /** Each policy that the text may mean, up to the first that breaks nothing: only what all of them break is a violation. */

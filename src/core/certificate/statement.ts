@@ -52,7 +52,10 @@ export type Statement = {
     readonly threshold: number
     readonly independentWitnesses: number
     readonly semanticHash: string
-    readonly stabilizers: { readonly version: string; readonly syndrome: readonly number[]; readonly diagnosis: string }
+    readonly stabilizers: { readonly version: string; readonly syndrome: readonly number[]; readonly diagnosis: string
+      /** What was set aside, and from what the policy was taken where readers voted; absent in earlier certificates, where nobody did. */
+      readonly corrected?: { readonly setAside: readonly string[]; readonly vote: { readonly from: string; readonly voters: readonly { readonly method: string; readonly weight: number }[] } | null }
+    }
     readonly proofs: readonly StatedProof[]
     /** SHA-256 of every representation: of the text's bytes for texts, of the canonical form for values. */
     readonly digests: { readonly policy: string; readonly schema: string; readonly constitution: string; readonly request: string; readonly norms: string; readonly candidates: { readonly [method: string]: string } }
@@ -71,7 +74,7 @@ export function stateOf({ unit, candidates }: Evidence, assessment: Assessment, 
   at: Date
   validDays: number
 }): Statement {
-  const { policy, norms, unread, independentWitnesses } = assessment.corrections[0]
+  const { policy, norms, unread, independentWitnesses, setAside, vote } = assessment.corrections[0]
   const { proofs } = assessment.examination
   const byMethod = <T>(value: (cedar: string) => T) => Object.fromEntries(candidates.map(({ method, cedar }) => [method, value(cedar)]))
   const constitutionDigest = digest(constitution.document)
@@ -94,7 +97,7 @@ export function stateOf({ unit, candidates }: Evidence, assessment: Assessment, 
       threshold: unit.request.complianceThreshold,
       independentWitnesses,
       semanticHash: assessment.semanticHash,
-      stabilizers: { version: TABLE_VERSION, syndrome: assessment.syndrome, diagnosis: assessment.diagnosis.kind },
+      stabilizers: { version: TABLE_VERSION, syndrome: assessment.syndrome, diagnosis: assessment.diagnosis.kind, corrected: { setAside, vote: vote === null ? null : { from: vote.from, voters: vote.voters } } },
       proofs: proofs.map(({ article, proof: { answer, inputDigest, engines, limits, basis } }) => ({ article: article.id, hard: article.hard, answer: answer.kind, inputDigest, engines, limits, basis })),
       digests: {
         policy: sha256(policy.text),

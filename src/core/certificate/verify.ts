@@ -66,7 +66,7 @@ const StatementBody = z.strictObject({
     threshold: z.number(),
     independentWitnesses: z.number(),
     semanticHash: z.string(),
-    stabilizers: z.strictObject({ version: z.string(), syndrome: z.array(z.number()), diagnosis: z.string() }),
+    stabilizers: z.strictObject({ version: z.string(), syndrome: z.array(z.number()), diagnosis: z.string(), corrected: z.strictObject({ setAside: z.array(z.string()), vote: z.strictObject({ from: z.string(), voters: z.array(z.strictObject({ method: z.string(), weight: z.number() })) }).nullable() }).exactOptional() }),
     proofs: z.array(z.strictObject({
       article: z.string(), hard: z.boolean(), answer: z.string(), inputDigest: Sha256,
       engines: z.array(z.strictObject({ name: z.string(), version: z.string() })), limits: z.strictObject({ rlimit: z.number(), timeoutMs: z.number() }),

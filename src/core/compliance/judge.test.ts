@@ -25,7 +25,7 @@ function unit(change: Partial<SemanticUnit['request']> = {}, sentences: Partial<
 }
 
 function correction(change: Partial<Correction> = {}): Correction {
-  return { norms: [], policy: { text: 'x', rules: [{} as Correction['policy']['rules'][number]] }, unread: [], independentWitnesses: 2, setAside: [], ...change }
+  return { norms: [], policy: { text: 'x', rules: [{} as Correction['policy']['rules'][number]] }, unread: [], independentWitnesses: 2, setAside: [], vote: null, ...change }
 }
 
 const hard = article('privacy.a', true)

@@ -26,15 +26,20 @@ export type Examination = {
  * Compliant only when every applicable hard article is proved, the score reaches the threshold and nothing is in doubt. A refuted hard
  * article refuses whatever else is open: what is already unconstitutional does not become better by being understood.
  *
+ * @param objections Why what was corrected cannot be believed.
  * @param missed Names of examples that the policy decides otherwise than the author.
  * @param examinations One for each policy that the text may mean; a violation counts only when every one of them has it or another.
  */
-export function judge(unit: SemanticUnit, diagnosis: Diagnosis, corrections: readonly Correction[], examinations: readonly Examination[], missed: readonly string[] = []): Verdict {
+export function judge(unit: SemanticUnit, diagnosis: Diagnosis, corrections: readonly Correction[], examinations: readonly Examination[], missed: readonly string[] = [], objections: readonly string[] = []): Verdict {
   const standings = examinations.map((examination) => standingOf(examination, unit.request.complianceThreshold))
   const [first] = standings
   if (first !== undefined && standings.every(({ kind }) => kind === 'refuted')) return { kind: 'violates', violations: first.violations }
-  const doubts = [...doubtsOf(unit, diagnosis, corrections, examinations), ...missed.map(exampleDoubt)]
+  const doubts = [...doubtsOf(unit, diagnosis, corrections, examinations), ...missed.map(exampleDoubt), ...objections.map(correctionDoubt)]
   return doubts.length > 0 ? { kind: 'undetermined', doubts } : { kind: 'compliant' }
+}
+
+function correctionDoubt(message: string): Doubt {
+  return { about: 'diagnosis', message, remedy: 'reword the sentences that were read differently, or say by examples (`context.examples`) what they mean' }
 }
 
 function exampleDoubt(name: string): Doubt {
@@ -103,6 +108,9 @@ function doubtsOf(unit: SemanticUnit, diagnosis: Diagnosis, corrections: readonl
   }
   if (unit.request.consensusRequired && first !== undefined && first.independentWitnesses < 2) {
     doubts.push({ about: 'consensus', message: `consensus was required and ${first.independentWitnesses} reader has read every sentence`, remedy: 'reword the sentences that only one reader has read, or do not require consensus' })
+  }
+  if (unit.request.consensusRequired && diagnosis.kind === 'outvoted') {
+    doubts.push({ about: 'consensus', message: `consensus was required and ${diagnosis.between.join(' and ')} read the text differently`, remedy: 'reword the sentence that they read differently, or do not require consensus' })
   }
   if (unit.request.multiModelValidation) {
     doubts.push({ about: 'models', message: 'validation by several language models was required and none is configured', remedy: 'leave out `requirements.multi_model_validation`' })

@@ -84,6 +84,31 @@ test('the same fault in most of them is accepted, here as by voting, and counted
   assert.deepEqual([tally(await run(6, plan, { court: strict })).false_accepts, tally(await run(6, plan, { court: strict })).refused], [0, 6])
 })
 
+test('the same fault in most of them from one known source outvotes nobody', async () => {
+  const plan = { faulty: { count: 3 }, isCorrelated: true, isOneLineage: true } as const
+  const trials = await run(4, { ...plan, candidates: 5 })
+  assert.deepEqual([tally(trials).false_accepts, tally(trials).detected, tallyOf(trials, 'voting').false_accepts], [0, 4, 4])
+  const few = tally(await run(4, { ...plan, candidates: 3, faulty: { count: 2 } }))
+  assert.deepEqual([few.refused, few.false_accepts], [4, 0])
+  // Sabotage: where nobody says that they have one source, they win.
+  assert.equal(tally(await run(4, { ...plan, candidates: 5, isOneLineage: false })).false_accepts, 4)
+})
+
+test('two that differ are a question, and so are two against two', async () => {
+  for (const [candidates, count] of [[2, 1], [4, 2]] as const) {
+    const trials = await run(3, { candidates, faulty: { count }, isCorrelated: true })
+    assert.deepEqual(trials.map(({ diagnosis, outcome, isLocated }) => [diagnosis, outcome, isLocated]), Array(3).fill(['ambiguous', 'refused', false]))
+  }
+})
+
+test('where a majority is proved right at every request, that comes out, also when most candidates are broken', async () => {
+  const trials = await run(6, { candidates: 5, faulty: { count: 3 }, isCorrelated: false })
+  const right = trials.filter(({ isMajorityRight }) => isMajorityRight)
+  assert.ok(right.length > 0)
+  assert.deepEqual(right.filter(({ outcome }) => outcome !== 'right'), [])
+  assert.deepEqual(trials.filter(({ outcome, isMajorityRight }) => outcome === 'right' && !isMajorityRight), [])
+})
+
 test('a comparison without an answer refuses, and is never counted as right', async () => {
   const mute: Court = { ...court, sameMeaning: async (a, b, schema) => {
     const proof = await court.sameMeaning(a, b, schema)

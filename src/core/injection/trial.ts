@@ -4,7 +4,14 @@ import { renderRules } from '#core/policy/render.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Voter } from '#core/proof/majority.ts'
 import { pick, type Random } from '#core/proof/random-world.ts'
+import { candidateId } from '#core/stabilizers/representation.ts'
+import { decode, type Diagnosis } from '#core/syndrome/decode.ts'
 import { classesOf, majorityOf, type Jury, type Majority } from '#core/syndrome/majority.ts'
+import type { Measurement } from '#core/syndrome/measure.ts'
+import { WEIGHT_UNITS, VOTERS_MIN } from '#core/syndrome/vote.ts'
+import { lineagesOf, WEIGHTS } from '#core/syndrome/weights.ts'
+import { witnessWeights } from '#core/syndrome/witnesses.ts'
+import type { Candidate } from '#core/synthesis/candidate.ts'
 import type { FaultClass } from './faults.ts'
 import { reworded } from './reword.ts'
 
@@ -14,8 +21,8 @@ export type Court = Jury & {
   readonly standing: (policy: PolicySet, schema: Schema) => Promise<'proved' | 'refuted' | 'unknown'>
 }
 
-/** Which candidates a trial breaks, and whether all of them in the same way. */
-export type Plan = { readonly candidates: number; readonly faulty: readonly number[]; readonly isCorrelated: boolean }
+/** Which candidates a trial breaks, whether all of them in the same way, and whether those that are broken are known to come from one source. */
+export type Plan = { readonly candidates: number; readonly faulty: readonly number[]; readonly isCorrelated: boolean; readonly isOneLineage?: boolean }
 
 /** What came out: right or wrong is told by proof, and `unknown` is neither. */
 export type Verdict = 'right' | 'wrong' | 'refused' | 'unknown'
@@ -28,10 +35,14 @@ export type Trial = {
   readonly equivalent: number
   /** That the candidates do not all mean the same was proved. */
   readonly isDetected: boolean
-  /** The minority was named, and it is exactly the broken candidates. */
+  /** The decoder blames somebody, and it is exactly the broken candidates. */
   readonly isLocated: boolean
+  /** What the decoder made of it; null where the candidates could not be compared. */
+  readonly diagnosis: Diagnosis['kind'] | null
   readonly outcome: Verdict
   readonly from: Extract<Majority, { kind: 'found' }>['from'] | 'agreement' | null
+  /** Whether, at every request, more than half of the candidates decide as the original: that was proved. */
+  readonly isMajorityRight: boolean
   /** The plain pointwise majority of the same candidates, which never refuses. */
   readonly voting: Verdict
   /** The text that most candidates have, the first of several. */
@@ -66,26 +77,62 @@ export async function runTrial(original: PolicySet, schema: Schema, plan: Plan, 
   const faultOf = (i: number) => broken[plan.isCorrelated ? 0 : plan.faulty.indexOf(i)]
   const meant = Array.from({ length: plan.candidates }, (_, i) => (plan.faulty.includes(i) ? faultOf(i)?.policy ?? original : original))
   const candidates = meant.map((policy) => parse(reworded(policy.rules, random), schema, court) ?? policy)
-  const voters: readonly Voter[] = candidates.map((policy) => ({ policy, weight: 1 }))
+  const votes: readonly Voter[] = candidates.map((policy) => ({ policy, weight: 1 }))
 
   const isOriginal = async (policy: PolicySet): Promise<Verdict> => verdictOf((await court.sameMeaning(policy, original, schema)).answer.kind)
   const told = await classesOf(candidates, schema, court)
-  const shared = { faulty: plan.faulty, faults: plan.faulty.map((i) => faultOf(i)?.fault.id ?? ''), equivalent }
-  const voting = verdictOf((await court.isMajority(original, voters, schema)).answer.kind)
-  const [textVoting, single] = [await isOriginal(mostFrequent(candidates)), await isOriginal(candidates[0] as PolicySet)]
-  if (told.kind === 'untold') return { ...shared, isDetected: false, isLocated: false, outcome: 'refused', from: null, voting, textVoting, single }
-
-  const { classes } = told
-  const isDetected = classes.length > 1
-  const majority = isDetected ? await majorityOf(voters, classes, schema, court) : null
-  const ruling = classes.find((members) => 2 * members.length > plan.candidates)
-  const blamed = ruling === undefined ? null : [...candidates.keys()].filter((i) => !ruling.includes(i))
-  const accepted = majority === null ? candidates[0] as PolicySet : majority.kind === 'found' ? majority.policy : null
-  const isRefused = accepted === null || (await court.standing(accepted, schema)) !== 'proved'
-  return {
-    ...shared, isDetected, isLocated: isDetected && blamed !== null && blamed.join() === plan.faulty.join(),
-    outcome: isRefused ? 'refused' : await isOriginal(accepted), from: isRefused ? null : majority?.kind === 'found' ? majority.from : 'agreement', voting, textVoting, single,
+  const isSettled = async (halves: 'deny' | 'permit') => verdictOf((await court.isMajority(original, votes, schema, halves)).answer.kind)
+  const voting = await isSettled('deny')
+  const others = {
+    voting, isMajorityRight: voting === 'right' && (await isSettled('permit')) === 'right',
+    textVoting: await isOriginal(mostFrequent(candidates)), single: await isOriginal(candidates[0] as PolicySet),
   }
+  const shared = { faulty: plan.faulty, faults: plan.faulty.map((i) => faultOf(i)?.fault.id ?? ''), equivalent, ...others }
+  if (told.kind === 'untold') return { ...shared, isDetected: false, isLocated: false, diagnosis: null, outcome: 'refused', from: null }
+
+  const witnesses = witnessesOf(plan)
+  const diagnosis = decode(comparisonsOf(told.classes, plan.candidates), witnesses)
+  const blamed = diagnosis.kind === 'explained' ? diagnosis.faults.map(({ candidate }) => candidate).sort((a, b) => a - b) : null
+  const found = await settle(diagnosis, candidates, told.classes, witnesses, schema, court)
+  const isRefused = found === null || (await court.standing(found.policy, schema)) !== 'proved'
+  return {
+    ...shared, isDetected: diagnosis.kind !== 'clean', isLocated: blamed !== null && blamed.length > 0 && blamed.join() === plan.faulty.join(), diagnosis: diagnosis.kind,
+    outcome: isRefused ? 'refused' : await isOriginal(found.policy), from: isRefused ? null : found.from,
+  }
+}
+
+/** The candidates as the decoder knows them: witnesses of one text that they have read whole, each of a lineage of its own where nothing else is known. */
+function witnessesOf({ candidates, faulty, isOneLineage }: Plan): readonly Candidate[] {
+  return Array.from({ length: candidates }, (_, i) => ({
+    method: `model:${i}`, lineage: isOneLineage === true && faulty.includes(i) ? 'one' : `model:${i}`, readsText: true, cedar: '', readings: [{ kind: 'silent', sentence: 1 }],
+  }))
+}
+
+/** What comparing any two candidates comes to, which follows from their classes of proven meaning. */
+function comparisonsOf(classes: readonly (readonly number[])[], count: number): readonly Measurement[] {
+  const home = new Map(classes.flatMap((members, k) => members.map((i) => [i, k])))
+  return Array.from({ length: count }, (_, i) => i).flatMap((i) => Array.from({ length: count - i - 1 }, (_, k) => i + k + 1).map((j): Measurement => ({
+    stabilizer: 'same-meaning', candidates: [i, j], representations: [candidateId(i), candidateId(j)], outcome: home.get(i) === home.get(j) ? { value: 1 } : { value: -1, evidence: { sentences: [1] } },
+  })))
+}
+
+/**
+ * As generation settles it: where nothing differs, what all say; where some are blamed, what the others say, if it is proved to be the majority; where
+ * nobody can be blamed and enough lineages have read the text, the majority, if one is found and proved. Null: nothing comes out.
+ */
+async function settle(diagnosis: Diagnosis, candidates: readonly PolicySet[], classes: readonly (readonly number[])[], witnesses: readonly Candidate[], schema: Schema, court: Court): Promise<{ readonly policy: PolicySet; readonly from: Exclude<Trial['from'], null> } | null> {
+  if (diagnosis.kind === 'clean') return { policy: candidates[0] as PolicySet, from: 'agreement' }
+  const weights = witnessWeights(witnesses, WEIGHTS)
+  const voters: readonly Voter[] = candidates.map((policy, i) => ({ policy, weight: Math.round(WEIGHT_UNITS * (weights[i] as number)) }))
+  if (diagnosis.kind === 'explained') {
+    const policy = candidates.find((_, i) => !diagnosis.faults.some(({ candidate }) => candidate === i))
+    if (policy === undefined) return null
+    for (const halves of ['deny', 'permit'] as const) if ((await court.isMajority(policy, voters, schema, halves)).answer.kind !== 'proved') return null
+    return { policy, from: 'candidate' }
+  }
+  if (diagnosis.kind !== 'ambiguous' || lineagesOf(witnesses) < VOTERS_MIN) return null
+  const majority = await majorityOf(voters, classes, schema, court)
+  return majority.kind === 'found' ? { policy: majority.policy, from: majority.from } : null
 }
 
 /** The policy with one fault of the class that is proved to change what it means. */
@@ -127,9 +174,9 @@ export class Rotation {
 }
 
 /** So many candidates of all are broken; or each with a probability. */
-export function planFor({ candidates, faulty, isCorrelated }: { readonly candidates: number; readonly faulty: { readonly count: number } | { readonly rate: number }; readonly isCorrelated: boolean }, random: Random): Plan {
+export function planFor({ candidates, faulty, ...how }: Omit<Plan, 'faulty'> & { readonly faulty: { readonly count: number } | { readonly rate: number } }, random: Random): Plan {
   const all = Array.from({ length: candidates }, (_, i) => i)
-  if ('rate' in faulty) return { candidates, faulty: all.filter(() => random() < faulty.rate), isCorrelated }
+  if ('rate' in faulty) return { candidates, faulty: all.filter(() => random() < faulty.rate), ...how }
   const left = [...all]
   const chosen: number[] = []
   while (chosen.length < faulty.count) {
@@ -137,7 +184,7 @@ export function planFor({ candidates, faulty, isCorrelated }: { readonly candida
     chosen.push(next)
     left.splice(left.indexOf(next), 1)
   }
-  return { candidates, faulty: chosen.sort((a, b) => a - b), isCorrelated }
+  return { candidates, faulty: chosen.sort((a, b) => a - b), ...how }
 }
 
 function parse(rules: PolicySet['rules'], schema: Schema, court: Court): PolicySet | null {

@@ -10,6 +10,7 @@ import type { Correction } from '#core/syndrome/correct.ts'
 import type { Diagnosis, Fault } from '#core/syndrome/decode.ts'
 import { classesOf } from '#core/syndrome/majority.ts'
 import type { Measurement } from '#core/syndrome/measure.ts'
+import { misreadRate, WEIGHTS } from '#core/syndrome/weights.ts'
 import { meets } from '#core/unit/example.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
 import { chooseQuestion, largest, type Asking, type Question, type Said } from './question.ts'
@@ -61,9 +62,10 @@ export async function inquire(unit: SemanticUnit, candidates: readonly Candidate
   const { diagnosis, corrections: [base] } = before
   const nothing = { ...before, inquiry: null }
   if (base === undefined || diagnosis.kind === 'incomplete') return nothing
-  const isDisputed = diagnosis.kind === 'ambiguous' || (diagnosis.kind === 'unexplained' && measurements.some(({ stabilizer, outcome }) => stabilizer === 'same-meaning' && outcome.value === -1))
-  if (!isDisputed && (diagnosis.kind === 'unexplained' || base.policy.text !== renderRules(assemble(base.norms, unit.schema)))) return nothing
-  const readers = candidates.filter((candidate, i) => candidate.readsText && isSound(i, measurements) && (isDisputed || !base.setAside.includes(candidate.method)))
+  const isDisputed = (diagnosis.kind === 'ambiguous' || diagnosis.kind === 'unexplained') && isBetweenReaders(candidates, measurements)
+  if (!isDisputed && (diagnosis.kind === 'unexplained' || diagnosis.kind === 'ambiguous' || base.policy.text !== renderRules(assemble(base.norms, unit.schema)))) return nothing
+  const isOut = (i: number) => diagnosis.kind === 'explained' && diagnosis.faults.some(({ candidate, sentences }) => candidate === i && sentences === null)
+  const readers = candidates.filter((candidate, i) => candidate.readsText && isSound(i, measurements) && !isOut(i))
   const sentences = understood(unit, readers, isDisputed ? null : base.norms)
   const disputed = sentences.filter(({ senses }) => senses.length > 1).map(({ sentence }) => sentence)
   if (disputed.length === 0) return nothing
@@ -100,8 +102,8 @@ export async function inquire(unit: SemanticUnit, candidates: readonly Candidate
     const ruling = examples.filter((_, at) => fits.some((each) => each[at] !== true)).map(({ name }) => name)
     const faults = isDisputed ? faultsOf(readers, candidates, sentences, left, ruling) : []
     return {
-      diagnosis: isDisputed ? { kind: 'explained', faults } : diagnosis,
-      corrections: [{ ...correctionOf(unit, chosen, base), setAside: [...new Set([...base.setAside, ...faults.map(({ method }) => method)])] }],
+      diagnosis: isDisputed ? { kind: 'explained', faults, weight: faults.reduce((sum, { method }) => sum - Math.log(misreadRate(method, WEIGHTS).value), 0) } : diagnosis,
+      corrections: [{ ...correctionOf(readers, chosen, base), setAside: [...new Set([...base.setAside, ...faults.map(({ method }) => method)])] }],
       inquiry: { kind: 'settled', sentences: disputed, examples: ruling, understandings: left.length, closing },
     }
   }
@@ -109,10 +111,10 @@ export async function inquire(unit: SemanticUnit, candidates: readonly Candidate
   const chosen = await chooseQuestion(told.classes.map((members) => first(members).policy), unit.schema, can)
   if (chosen === null) return unknown('the prover finds no request on which they differ', `reword the sentences ${disputed.join(', ')}`)
   const between = [...new Set(left.flatMap(({ chosen: senses }) => senses.filter(({ sentence }) => disputed.includes(sentence)).flatMap((sense) => sense.readers)))]
-  const meanings = told.classes.map((members) => correctionOf(unit, first(members), base))
+  const meanings = told.classes.map((members) => correctionOf(readers, first(members), base))
   return {
     diagnosis: { kind: 'ambiguous', between, disagreement: { sentences: disputed, request: { ...chosen.question.request, entities: chosen.question.entities } } },
-    corrections: [withoutOpen(unit, first(only), base), ...meanings],
+    corrections: [withoutOpen(unit, readers, first(only), base), ...meanings],
     inquiry: {
       kind: 'open', sentences: disputed, meanings: told.classes.length, question: chosen.question, atMost: largest(chosen),
       answers: chosen.sides.map(({ said, policies }) => ({ said, meanings: policies.length, sentences: narrowed(sentences, left, policies.flatMap((i) => told.classes[i] as readonly number[])) })),
@@ -121,9 +123,21 @@ export async function inquire(unit: SemanticUnit, candidates: readonly Candidate
 }
 
 /** What is shown while there is a question: a sentence that is left open is not read, so that the policy goes without it. */
-function withoutOpen(unit: SemanticUnit, { chosen }: Understanding, base: Correction): Correction {
+function withoutOpen(unit: SemanticUnit, readers: readonly Candidate[], { chosen }: Understanding, base: Correction): Correction {
   const settled = chosen.filter(({ sentence }) => !base.unread.some((each) => each.sentence === sentence))
-  return correctionOf(unit, understandingOf(settled, unit.schema), base)
+  return correctionOf(readers, understandingOf(settled, unit.schema), base)
+}
+
+/**
+ * Whether it is readers that disagree: two of them do, and nothing that was made from norms disagrees with all of them, which would be a fault that no
+ * answer of the author settles.
+ */
+function isBetweenReaders(candidates: readonly Candidate[], measurements: readonly Measurement[]): boolean {
+  const fired = measurements.filter(({ outcome }) => outcome.value === -1)
+  const readers = [...candidates.keys()].filter((i) => candidates[i]?.readsText === true && isSound(i, measurements))
+  const isDerived = ({ representations }: Measurement) => representations.some((id) => id === 'norms' || id === 'decision-table' || id === 'document')
+  const againstAll = Map.groupBy(fired.filter((measurement) => measurement.candidates.length <= 1 && isDerived(measurement) && measurement.stabilizer !== 'examples-distinguish'), ({ stabilizer }) => stabilizer)
+  return fired.some(({ stabilizer }) => stabilizer === 'same-meaning') && ![...againstAll.values()].some((group) => readers.every((i) => group.some(({ candidates: [only] }) => only === undefined || only === i)))
 }
 
 /** Whether nothing but examples speaks against a candidate. */
@@ -161,7 +175,7 @@ function withReaders({ chosen, ...rest }: Understanding, left: readonly Understa
 function faultsOf(readers: readonly Candidate[], candidates: readonly Candidate[], sentences: readonly Understood[], left: readonly Understanding[], examples: readonly string[]): readonly Fault[] {
   return readers.flatMap((reader) => {
     const wrong = sentences.filter(({ senses }, at) => senses.some(({ readers: by }) => by.includes(reader.method)) && !left.some(({ chosen }) => chosen[at]?.readers.includes(reader.method)))
-    return wrong.length === 0 ? [] : [{ candidate: candidates.indexOf(reader), method: reader.method, shownBy: 'decides', evidence: { sentences: wrong.map(({ sentence }) => sentence), examples } }]
+    return wrong.length === 0 ? [] : [{ candidate: candidates.indexOf(reader), method: reader.method, mechanism: 'misread', sentences: wrong.map(({ sentence }) => sentence), shownBy: 'decides', evidence: { examples } }]
   })
 }
 

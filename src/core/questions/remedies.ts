@@ -44,10 +44,10 @@ function doubtOf(inquiry: Inquiry): Doubt | null {
 
 /** Names what stands against which example. */
 function contradicting(doubt: Doubt, unit: SemanticUnit, measurements: readonly Measurement[]): Doubt {
-  const against = measurements.flatMap(({ stabilizer, outcome }) => (stabilizer === 'decides' && outcome.value === -1 ? [outcome.evidence as { example: string; wanted: string; sentences?: readonly number[] }] : []))
+  const against = measurements.flatMap(({ stabilizer, outcome }) => (stabilizer === 'decides' && outcome.value === -1 ? [outcome.evidence as { example: string; wanted: string; against?: readonly number[] }] : []))
   const byExample = Map.groupBy(against, ({ example }) => example)
   const said = [...byExample].map(([example, all]) => {
-    const sentences = [...new Set(all.flatMap((each) => each.sentences ?? []))].sort((a, b) => a - b)
+    const sentences = [...new Set(all.flatMap((each) => each.against ?? []))].sort((a, b) => a - b)
     const quoted = sentences.map((number) => `sentence ${number} (“${unit.sentences[number - 1]?.text ?? ''}”)`)
     const wanted = all[0]?.wanted ?? ''
     return sentences.length === 0 ? `${example} wants ${wanted}, and no sentence ${wanted === 'allow' ? 'permits' : 'forbids'} it: write one that does, or take the example back`

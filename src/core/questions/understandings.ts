@@ -6,6 +6,7 @@ import { semanticHash } from '#core/policy/semantic-hash.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import type { Correction } from '#core/syndrome/correct.ts'
+import { lineagesOf } from '#core/syndrome/weights.ts'
 import type { Norm } from '#core/unit/norm.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
 
@@ -78,11 +79,12 @@ export function understandingOf(chosen: Understanding['chosen'], schema: Schema)
 }
 
 /** What one understanding corrects the readers to. */
-export function correctionOf(unit: SemanticUnit, { chosen, norms, policy }: Understanding, before: Correction): Correction {
+export function correctionOf(readers: readonly Candidate[], { chosen, norms, policy }: Understanding, before: Correction): Correction {
+  const witnesses = chosen.map((sense) => lineagesOf(readers.filter(({ method }) => sense.readers.includes(method))))
   return {
     ...before,
     norms, policy,
     unread: before.unread.filter(({ sentence }) => !chosen.some((sense) => sense.sentence === sentence)),
-    independentWitnesses: chosen.length === 0 ? 0 : Math.min(...chosen.map(({ readers }) => readers.length)),
+    independentWitnesses: witnesses.length === 0 ? 0 : Math.min(...witnesses),
   }
 }

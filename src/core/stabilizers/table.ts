@@ -1,14 +1,14 @@
-import type { Candidate } from '#core/synthesis/candidate.ts'
-import { meets } from '#core/unit/example.ts'
-import { mayHideRule, type Example, type SemanticUnit } from '#core/unit/semantic-unit.ts'
+import { digest } from '#core/canonical.ts'
+import type { BoundArticle, Inapplicable } from '#core/constitution/article.ts'
 import type { Decision } from '#core/decision/decide.ts'
-import { Failure } from '#core/failure.ts'
-import { assemble } from '#core/policy/assemble.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
-import { renderRules } from '#core/policy/render.ts'
-import { semanticHash } from '#core/policy/semantic-hash.ts'
 import type { Schema } from '#core/policy/schema.ts'
-import type { Proof } from '#core/proof/proof.ts'
+import type { Counterexample, Proof } from '#core/proof/proof.ts'
+import type { Candidate } from '#core/synthesis/candidate.ts'
+import type { Example, SemanticUnit } from '#core/unit/semantic-unit.ts'
+import { conforms, conformsToTable, decides, isRoundTrip, sameMeaning } from './meaning.ts'
+import { distinguishes, isCovered, isWellTyped, isWithin, neverErrors, saysTheNorms } from './properties.ts'
+import { candidateId, candidateIndex, type RepresentationId, type Representations } from './representation.ts'
 
 /**
  * +1: the check holds. −1: it fires, with what shows it. 0: it was not run, never a pass: `idle` when there was nothing to look at
@@ -23,8 +23,13 @@ export type Outcome =
 export type Instruments = {
   readonly parse: (cedar: string, schema: Schema) => PolicySet
   readonly decide: (policies: PolicySet, schema: Schema, example: Example) => Decision
+  /** What policies decide on one request of the decision table; the request is read once. */
+  readonly decidedOn: (request: Counterexample, schema: Schema) => (policies: PolicySet) => Decision
   readonly sameMeaning: (a: PolicySet, b: PolicySet, schema: Schema) => Promise<Proof>
   readonly neverErrors: (policies: PolicySet, schema: Schema) => Promise<Proof>
+  /** The constitution, bound to the unit's schema. */
+  readonly bound: { readonly bound: readonly BoundArticle[]; readonly inapplicable: readonly Inapplicable[] }
+  readonly proveArticles: (policy: PolicySet, schema: Schema, articles: readonly BoundArticle[]) => Promise<readonly Proof[]>
 }
 
 /** One row of the check matrix, for given candidates: what it looks at, and how it is decided. */
@@ -32,8 +37,24 @@ export type Check = {
   readonly stabilizer: string
   /** Indices of the candidates that it looks at; what it can put suspicion on. */
   readonly candidates: readonly number[]
+  /** Everything that it looks at, candidates included: where it fires, at least one of these is at fault. */
+  readonly representations: readonly RepresentationId[]
+  /** Digests of everything that its outcome depends on; where they are the same, so is the outcome. */
+  readonly compares: readonly string[]
   readonly run: () => Promise<Outcome>
 }
+
+/**
+ * How faults show in a row, which is what the check matrix is computed from.
+ *
+ * - `unreadable`, `erring`: certainly, where its candidate is so;
+ * - `differs`: certainly, where two of what it looks at mean different things: that is proved;
+ * - `may-differ`: perhaps, where they do: it looks at some requests and not at all;
+ * - `redundant`: certainly, where a norm decides nothing, and perhaps where norms mean something else than the text;
+ * - `forbidden`: certainly, where the text asks for what the constitution forbids, and perhaps where a candidate means something else;
+ * - `never`: it abstains instead.
+ */
+export type Shows = 'unreadable' | 'erring' | 'differs' | 'may-differ' | 'redundant' | 'forbidden' | 'never'
 
 /**
  * A consistency check that every faithful set of representations passes.
@@ -43,153 +64,103 @@ export type Check = {
 export type Stabilizer = {
   readonly id: string
   readonly group: 'STAB-SEMAN001' | 'STAB-CONST001' | 'STAB-PERF0001'
+  /** What is so where it does not fire. */
   readonly holds: string
-  readonly checks: (unit: SemanticUnit, candidates: readonly Candidate[], use: Instruments) => readonly Check[]
+  /** One check for each candidate, each reader, each pair of readers, or one for the unit. */
+  readonly over: 'candidate' | 'reader' | 'pair' | 'unit'
+  /** What it looks at beside candidates. */
+  readonly with: readonly RepresentationId[]
+  readonly shows: Shows
+  /** @param time Which of the author's examples, where there is one check for each. */
+  readonly look: (of: Representations, use: Instruments, candidates: readonly number[], time: number) => Promise<Outcome>
+  /** Whether there is one check for each of the author's examples; else there is one. */
+  readonly isPerExample?: true
 }
 
 /** Changes with the meaning of any row; certificates carry it. */
-export const TABLE_VERSION = '1.0.0'
+export const TABLE_VERSION = '2.0.0'
 
 /** Order is meaning: the syndrome lists outcomes in this order. Append; never reorder. */
 export const STABILIZERS: readonly Stabilizer[] = [
-  {
-    id: 'well-typed',
-    group: 'STAB-SEMAN001',
-    holds: 'the candidate parses and passes strict validation against the schema',
-    checks: (unit, candidates, use) =>
-      candidates.map((candidate, i) => ({
-        stabilizer: 'well-typed',
-        candidates: [i],
-        run: async () => {
-          const policies = parsed(candidate.cedar, unit.schema, use)
-          return policies instanceof Failure ? { value: -1, evidence: { method: candidate.method, problems: policies.problems, message: policies.message } } : { value: 1 }
-        },
-      })),
-  },
-  {
-    id: 'never-errors',
-    group: 'STAB-PERF0001',
-    holds: 'no rule of the candidate can fail to evaluate',
-    checks: (unit, candidates, use) =>
-      candidates.map((candidate, i) => ({
-        stabilizer: 'never-errors',
-        candidates: [i],
-        run: async () => {
-          const policies = parsed(candidate.cedar, unit.schema, use)
-          return policies instanceof Failure ? { value: 0, why: 'idle', because: 'the candidate does not parse' } : outcomeOf(await use.neverErrors(policies, unit.schema))
-        },
-      })),
-  },
-  {
-    id: 'same-meaning',
-    group: 'STAB-SEMAN001',
-    holds: 'two readers give the sentences that both have read one meaning',
-    checks: (unit, candidates, use) => {
-      const readers = candidates.flatMap((candidate, i) => (candidate.readsText ? [i] : []))
-      return readers.flatMap((i, k) =>
-        readers.slice(k + 1).map((j) => ({
-          stabilizer: 'same-meaning',
-          candidates: [i, j],
-          run: () => sameMeaning(candidates[i] as Candidate, candidates[j] as Candidate, unit, use),
-        })),
-      )
-    },
-  },
-  {
-    id: 'decides',
-    group: 'STAB-SEMAN001',
-    holds: 'the candidate decides the author’s examples as the author does',
-    checks: (unit, candidates, use) =>
-      candidates.flatMap((candidate, i) =>
-        candidate.readsText
-          ? unit.request.examples.map((example) => ({
-              stabilizer: 'decides',
-              candidates: [i],
-              run: async () => decides(candidate, example, unit, use),
-            }))
-          : [],
-      ),
-  },
-  {
-    id: 'covers',
-    group: 'STAB-SEMAN001',
-    holds: 'the reader has read every sentence that may rule',
-    checks: (unit, candidates) =>
-      candidates.flatMap((candidate, i) =>
-        candidate.readsText
-          ? [
-              {
-                stabilizer: 'covers',
-                candidates: [i],
-                run: async () => {
-                  const unread = candidate.readings.filter((reading) => reading.kind === 'unread' && mayHideRule(unit, reading.sentence))
-                  // Not understanding is an abstention, not a fault: nothing that this reader says is thereby wrong.
-                  return unread.length === 0 ? { value: 1 } : { value: 0, why: 'idle', because: `${candidate.method} has not read sentence ${unread.map(({ sentence }) => sentence).join(', ')}` }
-                },
-              },
-            ]
-          : [],
-      ),
-  },
+  { id: 'well-typed', group: 'STAB-SEMAN001', over: 'candidate', with: [], shows: 'unreadable', look: isWellTyped, holds: 'the candidate parses and passes strict validation against the schema' },
+  { id: 'never-errors', group: 'STAB-PERF0001', over: 'candidate', with: [], shows: 'erring', look: neverErrors, holds: 'no rule of the candidate can fail to evaluate' },
+  { id: 'same-meaning', group: 'STAB-SEMAN001', over: 'pair', with: [], shows: 'differs', look: sameMeaning, holds: 'two readers give the sentences that both have read one meaning' },
+  { id: 'decides', group: 'STAB-SEMAN001', over: 'reader', with: ['examples'], shows: 'may-differ', look: decides, isPerExample: true, holds: 'the candidate decides the author’s examples as the author does' },
+  { id: 'covers', group: 'STAB-SEMAN001', over: 'reader', with: ['text'], shows: 'never', look: isCovered, holds: 'the reader has read every sentence that may rule; else it abstains' },
+  // The norms are those of the reader of controlled English: that its own candidate conforms says that nothing was lost in writing rules, and no more.
+  { id: 'conforms', group: 'STAB-SEMAN001', over: 'reader', with: ['norms'], shows: 'differs', look: conforms, holds: 'the candidate gives the sentences that it has read the meaning that the norms give them, which are those of controlled-english: its own candidate is no second witness' },
+  { id: 'conforms-to-table', group: 'STAB-SEMAN001', over: 'reader', with: ['decision-table'], shows: 'may-differ', look: conformsToTable, holds: 'the candidate decides every row of the decision table as the norms do, from which it is tabulated' },
+  { id: 'examples-distinguish', group: 'STAB-SEMAN001', over: 'unit', with: ['norms', 'text'], shows: 'redundant', look: distinguishes, holds: 'for every norm there is a request that only this norm decides' },
+  { id: 'says-the-norms', group: 'STAB-SEMAN001', over: 'unit', with: ['document', 'norms'], shows: 'differs', look: saysTheNorms, holds: 'the document says every norm, and no other, in the words that its meaning has' },
+  { id: 'round-trip', group: 'STAB-SEMAN001', over: 'reader', with: ['document'], shows: 'differs', look: isRoundTrip, holds: 'the rules that the document shows, read back from it, mean what the candidate means' },
+  { id: 'within', group: 'STAB-CONST001', over: 'reader', with: ['constitution'], shows: 'forbidden', look: isWithin, holds: 'no hard article forbids what the candidate means' },
 ]
 
-/** The policy that one reader's norms for some sentences make. */
-export function policyOf(candidate: Candidate, schema: Schema, wanted: (sentence: number) => boolean): PolicySet {
-  const norms = candidate.readings.flatMap((reading) => (reading.kind === 'norms' && wanted(reading.sentence) ? reading.norms : []))
-  const assembled = assemble(norms, schema)
-  return { text: renderRules(assembled), rules: assembled }
+/** How faults show in the checks of a stabilizer; `never` for one that the table does not have. */
+export function showsOf(stabilizer: string): Shows {
+  return STABILIZERS.find(({ id }) => id === stabilizer)?.shows ?? 'never'
 }
 
-async function sameMeaning(a: Candidate, b: Candidate, unit: SemanticUnit, use: Instruments): Promise<Outcome> {
-  for (const { cedar, method } of [a, b]) if (parsed(cedar, unit.schema, use) instanceof Failure) return { value: 0, why: 'idle', because: `the candidate of ${method} does not parse` }
-  const wasRead = (candidate: Candidate, sentence: number) => candidate.readings.some((reading) => reading.sentence === sentence && reading.kind !== 'unread')
-  const both = (sentence: number) => wasRead(a, sentence) && wasRead(b, sentence)
-  if (!unit.sentences.some(({ number }) => both(number))) return { value: 0, why: 'idle', because: 'no sentence was read by both' }
-  const [left, right] = [policyOf(a, unit.schema, both), policyOf(b, unit.schema, both)]
-  if (semanticHash(left.rules, unit.schema) === semanticHash(right.rules, unit.schema)) return { value: 1 }
-  const outcome = outcomeOf(await use.sameMeaning(left, right, unit.schema))
-  return outcome.value === -1 ? { value: -1, evidence: { sentences: differing(a, b, unit, both), request: outcome.evidence } } : outcome
+/** Every check of the table over given representations, in table order. */
+export function checksOf(of: Representations, use: Instruments): readonly Check[] {
+  const digests = digestsOf(of, use)
+  return STABILIZERS.flatMap((stabilizer) =>
+    placesOf(stabilizer.over, of.candidates).flatMap((candidates) =>
+      (stabilizer.isPerExample === true ? of.unit.request.examples : [null]).map((example, time): Check => {
+        const representations = [...candidates.map(candidateId), ...stabilizer.with]
+        return {
+          stabilizer: stabilizer.id,
+          candidates,
+          representations,
+          // What a sentence may hide, and what the schema means, every outcome may depend on.
+          compares: [of.unit.schema.digest, digests('text'), ...representations.filter((id) => id !== 'text').map((id) => (example !== null && id === 'examples' ? digest(example) : digests(id)))],
+          run: () => stabilizer.look(of, use, candidates, time),
+        }
+      }),
+    ),
+  )
 }
 
-/** The sentences whose norms are not written alike: the disagreement is about some of them. */
-function differing(a: Candidate, b: Candidate, unit: SemanticUnit, both: (sentence: number) => boolean): readonly number[] {
-  const hash = (candidate: Candidate, number: number) => semanticHash(policyOf(candidate, unit.schema, (sentence) => sentence === number).rules, unit.schema)
-  return unit.sentences.map(({ number }) => number).filter((number) => both(number) && hash(a, number) !== hash(b, number))
-}
-
-async function decides(candidate: Candidate, example: Example, unit: SemanticUnit, use: Instruments): Promise<Outcome> {
-  const policies = parsed(candidate.cedar, unit.schema, use)
-  if (policies instanceof Failure) return { value: 0, why: 'idle', because: 'the candidate does not parse' }
-  const decided = use.decide(policies, unit.schema, example)
-  const { decision, verdict } = decided
-  if (verdict === 'error') return { value: 0, why: 'failed', because: `example ${example.name} could not be evaluated` }
-  if (meets(decided, example)) return { value: 1 }
-  // What it has not read it has not contradicted.
-  const missed = candidate.readings.find((reading) => reading.kind === 'unread' && mayHideRule(unit, reading.sentence))
-  if (missed !== undefined) return { value: 0, why: 'idle', because: `${candidate.method} has not read sentence ${missed.sentence}, which may decide example ${example.name}` }
-  return { value: -1, evidence: { example: example.name, wanted: example.decision, decided: decision, sentences: sentencesOf(candidate, decided.determining) } }
-}
-
-/** Of the rules that determined a decision, the sentences: a rule has the id of its norm, and more behind it where an obligation divided it. */
-function sentencesOf(candidate: Candidate, rules: readonly string[]): readonly number[] {
-  const norms = candidate.readings.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : []))
-  const found = rules.flatMap((rule) => norms.filter(({ id }) => rule === id || (rule.startsWith(id) && /^[abxy]+$/.test(rule.slice(id.length)))).map(({ sentence }) => sentence))
-  return [...new Set(found)].sort((a, b) => a - b)
-}
-
-function outcomeOf(proof: Proof): Outcome {
-  switch (proof.answer.kind) {
-    case 'proved': return { value: 1 }
-    case 'refuted': return { value: -1, evidence: proof.answer.counterexample }
-    case 'unknown': return { value: 0, why: 'failed', because: proof.answer.reason }
+function placesOf(over: Stabilizer['over'], candidates: readonly Candidate[]): readonly (readonly number[])[] {
+  const readers = candidates.flatMap(({ readsText }, i) => (readsText ? [i] : []))
+  switch (over) {
+    case 'candidate': return candidates.map((_, i) => [i])
+    case 'reader': return readers.map((i) => [i])
+    case 'pair': return readers.flatMap((i, k) => readers.slice(k + 1).map((j) => [i, j]))
+    case 'unit': return [[]]
   }
 }
 
-function parsed(cedar: string, schema: Schema, use: Instruments): PolicySet | Failure {
-  try {
-    return use.parse(cedar, schema)
-  } catch (error) {
-    if (error instanceof Failure && error.code === 'POLICY_INVALID') return error
-    throw error
+/** The digest of each representation, made when it is asked for. What is made from norms is digested with them: they say what it is about. */
+function digestsOf({ unit, candidates, norms, table, document }: Representations, use: Instruments): (id: RepresentationId) => string {
+  const known = new Map<RepresentationId, string>()
+  const valueOf = (id: RepresentationId): unknown => {
+    switch (id) {
+      case 'text': return unit.sentences
+      case 'norms': return norms
+      case 'examples': return unit.request.examples
+      case 'decision-table': return { norms, table }
+      case 'document': return { norms, document }
+      case 'constitution': return constitutionDigest(use.bound.bound)
+      default: {
+        const { method, readsText, cedar, readings } = candidates[candidateIndex(id) ?? -1] as Candidate
+        return { method, readsText, cedar, readings }
+      }
+    }
+  }
+  return (id) => {
+    const found = known.get(id) ?? digest(valueOf(id))
+    known.set(id, found)
+    return found
   }
 }
+
+/** The articles are many kilobytes, and the same for every unit over a schema. */
+function constitutionDigest(bound: readonly BoundArticle[]): string {
+  const known = ofArticles.get(bound)
+  if (known !== undefined) return known
+  const made = digest(bound)
+  ofArticles.set(bound, made)
+  return made
+}
+const ofArticles = new WeakMap<readonly BoundArticle[], string>()

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { candidateId } from '#core/stabilizers/representation.ts'
 import type { Candidate, Method } from '#core/synthesis/candidate.ts'
 import { decode, locatesKnownFault } from './decode.ts'
 import type { Measurement } from './measure.ts'
+import { WEIGHTS } from './weights.ts'
 
 const candidate = (method: Method, readsText = true): Candidate => ({ method, readsText, lineage: method, cedar: '', readings: [] })
 const EVIDENCE = { sentences: [2], request: 'shown' }
 const candidates = [candidate('controlled-english'), candidate('shallow-parse'), candidate('principles', false)]
-const fires = (stabilizer: string, ...on: number[]): Measurement => ({ stabilizer, candidates: on, outcome: { value: -1, evidence: EVIDENCE } })
-const holds = (stabilizer: string, ...on: number[]): Measurement => ({ stabilizer, candidates: on, outcome: { value: 1 } })
+const fires = (stabilizer: string, ...on: number[]): Measurement => ({ stabilizer, candidates: on, representations: on.map(candidateId), outcome: { value: -1, evidence: EVIDENCE } })
+const holds = (stabilizer: string, ...on: number[]): Measurement => ({ stabilizer, candidates: on, representations: on.map(candidateId), outcome: { value: 1 } })
 
 test('nothing fires: clean', () => {
   assert.deepEqual(decode([holds('well-typed', 0), holds('same-meaning', 0, 1)], candidates), { kind: 'clean' })
@@ -30,17 +32,72 @@ test('when every reader is blamed nothing is left to believe', () => {
 })
 
 test('a check that gave no answer is never a pass', () => {
-  const silent: Measurement = { stabilizer: 'same-meaning', candidates: [0, 1], outcome: { value: 0, why: 'failed', because: 'timeout' } }
+  const silent: Measurement = { stabilizer: 'same-meaning', candidates: [0, 1], representations: [candidateId(0), candidateId(1)], outcome: { value: 0, why: 'failed', because: 'timeout' } }
   assert.deepEqual(decode([holds('well-typed', 0), silent], candidates), { kind: 'incomplete', because: 'same-meaning: timeout' })
 })
 
 test('a check that had nothing to look at is no reason to doubt', () => {
-  assert.equal(decode([{ stabilizer: 'covers', candidates: [1], outcome: { value: 0, why: 'idle', because: 'has not read sentence 2' } }], candidates).kind, 'clean')
+  assert.equal(decode([{ stabilizer: 'covers', candidates: [1], representations: [candidateId(1), 'text'], outcome: { value: 0, why: 'idle', because: 'has not read sentence 2' } }], candidates).kind, 'clean')
 })
 
 test('an example does not settle a disagreement in several sentences', () => {
-  const pair: Measurement = { stabilizer: 'same-meaning', candidates: [0, 1], outcome: { value: -1, evidence: { sentences: [1, 2], request: 'shown' } } }
+  const pair: Measurement = { stabilizer: 'same-meaning', candidates: [0, 1], representations: [candidateId(0), candidateId(1)], outcome: { value: -1, evidence: { sentences: [1, 2], request: 'shown' } } }
   assert.equal(decode([pair, fires('decides', 1), holds('decides', 0)], candidates).kind, 'ambiguous')
 })
 
 test('the fault that health is probed with is located', () => assert.ok(locatesKnownFault()))
+
+const reader = (method: Method, lineage: string = method): Candidate => ({ method, readsText: true, lineage, cedar: '', readings: [] })
+const three = [reader('controlled-english'), reader('shallow-parse'), reader('model:a')]
+const differ = (sentences: readonly number[], ...on: number[]): Measurement => ({ stabilizer: 'same-meaning', candidates: on, representations: on.map(candidateId), outcome: { value: -1, evidence: { sentences } } })
+const blamedIn = (diagnosis: ReturnType<typeof decode>) => (diagnosis.kind === 'explained' ? diagnosis.faults.map(({ candidate, sentences }) => [candidate, sentences]) : diagnosis.kind)
+
+test('one against two of other lineages is blamed, in the sentences where they differ and nowhere else', () => {
+  assert.deepEqual(blamedIn(decode([holds('same-meaning', 0, 1), differ([2, 5], 0, 2), differ([2, 5], 1, 2)], three)), [[2, [2, 5]]])
+})
+
+test('every reader may be wrong somewhere else: each is blamed where the two others agree', () => {
+  assert.deepEqual(blamedIn(decode([differ([1, 2], 0, 1), differ([1, 3], 0, 2), differ([2, 3], 1, 2)], three)), [[0, [1]], [1, [2]], [2, [3]]])
+})
+
+test('three meanings of one sentence are a question', () => {
+  assert.equal(decode([differ([1], 0, 1), differ([1], 0, 2), differ([1], 1, 2)], three).kind, 'ambiguous')
+})
+
+test('two of one lineage are one witness: against them nobody is blamed', () => {
+  const two = [reader('controlled-english'), reader('model:a', 'one model'), reader('model:b', 'one model')]
+  assert.equal(decode([holds('same-meaning', 1, 2), differ([1], 0, 1), differ([1], 0, 2)], two).kind, 'ambiguous')
+  const apart = [reader('controlled-english'), reader('model:a', 'one model'), reader('model:b', 'another model')]
+  assert.deepEqual(blamedIn(decode([holds('same-meaning', 1, 2), differ([1], 0, 1), differ([1], 0, 2)], apart)), [[0, [1]]])
+})
+
+test('two readers that disagree are a question, however unequal their weights', () => {
+  const readings = { sources: [], pairs: [], methods: [{ method: 'controlled-english', read: 10_000, wrong: 0 }, { method: 'shallow-parse', read: 1_000, wrong: 900 }] }
+  assert.equal(decode([fires('same-meaning', 0, 1)], candidates, { ...WEIGHTS, readings }).kind, 'ambiguous')
+})
+
+test('what the author says is never set aside: an example that all contradict is asked about', () => {
+  const diagnosis = decode([holds('same-meaning', 0, 1), holds('same-meaning', 0, 2), holds('same-meaning', 1, 2), fires('decides', 0), fires('decides', 1), fires('decides', 2)], three)
+  assert.equal(diagnosis.kind, 'unexplained')
+})
+
+test('checks that contradict each other are explained by nothing', () => {
+  const diagnosis = decode([holds('same-meaning', 0, 1), holds('same-meaning', 1, 2), differ([1], 0, 2)], three)
+  assert.ok(diagnosis.kind === 'unexplained' && diagnosis.because.includes('other checks'))
+})
+
+test('who has not read a sentence does not stand for what another says of it', () => {
+  const absent: Candidate = { ...reader('shallow-parse'), readings: [{ kind: 'unread', sentence: 1, because: 'no verb' }] }
+  assert.equal(decode([holds('same-meaning', 0, 1), differ([1], 0, 2), holds('same-meaning', 1, 2)], [three[0] as Candidate, absent, three[2] as Candidate]).kind, 'ambiguous')
+})
+
+test('what the constitution says of a candidate is no fault of its reader', () => {
+  const within: Measurement = { stabilizer: 'within', candidates: [0], representations: [candidateId(0), 'constitution'], outcome: { value: -1, evidence: {} } }
+  assert.equal(decode([within], candidates).kind, 'clean')
+})
+
+test('norms that differ from what they were made of are our fault, not their reader’s', () => {
+  const conforms = (value: 1 | -1, i: number): Measurement => ({ stabilizer: 'conforms', candidates: [i], representations: [candidateId(i), 'norms'], outcome: value === 1 ? { value } : { value, evidence: {} } })
+  const diagnosis = decode([holds('same-meaning', 0, 1), conforms(-1, 0), conforms(-1, 1)], candidates)
+  assert.ok(diagnosis.kind === 'unexplained' && diagnosis.because.includes('norms'))
+})

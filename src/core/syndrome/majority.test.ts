@@ -50,10 +50,16 @@ test('where every candidate is wrong somewhere else, the rules that most of them
   assert.equal(await means(majority.policy, `${A} ${B}`), 'proved')
 })
 
-test('where no rules are shared, the majority is composed of all', async () => {
-  const { majority } = await found(A, A.replace('> 5', '> 7'), A.replace('> 5', '> 3'))
-  assert.ok(majority.kind === 'found' && majority.from === 'composed')
+test('a candidate that stands alone is the answer where it decides as the majority everywhere', async () => {
+  const { majority } = await found(A.replace('> 5', '> 7'), A, A.replace('> 5', '> 3'))
+  assert.ok(majority.kind === 'found' && majority.from === 'candidate' && majority.candidate === 1)
   assert.equal(await means(majority.policy, A), 'proved')
+})
+
+test('where no rules are shared and no candidate is right everywhere, the majority is composed of all', async () => {
+  const { majority } = await found(A, A.replace('principal.n > 5', 'principal.n < 8'), A.replace('principal.n > 5', 'principal.admin'))
+  assert.ok(majority.kind === 'found' && majority.from === 'composed' && majority.candidate === null)
+  assert.equal(await means(majority.policy, A.replace('principal.n > 5', '(principal.n > 5 && principal.n < 8) || principal.admin')), 'proved')
 })
 
 test('a tie is nobody’s majority, and is told', async () => {

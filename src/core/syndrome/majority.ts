@@ -63,8 +63,8 @@ function answersTo(counterexample: Counterexample, candidates: readonly PolicySe
 }
 
 export type Majority =
-  /** Proved to decide as the majority; from which it was taken: a candidate, rules that candidates have, or rules put together from theirs. */
-  | { readonly kind: 'found'; readonly policy: PolicySet; readonly from: 'candidate' | 'rules' | 'composed'; readonly proof: Proof }
+  /** Proved to decide as the majority; from which it was taken: a candidate (which), rules that candidates have, or rules put together from theirs. */
+  | { readonly kind: 'found'; readonly policy: PolicySet; readonly from: 'candidate' | 'rules' | 'composed'; readonly candidate: number | null; readonly proof: Proof }
   | { readonly kind: 'none'; readonly because: string }
 
 /**
@@ -72,7 +72,7 @@ export type Majority =
  * long as no request is wrong in most of them.
  *
  * Tried in this order, and each only believed once it is proved: the candidate whose class has more than half of the weight; the rules that more
- * than half have, by meaning; rules composed from those of every smallest majority. Where on some request one half stands against the other, there
+ * than half have, by meaning; any other candidate; rules composed from those of every smallest majority. Where on some request one half stands against the other, there
  * is no majority, and nothing is found.
  */
 export async function majorityOf(voters: readonly Voter[], classes: readonly (readonly number[])[], schema: Schema, jury: Jury): Promise<Majority> {
@@ -80,13 +80,15 @@ export async function majorityOf(voters: readonly Voter[], classes: readonly (re
   const needed = weightOf(voters.keys()) / 2
   const ruling = classes.find((members) => weightOf(members) > needed)
   const candidates = voters.map(({ policy }) => policy)
-  const ways: [Exclude<Majority, { kind: 'none' }>['from'], () => Promise<readonly Rule[] | null>][] = [
-    ['candidate', async () => (ruling === undefined ? null : (candidates[ruling[0] as number] as PolicySet).rules)],
-    ['rules', () => commonRules(candidates, (members) => weightOf(members) > needed, schema, jury)],
-    ['composed', async () => composed(candidates, (members) => weightOf(members) > needed)],
+  const candidateWay = (i: number) => ({ from: 'candidate' as const, candidate: i, rulesOf: async () => (candidates[i] as PolicySet).rules })
+  const ways: { readonly from: Exclude<Majority, { kind: 'none' }>['from']; readonly candidate: number | null; readonly rulesOf: () => Promise<readonly Rule[] | null> }[] = [
+    ...(ruling === undefined ? [] : [candidateWay(ruling[0] as number)]),
+    { from: 'rules', candidate: null, rulesOf: () => commonRules(candidates, (members) => weightOf(members) > needed, schema, jury) },
+    ...(ruling === undefined ? classes.map(([first]) => candidateWay(first as number)) : []),
+    { from: 'composed', candidate: null, rulesOf: async () => composed(candidates, (members) => weightOf(members) > needed) },
   ]
   let because = 'no majority can be written down'
-  for (const [from, rulesOf] of ways) {
+  for (const { from, candidate, rulesOf } of ways) {
     const rules = await rulesOf()
     if (rules === null) continue
     const policy = jury.parse(renderRules(named(rules)), schema)
@@ -94,7 +96,7 @@ export async function majorityOf(voters: readonly Voter[], classes: readonly (re
     if (proof.answer.kind === 'proved') {
       // It decides as the majority whichever way halves count, or some request is a tie.
       const { answer } = ruling === undefined ? await jury.isMajority(policy, voters, schema, 'permit') : proof
-      if (answer.kind === 'proved') return { kind: 'found', policy, from, proof }
+      if (answer.kind === 'proved') return { kind: 'found', policy, from, candidate, proof }
       return { kind: 'none', because: answer.kind === 'refuted' ? 'on some request one half of the candidates stands against the other' : `whether one half stands against the other anywhere is not known: ${answer.reason}` }
     }
     if (proof.answer.kind === 'unknown') because = `whether a policy decides as the majority is not known: ${proof.answer.reason}`

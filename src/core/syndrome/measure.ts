@@ -1,17 +1,20 @@
-import { STABILIZERS, type Instruments, type Outcome } from '#core/stabilizers/table.ts'
-import type { Candidate } from '#core/synthesis/candidate.ts'
-import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
+import type { RepresentationId, Representations } from '#core/stabilizers/representation.ts'
+import { checksOf, type Instruments, type Outcome } from '#core/stabilizers/table.ts'
+import { createVerdictMemory, type VerdictMemory } from './memory.ts'
 
 /** One check's outcome, with what it looked at. */
-export type Measurement = { readonly stabilizer: string; readonly candidates: readonly number[]; readonly outcome: Outcome }
+export type Measurement = { readonly stabilizer: string; readonly candidates: readonly number[]; readonly representations: readonly RepresentationId[]; readonly outcome: Outcome }
 
 /** The outcomes in table order: what the decoder sees. */
 export type Syndrome = readonly (1 | -1 | 0)[]
 
-/** Runs every check of the table over the representations of one unit, in table order. Cost: the proofs it asks for. */
-export async function measure(unit: SemanticUnit, candidates: readonly Candidate[], use: Instruments): Promise<readonly Measurement[]> {
-  const checks = STABILIZERS.flatMap((stabilizer) => stabilizer.checks(unit, candidates, use))
-  return Promise.all(checks.map(async ({ stabilizer, candidates: looksAt, run }) => ({ stabilizer, candidates: looksAt, outcome: await run() })))
+/**
+ * Runs every check of the table over the representations of one unit, in table order. Cost: the proofs it asks for.
+ *
+ * @param memory What has the same digests was measured before: with one memory, only the checks run that touch what changed.
+ */
+export async function measure(of: Representations, use: Instruments, memory: VerdictMemory = createVerdictMemory()): Promise<readonly Measurement[]> {
+  return Promise.all(checksOf(of, use).map(async ({ stabilizer, candidates, representations, compares, run }) => ({ stabilizer, candidates, representations, outcome: await memory.recall(stabilizer, compares, run) })))
 }
 
 export function syndromeOf(measurements: readonly Measurement[]): Syndrome {

@@ -1,7 +1,7 @@
 import type { Norm } from '#core/unit/norm.ts'
 import type { SemanticUnit, Sentence } from '#core/unit/semantic-unit.ts'
 
-export type Method = 'controlled-english' | 'shallow-parse' | 'principles'
+export type Method = 'controlled-english' | 'shallow-parse' | 'principles' | `model:${string}`
 
 /** What one reader made of one sentence. */
 export type Reading =

@@ -110,7 +110,16 @@ const Shared = {
   cedar: z.string(),
   schema: z.string(),
   syndrome: z.array(z.strictObject({ stabilizer: z.string(), candidates: z.array(z.string()), value: z.union([z.literal(1), z.literal(0), z.literal(-1)]), because: z.string().optional(), evidence: z.unknown().optional() })),
-  diagnosis: z.looseObject({ kind: z.enum(['clean', 'explained', 'ambiguous', 'incomplete', 'unexplained']) }),
+  vote: z
+    .strictObject({
+      voters: z.array(z.strictObject({ method: z.string(), weight: z.number().describe('1 alone, less where others are wrong together with it') })),
+      effective_witnesses: z.number(),
+      from: z.enum(['sentences', 'candidate', 'rules', 'composed']),
+      proof: z.strictObject({ answer: z.literal('proved'), input_digest: Digest }),
+    })
+    .nullable()
+    .describe('Who voted where readers disagreed; the policy is proved to decide as most of them at every request. Null: nobody had to'),
+  diagnosis: z.looseObject({ kind: z.enum(['clean', 'explained', 'ambiguous', 'outvoted', 'incomplete', 'unexplained']) }).describe('What the decoder found; `explained` names each fault with the sentences where its candidate has no say any more (null: nowhere)'),
   proofs: z.array(Proof),
   constitutional_hash: Hash,
   constitutional_digest: Digest.describe('SHA-256 of the document that is enforced'),
@@ -128,7 +137,8 @@ export const GenerateReply = z.strictObject({
     sections: z.array(z.strictObject({ title: z.string(), content: z.string(), constitutional_basis: z.array(z.string()) })),
   }),
   constitutional_compliance_score: Score.describe('Weighted share of the applicable articles that are proved; null when no hard article applies'),
-  confidence_score: NotDefinedYet('not calibrated yet'),
+  confidence_score: z.number().min(0).max(1).nullable().describe('Posterior of the returned meaning by the decoder’s weights; null where they say nothing, see `confidence`'),
+  confidence: z.strictObject({ calibrated_on: z.string().nullable(), reason: z.string().nullable().describe('Why there is no number') }),
   semantic_hash: Hash.describe('Of the normalised policy: equal hashes mean equal meaning over the same schema; the converse is for `acgs prove equivalent`'),
   generation_time_ms: z.number(),
   processing_time_ms: z.number(),
@@ -164,6 +174,7 @@ export const GenerateReply = z.strictObject({
   schema: Shared.schema,
   syndrome: Shared.syndrome,
   diagnosis: Shared.diagnosis,
+  vote: Shared.vote,
   proofs: Shared.proofs,
   certificate: z.strictObject({
     id: z.string(),

@@ -19,7 +19,7 @@ export function rowOf(generation: Generation, body: GenerateBody, by: { readonly
     priority: unit.request.priority,
     context: plain(body.context),
     constitutional_compliance_score: generation.score,
-    confidence_score: null,
+    confidence_score: generation.confidence.value,
     constitutional_hash: by.constitutionalHash,
     generation_time_ms: by.elapsedMs,
     model_consensus_data: { independent_witnesses: independentWitnesses, methods: candidates.map(({ method }) => method), set_aside: [...setAside] },

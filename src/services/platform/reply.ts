@@ -21,7 +21,7 @@ export function verdictName({ verdict }: Pick<Generation, 'verdict'>): 'certifie
 
 /** The members that a certified and a refused generation show alike. */
 export function evidence(generation: Generation, shown: Shown, ledger: LedgerReceipt | null) {
-  const { unit, candidates, measurements, corrections: [{ norms, policy, unread, independentWitnesses }], examination, inquiry, normExamples } = generation
+  const { unit, candidates, measurements, corrections: [{ norms, policy, unread, independentWitnesses, vote }], examination, inquiry, normExamples } = generation
   return {
     generation_id: unit.id,
     applicable: applicable(examination),
@@ -42,6 +42,7 @@ export function evidence(generation: Generation, shown: Shown, ledger: LedgerRec
       ...(outcome.value === -1 ? { evidence: outcome.evidence } : {}),
     })),
     diagnosis: generation.diagnosis,
+    vote: voteShown(vote),
     proofs: examination.proofs.map(({ article, proof }) => ({
       article: article.id,
       principle: article.principle,
@@ -63,7 +64,7 @@ export function evidence(generation: Generation, shown: Shown, ledger: LedgerRec
 
 /** The reply to a certified generation: the inherited members, each with its meaning or null, and ours. */
 export function certifiedReply(generation: Generation, shown: Shown, ledger: LedgerReceipt | null, elapsed: { readonly ms: number; readonly at: Date }) {
-  const { measurements, corrections: [{ independentWitnesses, setAside }], candidates, certificate, score } = generation
+  const { measurements, diagnosis, corrections: [{ independentWitnesses, setAside, vote }], candidates, certificate, score, confidence } = generation
   const document = renderDocument(generation)
   return {
     ...evidence(generation, shown, ledger),
@@ -75,11 +76,12 @@ export function certifiedReply(generation: Generation, shown: Shown, ledger: Led
       sections: document.sections.map(({ title, content, constitutionalBasis }) => ({ title, content, constitutional_basis: [...constitutionalBasis] })),
     },
     constitutional_compliance_score: score,
-    confidence_score: null,
+    confidence_score: confidence.value,
+    confidence: confidence.value === null ? { calibrated_on: null, reason: confidence.because } : { calibrated_on: confidence.calibratedOn, reason: null },
     semantic_hash: generation.semanticHash,
     generation_time_ms: elapsed.ms,
     processing_time_ms: elapsed.ms,
-    consensus_data: { consensus_achieved: independentWitnesses >= 2, representations_count: candidates.length, corrections_applied: setAside.length, semantic_diversity: null },
+    consensus_data: { consensus_achieved: independentWitnesses >= 2 && diagnosis.kind !== 'outvoted', representations_count: candidates.length, corrections_applied: setAside.length, semantic_diversity: null },
     recommendations: recommendations(generation),
     metadata: {
       qec_sft_enabled: true,
@@ -89,10 +91,16 @@ export function certifiedReply(generation: Generation, shown: Shown, ledger: Led
       errors_corrected: setAside.length,
       syndrome_diagnosis_id: null,
     },
-    generation_metadata: { models_used: [], consensus_method: 'agreement of the readers, proved', fault_tolerance_applied: setAside.length > 0, error_corrections: setAside.length },
+    generation_metadata: { models_used: [], consensus_method: vote === null ? 'agreement of the readers, proved' : 'weighted majority of the readers at every request, proved', fault_tolerance_applied: setAside.length > 0, error_corrections: setAside.length },
     certificate,
     timestamp: elapsed.at.toISOString(),
   } as unknown as GenerateReply
+}
+
+function voteShown(vote: Generation['corrections'][0]['vote']) {
+  if (vote === null) return null
+  const { voters, effectiveWitnesses, from, proof } = vote
+  return { voters: voters.map((voter) => ({ ...voter })), effective_witnesses: effectiveWitnesses, from, proof: { answer: proof.answer.kind, input_digest: proof.inputDigest } }
 }
 
 /** What a 422 adds to its problem document. */

@@ -1,0 +1,168 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { InvalidArgumentError, type Command } from 'commander'
+import { parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
+import { createProver } from '#adapters/solver/prover.ts'
+import { readConfig } from '#config'
+import { Failure } from '#core/failure.ts'
+import type { Graded } from '#core/injection/reliability.ts'
+import { gradeReadings } from '#core/injection/reading-trial.ts'
+import { knownSentence } from '#core/injection/sentences.ts'
+import { seeded } from '#core/proof/random-world.ts'
+import { agreement } from '#core/syndrome/confidence.ts'
+import { countOutcomes, readOutcomes, type Outcomes, type ReadingOutcome } from '#core/syndrome/outcomes.ts'
+import { alikeRate, correlation, misreadRate, readWeights, type Estimate, type Weights } from '#core/syndrome/weights.ts'
+import { effectiveWitnesses } from '#core/syndrome/witnesses.ts'
+import { READERS } from '#services/synthesis/propose.ts'
+import { EXIT, finish, newCommand, newGroup, progress, readCedar, readText, type Answer } from './terminal.ts'
+
+type Options = { weights: string; json?: boolean; quiet?: boolean }
+type MeasureOptions = { schema: readonly string[]; sentences: number; seed: number; source?: string; out?: string; config?: string; json?: boolean; quiet?: boolean }
+
+/** Those that ship, and that every process decodes with. */
+const SHIPPED = fileURLToPath(new URL('../core/syndrome/weights.json', import.meta.url))
+
+/** Sentences of one text, where confidence is graded. */
+const TEXT_SENTENCES = 3
+
+export function command(): Command {
+  const show = newCommand('show', 'how often each method is wrong, and how far two are wrong together: what was counted, where, and what is only assumed', './acgs weights show')
+    .option('--weights <file>', 'another file of weights', SHIPPED)
+    .action((options: Options) => finish(shown(readWeights(parsed(options.weights))), options))
+  const measure = newCommand('measure', 'have the readers read sentences whose meaning is known, and record what they made of them', './acgs weights measure --schema packs/data-protection/schema.cedarschema --sentences 400 --out outcomes.json')
+    .requiredOption('--schema <file...>', 'Cedar schemas that the sentences speak about')
+    .option('--sentences <n>', 'so many sentences; half are counted, half graded', whole(2, 100_000), 400)
+    .option('--seed <s>', 'another seed makes other sentences, the same one the same', whole(0, 2 ** 31 - 1), 1)
+    .option('--source <id>', 'what the outcomes are called in the weights (known-sentences-SEED without this)')
+    .option('--out <file>', 'where to write the outcomes')
+    .option('--config <file>', 'another configuration file')
+    .action(async (options: MeasureOptions) => finish(await measured(options), options))
+  const update = newCommand('update', 'count recorded outcomes into the weights, and say what changes', './acgs weights update --from outcomes.json --dry-run')
+    .requiredOption('--from <file>', 'recorded outcomes: docs/concepts/decoding.md has their form')
+    .option('--weights <file>', 'another file of weights', SHIPPED)
+    .option('--dry-run', 'say what would change, and write nothing')
+    .action((options: Options & { from: string; dryRun?: boolean }) => finish(updated(options), options))
+  return newGroup('weights', 'what the decoder weighs explanations with, and where it comes from', './acgs weights show').addCommand(show).addCommand(measure).addCommand(update)
+}
+
+function shown(weights: Weights): Answer {
+  const json = figures(weights)
+  const { readings, calibration, assumed } = weights
+  const text = [
+    `weights ${weights.version}`,
+    ...readings.sources.map(({ id, what, sentences }) => `  counted: ${id}, ${sentences} sentences: ${what}`),
+    '', 'wrong, of the sentences it has read', ...json.methods.map(({ method, misread }) => `  ${method.padEnd(22)} ${said(misread)}`),
+    '', 'wrong together (correlation), wrong alike of the sentences that the first has wrong, and as how many witnesses they count', ...json.pairs.map((pair) => `  ${pair.methods.join(' and ').padEnd(42)} ${said(pair.correlation)} · ${said(pair.alike)} · ${pair.effective_witnesses.toFixed(2)}`),
+    '', calibration === null ? 'confidence was never compared with what came of it: replies carry none' : `confidence is calibrated on ${calibration.on}: ${calibration.right} right, Brier score ${calibration.brier.toFixed(4)}, expected calibration error ${calibration.expected_calibration_error.toFixed(4)}`,
+    '', 'assumed', ...Object.entries(assumed).map(([name, { value, because }]) => `  ${name.padEnd(28)} ${value}  ${because}`),
+  ].join('\n')
+  return { json, text, exit: EXIT.yes }
+}
+
+function figures(weights: Weights) {
+  const { readings, calibration, assumed, version } = weights
+  const lineage = (method: string) => ({ method, lineage: method })
+  return {
+    version, sources: readings.sources, calibration, assumed,
+    methods: readings.methods.map(({ method, read, wrong }) => ({ method, read, wrong, misread: misreadRate(method, weights) })),
+    pairs: readings.pairs.map((pair) => {
+      const [a, b] = [lineage(pair.methods[0]), lineage(pair.methods[1])]
+      return { ...pair, correlation: correlation(a, b, weights), alike: alikeRate(a, b, weights), effective_witnesses: effectiveWitnesses([a, b], weights) }
+    }),
+  }
+}
+
+function said({ value, low, high, of, isMeasured }: Estimate): string {
+  const figure = (each: number) => each.toPrecision(3)
+  return isMeasured ? `${figure(value)}${low === null || high === null ? '' : ` (${figure(low)} to ${figure(high)})`}, counted on ${of}` : `${figure(value)}, assumed${of === 0 ? '' : ` (${of} counted are too few)`}`
+}
+
+async function measured(options: MeasureOptions): Promise<Answer> {
+  const { proofRlimit: rlimit, proofTimeoutMs: timeoutMs, solvers } = readConfig({ file: options.config ?? null, env: process.env }).generationEngine
+  await using prover = createProver({ rlimit, timeoutMs, solvers })
+  const schemas = options.schema.map((file) => readCedar(file, parseSchema))
+  const random = seeded(options.seed)
+  const seen = new Set<string>()
+  const outcomes: ReadingOutcome[] = []
+  let [drawn, unknown] = [0, 0]
+  while (outcomes.length < options.sentences) {
+    if (++drawn > options.sentences * 100) throw new Failure('REQUEST_MALFORMED', `only ${outcomes.length} different sentences can be made over these schemas: ask for fewer, or give more schemas`)
+    const schema = schemas[drawn % schemas.length] as (typeof schemas)[number]
+    const known = knownSentence(schema, random)
+    if (known === null || seen.has(`${schema.digest} ${known.text}`)) continue
+    seen.add(`${schema.digest} ${known.text}`)
+    const outcome = await gradeReadings(known, schema, READERS, { parse: parsePolicies, sameMeaning: prover.sameMeaning })
+    if (outcome === null) unknown++
+    else if (outcomes.push(outcome) % 100 === 0) progress(`${outcomes.length} of ${options.sentences} sentences`, options)
+  }
+  const counted = outcomes.slice(0, Math.ceil(outcomes.length / 2))
+  const source = { id: options.source ?? `known-sentences-${options.seed}`, what: `sentences of known meaning (acgs weights measure) over ${schemas.length} schema${schemas.length === 1 ? '' : 's'}, seed ${options.seed}` }
+  const weights = countOutcomes({ ...readWeights(parsed(SHIPPED)), readings: { sources: [], methods: [], pairs: [] } }, readOutcomes({ source, outcomes: counted }))
+  const graded = gradedTexts(outcomes.slice(counted.length), weights)
+  const recorded: Outcomes = { source, outcomes: counted, graded: graded.map(({ confidence, isRight }) => ({ confidence, right: isRight })) }
+  if (options.out !== undefined) write(options.out, recorded)
+  const after = countOutcomes({ ...weights, readings: { sources: [], methods: [], pairs: [] } }, recorded)
+  const { text } = shown(after)
+  const wrong = outcomes.filter(({ readings }) => Object.values(readings).some((outcome) => outcome.startsWith('wrong')))
+  return {
+    json: { ...figures(after), sentences: outcomes.length, not_told: unknown, wrong, recorded },
+    text: [text, '', `${outcomes.length} sentences, ${unknown} more could not be told`, ...wrong.map(({ sentence, readings }) => `  ${sentence}  ${Object.entries(readings).map(([method, outcome]) => `${method}: ${outcome}`).join(', ')}`), ...(options.out === undefined ? [] : [`written to ${options.out}: ./acgs weights update --from ${options.out}`])].join('\n'),
+    exit: EXIT.yes,
+  }
+}
+
+/** Texts of several sentences that readers answer without a question, each with its confidence and whether all of it is right. */
+function gradedTexts(outcomes: readonly ReadingOutcome[], weights: Weights): readonly Graded[] {
+  const graded: Graded[] = []
+  for (let from = 0; from + TEXT_SENTENCES <= outcomes.length; from += TEXT_SENTENCES) {
+    const sentences = outcomes.slice(from, from + TEXT_SENTENCES).map(({ readings }) => Object.entries(readings).filter(([, outcome]) => outcome !== 'unread'))
+    if (sentences.some((read) => new Set(read.map(([, outcome]) => outcome)).size !== 1)) continue
+    graded.push({
+      confidence: sentences.reduce((product, read) => product * agreement(read.map(([method]) => ({ method, lineage: method })), weights), 1),
+      isRight: sentences.every((read) => read[0]?.[1] === 'right'),
+    })
+  }
+  return graded
+}
+
+function updated(options: Options & { from: string; dryRun?: boolean }): Answer {
+  const before = readWeights(parsed(options.weights))
+  const after = countOutcomes(before, readOutcomes(parsed(options.from)))
+  if (options.dryRun !== true) write(options.weights, after)
+  const rates = (weights: Weights) => new Map(weights.readings.methods.map(({ method }) => [method, misreadRate(method, weights)]))
+  const [was, is] = [rates(before), rates(after)]
+  const changes = [...is].map(([method, rate]) => ({ method, before: was.get(method) ?? misreadRate(method, before), after: rate }))
+  return {
+    json: { written: options.dryRun !== true, file: options.weights, changes, calibration: { before: before.calibration, after: after.calibration }, weights: after },
+    text: [
+      ...changes.map(({ method, before: old, after: now }) => `${method.padEnd(22)} ${said(old)}  →  ${said(now)}`),
+      after.calibration === null ? 'no graded answers: replies will carry no confidence' : `calibrated on ${after.calibration.on}`,
+      options.dryRun === true ? 'nothing was written' : `written to ${relative(process.cwd(), options.weights) || options.weights}; processes that run read it when they start again`,
+    ].join('\n'),
+    exit: EXIT.yes,
+  }
+}
+
+function parsed(file: string): unknown {
+  try {
+    return JSON.parse(file === SHIPPED ? readFileSync(file, 'utf8') : readText(file))
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new Failure('REQUEST_MALFORMED', `${file} is not JSON: ${error.message}`, { cause: error })
+    throw error
+  }
+}
+
+/** Whole or not at all. */
+function write(file: string, value: unknown): void {
+  writeFileSync(`${file}.new`, `${JSON.stringify(value, null, 2)}\n`)
+  renameSync(`${file}.new`, file)
+}
+
+function whole(least: number, most: number) {
+  return (text: string): number => {
+    const value = Number(text)
+    if (!/^\d+$/.test(text) || value < least || value > most) throw new InvalidArgumentError(`a whole number from ${least} to ${most} is wanted`)
+    return value
+  }
+}

@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { after, test } from 'node:test'
+import { parseSchema } from '#adapters/cedar/cedar.ts'
+import { createExaminer } from '#adapters/examiner.ts'
+import { createProver } from '#adapters/solver/prover.ts'
+import { parseConstitution } from './constitution/constitution.ts'
+import { assess, generate, type AskedAgain, type Capabilities, type Examining } from './generate.ts'
+import { assemble } from './policy/assemble.ts'
+import { renderRules } from './policy/render.ts'
+import { LIMITS } from './proof/questions.ts'
+import { createVerdictMemory } from './syndrome/memory.ts'
+import type { Candidate, Reading } from './synthesis/candidate.ts'
+import { readControlledEnglish } from './synthesis/controlled-english.ts'
+import type { Example, SemanticUnit } from './unit/semantic-unit.ts'
+import { sentencesOf } from './unit/sentences.ts'
+
+const SCHEMA = parseSchema('entity Clerk { senior: Bool, level: Long }; entity File { sealed: Bool, pages: Long }; action view, edit, print appliesTo { principal: Clerk, resource: File };')
+const prover = createProver(LIMITS)
+after(() => prover[Symbol.asyncDispose]())
+const can = createExaminer(parseConstitution(readFileSync(new URL('../../constitutions/acgs.yaml', import.meta.url), 'utf8')), prover).examining(SCHEMA)
+
+const TEXT = ['Clerks may view files.', 'Senior clerks may edit files.', 'Clerks must not print sealed files.']
+
+function unitOf(text: readonly string[], examples: readonly Example[] = []): SemanticUnit {
+  const description = text.join(' ')
+  return {
+    id: 'gen_1', schema: SCHEMA, sentences: sentencesOf(description, SCHEMA, []),
+    request: { title: '', description, stakeholders: [], principles: [], priority: 'low', examples, explanations: [], complianceThreshold: 0.8, consensusRequired: false, multiModelValidation: false },
+  }
+}
+
+/** A reader that has understood other sentences than those that stand there; null: that it has not understood. */
+function reader(method: Candidate['method'], unit: SemanticUnit, understood: readonly (string | null)[], lineage: string = method): Candidate {
+  const readings = unit.sentences.map(({ number, text }, i): Reading => {
+    const as = understood[i]
+    if (as === null || as === undefined) return { kind: 'unread', sentence: number, because: 'no verb' }
+    const [reading] = readControlledEnglish({ ...unit, sentences: [{ number, text: as, start: 0, end: as.length, mayRule: true, isExplanation: false }] })
+    assert.ok(reading?.kind === 'norms', as)
+    return { ...reading, norms: reading.norms.map((norm) => ({ ...norm, source: text })) }
+  })
+  return { method, readsText: true, lineage, cedar: renderRules(assemble(readings.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : [])), SCHEMA)), readings }
+}
+const [A, B, C] = ['controlled-english', 'shallow-parse', 'model:a'] as const
+
+async function assessed(understood: readonly (readonly (string | null)[])[], { lineages = [A, B, C], methods = [A, B, C], examples = [], examining = can }: { lineages?: readonly string[]; methods?: readonly Candidate['method'][]; examples?: readonly Example[]; examining?: Examining } = {}) {
+  const unit = unitOf(TEXT, examples)
+  return assess({ unit, candidates: understood.map((each, i) => reader(methods[i] as Candidate['method'], unit, each, lineages[i] as string)) }, examining)
+}
+const meansSame = async (cedar: string, text: readonly string[]) => (await prover.sameMeaning(can.parse(cedar, SCHEMA), can.parse(reader(A, unitOf(text), text).cedar, SCHEMA), SCHEMA)).answer.kind
+const changed = (at: number, text: string) => TEXT.with(at, text)
+const doubts = ({ verdict }: { readonly verdict: Awaited<ReturnType<typeof assess>>['verdict'] }) => (verdict.kind === 'undetermined' ? verdict.doubts.map(({ about, message }) => `${about}: ${message}`) : [])
+
+test('three readers agree: clean, and nobody votes', async () => {
+  const { diagnosis, corrections: [{ vote, setAside }] } = await assessed([TEXT, TEXT, TEXT])
+  assert.deepEqual([diagnosis.kind, vote, setAside], ['clean', null, []])
+})
+
+test('one of three reads a sentence wrongly: it is set aside there, the rest is proved to be the majority and measured again', async () => {
+  const { diagnosis, corrections: [{ policy, vote, setAside }], verdict } = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')])
+  assert.ok(diagnosis.kind === 'explained')
+  assert.deepEqual(diagnosis.faults.map(({ method, sentences, shownBy }) => [method, sentences, shownBy]), [[C, [2], 'same-meaning']])
+  assert.deepEqual([setAside, vote?.from, vote?.proof.answer.kind, vote?.voters.map(({ method }) => method)], [[C], 'sentences', 'proved', [A, B, C]])
+  assert.ok(vote !== null && vote.effectiveWitnesses > 1 && vote.effectiveWitnesses < 3)
+  assert.equal(await meansSame(policy.text, TEXT), 'proved')
+  assert.equal(verdict.kind, 'compliant')
+})
+
+test('every reader is wrong in another sentence, and what comes out is right in all', async () => {
+  const { diagnosis, corrections: [{ policy, vote, norms }], verdict } = await assessed([changed(0, 'Senior clerks may view files.'), changed(1, 'Clerks may edit files.'), changed(2, 'Clerks must not print files.')])
+  assert.equal(diagnosis.kind, 'explained')
+  assert.deepEqual([vote?.from, norms.length, verdict.kind], ['sentences', 3, 'compliant'])
+  assert.equal(await meansSame(policy.text, TEXT), 'proved')
+})
+
+test('three meanings of one sentence: what most decide at every request is found and proved, and nobody is blamed', async () => {
+  const { diagnosis, corrections: [{ policy, vote, norms, setAside }], verdict } = await assessed([5, 7, 3].map((level) => changed(1, `Clerks may edit files if the clerk's level is greater than ${level}.`)))
+  assert.deepEqual([diagnosis.kind, vote?.from, norms.length, setAside, verdict.kind], ['outvoted', 'candidate', 3, [B, C], 'compliant'])
+  assert.equal(await meansSame(policy.text, changed(1, "Clerks may edit files if the clerk's level is greater than 5.")), 'proved')
+})
+
+test('where every reader is wrong in the same sentence, at other requests, the majority is put together from their rules', async () => {
+  const { diagnosis, corrections: [{ policy, vote, norms }], verdict } = await assessed(['the file is sealed', 'the clerk is senior', "the clerk's level is greater than 5"].map((condition) => changed(1, `Clerks may edit files if ${condition}.`)))
+  assert.deepEqual([diagnosis.kind, vote?.from, norms.map(({ sentence }) => sentence), verdict.kind], ['outvoted', 'composed', [1, 3], 'compliant'])
+  const decided = (sealed: boolean, senior: boolean, level: number) => can.decide(can.parse(policy.text, SCHEMA), SCHEMA, { name: '', decision: 'allow', request: { principal: 'Clerk::"c"', action: 'Action::"edit"', resource: 'File::"f"', context: {} }, entities: [{ uid: { type: 'Clerk', id: 'c' }, attrs: { senior, level }, parents: [] }, { uid: { type: 'File', id: 'f' }, attrs: { sealed, pages: 1 }, parents: [] }] }).decision
+  for (const [sealed, senior, level] of [[true, true, 1], [true, false, 9], [false, true, 9], [true, false, 1], [false, false, 9], [false, true, 1]] as const) assert.equal(decided(sealed, senior, level), [sealed, senior, level > 5].filter(Boolean).length >= 2 ? 'allow' : 'deny')
+})
+
+test('a vote is never taken where lineages are fewer than three, or the halves are equal: that is a question', async () => {
+  const apart = [5, 7, 3].map((level) => changed(1, `Clerks may edit files if the clerk's level is greater than ${level}.`))
+  for (const assessment of [await assessed(apart, { lineages: [A, 'one', 'one'] }), await assessed(apart.slice(0, 2)), await assessed([...apart.slice(0, 2), TEXT.with(1, null as never)])]) {
+    assert.equal(assessment.diagnosis.kind, 'ambiguous')
+    assert.match(doubts(assessment).join('\n'), /ambiguous: .* read the text differently/)
+  }
+})
+
+test('a correction that is not proved to be the majority is not believed', async () => {
+  const refused: Examining['isMajority'] = async (...question) => ({ ...await can.isMajority(...question), answer: { kind: 'refuted', counterexample: { principal: 'Clerk::"a"', action: 'Action::"view"', resource: 'File::"a"', context: {}, entities: [] } } })
+  const assessment = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { examining: { ...can, isMajority: refused } })
+  assert.match(doubts(assessment).join('\n'), /diagnosis: sentence 2: what most readers say is not what most of them decide/)
+  assert.equal(assessment.corrections[0].vote, null)
+})
+
+test('a corrected set that still fires is not believed', async () => {
+  let asked = 0
+  const flaky: Examining['neverErrors'] = async (...question) => {
+    const proof = await can.neverErrors(...question)
+    return ++asked <= 3 ? proof : { ...proof, answer: { kind: 'refuted', counterexample: { principal: 'Clerk::"a"', action: 'Action::"view"', resource: 'File::"a"', context: {}, entities: [] } } }
+  }
+  const assessment = await assessed([changed(0, 'Senior clerks may view files.'), changed(1, 'Clerks may edit files.'), changed(2, 'Clerks must not print files.')], { examining: { ...can, memory: createVerdictMemory(), neverErrors: flaky } })
+  assert.match(doubts(assessment).join('\n'), /measured again, and never-errors still fires/)
+})
+
+test('what the author says counts more than a majority: an example that it contradicts settles the sentence against it', async () => {
+  const example: Example = { name: 'example 1', request: { principal: 'Clerk::"c"', action: 'Action::"edit"', resource: 'File::"f"', context: {} }, entities: [{ uid: { type: 'Clerk', id: 'c' }, attrs: { senior: false, level: 1 }, parents: [] }, { uid: { type: 'File', id: 'f' }, attrs: { sealed: false, pages: 1 }, parents: [] }], decision: 'allow' }
+  const assessment = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { examples: [example] })
+  assert.deepEqual(assessment.corrections[0].setAside, [A, B])
+  assert.equal(await meansSame(assessment.corrections[0].policy.text, changed(1, 'Clerks may edit files.')), 'proved')
+})
+
+/** Generation with readers that are given, one of which says something else when it is asked again. */
+async function generated(understood: readonly (readonly string[])[], again: (asked: AskedAgain) => readonly string[] | null) {
+  const unit = unitOf(TEXT)
+  const told: AskedAgain[] = []
+  const capabilities: Capabilities = {
+    ...can,
+    propose: async () => understood.map((each, i) => reader([A, C][i] as Candidate['method'], unit, each)),
+    proposeAgain: async (_, asked) => {
+      if (!asked.method.startsWith('model:')) return null
+      told.push(asked)
+      const read = again(asked)
+      return read === null ? null : reader(asked.method, unit, read)
+    },
+    certify: async () => null,
+    append: async () => null,
+  }
+  const { generation } = await generate(unit, capabilities)
+  return { generation, told }
+}
+const pair = [TEXT, changed(1, 'Clerks must not edit files.')]
+
+test('who may say something else is asked again with the request on which readers differ, and not with what they say', async () => {
+  const { generation, told } = await generated(pair, () => TEXT)
+  assert.equal(told.length, 1)
+  assert.ok(JSON.stringify(told[0]?.disagreement).includes('Action::\\"edit\\"') && !JSON.stringify(told[0]).includes('permit'))
+  assert.deepEqual(generation.askedAgain, told)
+  assert.equal(generation.diagnosis.kind, 'clean')
+})
+
+test('nobody is asked for ever: after two times it is a question', async () => {
+  const { generation, told } = await generated(pair, ({ before }) => changed(1, `Clerks may edit files if the clerk's level is greater than ${before}.`))
+  assert.deepEqual(told.map(({ before }) => before), [0, 1])
+  assert.equal(generation.verdict.kind, 'undetermined')
+})
+
+test('who would say the same again is not asked twice', async () => {
+  const { generation, told } = await generated(pair, () => null)
+  assert.deepEqual([told.length, generation.askedAgain.length, generation.diagnosis.kind], [1, 0, 'ambiguous'])
+})

@@ -1,0 +1,161 @@
+import { Failure } from '#core/failure.ts'
+import { assemble } from '#core/policy/assemble.ts'
+import { rulesIn } from '#core/policy/norm-sections.ts'
+import type { PolicySet } from '#core/policy/policy.ts'
+import { renderRules } from '#core/policy/render.ts'
+import type { Schema } from '#core/policy/schema.ts'
+import { semanticHash } from '#core/policy/semantic-hash.ts'
+import type { Proof } from '#core/proof/proof.ts'
+import { meets } from '#core/unit/example.ts'
+import type { Candidate } from '#core/synthesis/candidate.ts'
+import { mayHideRule, type SemanticUnit } from '#core/unit/semantic-unit.ts'
+import type { Row } from './decision-table.ts'
+import { hasRead, normsOf, type ReadNorms, type Representations } from './representation.ts'
+import type { Instruments, Outcome } from './table.ts'
+
+const NO_NORMS: Outcome = { value: 0, why: 'idle', because: 'no candidate comes from the reader whose norms are compared' }
+
+/** Whether two readers give the sentences that both have read one meaning. */
+export async function sameMeaning({ unit, candidates }: Representations, use: Instruments, [i = 0, j = 0]: readonly number[]): Promise<Outcome> {
+  return compared(candidates[i] as Candidate, candidates[j] as Candidate, unit, use)
+}
+
+/** Whether a candidate gives the sentences that it has read the meaning that the norms give them. */
+export async function conforms({ unit, candidates, norms }: Representations, use: Instruments, [i = 0]: readonly number[]): Promise<Outcome> {
+  return norms === null ? NO_NORMS : compared(candidates[i] as Candidate, norms, unit, use)
+}
+
+/** Whether a candidate decides every row of the decision table as the norms do. */
+export async function conformsToTable({ unit, candidates, norms, table }: Representations, use: Instruments, [i = 0]: readonly number[]): Promise<Outcome> {
+  if (norms === null || table === null) return NO_NORMS
+  const policies = comparable(candidates[i] as Candidate, norms, unit, use)
+  if ('value' in policies) return policies
+  for (const row of table.rows) {
+    let said
+    try {
+      said = deciderOf(row, unit.schema, use)(policies)
+    } catch (error) {
+      if (error instanceof Failure) return { value: 0, why: 'failed', because: `a request of the decision table could not be read: ${error.message}` }
+      throw error
+    }
+    if (said.decision === row.decision && said.obligations.join() === row.obligations.join()) continue
+    return { value: -1, evidence: { sentences: differing(candidates[i] as Candidate, norms, unit, () => true), norms: row.norms, values: row.values, wanted: row.decision, obligations: row.obligations, decided: said.decision, request: row.request } }
+  }
+  const [leftOut] = table.leftOut
+  return leftOut === undefined ? { value: 1 } : { value: 0, why: 'idle', because: `not everything is tabulated: ${leftOut.environment.action} by ${leftOut.environment.principal}: ${leftOut.because}` }
+}
+
+/** Whether the rules that the document shows, read back from it, mean what a candidate means. */
+export async function isRoundTrip({ unit, candidates, norms, document }: Representations, use: Instruments, [i = 0]: readonly number[]): Promise<Outcome> {
+  if (norms === null || document === null) return NO_NORMS
+  const policies = comparable(candidates[i] as Candidate, norms, unit, use)
+  if ('value' in policies) return policies
+  const cedar = rulesIn(document)
+  if (cedar === null) return { value: -1, evidence: { because: 'the document does not show one set of rules' } }
+  const shown = parsed(cedar, unit.schema, use)
+  if (shown instanceof Failure) return { value: -1, evidence: { because: 'the rules in the document cannot be read', message: shown.message } }
+  const { outcome, request } = await equivalence(shown, policies, unit.schema, use)
+  return outcome.value === -1 ? { value: -1, evidence: { sentences: differing(candidates[i] as Candidate, norms, unit, () => true), request } } : outcome
+}
+
+/** Whether a candidate decides an example as the author does. */
+export async function decides({ unit, candidates }: Representations, use: Instruments, [i = 0]: readonly number[], time: number): Promise<Outcome> {
+  const [candidate, example] = [candidates[i] as Candidate, unit.request.examples[time] as SemanticUnit['request']['examples'][number]]
+  const policies = parsed(candidate.cedar, unit.schema, use)
+  if (policies instanceof Failure) return unreadable(candidate)
+  const decided = use.decide(policies, unit.schema, example)
+  const { decision, verdict, determining } = decided
+  if (verdict === 'error') return { value: 0, why: 'failed', because: `example ${example.name} could not be evaluated` }
+  if (meets(decided, example)) return { value: 1 }
+  // What it has not read it has not contradicted.
+  const missed = firstUnread(candidate, unit)
+  if (missed !== null) return { value: 0, why: 'idle', because: `${candidate.method} has not read sentence ${missed}, which may decide example ${example.name}` }
+  return { value: -1, evidence: { example: example.name, wanted: example.decision, decided: decision, against: sentencesOf(candidate, determining) } }
+}
+
+/** Of the rules that determined a decision, the sentences: a rule has the id of its norm, and more behind it where an obligation divided it. */
+function sentencesOf(candidate: Candidate, rules: readonly string[]): readonly number[] {
+  const norms = candidate.readings.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : []))
+  const found = rules.flatMap((rule) => norms.filter(({ id }) => rule === id || (rule.startsWith(id) && /^[abxy]+$/.test(rule.slice(id.length)))).map(({ sentence }) => sentence))
+  return [...new Set(found)].sort((a, b) => a - b)
+}
+
+/** What is compared with a candidate: another, or norms, which make a policy of their own. */
+type Stated = ReadNorms & Partial<Pick<Candidate, 'cedar'>>
+
+async function compared(a: Candidate, b: Stated, unit: SemanticUnit, use: Instruments): Promise<Outcome> {
+  for (const { cedar, method } of [a, b]) if (cedar !== undefined && parsed(cedar, unit.schema, use) instanceof Failure) return unreadable({ method })
+  const both = (sentence: number) => hasRead(a, sentence) && hasRead(b, sentence)
+  if (!unit.sentences.some(({ number }) => both(number))) return { value: 0, why: 'idle', because: 'no sentence was read by both' }
+  const { outcome, request } = await equivalence(meant(a, both, unit, use), meant(b, both, unit, use), unit.schema, use)
+  return outcome.value === -1 ? { value: -1, evidence: { sentences: differing(a, b, unit, both), request } } : outcome
+}
+
+async function equivalence(a: PolicySet, b: PolicySet, schema: Schema, use: Instruments): Promise<{ readonly outcome: Outcome; readonly request: unknown }> {
+  if (semanticHash(a.rules, schema) === semanticHash(b.rules, schema)) return { outcome: { value: 1 }, request: null }
+  const outcome = outcomeOf(await use.sameMeaning(a, b, schema))
+  return { outcome, request: outcome.value === -1 ? outcome.evidence : null }
+}
+
+/** What is meant by some sentences: the policy as it is written where it says nothing else, else what was read in them. */
+function meant({ cedar, readings }: Pick<Stated, 'readings' | 'cedar'>, wanted: (sentence: number) => boolean, unit: SemanticUnit, use: Instruments): PolicySet {
+  const isWhole = readings.every((reading) => reading.kind !== 'norms' || wanted(reading.sentence))
+  if (cedar !== undefined && isWhole) return use.parse(cedar, unit.schema)
+  return policyOf({ readings }, unit.schema, wanted)
+}
+
+/** The policy that one reader's norms for some sentences make. */
+export function policyOf({ readings }: Pick<Candidate, 'readings'>, schema: Schema, wanted: (sentence: number) => boolean): PolicySet {
+  const assembled = assemble(normsOf(readings.filter(({ sentence }) => wanted(sentence))), schema)
+  return { text: renderRules(assembled), rules: assembled }
+}
+
+/** The sentences whose norms are not written alike: the disagreement is about some of them. */
+function differing(a: Stated, b: Stated, unit: SemanticUnit, both: (sentence: number) => boolean): readonly number[] {
+  const hash = (of: Stated, number: number) => semanticHash(policyOf(of, unit.schema, (sentence) => sentence === number).rules, unit.schema)
+  return unit.sentences.map(({ number }) => number).filter((number) => both(number) && hash(a, number) !== hash(b, number))
+}
+
+/** A candidate's policy, where it is about the same sentences as the norms: what is made of all norms can only be compared as a whole. */
+function comparable(candidate: Candidate, norms: ReadNorms, unit: SemanticUnit, use: Instruments): PolicySet | Outcome {
+  const policies = parsed(candidate.cedar, unit.schema, use)
+  if (policies instanceof Failure) return unreadable(candidate)
+  const rules = (of: Pick<Candidate, 'readings'>, sentence: number) => of.readings.some((reading) => reading.sentence === sentence && reading.kind === 'norms')
+  const only = unit.sentences.find(({ number }) => (rules(candidate, number) && !hasRead(norms, number)) || (rules(norms, number) && !hasRead(candidate, number)))
+  return only === undefined ? policies : { value: 0, why: 'idle', because: `sentence ${only.number} was not read by both, ${candidate.method} and ${norms.method}` }
+}
+
+export function firstUnread({ readings }: Pick<Candidate, 'readings'>, unit: SemanticUnit): number | null {
+  return readings.find((reading) => reading.kind === 'unread' && mayHideRule(unit, reading.sentence))?.sentence ?? null
+}
+
+export function outcomeOf(proof: Proof): Outcome {
+  switch (proof.answer.kind) {
+    case 'proved': return { value: 1 }
+    case 'refuted': return { value: -1, evidence: proof.answer.counterexample }
+    case 'unknown': return { value: 0, why: 'failed', because: proof.answer.reason }
+  }
+}
+
+export function unreadable({ method }: Pick<Candidate, 'method'>): Outcome {
+  return { value: 0, why: 'idle', because: `the candidate of ${method} does not parse` }
+}
+
+export function parsed(cedar: string, schema: Schema, use: Instruments): PolicySet | Failure {
+  try {
+    return use.parse(cedar, schema)
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'POLICY_INVALID') return error
+    throw error
+  }
+}
+
+/** The request of a row, read once for all candidates. */
+function deciderOf(row: Row, schema: Schema, use: Instruments): ReturnType<Instruments['decidedOn']> {
+  const known = deciders.get(row)
+  if (known !== undefined) return known
+  const made = use.decidedOn(row.request, schema)
+  deciders.set(row, made)
+  return made
+}
+const deciders = new WeakMap<Row, ReturnType<Instruments['decidedOn']>>()

@@ -1,0 +1,65 @@
+import { assemble } from '#core/policy/assemble.ts'
+import { sayWhatBinds } from '#core/policy/norm-sections.ts'
+import { renderRules } from '#core/policy/render.ts'
+import type { Candidate, Reading } from '#core/synthesis/candidate.ts'
+import type { Norm } from '#core/unit/norm.ts'
+import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
+import { tabulate, type DecisionTable } from './decision-table.ts'
+
+/**
+ * Names one of the things that are meant to say the same as the unit: what a check looks at, and what a fault is in.
+ *
+ * `norms` are those of the reader of controlled English, with whose candidate they share their lineage; `decision-table` is what they
+ * decide, tabulated. The constitution is a representation of what is allowed at all, and nobody but its council can be at fault for it.
+ */
+export type RepresentationId = 'text' | 'norms' | 'examples' | 'decision-table' | 'document' | 'constitution' | CandidateId
+
+export type CandidateId = `candidate:${number}`
+
+/** @param index As in the list of candidates, from 0. */
+export function candidateId(index: number): CandidateId {
+  return `candidate:${index}`
+}
+
+/** The index of the candidate that is named; null where it is no candidate. */
+export function candidateIndex(id: RepresentationId): number | null {
+  return id.startsWith('candidate:') ? Number(id.slice('candidate:'.length)) : null
+}
+
+/**
+ * The representations of one unit: what is measured.
+ *
+ * The norms are those of the reader of controlled English; decision table and document are made from them. None of the three is there where
+ * that reader made no candidate.
+ */
+export type Representations = {
+  readonly unit: SemanticUnit
+  readonly candidates: readonly Candidate[]
+  readonly norms: ReadNorms | null
+  readonly table: DecisionTable | null
+  /** The part of the document that binds: norms in words, and rules. */
+  readonly document: string | null
+}
+
+/** Norms as one reader read them, sentence by sentence. */
+export type ReadNorms = Pick<Candidate, 'method' | 'lineage' | 'readings'>
+
+/** The reader whose norms stand for the text. */
+export const NORMS_METHOD = 'controlled-english'
+
+/** Makes the representations that follow from the text and its candidates. Cost: that of the table, some milliseconds. */
+export function representationsOf(unit: SemanticUnit, candidates: readonly Candidate[]): Representations {
+  const norms = candidates.find(({ method, readsText }) => readsText && method === NORMS_METHOD) ?? null
+  if (norms === null) return { unit, candidates, norms, table: null, document: null }
+  const all = normsOf(norms.readings)
+  return { unit, candidates, norms, table: tabulate(all, unit.schema), document: sayWhatBinds(all, renderRules(assemble(all, unit.schema))) }
+}
+
+export function normsOf(readings: readonly Reading[]): readonly Norm[] {
+  return readings.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : []))
+}
+
+/** Whether a reader accounts for a sentence; one that says nothing of single sentences means the whole text. */
+export function hasRead({ readings }: Pick<Candidate, 'readings'>, sentence: number): boolean {
+  return readings.length === 0 || readings.some((reading) => reading.sentence === sentence && reading.kind !== 'unread')
+}

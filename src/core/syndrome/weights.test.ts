@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { Failure } from '#core/failure.ts'
+import { commonCauseWeight } from './mechanisms.ts'
+import { countOutcomes, readOutcomes, type Outcomes } from './outcomes.ts'
+import { alikeRate, correlation, lineagesOf, misreadRate, readWeights, WEIGHTS, type Weights } from './weights.ts'
+import { effectiveWitnesses, witnessWeights } from './witnesses.ts'
+
+const EMPTY: Weights = { ...WEIGHTS, readings: { sources: [], methods: [], pairs: [] }, calibration: null }
+const lineage = (method: string, of: string = method) => ({ method, lineage: of })
+const [A, B, C] = [lineage('a'), lineage('b'), lineage('c')]
+const times = (count: number, readings: { readonly [method: string]: string }) => Array.from({ length: count }, () => ({ readings }))
+const file = (outcomes: Outcomes['outcomes'], graded: Outcomes['graded'] = [], id = 'some'): Outcomes => ({ source: { id, what: 'for a test' }, outcomes, graded })
+
+test('what ships is usable, and says of each thing that is assumed why', () => {
+  assert.ok(Object.values(WEIGHTS.assumed).every(({ because }) => because.length > 20))
+  assert.ok(WEIGHTS.readings.sources.every(({ what }) => what.length > 20))
+})
+
+test('outcomes are counted by method and by pair; what was not read counts for nobody', () => {
+  const { readings } = countOutcomes(EMPTY, file([...times(80, { a: 'right', b: 'right' }), ...times(6, { a: 'wrong 1', b: 'wrong 1' }), ...times(4, { b: 'wrong 1', a: 'wrong 2' }), ...times(7, { a: 'wrong x', b: 'right' }), ...times(3, { a: 'right', b: 'wrong x' }), ...times(9, { a: 'right', b: 'unread' })]))
+  assert.deepEqual(readings.methods, [{ method: 'a', read: 109, wrong: 17 }, { method: 'b', read: 100, wrong: 13 }])
+  assert.deepEqual(readings.pairs, [{ methods: ['a', 'b'], both_read: 100, only_first: 7, only_second: 3, apart: 4, alike: 6 }])
+})
+
+test('rates, and correlation with its interval, follow from the counts', () => {
+  const weights = countOutcomes(EMPTY, file([...times(80, { a: 'right', b: 'right' }), ...times(10, { a: 'wrong 1', b: 'wrong 1' }), ...times(10, { a: 'wrong 1', b: 'right' })]))
+  assert.equal(misreadRate('a', weights).value, 20.5 / 101)
+  assert.equal(alikeRate(A, B, weights).value, 10.5 / 21)
+  assert.equal(alikeRate(B, A, weights).value, 10.5 / 11)
+  const { value, low, high, isMeasured } = correlation(A, B, weights)
+  assert.ok(isMeasured && Math.abs(value - (10 * 80) / Math.sqrt(20 * 10 * 80 * 90)) < 1e-12)
+  assert.ok(low !== null && high !== null && low < value && value < high && low > 0.5 && high < 0.8)
+})
+
+test('few counts say nothing: then the assumption holds, and is said to be one', () => {
+  const weights = countOutcomes(EMPTY, file([...times(49, { a: 'right', b: 'right' })]))
+  assert.deepEqual(misreadRate('a', weights), { value: EMPTY.assumed.misread.value, low: null, high: null, of: 49, isMeasured: false })
+  assert.equal(correlation(A, B, countOutcomes(EMPTY, file(times(4_000, { a: 'right', b: 'right' })))).isMeasured, false)
+})
+
+test('of never wrong in many a rate above never is made', () => {
+  const { value, low, high } = misreadRate('a', countOutcomes(EMPTY, file(times(999, { a: 'right' }))))
+  assert.ok(value === 0.5 / 1_000 && low === 0 && high !== null && high > 0.003 && high < 0.004)
+})
+
+test('a source is counted once', () => {
+  const once = countOutcomes(EMPTY, file(times(3, { a: 'right' })))
+  assert.throws(() => countOutcomes(once, file(times(3, { a: 'right' }))), (error: Failure) => error.code === 'CONFLICT' && /another source id/.test(error.message))
+  assert.equal(countOutcomes(once, file(times(3, { a: 'right' }), [], 'other')).readings.methods[0]?.read, 6)
+})
+
+test('calibration is of the graded answers of the last update, and goes where there are none', () => {
+  const calibrated = countOutcomes(EMPTY, file(times(1, { a: 'right' }), [...Array.from({ length: 9 }, () => ({ confidence: 0.9, right: true })), { confidence: 0.9, right: false }]))
+  assert.deepEqual([calibrated.calibration?.answers, calibrated.calibration?.right, calibrated.calibration?.brier.toFixed(4)], [10, 9, '0.0900'])
+  assert.equal(countOutcomes(calibrated, file(times(1, { a: 'right' }), [], 'other')).calibration, null)
+})
+
+test('what is no outcome, and counts that cannot be, are refused with their place', () => {
+  assert.throws(() => readOutcomes({ source: { id: 'x', what: 'y' }, outcomes: [{ readings: { a: 'perhaps' } }] }), /outcomes\.0\.readings\.a/)
+  assert.throws(() => readOutcomes({ source: { id: 'x', what: 'y' }, outcomes: [] }), Failure)
+  const methods = [{ method: 'a', read: 1, wrong: 2 }]
+  assert.throws(() => readWeights({ ...EMPTY, readings: { ...EMPTY.readings, methods } }), /a got 2 sentences wrong and has read 1/)
+  assert.throws(() => readWeights({ ...EMPTY, readings: { ...EMPTY.readings, pairs: [{ methods: ['b', 'a'], both_read: 1, only_first: 0, only_second: 0, apart: 0, alike: 0 }] } }), /alphabetical/)
+})
+
+test('n witnesses of equal correlation count as n / (1 + (n − 1) ρ); of one lineage hardly more than one', () => {
+  const assume = (value: number): Weights => ({ ...EMPTY, assumed: { ...EMPTY.assumed, correlation: { ...EMPTY.assumed.correlation, value } } })
+  for (const rho of [0.1, 0.5, 0.9]) assert.ok(Math.abs(effectiveWitnesses([A, B, C], assume(rho)) - 3 / (1 + 2 * rho)) < 1e-12)
+  assert.ok(Math.abs(effectiveWitnesses([A, lineage('b', 'a')], EMPTY) - 2 / 1.9) < 1e-12)
+  assert.equal(effectiveWitnesses([], EMPTY), 0)
+  const [alone = 0, ...twins] = witnessWeights([A, lineage('b', 'one'), lineage('c', 'one')], EMPTY)
+  assert.ok(twins.every((each) => each < alone))
+})
+
+test('lineages are counted through what they have in common', () => {
+  assert.equal(lineagesOf([lineage('a', '1'), lineage('b', '2'), lineage('a', '3'), lineage('c', '3')]), 2)
+})
+
+test('to be wrong alike by a common cause is more likely than by chance, and less than to be wrong alone', () => {
+  const [one, two, twins] = [commonCauseWeight([A], EMPTY), commonCauseWeight([A, B], EMPTY), commonCauseWeight([A, lineage('b', 'a')], EMPTY)]
+  assert.ok(one < twins && twins < two && two < 2 * one)
+})
