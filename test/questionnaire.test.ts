@@ -238,3 +238,19 @@ test('the sentences that a refusal proposes, once they are added, are read and s
   assert.ok(proposed.includes('Whoever exports a customer record must log it.'), proposed.join('\n'))
   assert.deepEqual(await judged([text, ...proposed].join(' ')), { kind: 'compliant' })
 })
+
+test('words that can be several things of the schema are asked about as well, unless the schema cannot carry one of them', async () => {
+  const place = unitOf('Users may read their own invoices.', 'entity User; entity Invoice { created_by: User, approved_by: User }; action read appliesTo { principal: User, resource: Invoice };')
+  const candidates = await propose(place.unit, [])
+  assert.ok(candidates.filter(({ readsText }) => readsText).every(({ readings: [reading] }) => reading?.kind === 'unread' && reading.senses?.length === 2))
+  for (const attribute of ['created_by', 'approved_by']) {
+    const meant = place.examiner.examining(place.unit.schema).parse(`permit(principal, action, resource) when { resource.${attribute} == principal };`, place.unit.schema)
+    const { assessment, asked } = await answered(place, candidates, whoMeans(meant, place))
+    assert.equal(asked.length, 1)
+    assert.equal(await means(assessment, meant, place), 'proved')
+    assert.equal(assessment.verdict.kind, 'compliant')
+    assert.equal(assessment.corrections[0].independentWitnesses, 2)
+  }
+  const uncarried = unitOf('Repositories must not be cloned if the user is suspended.', 'entity User { suspended: Bool }; entity Repository { owner: User, maintainers: Set<User> }; action clone appliesTo { principal: User, resource: Repository };')
+  assert.ok((await propose(uncarried.unit, [])).every(({ readings }) => readings.every((reading) => reading.kind === 'unread' && reading.senses === undefined)))
+})

@@ -14,9 +14,6 @@ export type Reading =
    */
   | { readonly kind: 'unread'; readonly sentence: number; readonly because: string; readonly isOpen?: true; readonly senses?: readonly (readonly Norm[])[] }
 
-/** A sentence that can be understood in more ways than this has to be reworded: nobody compares so many. */
-export const SENSES_MAX = 8
-
 /** Reads every sentence of a unit: one reading each, in order. Pure and deterministic. */
 export type Reader = (unit: SemanticUnit) => readonly Reading[]
 

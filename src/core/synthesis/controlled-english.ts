@@ -2,12 +2,13 @@ import { canonical } from '#core/canonical.ts'
 import type { Expression } from '#core/policy/expression.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { sayDifference } from '#core/unit/ground-differences.ts'
-import { groundStatement, unplaced, type Grounded, type Meaning } from '#core/unit/ground.ts'
+import { groundStatement, together, unplaced, type Grounded, type Meaning } from '#core/unit/ground.ts'
 import { openForm } from '#core/unit/open-forms.ts'
+import { SENSES_MAX } from '#core/unit/norm.ts'
 import type { Sentence } from '#core/unit/semantic-unit.ts'
 import { clausesOf } from '#core/unit/sentences.ts'
 import type { Statement } from '#core/unit/statement.ts'
-import { numbered, SENSES_MAX, type Reader, type Reading } from './candidate.ts'
+import { numbered, type Reader, type Reading } from './candidate.ts'
 import { clausesAs } from './controlled-english-sentences.ts'
 import { isKnown, lowerAt, textOf, TooOpen, tokenize, type Text } from './controlled-english-tokens.ts'
 import { ACCESS, DUTY_VERBS, FUNCTION_WORDS, HINTS, NUMBER_WORDS } from './controlled-english-words.ts'
@@ -83,12 +84,14 @@ function readClause(clause: string, schema: Schema): Read {
 
   const meanings = new Map<string, readonly Meaning[]>()
   const reasons: (Grounded & { kind: 'unread' })[] = []
+  let said: string | null = null
   for (const way of ways) {
     const grounded = ground(way, schema)
-    if (grounded.kind === 'unread') reasons.push(grounded)
-    else {
-      const key = keyOf(grounded.norms)
-      if (!meanings.has(key)) meanings.set(key, grounded.norms)
+    if (grounded.kind === 'unread' && grounded.senses === undefined) reasons.push(grounded)
+    if (grounded.kind === 'unread' && grounded.senses !== undefined) said ??= grounded.because
+    for (const sense of grounded.kind === 'norms' ? [grounded.norms] : (grounded.senses ?? [])) {
+      const key = keyOf(sense)
+      if (!meanings.has(key)) meanings.set(key, sense)
     }
   }
   const [norms, ...others] = meanings.values()
@@ -98,7 +101,7 @@ function readClause(clause: string, schema: Schema): Read {
   const quotes = tokens.flatMap((token) => (token.kind === 'quoted' ? [token.text] : []))
   if (others.length > 0) {
     const senses = [...meanings.values()]
-    return { kind: 'unread', because: sayDifference(senses), isOpen: true, ...(senses.some((each) => unplaced(quotes, each) !== null) ? {} : { senses }) }
+    return { kind: 'unread', because: said ?? sayDifference(senses), isOpen: true, ...(senses.some((each) => unplaced(quotes, each) !== null) ? {} : { senses }) }
   }
   const lost = unplaced(quotes, norms)
   return lost === null ? { kind: 'norms', norms } : { kind: 'unread', because: `\`"${lost}"\` is neither an id nor a value here: say what it is, or write it without quotation marks` }
@@ -115,14 +118,8 @@ function waysOf(text: Text): readonly (readonly Statement[])[] | null {
 }
 
 function ground(way: readonly Statement[], schema: Schema): Read {
-  const norms: Meaning[] = []
-  for (const statement of way) {
-    // Grounding tells the parts of a statement apart by identity; here equal parts are shared.
-    const grounded = groundStatement(JSON.parse(JSON.stringify(statement)) as Statement, schema)
-    if (grounded.kind === 'unread') return grounded
-    norms.push(...grounded.norms)
-  }
-  return { kind: 'norms', norms }
+  // Grounding tells the parts of a statement apart by identity; here equal parts are shared.
+  return together(way.map((statement) => groundStatement(JSON.parse(JSON.stringify(statement)) as Statement, schema)))
 }
 
 /** What norms mean, however they are put: "unless" is "when not", and the order of conditions is nothing. */
