@@ -72,6 +72,8 @@ export type Assessment = {
   readonly inquiry: Inquiry | null
   /** The first is the policy that goes on; there are several only while the text is ambiguous. */
   readonly corrections: readonly [Correction, ...Correction[]]
+  /** Why what was corrected cannot be believed; none where it can. */
+  readonly objections: readonly string[]
   /** How likely the first correction is what the text means. */
   readonly confidence: Confidence
   readonly semanticHash: string
@@ -141,19 +143,21 @@ export async function assess({ unit, candidates }: Evidence, can: Examining): Pr
   const measurements = await measure(representationsOf(unit, candidates), can, can.memory)
   const syndrome = syndromeOf(measurements)
   const decoded = decode(measurements, candidates)
-  const voted = await vote(unit, candidates, measurements, decoded, correct(unit, candidates, decoded), can)
-  const { inquiry, diagnosis, corrections: meant } = await inquire(unit, candidates, measurements, voted, can)
+  const usable = withoutUnreadable(candidates, measurements)
+  const voted = await vote(unit, usable, measurements, decoded, correct(unit, usable, decoded), can)
+  const { inquiry, diagnosis, corrections: meant } = await inquire(unit, usable, measurements, voted, can)
+  const { objections } = voted
   // What is proved, hashed and certified is what Cedar reads from the text, never what we meant it to say.
   const corrections = meant.map((each) => ({ ...each, policy: can.parse(each.policy.text, unit.schema) }))
   const examinations = await examineAll(corrections, unit, can)
   // What goes on is measured again: the readers left standing may each have passed by not having read everything.
   const missed = inquiry?.kind === 'open' ? [] : unit.request.examples.filter((example) => !meets(can.decide((corrections[0] as Correction).policy, unit.schema, example), example)).map(({ name }) => name)
-  const verdict = withRemedies(judge(unit, diagnosis, corrections, examinations, missed, voted.objections), inquiry, { unit, measurements, bound: can.bound.bound })
+  const verdict = withRemedies(judge(unit, diagnosis, corrections, examinations, missed, objections), inquiry, { unit, measurements, bound: can.bound.bound })
   const [correction, ...others] = corrections
   const [examination] = examinations
   if (correction === undefined || examination === undefined) throw new Error('a unit without readers cannot be assessed')
   const confidence: Confidence = inquiry === null ? confidenceIn({ unit, candidates }, measurements, diagnosis, correction) : { value: null, because: inquiry.kind === 'settled' ? 'the author’s answers chose the meaning: how often that goes wrong was never measured' : 'the text can be understood in several ways' }
-  return { measurements, syndrome, diagnosis, inquiry, corrections: [correction, ...others], confidence, semanticHash: semanticHash(correction.policy.rules, unit.schema), examination, score: score(examination), verdict }
+  return { measurements, syndrome, diagnosis, inquiry, corrections: [correction, ...others], objections, confidence, semanticHash: semanticHash(correction.policy.rules, unit.schema), examination, score: score(examination), verdict }
 }
 
 /** Each policy that the text may mean, up to the first that breaks nothing: only what all of them break is a violation. */
@@ -165,6 +169,12 @@ async function examineAll(corrections: readonly Correction[], { schema, request 
     if (standingOf(examination, request.complianceThreshold).kind !== 'refuted') break
   }
   return examinations
+}
+
+/** Candidates of which those that do not parse have no say: nothing can be made from them. */
+function withoutUnreadable(candidates: readonly Candidate[], measurements: readonly Measurement[]): readonly Candidate[] {
+  const isUnreadable = (i: number) => measurements.some(({ stabilizer, candidates: [only], outcome }) => stabilizer === 'well-typed' && only === i && outcome.value === -1)
+  return candidates.map((candidate, i) => (isUnreadable(i) ? { ...candidate, readsText: false } : candidate))
 }
 
 /** Every article that the schema binds, proved, refuted or unknown for one policy. */

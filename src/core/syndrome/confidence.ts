@@ -6,7 +6,7 @@ import { partsIn, type Diagnosis } from './decode.ts'
 import { explanationsOf } from './explain.ts'
 import type { Measurement } from './measure.ts'
 import { commonCauseWeight, faultModel, type FaultModel } from './mechanisms.ts'
-import { misreadRate, WEIGHTS, type Weights } from './weights.ts'
+import { cautious, misreadRate, WEIGHTS, type Weights } from './weights.ts'
 
 /** How likely the returned meaning is what the text means, by the decoder's weights; or why no number can be given. */
 export type Confidence =
@@ -52,7 +52,7 @@ export function confidenceIn({ unit, candidates }: { readonly unit: SemanticUnit
 /** How likely some that agree are right: all right, against all wrong in the same way. */
 export function agreement(readers: readonly { readonly method: string; readonly lineage: string }[], weights: Weights): number {
   const wrong = Math.exp(-commonCauseWeight(readers, weights))
-  const right = readers.reduce((product, { method }) => product * (1 - misreadRate(method, weights).value), 1)
+  const right = readers.reduce((product, { method }) => product * (1 - cautious(misreadRate(method, weights))), 1)
   return right / (right + wrong)
 }
 
@@ -61,7 +61,7 @@ export function agreement(readers: readonly { readonly method: string; readonly 
  *
  * @param classes Candidates of proven equal meaning.
  * @param misread How likely one candidate is wrong, before anything is known; between 0 and 1.
- * @param alike How likely another that is wrong is wrong in the same way.
+ * @param alike How likely, beside one that is wrong, another is wrong in the same way.
  */
 export function classPosterior(classes: readonly (readonly number[])[], kept: number, { misread, alike }: { readonly misread: number; readonly alike: number }): number {
   const wrong = classes.map((members) => misread * alike ** (members.length - 1))

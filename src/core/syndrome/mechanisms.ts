@@ -2,7 +2,7 @@ import { candidateId, candidateIndex, NORMS_METHOD, type RepresentationId } from
 import { showsOf } from '#core/stabilizers/table.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import type { Measurement } from './measure.ts'
-import { alikeRate, misreadRate, type Lineage, type Weights } from './weights.ts'
+import { alikeRate, cautious, misreadRate, type Lineage, type Weights } from './weights.ts'
 
 /**
  * One way in which something can be wrong.
@@ -63,7 +63,8 @@ export function faultModel(measurements: readonly Measurement[], candidates: rea
   const derivedPairs = derivations(nodes, firing.map((pair) => pair.nodes), candidates)
   const blocksAt = (sentence: number): readonly (readonly RepresentationId[])[] => joined(nodes.filter((node) => reads(node, sentence)), [...agreeing.filter((pair) => !pair.apart.includes(sentence)).map((pair) => pair.nodes), ...derivedPairs])
   const blocks = new Map(disputed.map((sentence) => [sentence, blocksAt(sentence)]))
-  const blockOf = (node: RepresentationId, sentence: number) => blocks.get(sentence)?.find((block) => block.includes(node))
+  const homes = new Map([...blocks].map(([sentence, some]) => [sentence, new Map(some.flatMap((block) => block.map((node) => [node, block] as const)))]))
+  const blockOf = (node: RepresentationId, sentence: number) => homes.get(sentence)?.get(node)
 
   const mechanisms: FaultMechanism[] = []
   const places = new Map<string, number>()
@@ -74,7 +75,12 @@ export function faultModel(measurements: readonly Measurement[], candidates: rea
     return place
   }
   const derived = nodes.filter((node) => candidateIndex(node) === null)
-  const misread = (block: readonly RepresentationId[], sentences: readonly number[]) => mechanism(misreadBy(block, derived, sentences, candidates, weights))
+  const misreading = new Map<readonly RepresentationId[], number>()
+  const misread = (block: readonly RepresentationId[], sentences: readonly number[]): number => {
+    const place = misreading.get(block) ?? mechanism(misreadBy(block, derived, sentences, candidates, weights))
+    misreading.set(block, place)
+    return place
+  }
   const broken = (node: RepresentationId) => mechanism({ kind: candidateIndex(node) === null ? 'misderived' : 'broken', on: [node], sentences: [], weight: -Math.log(candidateIndex(node) === null ? weights.assumed.representation.value : weights.assumed.broken.value) })
   const wrongExample = (example: number) => mechanism({ kind: 'wrong-example', on: ['examples'], sentences: [example], weight: -Math.log(weights.assumed.example.value) })
 
@@ -94,7 +100,7 @@ export function faultModel(measurements: readonly Measurement[], candidates: rea
     if (differing.length === 0) contradiction ??= `${measurement.stabilizer} says that ${one} and ${other} differ, and other checks that they do not`
     for (const sentence of differing) {
       const sides = [one, other].flatMap((node) => { const block = blockOf(node, sentence); return block === undefined ? [] : [misread(block, [sentence])] })
-      causes.push({ measurement, by: [...sides, ...[one, other].flatMap((node) => ownFaults.get(node) ?? [])] })
+      causes.push({ measurement, by: [...sides, ...[one, other].flatMap((node) => ownFaults.get(node) ?? ownFaults.get(candidateId(readerIndex(node, candidates))) ?? [])] })
     }
   }
 
@@ -104,7 +110,7 @@ export function faultModel(measurements: readonly Measurement[], candidates: rea
     const undisputed = [...new Set(candidates.flatMap(({ readings }) => readings.map(({ sentence }) => sentence)))].filter((sentence) => !disputed.includes(sentence))
     const elsewhere = Map.groupBy((undisputed.length > 0 ? undisputed : disputed.length > 0 ? [] : [SOMEWHERE]).flatMap((sentence) => blocksAt(sentence).map((block) => ({ sentence, block }))), ({ block }) => block.join())
     for (const members of elsewhere.values()) misread((members[0] as { block: readonly RepresentationId[] }).block, members.map(({ sentence }) => sentence))
-    for (const sentence of disputed) for (const block of blocksAt(sentence)) misread(block, [sentence])
+    for (const [sentence, some] of blocks) for (const block of some) misread(block, [sentence])
   }
   const faultsOf = (node: RepresentationId): readonly number[] => mechanisms.flatMap(({ on, kind }, i) => (on.includes(node) && kind !== 'wrong-example' ? [i] : []))
   for (const [measurement, example] of contradicted) causes.push({ measurement, by: [...faultsOf(candidateId(measurement.candidates[0] as number)), wrongExample(example)] })
@@ -151,12 +157,12 @@ function anyOf(sentences: number, weight: number): number {
 
 /** −ln of the probability that all of some readers get one sentence wrong in the same way. */
 export function commonCauseWeight(readers: readonly Lineage[], weights: Weights): number {
-  const left = [...readers].sort((a, b) => misreadRate(b.method, weights).value - misreadRate(a.method, weights).value)
+  const left = [...readers].sort((a, b) => cautious(misreadRate(b.method, weights)) - cautious(misreadRate(a.method, weights)))
   const wrong = left.splice(0, 1)
   if (wrong[0] === undefined) return 0
-  let weight = -Math.log(misreadRate(wrong[0].method, weights).value)
+  let weight = -Math.log(cautious(misreadRate(wrong[0].method, weights)))
   while (left.length > 0) {
-    const chances = left.map((reader) => Math.max(...wrong.map((other) => alikeRate(other, reader, weights).value)))
+    const chances = left.map((reader) => Math.max(...wrong.map((other) => cautious(alikeRate(other, reader, weights)))))
     const next = chances.indexOf(Math.max(...chances))
     weight -= Math.log(chances[next] as number)
     wrong.push(...left.splice(next, 1))
