@@ -6,6 +6,7 @@ import { EXIT, refuseUnknown, report } from './cli/terminal.ts'
 const COMMANDS: { readonly [name: string]: () => Promise<{ command: () => Command }> } = {
   serve: () => import('./cli/serve.ts'),
   generate: () => import('./cli/generate.ts'),
+  answer: () => import('./cli/answer.ts'),
   synthesize: () => import('./cli/synthesize.ts'),
   prove: () => import('./cli/prove.ts'),
   lint: () => import('./cli/lint.ts'),
@@ -38,6 +39,12 @@ const program = new Command('acgs')
   .addHelpText('after', '\nExample:\n  ./acgs generate examples/clinic.json --out out/clinic\n\nEvery command has a help of its own, with an example: ./acgs COMMAND --help')
   .showHelpAfterError('(run with --help for what there is)')
   .exitOverride()
+
+// Whoever reads the beginning of what is printed need not read its end.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
 
 const args = process.argv.slice(2)
 const asked = args[0] === 'help' ? args[1] : args[0]

@@ -120,6 +120,16 @@ test('neither database role can touch the other’s part', async () => {
   await assert.rejects(auth.query('drop table public.ledger_entries'), /permission denied|must be owner/)
 })
 
+test('what is asked here is answered here, and certified elsewhere by the answer and a second reading of the text', async () => {
+  const schema = 'entity Nurse { onDuty: Bool }; entity Doctor { onDuty: Bool }; entity Chart; action view appliesTo { principal: [Nurse, Doctor], resource: Chart };'
+  const first = await generate({ title: 'Charts', description: 'Nurses and doctors on duty may view charts.', context: { schema } })
+  const { generation_id, questionnaire: { question } } = first.body
+  const { status, body } = await ask(`${divided.url.platform}/api/v1/generations/${generation_id}/answers`, { token: author, body: { answers: [{ question: question.id, decision: 'deny' }] } })
+  assert.equal(status, 200, JSON.stringify(body))
+  assert.deepEqual([body.revises, body.questionnaire.state, body.unread], [generation_id, 'settled', []])
+  assert.match(body.norms[0].meaning, /every doctor or nurse may view any chart, when the doctor or nurse is on duty/)
+})
+
 test('what the processes ask of each other is not open to anyone else, whatever role they hold', async () => {
   const empty = { evidence: {}, author: 'x' }
   for (const role of ['author', 'council', 'operator', 'service']) {

@@ -195,6 +195,7 @@ test('a missing and a wrong token, a role that does not suffice, another constit
  */
 const MAY: { readonly [operation: string]: readonly Role[] | 'public' } = {
   'POST /api/v1/generate-policy': ['author'],
+  'POST /api/v1/generations/{id}/answers': ['author'],
   'GET /api/v1/generations': ['author', 'operator'],
   'GET /api/v1/generations/{id}': ['author', 'operator'],
   'GET /api/v1/generations/{id}/events': ['author', 'operator'],

@@ -12,6 +12,7 @@ import { diff, type Difference, type DiffOptions } from '#core/proof/diff.ts'
 import { lint, type RuleFindings } from '#core/proof/lint.ts'
 import { proveMajority, type Halves, type Voter } from '#core/proof/majority.ts'
 import { decideBySat, SAT_ENGINE } from '#core/proof/sat/decide.ts'
+import { decidedByPart, splits } from '#core/proof/splits.ts'
 import { startSolver, Z3, type PoolState } from './pool.ts'
 
 /** The questions of `core/proof`, asked of a Z3 in a thread of its own; counterexamples are replayed through Cedar's own engine. */
@@ -74,6 +75,8 @@ export function createProver({ rlimit, timeoutMs, solvers = 1, answered = () => 
     proveArticles: (policy, schema, bound) => articles(policy, schema, bound),
     sameMeaning: (a, b, schema) => timed(proveEquivalent(a, b, schema, engines, limited())),
     decidedOn,
+    splits: (policies, least, schema) => splits(policies, least, schema, engines, limited()),
+    decidedByPart: (whole, without, schema) => decidedByPart(whole, without, schema, engines, limited()),
     isMajority: (policy, voters, schema, halves = 'deny') => timed(proveMajority(policy, voters, schema, engines, { ...limited(), halves })),
     neverErrors: (policy, schema) => timed(neverErrors(policy, schema, engines, limited())),
     compare: {

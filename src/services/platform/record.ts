@@ -27,7 +27,7 @@ export function rowOf(generation: Generation, body: GenerateBody, by: { readonly
     constitutional_hash: by.constitutionalHash,
     generation_time_ms: by.elapsedMs,
     model_consensus_data: { independent_witnesses: independentWitnesses, methods: candidates.map(({ method }) => method), set_aside: [...setAside] },
-    recommendations: verdict.kind === 'undetermined' ? verdict.doubts.map(({ remedy }) => remedy) : [],
+    recommendations: verdict.kind === 'undetermined' ? verdict.doubts.map(({ remedy }) => remedy) : verdict.kind === 'violates' ? verdict.violations.flatMap(({ remedy }) => remedy ?? []) : [],
     user_id: by.subject,
     verdict: verdictName(generation),
     violated_articles: verdict.kind === 'violates' ? verdict.violations.map(({ article }) => article) : [],
