@@ -201,6 +201,9 @@ test('an LSU that does not have the published shape: every member that is wrong 
     assert.equal(status, 400, `${JSON.stringify(changed).slice(0, 200)}: ${JSON.stringify(body).slice(0, 300)}`)
     assert.ok((body.problems ?? []).some((problem: any) => problem.place.startsWith(place)), `${JSON.stringify(changed).slice(0, 200)} names ${place}: ${JSON.stringify(body.problems)}`)
   }
+  const contradicting = await validate(content({ structured_data: { ...structured_data, examples: [SETTLING, { ...SETTLING, decision: 'deny' }] } }))
+  assert.deepEqual([contradicting.status, contradicting.body.code], [422, 'EXAMPLES_CONTRADICT'])
+  assert.ok(contradicting.body.problems.every(({ place }: any) => place.startsWith('body.content.structured_data.examples')), JSON.stringify(contradicting.body.problems))
   const { body: both } = await validate({ id: 'x', version: 0 })
   assert.deepEqual(both.problems.map(({ place }: any) => place), ['body.id', 'body.version'])
   for (const body of ['', '[]', 'null', '{', '"LSU-000001"']) assert.equal((await ask('/api/v1/validate-lsu', 'author', { body })).status, 400, body)

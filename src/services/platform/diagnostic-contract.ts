@@ -76,7 +76,7 @@ export const postValidateLsu = {
     constitutional_hash: Hash,
     timestamp: Timestamp,
   }),
-  failures: ['SCHEMA_INVALID', 'DOMAIN_UNKNOWN', 'OVERLOADED', 'SOLVER_FAILED', 'PEER_UNAVAILABLE'],
+  failures: ['SCHEMA_INVALID', 'DOMAIN_UNKNOWN', 'EXAMPLES_CONTRADICT', 'OVERLOADED', 'SOLVER_FAILED', 'PEER_UNAVAILABLE'],
   example: {
     body: {
       id: 'LSU-000001', description: 'Charts of the clinic', domain: 'policy', version: 1,
