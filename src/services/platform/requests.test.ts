@@ -33,7 +33,7 @@ function attempt(db: TestDatabase, name: string, before: (work: UnderWork) => Pr
       if (!(await endRequest(tx, id, { state: 'finished', at: new Date(), steps: work.steps, outcome: told }))) throw new EndedElsewhere(id)
       return recordGeneration(tx, refusedRow(1, { generation_id: id, title, request: JSON.parse(JSON.stringify(work.request.body)) as Json }), told)
     })
-    return { outcome, ledger, generation: { verdict: { kind: 'violates', violations: [] }, score: 0 } as unknown as Generation }
+    return { outcome, ledger, generation: { verdict: { kind: 'violates', violations: [] }, score: 0, diagnosis: { kind: 'clean' }, corrections: [{ setAside: [] }], objections: [], confidence: { value: null } } as unknown as Generation }
   }
 }
 
