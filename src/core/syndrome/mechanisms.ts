@@ -137,7 +137,7 @@ function consistentWith(examples: ReadonlyMap<Measurement, number>, candidates: 
 }
 
 /**
- * Several readers are wrong in one way from a common cause: the first by itself, each other as likely as it is wrong alike with one that is already.
+ * Several readers are wrong in one way from a common cause: the one that is seldom wrong by itself, each other as likely as it is wrong alike with one that is already.
  * What is derived goes with the reader that it is derived from, or was derived wrongly too.
  */
 function misreadBy(block: readonly RepresentationId[], derived: readonly RepresentationId[], sentences: readonly number[], candidates: readonly Candidate[], weights: Weights): FaultMechanism {
@@ -155,9 +155,12 @@ function anyOf(sentences: number, weight: number): number {
   return sentences <= 1 ? weight : -Math.log(Math.min(0.5, 1 - (1 - Math.exp(-weight)) ** sentences))
 }
 
-/** −ln of the probability that all of some readers get one sentence wrong in the same way. */
+/**
+ * −ln of the probability that all of some readers get one sentence wrong in the same way: that of the one that is seldom wrong, and for each other how
+ * likely it is wrong alike with one of those before.
+ */
 export function commonCauseWeight(readers: readonly Lineage[], weights: Weights): number {
-  const left = [...readers].sort((a, b) => cautious(misreadRate(b.method, weights)) - cautious(misreadRate(a.method, weights)))
+  const left = [...readers].sort((a, b) => cautious(misreadRate(a.method, weights)) - cautious(misreadRate(b.method, weights)))
   const wrong = left.splice(0, 1)
   if (wrong[0] === undefined) return 0
   let weight = -Math.log(cautious(misreadRate(wrong[0].method, weights)))
