@@ -1,3 +1,4 @@
+import { Failure } from '#core/failure.ts'
 import { assemble } from '#core/policy/assemble.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
 import { renderRules } from '#core/policy/render.ts'
@@ -28,7 +29,10 @@ export async function normExamples(unit: SemanticUnit, { norms, policy }: Correc
     return { text: renderRules(rules), rules }
   }
   const without = norms.map((norm) => policyOf(norms.filter((each) => each !== norm)))
-  const said = unit.request.examples.map(({ name, request, entities }) => ({ name, decided: saidBy({ ...request, entities }) }))
+  const said = unit.request.examples.flatMap(({ name, request, entities }) => {
+    const decided = saidBy({ ...request, entities })
+    return decided === null ? [] : [{ name, decided }]
+  })
   const shownBy = without.map((part) => said.find(({ decided }) => decided(part) !== decided(policy))?.name ?? null)
   const open = norms.map((_, i) => i).filter((i) => shownBy[i] === null)
   const found = await can.decidedByPart(policyOf(norms), open.map((i) => without[i] as PolicySet), unit.schema)
@@ -46,11 +50,17 @@ export async function normExamples(unit: SemanticUnit, { norms, policy }: Correc
     }
   })
 
-  function saidBy(request: Parameters<Asking['decidedOn']>[0]): (policy: PolicySet) => string {
-    const decided = can.decidedOn(request, unit.schema)
-    return (policy) => {
-      const { decision, obligations } = decided(policy)
-      return `${decision} ${obligations.join()}`
+  /** What a policy says of a request; null where the request cannot be read: then it shows nothing. */
+  function saidBy(request: Parameters<Asking['decidedOn']>[0]): ((policy: PolicySet) => string) | null {
+    try {
+      const decided = can.decidedOn(request, unit.schema)
+      return (policy) => {
+        const { decision, obligations } = decided(policy)
+        return `${decision} ${obligations.join()}`
+      }
+    } catch (error) {
+      if (error instanceof Failure) return null
+      throw error
     }
   }
 }

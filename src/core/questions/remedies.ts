@@ -17,7 +17,8 @@ export function withRemedies(verdict: Verdict, inquiry: Inquiry | null, given: {
   if (verdict.kind === 'violates') return { ...verdict, violations: verdict.violations.map((violation) => ({ ...violation, remedy: remedyOf(violation, bound, unit.schema) })) }
   const asked = inquiry === null ? null : doubtOf(inquiry)
   const doubts = verdict.kind === 'compliant' ? [] : verdict.doubts
-  const others = doubts.filter(({ about }) => asked === null || (about !== 'ambiguous' && !(about === 'diagnosis' && inquiry?.kind === 'contradicted')))
+  // That nothing is ruled yet is no doubt of its own while there is a question.
+  const others = doubts.filter(({ about }) => asked === null || (about !== 'ambiguous' && !(about === 'diagnosis' && inquiry?.kind === 'contradicted') && !(about === 'empty' && inquiry?.kind === 'open')))
   const all = [...(asked === null ? [] : [asked]), ...others.map((doubt) => (doubt.about === 'diagnosis' ? contradicting(doubt, unit, measurements) : doubt))]
   return all.length === 0 ? verdict : { kind: 'undetermined', doubts: all }
 }
