@@ -6,6 +6,7 @@ import { EXIT, refuseUnknown, report } from './cli/terminal.ts'
 const COMMANDS: { readonly [name: string]: () => Promise<{ command: () => Command }> } = {
   serve: () => import('./cli/serve.ts'),
   generate: () => import('./cli/generate.ts'),
+  answer: () => import('./cli/answer.ts'),
   synthesize: () => import('./cli/synthesize.ts'),
   prove: () => import('./cli/prove.ts'),
   lint: () => import('./cli/lint.ts'),
@@ -21,6 +22,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<{ command: () => Comman
   revision: () => import('./cli/revision.ts'),
   certificate: () => import('./cli/certificate.ts'),
   oracle: () => import('./cli/oracle.ts'),
+  lsu: () => import('./cli/lsu.ts'),
   verify: () => import('./cli/verify.ts'),
   constitution: () => import('./cli/constitution.ts'),
   ledger: () => import('./cli/ledger.ts'),

@@ -11,7 +11,7 @@ import type { Proof } from '#core/proof/proof.ts'
 import { authorize, parsePolicies, parseSchema } from './cedar/cedar.ts'
 
 /** The questions that an examination asks of the prover. */
-export type Prover = Pick<Examining, 'proveArticles' | 'sameMeaning' | 'neverErrors' | 'decidedOn' | 'isMajority'>
+export type Prover = Pick<Examining, 'proveArticles' | 'sameMeaning' | 'neverErrors' | 'decidedOn' | 'isMajority' | 'splits' | 'decidedByPart'>
 
 /** What it takes to examine policies under one constitution: Cedar, the prover, and what both have already been asked. */
 export type Examiner = {
@@ -58,6 +58,8 @@ export function createExaminer(constitution: Constitution, prover: Prover): Exam
     decidedOn: prover.decidedOn,
     proveArticles: (policy, over, articles) => once(['articles', policy.text, over.digest, digestOf(articles)], () => prover.proveArticles(policy, over, articles)),
     sameMeaning: (a, b, over) => once(['same meaning', a.text, b.text, over.digest], () => prover.sameMeaning(a, b, over)),
+    splits: prover.splits,
+    decidedByPart: prover.decidedByPart,
     isMajority: (policy, voters, over, halves) => once(['majority', policy.text, voters.map(({ policy: { text }, weight }) => [text, weight]), over.digest, halves ?? null], () => prover.isMajority(policy, voters, over, halves)),
     neverErrors: (policy, over) => once(['never errors', policy.text, over.digest], () => prover.neverErrors(policy, over)),
   })

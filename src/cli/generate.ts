@@ -69,7 +69,7 @@ function summary(generation: Generation, ms: number): string {
     `${verdictName(generation)}   ${examination.proofs.length} of ${total} articles apply`,
     `${norms.length} norms · unread: ${unread.length === 0 ? 'none' : unread.map(({ sentence }) => `sentence ${sentence}`).join(', ')} · independent_witnesses ${independentWitnesses}`,
     `${proved} of ${examination.proofs.length} articles proved in ${ms} ms · score ${score === null ? 'null' : Number(score.toFixed(3))} · semantic_hash ${semanticHash}${certificate === null ? '' : ` · certificate ${certificate.id}`}`,
-    ...(verdict.kind === 'violates' ? verdict.violations.map(({ article, counterexample, mentions }) => `${article} is violated by: ${describe(counterexample, mentions)}`) : []),
+    ...(verdict.kind === 'violates' ? verdict.violations.map(({ article, counterexample, mentions, remedy }) => `${article} is violated by: ${describe(counterexample, mentions)}${remedy === undefined ? '' : `\n  to settle it: ${remedy}`}`) : []),
     ...(verdict.kind === 'undetermined' ? verdict.doubts.map(({ message, remedy }) => `${message}\n  to settle it: ${remedy}`) : []),
   ].join('\n')
 }

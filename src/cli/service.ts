@@ -103,7 +103,7 @@ export function exitOf({ status, body }: Pick<Reply, 'status' | 'body'>): number
   if (status === 409) return EXIT.no
   if (status === 422) {
     const { code } = (body ?? {}) as { code?: string }
-    return code === 'POLICY_UNDETERMINED' ? EXIT.undetermined : code === 'UNSUPPORTED_CONSTRUCT' ? EXIT.usage : EXIT.no
+    return code === 'POLICY_UNDETERMINED' ? EXIT.undetermined : code === 'UNSUPPORTED_CONSTRUCT' || code === 'EXAMPLES_CONTRADICT' ? EXIT.usage : EXIT.no
   }
   return [400, 404, 413, 415].includes(status) ? EXIT.usage : EXIT.failed
 }

@@ -36,9 +36,9 @@ async function run(file: string, options: Options) {
   const examining = examiner.examining(unit.schema)
   const candidates = (await propose(unit, examining.bound.bound)).filter(({ method }) => only === undefined || method === only)
   const assessment = await assess({ unit, candidates }, examining)
-  const shown = evidence({ unit, candidates, askedAgain: [], ...assessment, certificate: null }, inForce.shown, null)
+  const shown = evidence({ unit, candidates, askedAgain: [], ...assessment, certificate: null, normExamples: [] }, inForce.shown, null)
   const [{ norms, unread }] = assessment.corrections
-  const { diagnosis } = assessment
+  const { diagnosis, inquiry } = assessment
 
   const json = {
     applicable: shown.applicable,
@@ -48,13 +48,14 @@ async function run(file: string, options: Options) {
     cedar: shown.cedar,
     independent_witnesses: shown.independent_witnesses,
     diagnosis,
+    questionnaire: shown.questionnaire,
   }
   const read = unit.sentences.length - unread.length
   const text = [
     `${read} of ${unit.sentences.length} sentences read · ${unread.length} unread · ${shown.applicable.articles} of ${shown.applicable.of} articles apply · readers: ${shown.independent_witnesses}`,
     ...norms.map((norm) => `  ${norm.id}  ${renderNorm(norm)}`),
     ...unread.map(({ sentence, text, because }) => `  sentence ${sentence} unread: ${because}\n      “${text}”`),
-    ...(diagnosis.kind === 'clean' ? [] : [`  diagnosis: ${diagnosis.kind}${diagnosis.kind === 'ambiguous' ? `: ${diagnosis.between.join(' and ')} differ on ${JSON.stringify(diagnosis.disagreement)}` : ''}`]),
+    ...(diagnosis.kind === 'clean' ? [] : [`  diagnosis: ${diagnosis.kind}${inquiry?.kind === 'open' ? `: ${inquiry.question.words}` : ''}`]),
     '',
     shown.cedar.trimEnd(),
   ].join('\n')

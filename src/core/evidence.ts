@@ -3,6 +3,7 @@ import { Failure, type Problem } from './failure.ts'
 import type { Evidence } from './generate.ts'
 import type { Schema } from './policy/schema.ts'
 import type { Candidate, Reading } from './synthesis/candidate.ts'
+import { SENSES_MAX } from './unit/norm.ts'
 import { NormBody } from './unit/norm-body.ts'
 import { ExampleBody } from './unit/request.ts'
 import type { GovernanceRequest, SemanticUnit, Sentence } from './unit/semantic-unit.ts'
@@ -16,7 +17,7 @@ const Number1 = z.int().min(1)
 const ReadingBody: z.ZodType<Reading> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('norms'), sentence: Number1, norms: z.array(NormBody) }),
   z.strictObject({ kind: z.literal('silent'), sentence: Number1 }),
-  z.strictObject({ kind: z.literal('unread'), sentence: Number1, because: z.string(), isOpen: z.literal(true).exactOptional() }),
+  z.strictObject({ kind: z.literal('unread'), sentence: Number1, because: z.string(), isOpen: z.literal(true).exactOptional(), senses: z.array(z.array(NormBody)).max(SENSES_MAX).exactOptional() }),
 ])
 
 /** What one method made of each sentence, as another process sends it. */
@@ -42,6 +43,7 @@ const Request: z.ZodType<GovernanceRequest> = z.strictObject({
   complianceThreshold: z.number().min(0).max(1),
   consensusRequired: z.boolean(),
   multiModelValidation: z.boolean(),
+  revises: z.string().exactOptional(),
 })
 
 /** Evidence as it travels: the schema is its text and the sentences are left out, so that whoever judges makes both again. */
@@ -80,7 +82,8 @@ export function refuseForeign(candidates: readonly Candidate[], sentences: reado
     if (readsText !== (method !== 'principles')) problems.push({ place: `${at}.readsText`, message: `is not what \`${method}\` does` })
     if (readings.length !== (readsText ? sentences.length : 0)) problems.push({ place: `${at}.readings`, message: `there are ${sentences.length} sentences and ${readings.length} readings` })
     for (const [n, reading] of readings.entries()) {
-      const isOfIt = reading.sentence === n + 1 && (reading.kind !== 'norms' || reading.norms.every(({ sentence, source }) => sentence === n + 1 && source === sentences[n]?.text))
+      const norms = reading.kind === 'norms' ? reading.norms : reading.kind === 'unread' ? (reading.senses ?? []).flat() : []
+      const isOfIt = reading.sentence === n + 1 && norms.every(({ sentence, source }) => sentence === n + 1 && source === sentences[n]?.text)
       if (!isOfIt) problems.push({ place: `${at}.readings[${n}]`, message: `is not a reading of sentence ${n + 1}` })
     }
   }

@@ -18,6 +18,7 @@ export type FailureCode =
   | 'PRINCIPLE_UNKNOWN'
   | 'DOMAIN_UNKNOWN'
   | 'SCHEMA_INVALID'
+  | 'EXAMPLES_CONTRADICT' // two examples want different things of the same request
   | 'POLICY_INVALID' // Cedar text that does not parse, or does not pass strict validation
   | 'ENTITIES_INVALID'
   | 'UNSUPPORTED_CONSTRUCT' // a Cedar construct the prover does not encode; named, never approximated

@@ -1,10 +1,14 @@
 import { attributesOf } from './constitution/article.ts'
-import { judge, score, type Examination, type Verdict } from './compliance/judge.ts'
+import { judge, score, standingOf, type Examination, type Verdict } from './compliance/judge.ts'
 import type { Certificate } from './certificate/statement.ts'
 import type { PolicySet } from './policy/policy.ts'
 import { semanticHash } from './policy/semantic-hash.ts'
 import type { Schema } from './policy/schema.ts'
 import type { Proof } from './proof/proof.ts'
+import { inquire, type Inquiry } from './questions/inquire.ts'
+import { normExamples, type NormExample } from './questions/norm-examples.ts'
+import type { Asking } from './questions/question.ts'
+import { withRemedies } from './questions/remedies.ts'
 import { representationsOf } from './stabilizers/representation.ts'
 import type { Instruments } from './stabilizers/table.ts'
 import { confidenceIn, type Confidence } from './syndrome/confidence.ts'
@@ -15,6 +19,7 @@ import { measure, syndromeOf, type Measurement, type Syndrome } from './syndrome
 import type { VerdictMemory } from './syndrome/memory.ts'
 import { vote } from './syndrome/vote.ts'
 import type { Candidate } from './synthesis/candidate.ts'
+import { meets } from './unit/example.ts'
 import type { SemanticUnit } from './unit/semantic-unit.ts'
 
 /** What generation may do to the world. Everything else it calls is pure. */
@@ -36,7 +41,7 @@ export type Capabilities = Examining & {
 export type AskedAgain = { readonly method: Candidate['method']; readonly disagreement: unknown; readonly before: number }
 
 /** What it takes to examine candidates: Cedar, the prover, and the constitution bound to the unit's schema. */
-export type Examining = Instruments & Jury & {
+export type Examining = Instruments & Jury & Asking & {
   /** What was measured before. */
   readonly memory: VerdictMemory
 }
@@ -55,12 +60,16 @@ export type Generation = Assessment & {
   readonly askedAgain: readonly AskedAgain[]
   /** Null unless compliant. */
   readonly certificate: Certificate | null
+  /** For each norm of the policy what shows it; none while the text is still to be asked about, or without a policy. */
+  readonly normExamples: readonly NormExample[]
 }
 
 export type Assessment = {
   readonly measurements: readonly Measurement[]
   readonly syndrome: Syndrome
   readonly diagnosis: Diagnosis
+  /** What the text leaves open, and what came of asking; null where it leaves nothing open. */
+  readonly inquiry: Inquiry | null
   /** The first is the policy that goes on; there are several only while the text is ambiguous. */
   readonly corrections: readonly [Correction, ...Correction[]]
   /** Why what was corrected cannot be believed; none where it can. */
@@ -85,9 +94,14 @@ export type Assessment = {
  */
 export async function generate(unit: SemanticUnit, can: Capabilities): Promise<{ generation: Generation; ledger: LedgerReceipt | null }> {
   const { candidates, assessment, askedAgain } = await settleByAsking(unit, await can.propose(unit), can)
-  const certificate = assessment.verdict.kind === 'compliant' ? await can.certify({ unit, candidates }) : null
+  const { inquiry, corrections: [correction] } = assessment
+  const isAsked = inquiry !== null && inquiry.kind !== 'settled'
+  const [certificate, shownBy] = await Promise.all([
+    assessment.verdict.kind === 'compliant' ? can.certify({ unit, candidates }) : null,
+    isAsked ? [] : normExamples(unit, correction, can),
+  ])
   const isContested = assessment.verdict.kind === 'compliant' && certificate === null
-  const generation = { unit, candidates, askedAgain, ...assessment, verdict: isContested ? CONTESTED : assessment.verdict, certificate }
+  const generation = { unit, candidates, askedAgain, ...assessment, verdict: isContested ? CONTESTED : assessment.verdict, certificate, normExamples: shownBy }
   return { generation, ledger: await can.append(generation) }
 }
 
@@ -130,18 +144,31 @@ export async function assess({ unit, candidates }: Evidence, can: Examining): Pr
   const syndrome = syndromeOf(measurements)
   const decoded = decode(measurements, candidates)
   const usable = withoutUnreadable(candidates, measurements)
-  const settled = await vote(unit, usable, measurements, decoded, correct(unit, usable, decoded), can)
+  const voted = await vote(unit, usable, measurements, decoded, correct(unit, usable, decoded), can)
+  const { inquiry, diagnosis, corrections: meant } = await inquire(unit, usable, measurements, voted, can)
+  const { objections } = voted
   // What is proved, hashed and certified is what Cedar reads from the text, never what we meant it to say.
-  const { diagnosis, objections } = settled
-  const corrections = settled.corrections.map((each) => ({ ...each, policy: can.parse(each.policy.text, unit.schema) }))
-  const examinations = await Promise.all(corrections.map(({ policy }) => examine(policy, unit.schema, can)))
+  const corrections = meant.map((each) => ({ ...each, policy: can.parse(each.policy.text, unit.schema) }))
+  const examinations = await examineAll(corrections, unit, can)
   // What goes on is measured again: the readers left standing may each have passed by not having read everything.
-  const missed = unit.request.examples.filter((example) => can.decide((corrections[0] as Correction).policy, unit.schema, example).decision !== example.decision).map(({ name }) => name)
-  const verdict = judge(unit, diagnosis, corrections, examinations, missed, objections)
+  const missed = inquiry?.kind === 'open' ? [] : unit.request.examples.filter((example) => !meets(can.decide((corrections[0] as Correction).policy, unit.schema, example), example)).map(({ name }) => name)
+  const verdict = withRemedies(judge(unit, diagnosis, corrections, examinations, missed, objections), inquiry, { unit, measurements, bound: can.bound.bound })
   const [correction, ...others] = corrections
   const [examination] = examinations
   if (correction === undefined || examination === undefined) throw new Error('a unit without readers cannot be assessed')
-  return { measurements, syndrome, diagnosis, corrections: [correction, ...others], objections, confidence: confidenceIn({ unit, candidates }, measurements, diagnosis, correction), semanticHash: semanticHash(correction.policy.rules, unit.schema), examination, score: score(examination), verdict }
+  const confidence: Confidence = inquiry === null ? confidenceIn({ unit, candidates }, measurements, diagnosis, correction) : { value: null, because: inquiry.kind === 'settled' ? 'the author’s answers chose the meaning: how often that goes wrong was never measured' : 'the text can be understood in several ways' }
+  return { measurements, syndrome, diagnosis, inquiry, corrections: [correction, ...others], objections, confidence, semanticHash: semanticHash(correction.policy.rules, unit.schema), examination, score: score(examination), verdict }
+}
+
+/** Each policy that the text may mean, up to the first that breaks nothing: only what all of them break is a violation. */
+async function examineAll(corrections: readonly Correction[], { schema, request }: SemanticUnit, can: Examining): Promise<readonly Examination[]> {
+  const examinations: Examination[] = []
+  for (const { policy } of corrections) {
+    const examination = await examine(policy, schema, can)
+    examinations.push(examination)
+    if (standingOf(examination, request.complianceThreshold).kind !== 'refuted') break
+  }
+  return examinations
 }
 
 /** Candidates of which those that do not parse have no say: nothing can be made from them. */

@@ -21,6 +21,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; r
   PRINCIPLE_UNKNOWN: { status: 400, title: 'The constitution has no such principle' },
   DOMAIN_UNKNOWN: { status: 400, title: 'There is no such domain' },
   SCHEMA_INVALID: { status: 400, title: 'The schema is not valid' },
+  EXAMPLES_CONTRADICT: { status: 422, title: 'Two examples contradict each other' },
   POLICY_INVALID: { status: 400, title: 'The policy is not valid' },
   ENTITIES_INVALID: { status: 400, title: 'The entities are not valid' },
   UNSUPPORTED_CONSTRUCT: { status: 422, title: 'A construct is not supported' },

@@ -21,6 +21,10 @@ export const MAY = {
   certify: ['service'],
   decide: ['service'],
   readLedger: ['operator', 'council'],
+  readStabilizers: ['author', 'council', 'operator', 'service'],
+  validateUnits: ['author', 'operator'],
+  diagnose: ['operator'],
+  readDiagnostics: ['author', 'operator'],
 } as const satisfies Readonly<Record<string, readonly Role[]>>
 
 /** What each role is for, as Auth tells whoever asks. */

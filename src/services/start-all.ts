@@ -135,7 +135,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
 
   const tested = await test()
   const platformServer = await startPlatform({
-    ...common, database, holds, ledger, telemetry, limits: limitsFor('platform', telemetry), authenticate, propose: rememberCandidates({ propose, basis: candidateBasis(inForce, version), config: live.config, databaseUrl: url, store: redis, telemetry }), readers: READERS.map(({ method }) => method), solver: `${prover.engine.name} ${prover.engine.version}`, selfTest: tested,
+    ...common, database, holds, ledger, telemetry, limits: limitsFor('platform', telemetry), authenticate, propose: rememberCandidates({ propose, basis: candidateBasis(inForce, version), config: live.config, databaseUrl: url, store: redis, telemetry }), readers: READERS.map(({ method }) => method), solver: `${prover.engine.name} ${prover.engine.version}`, selfTest: tested, pool: prover.pool,
     bundle: peers.bundle, approvalOf: verifyApproval, diff: prover.diff, onChanged: () => void follower.look(), certify,
     components: [...watched, clockComponent(config, [databaseClock(database)]), ...ownComponents({ redis, packs, examiner, prover }), ...servers.map((server, n) => sameProcess(['auth', 'gs', 'pgc'][n] as string, server))],
   })

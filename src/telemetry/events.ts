@@ -1,5 +1,6 @@
+import type { Finding, Standing } from '#core/diagnostic/diagnostic.ts'
 import type { Log } from './log.ts'
-import { BACKUP_STATES, BREAKER_STATES, type AuthenticationFailure, type BackupResult, type BackupState, type BreakerName, type BreakerState, type CacheResult, type CacheType, type LimitName, type Metrics, type Operation, type OverloadReason, type Priority } from './metrics.ts'
+import { BACKUP_STATES, BREAKER_STATES, type AuthenticationFailure, type BackupResult, type BackupState, type BreakerName, type BreakerState, type CacheResult, type CacheType, type Diagnosed, type LimitName, type Metrics, type Operation, type OverloadReason, type Priority } from './metrics.ts'
 
 /** Where events go: the log and the metrics of one process. */
 export type Telemetry = { readonly log: Log; readonly metrics: Metrics }
@@ -33,6 +34,23 @@ export function candidatesCompared({ log, metrics }: Telemetry, event: { id: str
   }
   if (isUnsettled) metrics.errorCorrectionEvents.inc({ error_type: 'detected', corrected: 'false' })
   if (setAside > 0 || isUnsettled) log.info({ generation_id: id, set_aside: setAside, is_unsettled: isUnsettled, holds }, 'candidates differ')
+}
+
+/** Something was diagnosed: each finding counts once, and so does each act that is recommended. */
+export function diagnosticFound({ log, metrics }: Telemetry, event: { id: string; of: Diagnosed; status: Standing; findings: readonly Finding[] }): void {
+  const { id, of, status, findings } = event
+  for (const { severity, category } of findings) metrics.errorsDetected.inc({ severity, category })
+  for (const { remedy: { strategy, autoExecutable } } of new Map(findings.map((each) => [each.remedy.action, each])).values()) {
+    metrics.recoveryRecommendations.inc({ strategy, auto_executable: String(autoExecutable) })
+  }
+  log.debug({ diagnostic_id: id, of, status, findings: findings.length }, 'diagnosed')
+}
+
+/** A diagnosis that somebody asked for ended; a true answer that is not well is a success. */
+export function diagnosticFinished({ log, metrics }: Telemetry, event: { of: Diagnosed; status: 'success' | 'error'; seconds: number }): void {
+  metrics.diagnosticRequests.inc({ target_system: event.of, status: event.status })
+  metrics.diagnosticDuration.observe({ target_system: event.of }, event.seconds)
+  log.info(event, 'diagnostic asked for')
 }
 
 /** A generation could not be carried out: nothing was judged, nothing stored. */

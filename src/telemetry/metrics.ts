@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Metric } from 'prom-client'
+import { CATEGORIES, SEVERITIES, STRATEGIES } from '#core/diagnostic/diagnostic.ts'
 
 export const PREFIX = 'acgs_pgp_v8_'
 export const PRIORITIES = ['low', 'medium', 'high', 'critical'] as const
@@ -30,6 +31,8 @@ export const ORACLE_RESULTS = ['agreed', 'disagreed', 'not_compared'] as const
 export const BACKUP_STATES = ['valid', 'invalid', 'untried', 'missing'] as const
 export const BACKUP_RESULTS = ['valid', 'invalid', 'failed'] as const
 export const PROOF_OUTCOMES = ['proved', 'refuted', 'unknown'] as const
+/** What is diagnosed when somebody asks: the whole system, one component of it, a generation, a document. Never the name or id of one. */
+export const DIAGNOSED = ['system', 'component', 'generation', 'lsu'] as const
 
 export type Priority = (typeof PRIORITIES)[number]
 export type PeerName = (typeof PEERS)[number]
@@ -43,11 +46,13 @@ export type BackupState = (typeof BACKUP_STATES)[number]
 export type BackupResult = (typeof BACKUP_RESULTS)[number]
 export type Operation = (typeof OPERATIONS)[number]
 export type AuthenticationFailure = (typeof AUTHENTICATION_FAILURES)[number]
+export type Diagnosed = (typeof DIAGNOSED)[number]
 export type ConnectionType = 'http' | 'database'
 
 const GENERATION_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const EXECUTION_SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 const PROOF_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
+const DIAGNOSTIC_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const DECISION_SECONDS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05]
 const CACHE_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25]
 const ADMISSION_SECONDS = [0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15]
@@ -105,6 +110,10 @@ export function createMetrics({ service, version, constitutionalHash, descriptio
     generationsTakenOver: counter('generations_taken_over_total', 'Requests taken from a process that was not heard of any more.'),
     generationsPostponed: counter('generations_postponed_total', 'Attempts that had to wait for something that was away.'),
     errorCorrectionEvents: counter('error_correction_events_total', 'Candidates in which a fault was found, and disagreements that nobody could settle; and what was corrected.', ['error_type', 'corrected']),
+    diagnosticRequests: counter('diagnostic_requests_total', 'Diagnoses that were asked for, by what of and how that ended.', ['target_system', 'status']),
+    diagnosticDuration: histogram('diagnostic_duration_seconds', 'Duration of a diagnosis that was asked for.', DIAGNOSTIC_SECONDS, ['target_system']),
+    errorsDetected: counter('errors_detected_total', 'Findings of diagnostics, of generations included, by how grave and what about.', ['severity', 'category']),
+    recoveryRecommendations: counter('recovery_recommendations_total', 'Acts that diagnostics recommended, by kind, and whether they can be executed without a person.', ['strategy', 'auto_executable']),
     executionRequests: counter('execution_requests_total', 'Units of work by how they ended.', ['operation', 'status']),
     executionDuration: histogram('execution_duration_seconds', 'Duration of a unit of work.', EXECUTION_SECONDS, ['operation']),
     componentHealth: gauge('component_health', '1 healthy, 0 not.', ['component']),
@@ -138,6 +147,12 @@ export function createMetrics({ service, version, constitutionalHash, descriptio
     for (const status of GENERATION_STATUSES) families.policyGenerationRequests.inc({ status, priority }, 0)
   }
   for (const error_type of ['detected', 'corrected']) for (const corrected of ['true', 'false']) families.errorCorrectionEvents.inc({ error_type, corrected }, 0)
+  for (const target_system of DIAGNOSED) {
+    families.diagnosticDuration.zero({ target_system })
+    for (const status of ['success', 'error']) families.diagnosticRequests.inc({ target_system, status }, 0)
+  }
+  for (const severity of SEVERITIES) for (const category of CATEGORIES) families.errorsDetected.inc({ severity, category }, 0)
+  for (const strategy of STRATEGIES) for (const auto_executable of ['true', 'false']) families.recoveryRecommendations.inc({ strategy, auto_executable }, 0)
   for (const state of ['waiting', 'under_way']) families.generationQueueDepth.set({ state }, 0)
   for (const outcome of SCORE_OUTCOMES) families.constitutionalComplianceScore.zero({ outcome })
   for (const operation of OPERATIONS) {

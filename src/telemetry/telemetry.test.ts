@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { finding } from '#core/diagnostic/diagnostic.ts'
 import { Failure } from '#core/failure.ts'
 import * as events from './events.ts'
 import { createLog, currentTrace, inTrace, traceFrom, traceparent } from './log.ts'
@@ -37,6 +38,11 @@ const MOVES: { family: string; event: (telemetry: events.Telemetry) => void; mov
   { family: 'error_correction_events_total, when what was corrected still fires', event: (t) => events.candidatesCompared(t, { id: 'gen_1', setAside: 1, isUnsettled: false, holds: false }), moves: { 'error_correction_events_total{error_type="detected",corrected="false"}': 1, 'error_correction_events_total{error_type="corrected",corrected="false"}': 1, 'error_correction_events_total{error_type="corrected",corrected="true"}': 0 } },
   { family: 'policy_confidence_score', event: (t) => events.generationJudged(t, { ...generation, confidence: 0.97, outcome: 'certified', score: 1 }), moves: { 'policy_confidence_score_count': 1, 'policy_confidence_score_bucket{le="0.95"}': 0, 'policy_confidence_score_bucket{le="1"}': 1 } },
   { family: 'policy_confidence_score, without a number', event: (t) => events.generationJudged(t, { ...generation, outcome: 'certified', score: 1 }), moves: { 'policy_confidence_score_count': 0 } },
+  { family: 'errors_detected_total and recovery_recommendations_total', event: (t) => {
+    const found = (about: string, action: string) => finding(about, 'reading', 'critical', `sentence ${about}`, 'reword', action)
+    events.diagnosticFound(t, { id: 'd', of: 'lsu', status: 'unhealthy', findings: [found('1', 'reword it'), found('2', 'reword it'), found('3', 'another')] })
+  }, moves: { 'errors_detected_total{severity="critical",category="reading"}': 3, 'errors_detected_total{severity="error",category="reading"}': 0, 'recovery_recommendations_total{strategy="reword",auto_executable="false"}': 2, 'recovery_recommendations_total{strategy="reword",auto_executable="true"}': 0 } },
+  { family: 'diagnostic_requests_total and _duration_seconds', event: (t) => events.diagnosticFinished(t, { of: 'system', status: 'success', seconds: 0.2 }), moves: { 'diagnostic_requests_total{target_system="system",status="success"}': 1, 'diagnostic_duration_seconds_bucket{le="0.25",target_system="system"}': 1, 'diagnostic_duration_seconds_bucket{le="0.1",target_system="system"}': 0 } },
   { family: 'constitutional_compliance_score, without a score', event: (t) => events.generationJudged(t, { ...generation, outcome: 'certified', score: null }), moves: { 'constitutional_compliance_score_count{outcome="certified"}': 0 } },
   { family: 'constitutional_compliance_score, of revisions proved again', event: (t) => events.revisionReproved(t, { application: 'a', number: 1, verdict: 'proved', score: 1 }), moves: { 'constitutional_compliance_score_count{outcome="reproved"}': 1 } },
   { family: 'certificates_total, revoked', event: (t) => events.certificateRevoked(t, { certificate: 'c' }), moves: { 'certificates_total{outcome="revoked"}': 1 } },

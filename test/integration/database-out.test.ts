@@ -13,12 +13,13 @@ let database: EmbeddedPostgres
 let product: Product
 let author = ''
 let service = ''
+let operator = ''
 before(async () => {
   database = await startEmbedded({ dataDir, portPreferred: 0, isThrowaway: true })
   product = await startProduct({ env: {
     DATABASE_URL: database.url, ACGS_ERROR_HANDLING_BREAKER_REST_MS: String(REST_MS), ACGS_MONITORING_PROBE_INTERVAL_MS: '200', ACGS_DATABASE_CONNECT_TIMEOUT_MS: '2000', LOG_LEVEL: 'silent',
   } })
-  ;[author, service] = [await product.token('author'), await product.token('service')]
+  ;[author, service, operator] = [await product.token('author'), await product.token('service'), await product.token('operator')]
 })
 after(async () => {
   await product?.[Symbol.asyncDispose]()
@@ -76,6 +77,12 @@ test('without its database the platform says so at once, accepts nothing, and de
   const { status, body } = await ask(`${product.url.platform}/api/v1/status`)
   assert.deepEqual([status, body.overall_status, body.ledger], [200, 'degraded', null])
   assert.deepEqual([(await decide()).status, (await decide()).body], [200, decided.body])
+  const diagnosed = await ask(`${product.url.platform}/api/v1/diagnose`, { token: operator, body: { diagnostic_depth: 'comprehensive' } })
+  assert.deepEqual([diagnosed.status, diagnosed.body.status, diagnosed.body.diagnostic_id], [200, 'unhealthy', null], 'it can be diagnosed all the same, and is told that nothing of that is kept')
+  for (const about of ['component database critical', 'breaker database error']) {
+    assert.ok(diagnosed.body.findings.some((each: any) => `${each.category} ${each.about} ${each.severity}` === about), about)
+  }
+  assert.ok(['queue', 'diagnostic_id'].every((what) => diagnosed.body.not_measured.some((each: any) => each.what === what)))
 
   database = await startEmbedded({ dataDir, portPreferred: port, isThrowaway: true })
   assert.equal(database.port, port)

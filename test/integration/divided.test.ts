@@ -49,6 +49,19 @@ test('a policy is generated, certified elsewhere and recorded, and the certifica
   assert.equal(verified.status, 0, verified.stdout + verified.stderr)
 })
 
+test('the divided system is diagnosed from the platform, and a document is read by synthesis', async () => {
+  const operator = await divided.token('operator')
+  const { status, body } = await ask(`${divided.url.platform}/api/v1/diagnose`, { token: operator, body: { diagnostic_depth: 'comprehensive' } })
+  assert.equal(status, 200, JSON.stringify(body))
+  for (const peer of ['auth', 'gs', 'pgc', 'database', 'solver']) assert.equal(body.measured.components[peer].status, 'healthy', peer)
+  assert.ok(body.measured.database.connections > 0)
+  const { body: found } = await ask(`${divided.url.platform}/api/v1/validate-lsu`, { token: author, body: {
+    id: 'LSU-000001', description: 'Charts of the clinic', domain: 'policy', content: { text: 'Nurses may view charts of patients of their own ward. Every export must be logged.', structured_data: { domain: 'data-protection' } },
+  } })
+  assert.equal(found.validation_status, 'healthy', JSON.stringify(found))
+  assert.equal((await ask(`${divided.url.platform}/api/v1/diagnostics/${found.diagnostic_id}`, { token: author })).status, 200)
+})
+
 test('from a certificate to a decision across the four: proposed, approved, signed, loaded, decided, revoked', async () => {
   const [council, service] = [await divided.token('council'), await divided.token('service')]
   const app = `${divided.url.platform}/api/v1/applications/clinic`
@@ -105,6 +118,16 @@ test('neither database role can touch the other’s part', async () => {
   await assert.rejects(auth.query('create table public.x (y int)'), /permission denied/)
   await assert.rejects(platform.query('create table auth.x (y int)'), /permission denied/)
   await assert.rejects(auth.query('drop table public.ledger_entries'), /permission denied|must be owner/)
+})
+
+test('what is asked here is answered here, and certified elsewhere by the answer and a second reading of the text', async () => {
+  const schema = 'entity Nurse { onDuty: Bool }; entity Doctor { onDuty: Bool }; entity Chart; action view appliesTo { principal: [Nurse, Doctor], resource: Chart };'
+  const first = await generate({ title: 'Charts', description: 'Nurses and doctors on duty may view charts.', context: { schema } })
+  const { generation_id, questionnaire: { question } } = first.body
+  const { status, body } = await ask(`${divided.url.platform}/api/v1/generations/${generation_id}/answers`, { token: author, body: { answers: [{ question: question.id, decision: 'deny' }] } })
+  assert.equal(status, 200, JSON.stringify(body))
+  assert.deepEqual([body.revises, body.questionnaire.state, body.unread], [generation_id, 'settled', []])
+  assert.match(body.norms[0].meaning, /every doctor or nurse may view any chart, when the doctor or nurse is on duty/)
 })
 
 test('what the processes ask of each other is not open to anyone else, whatever role they hold', async () => {

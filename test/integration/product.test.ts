@@ -196,9 +196,15 @@ test('a missing and a wrong token, a role that does not suffice, another constit
  */
 const MAY: { readonly [operation: string]: readonly Role[] | 'public' } = {
   'POST /api/v1/generate-policy': ['author'],
+  'POST /api/v1/generations/{id}/answers': ['author'],
   'GET /api/v1/generations': ['author', 'operator'],
   'GET /api/v1/generations/{id}': ['author', 'operator'],
   'GET /api/v1/generations/{id}/events': ['author', 'operator'],
+  'GET /api/v1/stabilizers': ['author', 'council', 'operator', 'service'],
+  'POST /api/v1/validate-lsu': ['author', 'operator'],
+  'POST /api/v1/diagnose': ['operator'],
+  'GET /api/v1/diagnostics': ['author', 'operator'],
+  'GET /api/v1/diagnostics/{id}': ['author', 'operator'],
   'GET /api/v1/status': 'public',
   'GET /api/v1/metrics/summary': 'public',
   'PUT /api/v1/applications/{app}': ['author'],

@@ -6,6 +6,7 @@ import { keep } from '#core/revision/entities.ts'
 import { revisionDigest, type RevisionContent } from '#core/revision/revision.ts'
 import { appendPut, insertApplication } from '#adapters/postgres/applications.ts'
 import type { Database } from '#adapters/postgres/connect.ts'
+import { recordUnitDiagnostic } from '#adapters/postgres/diagnostics.ts'
 import { changeEntities } from '#adapters/postgres/entities.ts'
 import { recordGeneration } from '#adapters/postgres/generations.ts'
 import { storeCheckpoint } from '#adapters/postgres/ledger-entries.ts'
@@ -15,6 +16,7 @@ import { activateRevision, insertRevision, insertRevocation, putApproval } from 
 import { signCheckpoint } from '#core/ledger/checkpoint.ts'
 import { checkpointKey } from './checkpoint-key.ts'
 import { testDatabase, type TestDatabase } from './database.ts'
+import { diagnosticRow, execution, lsuRow } from './diagnostic-row.ts'
 import { generationRow } from './generation-row.ts'
 import { temporaryFolder } from './server.ts'
 import type { NoteSigner } from '#core/ledger/note.ts'
@@ -41,6 +43,7 @@ export async function fillDatabase(db: Database, { generations = 5, signer = nul
   await db.query(`insert into revision_differences (application, number, difference) values ('clinic', 1, '{"exact": 12345678901234567890.123456789}')`)
   await db.query(`insert into generation_requests (generation_id, subject, request_digest, request, state, accepted_at, attempt, silent, held_until) values ('gen-later', 'author-1', 'd', '{"title":"later"}', 'accepted', '2026-11-24T12:00:00.007Z', 0, 0, '2026-11-24 12:00:00.123456+00')`)
   await db.query(`insert into auth.oidc_payloads (model, id, payload, expires_at) values ('Used', 'jti-1', '{}', 'infinity')`)
+  await recordUnitDiagnostic(db, diagnosticRow(1), lsuRow, [execution(0, 1), execution(1, 0, { durationMs: 0.1 + 0.2 })], AT)
   for (let n = 0; n < generations; n++) await db.transaction((tx) => recordGeneration(tx, generationRow(n)))
   const tip = await ledgerTip(db)
   if (signer !== null) await storeCheckpoint(db, signCheckpoint({ origin: 'acgs-pgp-v8', ...tip }, signer), AT, [signer.publicKey])

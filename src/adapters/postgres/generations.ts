@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 
-import { z } from 'zod'
-
 import { canonical, digest, sha256, type Json } from '#core/canonical.ts'
 import { Failure } from '#core/failure.ts'
 import type { Generation } from '#core/generate.ts'
 import { readEntry } from '#core/ledger/entry.ts'
 import type { Queryable } from './connect.ts'
+import { readCursor, writeCursor } from './cursor.ts'
 import { digestOfRow, GENERATION_COLUMNS, GenerationRow } from './generation-row.ts'
 import { append, type Receipt } from './ledger.ts'
 
@@ -118,7 +117,7 @@ export async function listGenerations(db: Queryable, filters: GenerationFilters 
   )
   const generations = rows.slice(0, limit).map((row) => SummaryRow.parse(row))
   const last = generations.at(-1)
-  return { generations, next: rows.length > limit && last !== undefined ? writeCursor(last) : null }
+  return { generations, next: rows.length > limit && last !== undefined ? writeCursor(last.created_at, last.generation_id) : null }
 }
 
 /** One generation whole, with its place in the ledger; null when there is none of that id. */
@@ -156,26 +155,8 @@ export function tellsOf(entryText: string, { told, requestDigest }: { readonly t
   return entry !== null && entry.digests['request'] === requestDigest && (entry.subject['answer'] ?? sha256(told)) === sha256(told)
 }
 
-/** The same instant and id that the order uses, so that a page begins after the last row even when rows share an instant. */
-// PostgreSQL knows no year 0.
-const Cursor = z.tuple([z.iso.datetime().refine((at) => !at.startsWith('0000')), z.string().min(1).max(200)])
-
-function writeCursor({ created_at, generation_id }: GenerationSummary): string {
-  return Buffer.from(JSON.stringify([created_at.toISOString(), generation_id])).toString('base64url')
-}
-
-function readCursor(cursor: string): { at: string; id: string } {
-  try {
-    const [at, id] = Cursor.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()))
-    assert(!id.includes('\0'))
-    return { at, id }
-  } catch (cause) {
-    throw new Failure('REQUEST_MALFORMED', 'the cursor is not one that a page of this list gave; leave it out to begin at the newest', { cause })
-  }
-}
-
 /** A JSON document as PostgreSQL stores it; refuses what would come back as something else. */
-function documentText(column: string, value: Json): string {
+export function documentText(column: string, value: Json): string {
   assertPlain(value)
   const text = canonical(value)
   if (/(?<!\\)(\\\\)*\\u0000/.test(text)) throw unstorable(column)

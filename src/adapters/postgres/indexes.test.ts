@@ -25,6 +25,19 @@ before(async () => {
        case when n > ${ROWS} - 20 then null else now() - n * interval '1 minute' end, 0, 0, now() from generate_series(1, ${ROWS}) n`,
   )
   await db.query(`insert into auth.oidc_payloads (model, id, payload, expires_at) select 'Used', 'jti-' || n, '{}', now() + n * interval '1 minute' from generate_series(1, ${ROWS}) n`)
+  await db.query(
+    `insert into system_diagnostics (diagnostic_id, kind, target_system, subject, depth, status, errors_detected, critical_errors, faults_detected, faults_corrected, findings, measured, not_measured, constitutional_hash, created_at)
+     select 'diag-' || n, 'generation', 'gen-' || n, 'author-' || n % 200, 'standard', 'healthy', 0, 0, case when n % 500 = 0 then 1 else 0 end, 0, '[]', '{}', '[]', 'cdd01ef066bc6cf2', now() - n * interval '30 minutes'
+     from generate_series(1, ${ROWS}) n`,
+  )
+  await db.query(
+    `insert into stabilizer_executions (diagnostic, position, stabilizer_id, stabilizer_group, table_version, candidates, outcome, executed_at)
+     select n, p, 'check-' || p, 'STAB-SEMAN001', '1.0.0', '{}', 1, now() - n * interval '30 minutes' from generate_series(1, ${ROWS}) n, generate_series(0, 4) p`,
+  )
+  await db.query(
+    `insert into lsu_records (diagnostic_id, lsu_id, subject, digest, version, constitutional_hash, compliance_validated, created_at)
+     select 'diag-' || n, 'LSU-' || n, 'author-' || n % 200, 'd', 1, 'cdd01ef066bc6cf2', true, now() - n * interval '30 minutes' from generate_series(1, ${ROWS}) n`,
+  )
   await db.query('analyze') // The runbook's ANALYZE, as the owner of the tables.
 })
 after(() => db[Symbol.asyncDispose]())
@@ -57,6 +70,13 @@ const QUERIES: readonly (readonly [what: string, sql: string, index: string])[] 
   ['the request of a key', `select from generation_requests where subject = 'author-7' and idempotency_key = 'key-7'`, 'generation_requests_by_key'],
   ['requests that nobody holds', `select generation_id from generation_requests where state = 'accepted' and held_until < now() order by held_until limit 4`, 'generation_requests_to_do'],
   ['requests to forget', `select from generation_requests where state <> 'accepted' and ended_at < now() - interval '13 days'`, 'generation_requests_by_end'],
+  ['one diagnostic', `select findings from system_diagnostics where diagnostic_id = 'diag-77'`, 'system_diagnostics_diagnostic_id_key'],
+  ['a page of the newest diagnostics', 'select status from system_diagnostics order by created_at desc, diagnostic_id desc limit 51', 'system_diagnostics_newest'],
+  ['diagnostics of one author', `select status from system_diagnostics where subject = 'author-7' order by created_at desc, diagnostic_id desc limit 51`, 'system_diagnostics_by_subject'],
+  ['corrections', `select status from system_diagnostics where faults_detected > 0 order by created_at desc, diagnostic_id desc limit 51`, 'system_diagnostics_with_faults'],
+  ['the checks of a diagnostic', `select outcome from stabilizer_executions where diagnostic = (select id from system_diagnostics where diagnostic_id = 'diag-77') order by position`, 'stabilizer_executions_pkey'],
+  ['checks of the last day', `select stabilizer_id, count(*) from stabilizer_executions where executed_at > now() - interval '1 day' group by stabilizer_id`, 'stabilizer_executions_newest'],
+  ['what a document was found to be', `select compliance_validated from lsu_records where lsu_id = 'LSU-77' order by created_at desc`, 'lsu_records_by_lsu'],
   ['a used assertion', `select payload from auth.oidc_payloads where model = 'Used' and id = 'jti-7'`, 'oidc_payloads_pkey'],
   ['assertions to forget', `select id from auth.oidc_payloads where expires_at < now() order by expires_at limit 10`, 'oidc_payloads_expires_at'],
 ]

@@ -19,8 +19,13 @@ export type Solver = AsyncDisposable & {
   readonly solve: (asks: readonly Ask[], limits: Limits) => Promise<readonly Reply[]>
   /** Starts the thread ahead of the first question. @throws {Failure} `SOLVER_FAILED` when it does not start. */
   readonly warm: () => Promise<void>
+  readonly state: () => PoolState
 }
 
+/** How a pool stands: threads that may be, are there and work, and questions that wait for one. */
+export type PoolState = { readonly max: number; readonly threads: number; readonly busy: number; readonly waiting: number }
+
+type One = Omit<Solver, 'state'>
 type Start = { readonly startTimeoutMs?: number; readonly body?: URL }
 
 /**
@@ -30,7 +35,7 @@ type Start = { readonly startTimeoutMs?: number; readonly body?: URL }
  * @param startTimeoutMs How long a thread may take to start.
  */
 export function startSolver({ size = 1, idleMs = 30_000, ...start }: Start & { readonly size?: number; readonly idleMs?: number } = {}): Solver {
-  type Lane = { readonly solver: Solver; isIdle: boolean; ending: NodeJS.Timeout | null }
+  type Lane = { readonly solver: One; isIdle: boolean; ending: NodeJS.Timeout | null }
   const lanes: Lane[] = []
   const waiting: ((lane: Lane) => void)[] = []
   const free = (): Lane | Promise<Lane> => {
@@ -41,7 +46,7 @@ export function startSolver({ size = 1, idleMs = 30_000, ...start }: Start & { r
     lanes.push(lane)
     return lane
   }
-  const inLane = async <T>(use: (solver: Solver) => Promise<T>): Promise<T> => {
+  const inLane = async <T>(use: (solver: One) => Promise<T>): Promise<T> => {
     const found = free()
     const lane = found instanceof Promise ? await found : found
     lane.isIdle = false
@@ -66,6 +71,7 @@ export function startSolver({ size = 1, idleMs = 30_000, ...start }: Start & { r
   return {
     solve: (asks, limits) => (isClosed ? Promise.reject(stopped()) : inLane((solver) => solver.solve(asks, limits))),
     warm: () => inLane((solver) => solver.warm()),
+    state: () => ({ max: size, threads: lanes.length, busy: lanes.filter(({ isIdle }) => !isIdle).length, waiting: waiting.length }),
     [Symbol.asyncDispose]: async () => {
       isClosed = true
       for (const { ending } of lanes) if (ending !== null) clearTimeout(ending)
@@ -78,7 +84,7 @@ function stopped(): Failure {
   return new Failure('SHUTTING_DOWN', 'the solver has been stopped')
 }
 
-function startOne({ startTimeoutMs = 30_000, body = new URL('./worker.ts', import.meta.url) }: Start): Solver {
+function startOne({ startTimeoutMs = 30_000, body = new URL('./worker.ts', import.meta.url) }: Start): One {
   let worker: Promise<Worker> | null = null
   let queue: Promise<unknown> = Promise.resolve()
   let isClosed = false

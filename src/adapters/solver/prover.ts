@@ -12,12 +12,15 @@ import { diff, type Difference, type DiffOptions } from '#core/proof/diff.ts'
 import { lint, type RuleFindings } from '#core/proof/lint.ts'
 import { proveMajority, type Halves, type Voter } from '#core/proof/majority.ts'
 import { decideBySat, SAT_ENGINE } from '#core/proof/sat/decide.ts'
-import { startSolver, Z3 } from './pool.ts'
+import { decidedByPart, splits } from '#core/proof/splits.ts'
+import { startSolver, Z3, type PoolState } from './pool.ts'
 
 /** The questions of `core/proof`, asked of a Z3 in a thread of its own; counterexamples are replayed through Cedar's own engine. */
 export type Prover = Asked & AsyncDisposable & {
   readonly engine: { readonly name: string; readonly version: string }
   readonly warm: () => Promise<void>
+  /** How its pool of solvers stands. */
+  readonly pool: () => PoolState
   readonly compare: { readonly [question in 'equivalent' | 'implies' | 'disjoint']: (a: PolicySet, b: PolicySet, schema: Schema, options?: Options) => Promise<Proof> }
   readonly about: { readonly [question in 'always-denies' | 'always-allows' | 'never-errors']: (policy: PolicySet, schema: Schema, options?: Options) => Promise<Proof> }
   readonly lint: (policy: PolicySet, schema: Schema, options?: Options) => Promise<readonly RuleFindings[]>
@@ -65,12 +68,15 @@ export function createProver({ rlimit, timeoutMs, solvers = 1, answered = () => 
     engine: Z3,
     engines,
     warm: solver.warm,
+    pool: solver.state,
     articles,
     lint: (policy, schema, options) => lint(policy, schema, engines, limited(options)),
     diff: (before, after, schema, options) => diff(before, after, schema, engines, { ...options, ...limited(options) }),
     proveArticles: (policy, schema, bound) => articles(policy, schema, bound),
     sameMeaning: (a, b, schema) => timed(proveEquivalent(a, b, schema, engines, limited())),
     decidedOn,
+    splits: (policies, least, schema) => splits(policies, least, schema, engines, limited()),
+    decidedByPart: (whole, without, schema) => decidedByPart(whole, without, schema, engines, limited()),
     isMajority: (policy, voters, schema, halves = 'deny') => timed(proveMajority(policy, voters, schema, engines, { ...limited(), halves })),
     neverErrors: (policy, schema) => timed(neverErrors(policy, schema, engines, limited())),
     compare: {

@@ -4,8 +4,8 @@ import type { Correction } from '#core/syndrome/correct.ts'
 import type { Diagnosis } from '#core/syndrome/decode.ts'
 import { mayHideRule, type SemanticUnit } from '#core/unit/semantic-unit.ts'
 
-/** An article that the policy breaks, and a request on which it does. */
-export type Violation = { readonly mentions: readonly string[]; readonly article: string; readonly principle: string; readonly text: string; readonly hard: boolean; readonly counterexample: Counterexample }
+/** An article that the policy breaks, and a request on which it does. `remedy`: what would settle it. */
+export type Violation = { readonly remedy?: string; readonly mentions: readonly string[]; readonly article: string; readonly principle: string; readonly text: string; readonly hard: boolean; readonly counterexample: Counterexample }
 
 /** Something that must be known and is not, with what would settle it. */
 export type Doubt = { readonly about: 'unread' | 'ambiguous' | 'diagnosis' | 'proof' | 'principle' | 'empty' | 'consensus' | 'models' | 'example'; readonly message: string; readonly remedy: string }

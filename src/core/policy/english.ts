@@ -26,7 +26,7 @@ export function renderNorm(norm: Norm): string {
 }
 
 /** `view chart` of a chart is "view"; `view record` of a customer record too. */
-function verb(action: string, resources: readonly string[]): string {
+export function verb(action: string, resources: readonly string[]): string {
   const words = action.split(' ')
   const heads = resources.map((type) => spaced(type).split(' ').at(-1))
   return words.length > 1 && heads.every((head) => head === words.at(-1)) && heads.length > 0 ? words.slice(0, -1).join(' ') : action

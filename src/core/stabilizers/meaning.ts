@@ -6,6 +6,7 @@ import { renderRules } from '#core/policy/render.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { semanticHash } from '#core/policy/semantic-hash.ts'
 import type { Proof } from '#core/proof/proof.ts'
+import { meets } from '#core/unit/example.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import { mayHideRule, type SemanticUnit } from '#core/unit/semantic-unit.ts'
 import type { Row } from './decision-table.ts'
@@ -60,13 +61,21 @@ export async function decides({ unit, candidates }: Representations, use: Lookin
   const [candidate, example] = [candidates[i] as Candidate, unit.request.examples[time] as SemanticUnit['request']['examples'][number]]
   const policies = parsed(candidate.cedar, unit.schema, use)
   if (policies instanceof Failure) return unreadable(candidate)
-  const { decision, verdict } = use.decide(policies, unit.schema, example)
+  const decided = use.decide(policies, unit.schema, example)
+  const { decision, verdict, determining } = decided
   if (verdict === 'error') return { value: 0, why: 'failed', because: `example ${example.name} could not be evaluated` }
-  if (decision === example.decision) return { value: 1 }
+  if (meets(decided, example)) return { value: 1 }
   // What it has not read it has not contradicted.
   const missed = firstUnread(candidate, unit)
   if (missed !== null) return { value: 0, why: 'idle', because: `${candidate.method} has not read sentence ${missed}, which may decide example ${example.name}` }
-  return { value: -1, evidence: { example: example.name, wanted: example.decision, decided: decision } }
+  return { value: -1, evidence: { example: example.name, wanted: example.decision, decided: decision, against: sentencesOf(candidate, determining) } }
+}
+
+/** Of the rules that determined a decision, the sentences: a rule has the id of its norm, and more behind it where an obligation divided it. */
+function sentencesOf(candidate: Candidate, rules: readonly string[]): readonly number[] {
+  const norms = candidate.readings.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : []))
+  const found = rules.flatMap((rule) => norms.filter(({ id }) => rule === id || (rule.startsWith(id) && /^[abxy]+$/.test(rule.slice(id.length)))).map(({ sentence }) => sentence))
+  return [...new Set(found)].sort((a, b) => a - b)
 }
 
 /** What is compared with a candidate: another, or norms, which make a policy of their own. */

@@ -1,5 +1,5 @@
 import type { Norm } from '#core/unit/norm.ts'
-import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
+import type { SemanticUnit, Sentence } from '#core/unit/semantic-unit.ts'
 
 export type Method = 'controlled-english' | 'shallow-parse' | 'principles' | `model:${string}`
 
@@ -10,9 +10,9 @@ export type Reading =
   | { readonly kind: 'silent'; readonly sentence: number }
   /**
    * `because` says what was not understood and, when we know, how to say it. `isOpen`: the words were understood, and more than one
-   * meaning is left; then no other reader's choice among them counts.
+   * meaning is left; then no other reader's choice among them counts. `senses`: all that are left, where they are known; the author can choose.
    */
-  | { readonly kind: 'unread'; readonly sentence: number; readonly because: string; readonly isOpen?: true }
+  | { readonly kind: 'unread'; readonly sentence: number; readonly because: string; readonly isOpen?: true; readonly senses?: readonly (readonly Norm[])[] }
 
 /** Reads every sentence of a unit: one reading each, in order. Pure and deterministic. */
 export type Reader = (unit: SemanticUnit) => readonly Reading[]
@@ -26,4 +26,9 @@ export type Candidate = {
   readonly lineage: string
   readonly cedar: string
   readonly readings: readonly Reading[]
+}
+
+/** What one sentence means, as its norms: `N3`, or `N3.1`, `N3.2`. */
+export function numbered(meanings: readonly Omit<Norm, 'id' | 'sentence' | 'source'>[], { number, text }: Pick<Sentence, 'number' | 'text'>): readonly Norm[] {
+  return meanings.map((meaning, i) => ({ id: meanings.length === 1 ? `N${number}` : `N${number}.${i + 1}`, sentence: number, source: text, ...meaning }))
 }

@@ -2,12 +2,13 @@ import { canonical } from '#core/canonical.ts'
 import type { Expression } from '#core/policy/expression.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { sayDifference } from '#core/unit/ground-differences.ts'
-import { groundStatement, unplaced, type Grounded, type Meaning } from '#core/unit/ground.ts'
+import { groundStatement, together, unplaced, type Grounded, type Meaning } from '#core/unit/ground.ts'
 import { openForm } from '#core/unit/open-forms.ts'
+import { SENSES_MAX } from '#core/unit/norm.ts'
 import type { Sentence } from '#core/unit/semantic-unit.ts'
 import { clausesOf } from '#core/unit/sentences.ts'
 import type { Statement } from '#core/unit/statement.ts'
-import type { Reader, Reading } from './candidate.ts'
+import { numbered, type Reader, type Reading } from './candidate.ts'
 import { clausesAs } from './controlled-english-sentences.ts'
 import { isKnown, lowerAt, textOf, TooOpen, tokenize, type Text } from './controlled-english-tokens.ts'
 import { ACCESS, DUTY_VERBS, FUNCTION_WORDS, HINTS, NUMBER_WORDS } from './controlled-english-words.ts'
@@ -33,11 +34,19 @@ function readSentence(sentence: Sentence, schema: Schema): Reading {
   const [first] = unread.filter(({ isOpen }) => isOpen === true).concat(unread)
   if (first !== undefined) {
     const { because, isOpen } = first
-    return sentence.mayRule ? { kind: 'unread', sentence: number, because, ...(isOpen === undefined ? {} : { isOpen }) } : { kind: 'silent', sentence: number }
+    const senses = sensesOf(clauses)
+    return sentence.mayRule
+      ? { kind: 'unread', sentence: number, because, ...(isOpen === undefined ? {} : { isOpen }), ...(senses === null ? {} : { senses: senses.map((norms) => numbered(norms, sentence)) }) }
+      : { kind: 'silent', sentence: number }
   }
-  const norms = clauses.flatMap((clause) => (clause.kind === 'norms' ? clause.norms : []))
-  const id = (index: number) => (norms.length === 1 ? `N${number}` : `N${number}.${index + 1}`)
-  return { kind: 'norms', sentence: number, norms: norms.map((norm, index) => ({ id: id(index), sentence: number, source, ...norm })) }
+  return { kind: 'norms', sentence: number, norms: numbered(clauses.flatMap((clause) => (clause.kind === 'norms' ? clause.norms : [])), sentence) }
+}
+
+/** Every way to understand all clauses together; null when one of them was not understood, or there are too many ways. */
+function sensesOf(clauses: readonly Read[]): readonly (readonly Meaning[])[] | null {
+  const ways = clauses.map((clause) => (clause.kind === 'norms' ? [clause.norms] : clause.senses ?? []))
+  if (ways.reduce((product, { length }) => product * length, 1) > SENSES_MAX || ways.some(({ length }) => length === 0)) return null
+  return ways.reduce<readonly (readonly Meaning[])[]>((made, senses) => made.flatMap((each) => senses.map((norms) => [...each, ...norms])), [[]])
 }
 
 /** So many parts between semicolons, or items of a list, are a sentence that a person can still check. */
@@ -75,20 +84,26 @@ function readClause(clause: string, schema: Schema): Read {
 
   const meanings = new Map<string, readonly Meaning[]>()
   const reasons: (Grounded & { kind: 'unread' })[] = []
+  let said: string | null = null
   for (const way of ways) {
     const grounded = ground(way, schema)
-    if (grounded.kind === 'unread') reasons.push(grounded)
-    else {
-      const key = keyOf(grounded.norms)
-      if (!meanings.has(key)) meanings.set(key, grounded.norms)
+    if (grounded.kind === 'unread' && grounded.senses === undefined) reasons.push(grounded)
+    if (grounded.kind === 'unread' && grounded.senses !== undefined) said ??= grounded.because
+    for (const sense of grounded.kind === 'norms' ? [grounded.norms] : (grounded.senses ?? [])) {
+      const key = keyOf(sense)
+      if (!meanings.has(key)) meanings.set(key, sense)
     }
   }
   const [norms, ...others] = meanings.values()
   const open = reasons.find(({ isOpen }) => isOpen === true)
   if (open !== undefined && (norms !== undefined || unknown === null)) return open
   if (norms === undefined) return { kind: 'unread', because: unknown ?? reasons[0]?.because ?? stopped(text) }
-  if (others.length > 0) return { kind: 'unread', because: sayDifference([...meanings.values()]), isOpen: true }
-  const lost = unplaced(tokens.flatMap((token) => (token.kind === 'quoted' ? [token.text] : [])), norms)
+  const quotes = tokens.flatMap((token) => (token.kind === 'quoted' ? [token.text] : []))
+  if (others.length > 0) {
+    const senses = [...meanings.values()]
+    return { kind: 'unread', because: said ?? sayDifference(senses), isOpen: true, ...(senses.some((each) => unplaced(quotes, each) !== null) ? {} : { senses }) }
+  }
+  const lost = unplaced(quotes, norms)
   return lost === null ? { kind: 'norms', norms } : { kind: 'unread', because: `\`"${lost}"\` is neither an id nor a value here: say what it is, or write it without quotation marks` }
 }
 
@@ -103,14 +118,8 @@ function waysOf(text: Text): readonly (readonly Statement[])[] | null {
 }
 
 function ground(way: readonly Statement[], schema: Schema): Read {
-  const norms: Meaning[] = []
-  for (const statement of way) {
-    // Grounding tells the parts of a statement apart by identity; here equal parts are shared.
-    const grounded = groundStatement(JSON.parse(JSON.stringify(statement)) as Statement, schema)
-    if (grounded.kind === 'unread') return grounded
-    norms.push(...grounded.norms)
-  }
-  return { kind: 'norms', norms }
+  // Grounding tells the parts of a statement apart by identity; here equal parts are shared.
+  return together(way.map((statement) => groundStatement(JSON.parse(JSON.stringify(statement)) as Statement, schema)))
 }
 
 /** What norms mean, however they are put: "unless" is "when not", and the order of conditions is nothing. */

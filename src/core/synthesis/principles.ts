@@ -29,7 +29,13 @@ export function proposePrinciples(unit: SemanticUnit, bound: readonly BoundArtic
 }
 
 /** The forbid rules that together make a policy obey one never-permit article, each with the article's id and text. */
-export function prohibitions({ article, environments }: BoundArticle, schema: Schema): readonly Rule[] {
+export function prohibitions(bound: BoundArticle, schema: Schema): readonly Rule[] {
+  const { id, text } = bound.article
+  return assemble(prohibitingNorms(bound, schema), schema).map((rule) => ({ ...rule, annotations: { article: id, text } }))
+}
+
+/** The same as norms: what a text would have to say. */
+export function prohibitingNorms({ article, environments }: BoundArticle, schema: Schema): readonly Norm[] {
   // Environments of one meaning share a rule: first the principals of each action and resource, then the actions.
   const byTarget = Map.groupBy(environments, ({ environment, matches, unless }) => key(environment.action, environment.resource, matches, unless))
   const targets = [...byTarget.values()].map((group) => {
@@ -38,7 +44,7 @@ export function prohibitions({ article, environments }: BoundArticle, schema: Sc
   })
   const byMeaning = Map.groupBy(targets, ({ principals, resource, matches, unless }) => key(principals.join(' '), resource, matches, unless))
 
-  const norms = [...byMeaning.values()].map((group, index): Norm => {
+  return [...byMeaning.values()].map((group, index): Norm => {
     const { principals, resource, matches, unless } = group[0] as (typeof group)[number]
     return {
       id: byMeaning.size === 1 ? article.id : `${article.id}.${index + 1}`,
@@ -53,7 +59,6 @@ export function prohibitions({ article, environments }: BoundArticle, schema: Sc
       obligation: null,
     }
   })
-  return assemble(norms, schema).map((rule) => ({ ...rule, annotations: { article: article.id, text: article.text } }))
 }
 
 function key(...parts: readonly (string | Expression | null)[]): string {

@@ -1,13 +1,14 @@
 import { canonical } from '#core/canonical.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { sayDifference } from '#core/unit/ground-differences.ts'
-import { groundStatement, unplaced, type Grounded, type Meaning } from '#core/unit/ground.ts'
+import { groundStatement, together, unplaced, type Grounded, type Meaning } from '#core/unit/ground.ts'
 import { lexiconOf } from '#core/unit/lexicon.ts'
 import { openForm } from '#core/unit/open-forms.ts'
+import { SENSES_MAX } from '#core/unit/norm.ts'
 import type { Sentence } from '#core/unit/semantic-unit.ts'
 import { clausesOf } from '#core/unit/sentences.ts'
 import type { Statement } from '#core/unit/statement.ts'
-import type { Reader, Reading } from './candidate.ts'
+import { numbered, type Reader, type Reading } from './candidate.ts'
 import { attemptsAt } from './shallow-parse-attempts.ts'
 import { quotedIn } from './shallow-parse-tokens.ts'
 
@@ -27,17 +28,18 @@ function readSentence(sentence: Sentence, schema: Schema): Reading {
   if (left !== null) return sentence.mayRule ? { kind: 'unread', sentence: number, because: left, isOpen: true } : { kind: 'silent', sentence: number }
   const attempts = attemptsAt(clausesOf(sentence.text), lexicon)
   const grounded = attempts.map((attempt) => (attempt.kind === 'unread' ? attempt : groundAll(attempt.statements, schema)))
-  const meanings = new Map(grounded.flatMap((one) => (one.kind === 'norms' ? [[canonical(one.norms), one.norms] as const] : [])))
+  const meanings = new Map(grounded.flatMap((one) => (one.kind === 'norms' ? [one.norms] : sensesIn(one)).map((norms) => [canonical(norms), norms] as const)))
   const [norms, ...others] = meanings.values()
-  const open = grounded.find((one) => one.kind === 'unread' && 'isOpen' in one)
-  const lost = norms === undefined ? null : unplaced(clausesOf(sentence.text).flatMap(quotedIn), norms)
+  const open = grounded.find((one) => one.kind === 'unread' && 'isOpen' in one && sensesIn(one).length === 0)
+  const said = grounded.find((one) => one.kind === 'unread' && sensesIn(one).length > 0)
+  const loses = (sense: readonly Meaning[]) => unplaced(clausesOf(sentence.text).flatMap(quotedIn), sense)
+  const lost = norms === undefined ? null : loses(norms)
   if (lost !== null) return { kind: 'unread', sentence: number, because: `\`"${lost}"\` is neither an id nor a value here: say what it is, or write it without quotation marks` }
-  if (norms !== undefined && others.length === 0 && open === undefined) {
-    const id = (index: number) => (norms.length === 1 ? `N${number}` : `N${number}.${index + 1}`)
-    return { kind: 'norms', sentence: number, norms: norms.map((norm, index) => ({ id: id(index), sentence: number, source: sentence.text, ...norm })) }
-  }
+  if (norms !== undefined && others.length === 0 && open === undefined) return { kind: 'norms', sentence: number, norms: numbered(norms, sentence) }
   if (norms !== undefined && others.length > 0) {
-    return { kind: 'unread', sentence: number, because: sayDifference([...meanings.values()]), isOpen: true }
+    const senses = [...meanings.values()]
+    const areAll = open === undefined && senses.length <= SENSES_MAX && senses.every((each) => loses(each) === null)
+    return { kind: 'unread', sentence: number, because: said?.kind === 'unread' ? said.because : sayDifference(senses), isOpen: true, ...(areAll ? { senses: senses.map((each) => numbered(each, sentence)) } : {}) }
   }
   if (!sentence.mayRule) return { kind: 'silent', sentence: number }
   const failed = grounded.filter((one) => one.kind === 'unread')
@@ -47,14 +49,12 @@ function readSentence(sentence: Sentence, schema: Schema): Reading {
   return { kind: 'unread', sentence: number, because: best?.kind === 'unread' ? best.because : 'no rule is found' }
 }
 
+function sensesIn(one: object): readonly (readonly Meaning[])[] {
+  return 'senses' in one ? (one as Grounded & { kind: 'unread' }).senses ?? [] : []
+}
+
 /** The norms of all statements of one structure; unread when one of them is. */
 function groundAll(statements: readonly Statement[], schema: Schema): Grounded {
-  const norms: Meaning[] = []
-  for (const statement of statements) {
-    // Deeds share their object here; grounding tells parts apart by identity, so each gets its own.
-    const grounded = groundStatement(JSON.parse(JSON.stringify(statement)) as Statement, schema)
-    if (grounded.kind === 'unread') return grounded
-    norms.push(...grounded.norms)
-  }
-  return { kind: 'norms', norms }
+  // Deeds share their object here; grounding tells parts apart by identity, so each gets its own.
+  return together(statements.map((statement) => groundStatement(JSON.parse(JSON.stringify(statement)) as Statement, schema)))
 }

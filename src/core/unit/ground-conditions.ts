@@ -1,6 +1,6 @@
 import { FALSE, type BinaryKind, type Expression } from '#core/policy/expression.ts'
 import { isElliptic } from './ground-ellipses.ts'
-import { choices, everywhere, find, isKnownOne, meet, nounTest, ofTest, ownPlace, refThings, relation, sameTest, sayNoun, Unclear, want, whoseTest, type Scope } from './ground-phrases.ts'
+import { choices, everywhere, find, isKnownOne, meet, nounTest, ofTest, oneOf, ownPlace, refThings, relation, sameTest, sayNoun, Unclear, want, whoseTest, type Scope } from './ground-phrases.ts'
 import { booleans, butNot, conjunction, disjunction, enumerated, guarded, isEnumerated, isFalse, isTrue, listed, meets, named, negation, reach, sameType, type Thing } from './ground-things.ts'
 import type { Phrase } from './lexicon.ts'
 import { isForm, lemmas } from './morphology.ts'
@@ -62,8 +62,7 @@ function onEach(ref: Ref, scope: Scope, test: (thing: Thing) => Expression | nul
 function unique(things: readonly Thing[], test: (thing: Thing) => Expression | null, ref: Ref): Expression | null {
   const found = things.map((thing) => ({ thing, test: test(thing) })).filter((one): one is { thing: Thing; test: Expression } => one.test !== null)
   const distinct = found.filter((one, index) => found.findIndex((other) => JSON.stringify(other.test) === JSON.stringify(one.test)) === index)
-  if (distinct.length > 1) throw new Unclear(`\`${ref.kind === 'noun' ? sayNoun(ref.noun) : ref.kind}\` can be ${choices(distinct.map((one) => one.thing))}: say which`)
-  return distinct[0]?.test ?? null
+  return oneOf(distinct, () => `\`${ref.kind === 'noun' ? sayNoun(ref.noun) : ref.kind}\` can be ${choices(distinct.map((one) => one.thing))}: say which`)?.test ?? null
 }
 
 /** "with consent", "in an emergency", "unless approved": one boolean or enumerated value of the whole request. */
@@ -78,14 +77,14 @@ function bareTest(words: Phrase, scope: Scope): Expression | null {
   const flags = booleans(said, from, world, true)
   const values = flags.things.length > 0 ? [] : enumerated(said, from, world, false)
   const found = flags.things.length > 0 ? flags.things : values.map(({ thing }) => thing)
-  if (found.length > 1) throw new Unclear(`\`${words.join(' ')}\` can be ${choices(found)}: say which`)
-  const flag = flags.things[0]
+  const at = oneOf([...found.keys()], () => `\`${words.join(' ')}\` can be ${choices(found)}: say which`) ?? 0
+  const flag = flags.things[at]
   // "Without managers": who acts, or who else is there.
   const isMany = /[^s]s$/i.test(said[said.length - 1] ?? '') && world.lexicon.values(said).some(({ id }) => id.toLowerCase() !== said.join(' ').toLowerCase())
-  if (flag === undefined && isMany && values[0] !== undefined && JSON.stringify(values[0].thing.at).includes('"principal"')) {
+  if (flag === undefined && isMany && values[at] !== undefined && JSON.stringify(values[at].thing.at).includes('"principal"')) {
     throw new Unclear(`\`${said.join(' ')}\` can be who acts, or someone else: say \`they are …\``)
   }
-  const test = flag !== undefined ? guarded([flag], flag.at) : values[0]?.test
+  const test = flag !== undefined ? guarded([flag], flag.at) : values[at]?.test
   if (test !== undefined) return flags.isNegated !== isNot ? negation(test) : test
   const given = presence(said, from, scope)
   return given !== null && isNot ? negation(given) : given
@@ -94,8 +93,8 @@ function bareTest(words: Phrase, scope: Scope): Expression | null {
 /** "without a reason", "a reason is given": whether an optional attribute is there. */
 function presence(words: Phrase, from: readonly Thing[], scope: Scope): Expression | null {
   const found = optional(words, from, scope)
-  if (found.length > 1) throw new Unclear(`\`${words.join(' ')}\` can be ${choices(found)}: say which`)
-  return found[0] === undefined ? null : conjunction(found[0].guards)
+  const given = oneOf(found, () => `\`${words.join(' ')}\` can be ${choices(found)}: say which`)
+  return given === undefined ? null : conjunction(given.guards)
 }
 
 function optional(words: Phrase, from: readonly Thing[], { world }: Scope): readonly Thing[] {
@@ -239,8 +238,7 @@ function compareTest(left: Operand, operator: Operator, values: readonly Operand
   const tests = values.map((value) => {
     const candidates = operandThings(left, value, scope)
     const found = candidates.map((thing) => ({ thing, test: valueTest(thing, base, value, scope) })).filter((one): one is { thing: Thing; test: Expression } => one.test !== null)
-    if (found.length > 1) throw new Unclear(`\`${left.words.join(' ') || 'how much'}\` can be ${choices(found.map((one) => one.thing))}: say which`)
-    return found[0]?.test ?? null
+    return oneOf(found, () => `\`${left.words.join(' ') || 'how much'}\` can be ${choices(found.map((one) => one.thing))}: say which`)?.test ?? null
   })
   if (tests.length === 0 || tests.some((test) => test === null)) return null
   const test = disjunction(tests as Expression[])
@@ -307,8 +305,7 @@ function valueTest(left: Thing, operator: Operator, value: Operand, scope: Scope
       const owners = value.of !== null ? refThings(value.of, scope) : everywhere(value, scope, (from) => named(value.words, from, world, (type) => type.kind !== 'record'))
       const things = owners === null ? [] : value.words.length === 0 ? owners : named(value.words, owners, world, (type) => type.kind !== 'record')
       const fitting = things.filter((thing) => JSON.stringify(thing.at) !== JSON.stringify(left.at) && (operator === '==' ? meets(left, thing) !== null : left.type.kind === 'long' && sameType(left.type, thing.type)))
-      if (fitting.length > 1) throw new Unclear(`\`${value.words.join(' ') || 'how much'}\` can be ${choices(fitting)}: say which`)
-      const right = fitting[0]
+      const right = oneOf(fitting, () => `\`${value.words.join(' ') || 'how much'}\` can be ${choices(fitting)}: say which`)
       if (right === undefined) return null
       return operator === '==' ? meets(left, right) : guarded([left, right], binary(operator, left.at, right.at))
     }

@@ -1,6 +1,6 @@
 import type { Expression } from '#core/policy/expression.ts'
 import { concepts } from '#core/policy/schema.ts'
-import { choices, nounTest, ownership, Unclear, type Scope } from './ground-phrases.ts'
+import { choices, nounTest, oneOf, ownership, Unclear, type Scope } from './ground-phrases.ts'
 import { attributesOf, elementType, guarded, isEnumerated, listed, named, type Thing, type World } from './ground-things.ts'
 import { isAkin, isForm, lemmas } from './morphology.ts'
 import type { Noun } from './statement.ts'
@@ -46,9 +46,8 @@ export function directed(preposition: string, noun: Noun, thing: Thing, scope: S
   const verbs = scope.statement.deeds.flatMap(({ verb }) => verb?.[0] ?? [])
   const ways = [...attributesOf(world.context, world), ...attributesOf(thing, world)].filter((link) => leads(link, way, verbs))
   const fitting = ways.map((link) => ({ link, test: linkTest(noun, link, scope) })).filter((one): one is { link: Thing; test: Expression } => one.test !== null)
-  const [one, ...more] = fitting
+  const one = oneOf(fitting, () => `\`${preposition} ${noun.words.join(' ')}\` can be ${choices(fitting.map(({ link }) => link))}: say which`)
   if (one === undefined) return null
-  if (more.length > 0) throw new Unclear(`\`${preposition} ${noun.words.join(' ')}\` can be ${choices(fitting.map(({ link }) => link))}: say which`)
   // "View records for marketing": what they are looked at for, or what they were collected for.
   if (way === 'for' && isEnumerated(one.link.type, world.schema) && !attributesOf(world.context, world).includes(one.link)) {
     throw new Unclear(`\`for ${noun.words.join(' ')}\` can be what it is done for, or ${one.link.label}: say \`whose … is\``)

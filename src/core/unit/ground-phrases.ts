@@ -73,8 +73,37 @@ function isState(part: object): boolean {
   return /(?:ed|en|able|ible|ive|al|ic)$/i.test(words[words.length - 1] ?? '') || ['on', 'off', 'in', 'under'].includes((words[0] ?? '').toLowerCase())
 }
 
-/** Ends the reading of a statement: `because` is for the author. */
-export class Unclear extends Error {}
+/** Ends the reading of a statement: `because` is for the author. `ways`: how many things the words can be, 0 where not all of them are known. */
+export class Unclear extends Error {
+  readonly ways: number
+  constructor(because: string, ways = 0) {
+    super(because)
+    this.ways = ways
+  }
+}
+
+/** By what is said of words that can be several things, which of them is taken while a statement is read. */
+let taken: ReadonlyMap<string, number> = new Map()
+
+/** Reads with choices made; the reading itself is synchronous, so that nobody else reads with them. */
+export function taking<T>(choices: ReadonlyMap<string, number>, read: () => T): T {
+  const before = taken
+  taken = choices
+  try {
+    return read()
+  } finally {
+    taken = before
+  }
+}
+
+/** The one thing that words can be. @throws {Unclear} where they can be several, and none is taken. */
+export function oneOf<T>(things: readonly T[], because: () => string): T | undefined {
+  if (things.length < 2) return things[0]
+  const said = because()
+  const at = taken.get(said)
+  if (at === undefined) throw new Unclear(said, things.length)
+  return things[at]
+}
 
 /**
  * @param because Why the part says nothing in this environment; the reason when it never says anything in any.
@@ -177,7 +206,9 @@ function theOne(noun: Noun, principal: Thing, scope: Scope): Head | null {
   if (test !== null) return { test, used: NONE }
   const others = named.length > 0 ? named : near.length > 0 ? near : [...people.map(({ thing: link }) => link), ...relatives(principal, world)]
   if (others.length === 0 || (start > 0 && booleans(words.slice(0, start), [principal], world, false).things.length === 0)) return null
-  throw new Unclear(`\`the ${sayNoun(noun)}\` can be any, or whom ${choices(others)} says: say which`)
+  const other = oneOf([null, ...others], () => `\`the ${sayNoun(noun)}\` can be any, or whom ${choices(others)} says: say which`) ?? null
+  const whom = other === null ? null : meets(other, principal)
+  return whom === null ? null : { test: whom, used: NONE }
 }
 
 /** What a principal has to do with what is acted on, or with someone whom that names: "the doctor" can be the one who treats the patient. */
@@ -208,8 +239,7 @@ function roleTest(words: Phrase, noun: Noun, thing: Thing, scope: Scope): Head |
     if (related !== null && related.used.size > 0) return related
   }
   const { things, isNegated } = booleans(words, [thing], scope.world, false)
-  if (things.length > 1) throw new Unclear(`\`${words.join(' ')}\` can be ${choices(things)}: say which`)
-  const only = things[0]
+  const only = oneOf(things, () => `\`${words.join(' ')}\` can be ${choices(things)}: say which`)
   if (thing === scope.world.principal && noun.isDefinite === true && isSingular(words, scope.world)) {
     // "The manager", where managers are a role, and what is acted on names its manager too.
     const related = relational(words, noun, thing, scope)
@@ -221,8 +251,8 @@ function roleTest(words: Phrase, noun: Noun, thing: Thing, scope: Scope): Head |
     return { test: isNegated ? negation(test) : test, used: NONE }
   }
   const values = enumerated(words, [thing], scope.world, false)
-  if (values.length > 1) throw new Unclear(`\`${words.join(' ')}\` can be a value of ${choices(values.map((value) => value.thing))}: say which`)
-  if (values[0] !== undefined) return { test: values[0].test, used: NONE }
+  const value = oneOf(values, () => `\`${words.join(' ')}\` can be a value of ${choices(values.map((each) => each.thing))}: say which`)
+  if (value !== undefined) return { test: value.test, used: NONE }
   return relational(words, noun, thing, scope)
 }
 
@@ -244,8 +274,7 @@ function relational(words: Phrase, noun: Noun, thing: Thing, scope: Scope): Head
     // "the driver of a vehicle", whose attribute is `assignedDriver`.
     const isEnd = (name: Phrase) => name.length > words.length && says(words, name.slice(-words.length))
     const fitting = exact.length > 0 || of === undefined ? exact : links.filter(({ thing: link, depth }) => depth === 1 && link.names.some(isEnd))
-    const link = fitting[0]?.thing
-    if (fitting.length > 1) throw new Unclear(`\`${words.join(' ')}\` can be ${choices(fitting.map((one) => one.thing))}: say which`)
+    const link = oneOf(fitting, () => `\`${words.join(' ')}\` can be ${choices(fitting.map((one) => one.thing))}: say which`)?.thing
     const test = link === undefined ? null : meets(link, thing)
     if (test !== null) {
       markNoun(of, scope)
@@ -333,8 +362,9 @@ function adjective(words: Phrase, isLast: boolean, thing: Thing, scope: Scope): 
   const { things, isNegated } = booleans(said, [thing], world, false)
   const values = things.length > 0 ? [] : enumerated(said, [thing], world, false)
   const found = things.length > 0 ? things : values.map((value) => value.thing)
-  if (found.length > 1) throw new Unclear(`\`${said.join(' ')}\` can be ${choices(found)}: say which`)
-  const test = things[0] !== undefined ? guarded([things[0]], things[0].at) : values[0]?.test
+  const at = oneOf([...found.keys()], () => `\`${said.join(' ')}\` can be ${choices(found)}: say which`) ?? 0
+  const flag = things[at]
+  const test = flag !== undefined ? guarded([flag], flag.at) : values[at]?.test
   if (test !== undefined) return isNegated !== isNot ? negation(test) : test
   if (isNot) return null
   // "patient charts", where a chart names nothing but its patient, are charts.
@@ -692,8 +722,7 @@ export function ownPlace(thing: Thing, scope: Scope): Expression | null {
 }
 
 function only(things: readonly Thing[], words: Phrase): Thing | null {
-  if (things.length > 1) throw new Unclear(`\`${words.join(' ')}\` can be ${choices(things)}: say which`)
-  return things[0] ?? null
+  return oneOf(things, () => `\`${words.join(' ')}\` can be ${choices(things)}: say which`) ?? null
 }
 
 const OWNER = new Set('owner holder author creator subject requester submitter reporter applicant uploader borrower buyer claimant tenant account_holder owned_by created_by requested_by submitted_by uploaded_by authored_by'.split(' '))
@@ -735,8 +764,7 @@ export function ownership(owner: Thing, thing: Thing, said: { words: Phrase; isS
   return last.length === 0 ? null : meets(pick(last.map((one) => one.thing)), owner)
 
   function pick(group: readonly Thing[]): Thing {
-    if (group.length > 1) throw new Unclear(`whose it is can be said by ${choices(group)}: say which`)
-    return group[0] as Thing
+    return oneOf(group, () => `whose it is can be said by ${choices(group)}: say which`) as Thing
   }
 }
 
@@ -893,22 +921,22 @@ export function find(noun: Noun, scope: Scope): readonly Thing[] | null {
   const { statement } = scope
   const isSubject = actor && speaksOf([...statement.subject, ...statement.exceptSubject])
   const isObject = target && speaksOf(statement.deeds.flatMap((deed) => deed.object))
-  if (isSubject && isObject && principal !== resource) throw new Unclear(`\`${words.join(' ')}\` can be who acts or what is acted on: say which`)
+  const actorOrTarget = () => done([oneOf([principal, resource], () => `\`${words.join(' ')}\` can be who acts or what is acted on: say which`) as Thing])
+  if (isSubject && isObject && principal !== resource) return actorOrTarget()
   const links = linked(words, [resource, context], world)
   if (isObject) return done([resource])
   if (isSubject) {
     const namesakes = named(words, [resource, context], world, (type) => elementType(type) !== null)
-    if (namesakes.length > 0) throw new Unclear(`\`${words.join(' ')}\` can be who acts or ${choices(namesakes)}: say which`)
-    return done([principal])
+    return done([oneOf([principal, ...namesakes], () => `\`${words.join(' ')}\` can be who acts or ${choices(namesakes)}: say which`) as Thing])
   }
   if (links.length > 0) {
     // "if the driver is suspended": whoever drives, or whom the vehicle names. "The patient" of a chart is hardly one of its many readers.
     const isByName = named(words, [resource, context], world, (type) => elementType(type) !== null).length > 0
     const isDoer = statement.deeds.some(({ verb }) => verb !== null && isAkin(words[words.length - 1] as string, verb[0] as string))
-    if (actor && (!isByName || isDoer || world.action.principals.length === 1)) throw new Unclear(`\`${words.join(' ')}\` can be who acts or ${choices(links)}: say which`)
+    if (actor && (!isByName || isDoer || world.action.principals.length === 1)) return done([oneOf([principal, ...links], () => `\`${words.join(' ')}\` can be who acts or ${choices(links)}: say which`) as Thing])
     return done([only(links, words) as Thing])
   }
-  if (target && actor) throw new Unclear(`\`${words.join(' ')}\` can be who acts or what is acted on: say which`)
+  if (target && actor) return actorOrTarget()
   if (target) return done([resource])
   if (actor) return done([principal])
   // "the record", where customer records are acted on.

@@ -2,13 +2,13 @@ import { canonical } from '#core/canonical.ts'
 import { FALSE, TRUE, type Expression, type Uid } from '#core/policy/expression.ts'
 import type { Action, Environment, Schema } from '#core/policy/schema.ts'
 import { conditionTest, sayAtom } from './ground-conditions.ts'
-import { meet, NEUTRAL, nounsIn, nounTest, ofTest, sayNoun, settle, Unclear, want, type Notes, type Scope, type Side } from './ground-phrases.ts'
+import { meet, NEUTRAL, nounsIn, nounTest, ofTest, oneOf, sayNoun, settle, taking, Unclear, want, type Notes, type Scope, type Side } from './ground-phrases.ts'
 import { isDirected, runsAgainst } from './ground-directions.ts'
 import { booleans, conjunction, disjunction, enumerated, guarded, isFalse, isTrue, negation, worldsOf } from './ground-things.ts'
 import { isFarFetched, saidNearer, spelledOut } from './ground-ellipses.ts'
 import { lexiconOf, says, type Phrase } from './lexicon.ts'
 import { identifierWords, isAkin, isForm } from './morphology.ts'
-import type { Modality, Norm } from './norm.ts'
+import { SENSES_MAX, type Modality, type Norm } from './norm.ts'
 import type { Atom, Condition, Deed, Modifier, Noun, Statement, Tail } from './statement.ts'
 
 /** A norm without its number and source. */
@@ -16,8 +16,8 @@ export type Meaning = Omit<Norm, 'id' | 'sentence' | 'source'>
 
 export type Grounded =
   | { readonly kind: 'norms'; readonly norms: readonly Meaning[] }
-  /** `because` says what was not understood and, when we know, how to say it. `isOpen`: all of it was, in more than one way. */
-  | { readonly kind: 'unread'; readonly because: string; readonly isOpen?: true }
+  /** `because` says what was not understood and, when we know, how to say it. `isOpen`: all of it was, in more than one way; `senses`: in which, where all are known. */
+  | { readonly kind: 'unread'; readonly because: string; readonly isOpen?: true; readonly senses?: readonly (readonly Meaning[])[] }
 
 /**
  * What a statement means over a schema: norms whose conditions type-check in every request environment that they touch.
@@ -34,12 +34,51 @@ export function groundStatement(statement: Statement, schema: Schema): Grounded 
   if (before !== undefined) return before
   // Parts are told apart by identity, and a reader may have put one into two places.
   const found = groundOne(copy(statement), schema)
-  const made: Grounded = found instanceof Unclear ? { kind: 'unread', because: found.message, isOpen: true }
+  const made: Grounded = found instanceof Unclear ? open(statement, schema, found)
     : typeof found === 'string' ? { kind: 'unread', because: found }
     : { kind: 'norms', norms: found }
   if (known.size >= REMEMBERED_MAX) known.clear()
   known.set(key, made)
   return made
+}
+
+/** So often a statement is read again to find out what it can mean. */
+const READINGS_MAX = 24
+
+/** A statement whose words can be several things: with everything that it then means, where that is known. */
+function open(statement: Statement, schema: Schema, first: Unclear): Grounded & { readonly kind: 'unread' } {
+  const unread = { kind: 'unread', because: first.message, isOpen: true } as const
+  const found = new Map<string, readonly Meaning[]>()
+  const left: { readonly choices: ReadonlyMap<string, number>; readonly at: Unclear }[] = [{ choices: new Map(), at: first }]
+  let readings = 0
+  for (let each = left.shift(); each !== undefined; each = left.shift()) {
+    const { choices, at } = each
+    // Of what cannot be chosen the author has to say more.
+    if (at.ways === 0 || choices.has(at.message)) return unread
+    for (let way = 0; way < at.ways; way++) {
+      if (++readings > READINGS_MAX) return unread
+      const next = new Map(choices).set(at.message, way)
+      const made = taking(next, () => groundOne(copy(statement), schema))
+      // What the words could mean and the schema cannot carry, the author may have meant all the same; so where two choices come to one meaning.
+      if (typeof made === 'string') return unread
+      if (made instanceof Unclear) left.push({ choices: next, at: made })
+      else if (found.has(canonical(made))) return unread
+      else found.set(canonical(made), made)
+    }
+  }
+  return found.size < 2 || found.size > SENSES_MAX ? unread : { ...unread, senses: [...found.values()] }
+}
+
+/** What statements mean together: unread when one of them is, with every way to understand them where those of each are known. */
+export function together(statements: readonly Grounded[]): Grounded {
+  const closed = statements.find((each) => each.kind === 'unread' && each.senses === undefined)
+  if (closed !== undefined) return closed
+  const open = statements.find((each) => each.kind === 'unread')
+  if (open?.kind !== 'unread') return { kind: 'norms', norms: statements.flatMap((each) => (each.kind === 'norms' ? each.norms : [])) }
+  const ways = statements.map((each) => (each.kind === 'norms' ? [each.norms] : each.senses ?? []))
+  const { senses: _, ...unread } = open
+  if (ways.reduce((product, { length }) => product * length, 1) > SENSES_MAX) return unread
+  return { ...unread, senses: ways.reduce<readonly (readonly Meaning[])[]>((made, senses) => made.flatMap((each) => senses.map((norms) => [...each, ...norms])), [[]]) }
 }
 
 /** What the readers say alike is grounded once; a readers' structures of one sentence are at most some dozens. */
@@ -191,8 +230,7 @@ function atomsOf(condition: Condition): readonly Condition[] {
 function sides(settled: ReadonlyMap<object, Side | null>): Notes['settled'] {
   return new Map([...settled].map(([part, side]) => {
     const words = Array.isArray(part) ? (part as Phrase) : ((part as { words?: Phrase }).words ?? [])
-    if (side === null) throw new Unclear(`\`${words.join(' ')}\` can be of who acts or of what is acted on: say whose`)
-    return [part, side]
+    return [part, side ?? (oneOf(['principal', 'resource'] as const, () => `\`${words.join(' ')}\` can be of who acts or of what is acted on: say whose`) as Side)]
   }))
 }
 

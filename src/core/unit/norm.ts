@@ -2,6 +2,9 @@ import type { Expression, Uid } from '#core/policy/expression.ts'
 
 export type Modality = 'permit' | 'forbid' | 'oblige'
 
+/** A sentence that can be understood in more ways than this has to be reworded: nobody compares so many. */
+export const SENSES_MAX = 8
+
 /**
  * One norm that a reader understood in one sentence: who may, must not or must do what, on which, when, unless.
  *

@@ -24,6 +24,7 @@ export const ExampleBody = z.strictObject({
   request: QuestionBody.omit({ entities: true }),
   entities: z.array(EntityBody).default([]),
   decision: z.enum(['allow', 'deny']),
+  obligations: z.record(z.string().min(1).max(200), z.boolean()).exactOptional().describe('Of what is allowed: which obligations must be demanded (true), and which must not (false)'),
 })
 
 /**
@@ -43,6 +44,7 @@ export const GenerateBody = z.strictObject({
       application: z.string().max(200).optional(),
       schema: z.string().max(500_000).optional().describe('A Cedar schema of your own, as text'),
       examples: z.array(ExampleBody).max(100).default([]).describe('Decisions you expect: every candidate is measured against them'),
+      revises: z.string().max(200).optional().describe('Set by the answers to a generation’s questions: that generation. A request of your own leaves it out'),
       explanations: z.array(z.number().int().min(1)).max(1_000).default([]).describe('Numbers of sentences that explain and rule nothing'),
     })
     .default({ examples: [], explanations: [] }),

@@ -17,6 +17,8 @@ export type GovernanceRequest = {
   readonly consensusRequired: boolean
   /** Several language models must agree. */
   readonly multiModelValidation: boolean
+  /** The generation whose questions were answered. */
+  readonly revises?: string
 }
 
 /** A decision the author expects: this request, this answer. */
@@ -25,6 +27,8 @@ export type Example = {
   readonly request: CedarRequest
   readonly entities: readonly CedarEntity[]
   readonly decision: 'allow' | 'deny'
+  /** Of a request that is allowed: which obligations must be demanded with it, and which must not. Of others it says nothing. */
+  readonly obligations?: { readonly [name: string]: boolean }
 }
 
 /** A request in the form of Cedar's own tools: uids as text, e.g. `User::"ana"`. */

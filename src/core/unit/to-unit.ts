@@ -1,6 +1,7 @@
 import { findPrinciples, type Constitution } from '#core/constitution/constitution.ts'
 import { Failure } from '#core/failure.ts'
 import type { Schema } from '#core/policy/schema.ts'
+import { refuseContradictions } from './example.ts'
 import { choosePack, type Pack } from './pack.ts'
 import type { GenerateBody } from './request.ts'
 import type { SemanticUnit } from './semantic-unit.ts'
@@ -22,7 +23,7 @@ export type Setting = {
  * The unit that a request means: its sentences, over the schema it brings, else that of the pack it names, else that of the pack
  * whose words fit its text best.
  *
- * @throws {Failure} `PRINCIPLE_UNKNOWN`, `DOMAIN_UNKNOWN`, `SCHEMA_INVALID`, or `REQUEST_MALFORMED` for an explanation that is no sentence.
+ * @throws {Failure} `PRINCIPLE_UNKNOWN`, `DOMAIN_UNKNOWN`, `SCHEMA_INVALID`, `EXAMPLES_CONTRADICT`, or `REQUEST_MALFORMED` for an explanation that is no sentence.
  */
 export function toUnit(id: string, body: GenerateBody, setting: Setting): SemanticUnit {
   const { context, requirements } = body
@@ -39,6 +40,8 @@ export function toUnit(id: string, body: GenerateBody, setting: Setting): Semant
       problems: [{ place: 'context.explanations', message: `sentence numbers run from 1 to ${sentences.length}` }],
     })
   }
+  const examples = context.examples.map(({ name, ...example }, i) => ({ name: name ?? `example ${i + 1}`, ...example }))
+  refuseContradictions(examples, 'context.examples')
   return {
     id,
     request: {
@@ -47,11 +50,12 @@ export function toUnit(id: string, body: GenerateBody, setting: Setting): Semant
       stakeholders: body.stakeholders,
       principles: findPrinciples(setting.constitution, body.constitutional_principles).map(({ id }) => id),
       priority: body.priority,
-      examples: context.examples.map(({ name, ...example }, i) => ({ name: name ?? `example ${i + 1}`, ...example })),
+      examples,
       explanations: context.explanations,
       complianceThreshold: Math.max(setting.threshold, requirements.compliance_threshold ?? 0),
       consensusRequired: requirements.consensus_required,
       multiModelValidation: requirements.multi_model_validation,
+      ...(context.revises === undefined ? {} : { revises: context.revises }),
     },
     schema,
     sentences,

@@ -1,15 +1,18 @@
 import type { Examiner } from '#adapters/examiner.ts'
 import type { Database } from '#adapters/postgres/connect.ts'
+import { recordUnitDiagnostic } from '#adapters/postgres/diagnostics.ts'
 import { endRequest, type AcceptedRequest, type StepRow } from '#adapters/postgres/generation-requests.ts'
 import { recordGeneration } from '#adapters/postgres/generations.ts'
 import type { Certificate } from '#core/certificate/statement.ts'
 import type { BoundArticle } from '#core/constitution/article.ts'
+import { diagnoseAssessment } from '#core/diagnostic/of-assessment.ts'
 import { generate, type Evidence, type Generation, type LedgerReceipt } from '#core/generate.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
-import { ledgerAppended, timed, type Telemetry } from '#telemetry/events.ts'
+import { diagnosticFound, ledgerAppended, timed, type Telemetry } from '#telemetry/events.ts'
+import { clocked } from './clocked.ts'
 import { outcomeOf, type Outcome } from './outcome.ts'
-import { rowOf } from './record.ts'
+import { diagnosedRows, rowOf } from './record.ts'
 
 /** A request that has ended: what its client is told, and where it stands in the ledger (null: it came to no generation). */
 export type Ended = { readonly outcome: Outcome; readonly ledger: LedgerReceipt | null }
@@ -39,9 +42,10 @@ export function createAttempt({ examiner, database, telemetry, shown, propose, c
     }
     const examining = examiner.examining(unit.schema)
     const proveArticles = timed(telemetry, 'prove', examining.proveArticles)
+    const { run, durationMs } = clocked()
     let outcome: Outcome | undefined
     const { generation, ledger } = await generate(unit, {
-      ...examining,
+      ...examining, run,
       propose: timed(telemetry, 'synthesize', async (each) => {
         reached('propose')
         const candidates = await propose(each, examining.bound.bound)
@@ -58,11 +62,15 @@ export function createAttempt({ examiner, database, telemetry, shown, propose, c
         const told = outcomeOf(whole, shown, { ms: elapsedMs, at })
         // Whoever asks again is told the same; so is a client who waits for an attempt that another one has overtaken.
         const kept = key !== null || attempt > 1 ? JSON.stringify(told) : null
+        const diagnosed = diagnoseAssessment(whole, whole.candidates, durationMs)
+        const stored = diagnosedRows(whole, diagnosed, { subject, at, constitutionalHash: shown.hash })
         const receipt = await database.transaction(async (tx) => {
           if (!(await endRequest(tx, id, { state: 'finished', at: end, steps, outcome: kept }))) throw new EndedElsewhere(id)
+          await recordUnitDiagnostic(tx, stored.row, stored.unit, diagnosed.executions, end)
           return recordGeneration(tx, row, kept)
         })
         outcome = told
+        diagnosticFound(telemetry, { id: stored.row.diagnostic_id, of: 'generation', status: diagnosed.status, findings: diagnosed.findings })
         ledgerAppended(telemetry, { entries: receipt.index + 1 })
         return receipt
       }),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { AnswerBody } from '#core/questions/answers.ts'
 import { GenerateBody } from '#core/unit/request.ts'
 import type { Endpoint } from '#http/contract.ts'
 import { MAY } from '#http/roles.ts'
@@ -28,6 +29,7 @@ const Violation = z.strictObject({
   text: z.string(),
   hard: z.boolean(),
   summary: z.string().describe('The counterexample in one line'),
+  remedy: z.string().optional().describe('What would settle it'),
   counterexample: Counterexample,
 })
 
@@ -66,7 +68,40 @@ export const Applicable = z
   .strictObject({ articles: z.number().int(), of: z.number().int(), missing: z.array(z.strictObject({ article: z.string(), concepts: z.array(z.string()).readonly() })).readonly() })
   .describe('How many articles of the constitution speak about this schema at all; whoever writes a schema could leave the annotations out')
 
+const AskedRequest = z.strictObject({
+  id: z.string(),
+  words: z.string().describe('The question in words'),
+  request: z.looseObject({ principal: z.string(), action: z.string(), resource: z.string(), context: z.record(z.string(), z.unknown()) }),
+  entities: z.array(z.unknown()).readonly(),
+  obligations: z.array(z.string()).readonly().describe('Not empty: an answer that allows says which of these must be done'),
+})
+const Said = z.strictObject({ decision: z.enum(['allow', 'deny']), obligations: z.array(z.string()).readonly().nullable() })
+const Sentences = z.array(z.number().int()).readonly().describe('Those that can be understood in several ways')
+
+/** What the text leaves open, and what came of asking. */
+export const Questionnaire = z.discriminatedUnion('state', [
+  z.strictObject({
+    state: z.literal('open'), sentences: Sentences,
+    meanings: z.number().int().describe('How many meanings are left'),
+    at_most: z.number().int().describe('How many questions can still come, this one included: as many as the worst answer to this one leaves meanings'),
+    question: AskedRequest,
+    answers: z.array(Said.extend({ meanings: z.number().int(), sentences: z.array(z.strictObject({ sentence: z.number().int(), meanings: z.array(z.string()).readonly() })) })).describe('What each answer leaves'),
+  }),
+  z.strictObject({
+    state: z.literal('settled'), sentences: Sentences,
+    examples: z.array(z.string()).readonly().describe('Those that ruled other meanings out'),
+    understandings: z.number().int().describe('Ways to understand the text that are left; all of them mean the same'),
+    closing: z.array(z.strictObject({ input_digest: Digest, engines: Proof.shape.engines, limits: Proof.shape.limits, basis: Proof.shape.basis })).describe('The proofs that they do: none where only one is left'),
+  }),
+  z.strictObject({ state: z.literal('contradicted'), sentences: Sentences, examples: z.array(z.string()).readonly().describe('No way to understand the text decides these as wanted') }),
+  z.strictObject({ state: z.literal('unknown'), sentences: Sentences, because: z.string(), remedy: z.string() }),
+])
+
 const Shared = {
+  revises: z.string().nullable().describe('The generation whose questions were answered'),
+  questionnaire: Questionnaire.nullable().describe('Null where the text leaves nothing open'),
+  open_examples: z.array(z.strictObject({ norm: z.string(), question: AskedRequest, decided: Said })).describe('For norms that no example of the author shows: a request that only this norm decides, and how. An answer confirms it or not'),
+  redundant_norms: z.array(z.string()).describe('Norms without which every request is decided alike'),
   generation_id: z.string(),
   applicable: Applicable,
   independent_witnesses: z.number().int().describe('Methods that really read every sentence; with one, nothing was cross-checked'),
@@ -117,18 +152,22 @@ export const GenerateReply = z.strictObject({
   metadata: z.strictObject({
     qec_sft_enabled: z.boolean().describe('Whether candidates were measured, decoded and corrected: true'),
     lsu_id: z.string(),
-    stabilizers_executed: z.number().int(),
-    system_health_score: NotDefinedYet('no defined meaning yet; see /health'),
-    errors_corrected: z.number().int(),
-    syndrome_diagnosis_id: NotDefinedYet('the diagnosis stands in this reply; stored diagnoses come later'),
+    stabilizers_executed: z.number().int().describe('Checks of the table that held or fired; those that were not run do not count'),
+    system_health_score: NotDefinedYet('a policy does not depend on it: POST /api/v1/diagnose measures the system'),
+    errors_corrected: z.number().int().describe('Candidates that were set aside as faulty; what was left was measured again'),
+    syndrome_diagnosis_id: z.string().nullable().describe('Its diagnostic, with every check that was made: GET /api/v1/diagnostics/{id}'),
   }),
   generation_metadata: z.strictObject({
     models_used: z.array(z.string()).describe('Language models that proposed a candidate; empty when none is configured'),
     consensus_method: z.string(),
-    fault_tolerance_applied: z.boolean(),
-    error_corrections: z.number().int(),
+    fault_tolerance_applied: z.boolean().describe('Whether a fault was corrected on the way to this policy'),
+    error_corrections: z.number().int().describe('As errors_corrected'),
   }),
   independent_witnesses: Shared.independent_witnesses,
+  revises: Shared.revises,
+  questionnaire: Shared.questionnaire,
+  open_examples: Shared.open_examples,
+  redundant_norms: Shared.redundant_norms,
   norms: Shared.norms,
   unread: Shared.unread,
   cedar: Shared.cedar,
@@ -172,7 +211,7 @@ export const postGeneratePolicy = {
   body: GenerateBody,
   reply: z.discriminatedUnion('status', [GenerateReply, AcceptedReply]),
   alsoStatus: { 202: 'The request is written down and will be finished; `Location` says where it is read' },
-  failures: ['CONFLICT', 'IDEMPOTENCY_KEY_REUSED', 'OVERLOADED', 'LEDGER_CORRUPT', 'PRINCIPLE_UNKNOWN', 'DOMAIN_UNKNOWN', 'SCHEMA_INVALID', 'POLICY_REFUSED', 'POLICY_UNDETERMINED', 'DATABASE_UNAVAILABLE', 'SOLVER_FAILED', 'PEER_UNAVAILABLE', 'CONSTITUTION_MISMATCH'],
+  failures: ['CONFLICT', 'IDEMPOTENCY_KEY_REUSED', 'OVERLOADED', 'LEDGER_CORRUPT', 'PRINCIPLE_UNKNOWN', 'DOMAIN_UNKNOWN', 'SCHEMA_INVALID', 'EXAMPLES_CONTRADICT', 'POLICY_REFUSED', 'POLICY_UNDETERMINED', 'DATABASE_UNAVAILABLE', 'SOLVER_FAILED', 'PEER_UNAVAILABLE', 'CONSTITUTION_MISMATCH'],
   example: {
     body: {
       title: 'Charts of the clinic',
@@ -181,6 +220,25 @@ export const postGeneratePolicy = {
       context: { domain: 'data-protection' },
     },
   },
+} as const satisfies Endpoint
+
+export const postAnswers = {
+  method: 'POST',
+  path: '/api/v1/generations/{id}/answers',
+  summary: 'Answers to the questions of a generation: the next generation, with them as examples',
+  description: [
+    'Answered as `POST /api/v1/generate-policy` is, `Idempotency-Key` and `Prefer` included: a new generation that `revises` this one, certified, or with the next question.',
+    'Only its author may answer. Answers are examples from then on: permanent tests of the policy. To take one back, answer the generation that asked it again.',
+    '404 for a question that this generation does not ask; 409 (`answered`) for one that it has an answer to; 422 (`EXAMPLES_CONTRADICT`) for answers that contradict each other or an example.',
+  ].join(' '),
+  access: MAY.generate,
+  limit: 'generation',
+  params: z.strictObject({ id: z.string().max(200) }),
+  body: z.strictObject({ answers: z.array(AnswerBody).min(1).max(50) }),
+  reply: postGeneratePolicy.reply,
+  alsoStatus: postGeneratePolicy.alsoStatus,
+  failures: ['NOT_FOUND', ...postGeneratePolicy.failures],
+  example: { body: { answers: [{ question: 'q_696cd55815a00de6', decision: 'deny' }] } },
 } as const satisfies Endpoint
 
 export const GenerationSummary = z.strictObject({
@@ -239,7 +297,10 @@ export const getGeneration = {
   access: MAY.readGenerations,
   params: z.strictObject({ id: z.string().max(200) }),
   reply: z.discriminatedUnion('state', [
-    z.looseObject({ state: z.literal('finished'), ...GenerationSummary.shape, request: z.unknown(), generation: z.unknown(), ledger: Shared.ledger }),
+    z.looseObject({
+      state: z.literal('finished'), ...GenerationSummary.shape, request: z.unknown(), generation: z.unknown(), ledger: Shared.ledger, revises: Shared.revises,
+      questions: z.array(AskedRequest.extend({ norm: z.string().nullable().describe('The norm that an answer would confirm; null: what would settle the meaning of the text') })),
+    }),
     z.strictObject({ state: z.literal('accepted'), ...Standing }),
     z.strictObject({ state: z.literal('failed'), ...Standing, problem: z.looseObject({ code: z.string(), detail: z.string() }) }),
   ]),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { diagnosticIdOf } from '#core/diagnostic/diagnostic.ts'
 import { Failure, type FailureCode } from '#core/failure.ts'
 import type { Generation, LedgerReceipt } from '#core/generate.ts'
 import { PROBLEMS } from '#http/problem.ts'
@@ -46,7 +47,8 @@ export function isJudged({ code }: Extract<Outcome, { kind: 'problem' }>): boole
  * @throws {Failure} the problem that it stands for.
  */
 export function answerWith(outcome: Outcome, ledger: LedgerReceipt | null): GenerateReply {
-  if (outcome.kind === 'certified') return { ...outcome.reply, ledger }
+  // Neither is stored with the outcome: the release before this knows the id of a diagnostic as null.
+  if (outcome.kind === 'certified') return { ...outcome.reply, metadata: { ...outcome.reply.metadata, syndrome_diagnosis_id: diagnosticIdOf(outcome.reply.generation_id) }, ledger }
   if (outcome.code === 'INTERNAL') throw new Error(outcome.detail)
-  throw new Failure(outcome.code, outcome.detail, { details: isJudged(outcome) ? { ...outcome.details, ledger } : outcome.details })
+  throw new Failure(outcome.code, outcome.detail, { details: isJudged(outcome) ? { ...outcome.details, syndrome_diagnosis_id: diagnosticIdOf(String(outcome.details['generation_id'])), ledger } : outcome.details })
 }

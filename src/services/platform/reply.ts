@@ -7,7 +7,9 @@ import { uidText } from '#core/policy/policy.ts'
 import { renderExpression } from '#core/policy/render.ts'
 import type { Norm } from '#core/unit/norm.ts'
 import { mayHideRule } from '#core/unit/semantic-unit.ts'
-import type { GenerateReply } from './contract.ts'
+import type { z } from 'zod'
+import type { Inquiry } from '#core/questions/inquire.ts'
+import type { GenerateReply, Questionnaire } from './contract.ts'
 
 /** The hash and digest of the constitution that was enforced. */
 type Shown = { readonly hash: string; readonly digest: string }
@@ -19,11 +21,15 @@ export function verdictName({ verdict }: Pick<Generation, 'verdict'>): 'certifie
 
 /** The members that a certified and a refused generation show alike. */
 export function evidence(generation: Generation, shown: Shown, ledger: LedgerReceipt | null) {
-  const { unit, candidates, measurements, corrections: [{ norms, policy, unread, independentWitnesses, vote }], examination } = generation
+  const { unit, candidates, measurements, corrections: [{ norms, policy, unread, independentWitnesses, vote }], examination, inquiry, normExamples } = generation
   return {
     generation_id: unit.id,
     applicable: applicable(examination),
     independent_witnesses: independentWitnesses,
+    revises: unit.request.revises ?? null,
+    questionnaire: inquiry === null ? null : questionnaire(inquiry),
+    open_examples: normExamples.flatMap((each) => (each.kind === 'open' ? [{ norm: each.norm, question: each.question, decided: each.decided }] : [])),
+    redundant_norms: normExamples.flatMap(({ kind, norm }) => (kind === 'redundant' ? [norm] : [])),
     norms: norms.map(renderedNorm),
     unread: unread.map((each) => ({ ...each, may_rule: mayHideRule(unit, each.sentence) })),
     cedar: policy.text,
@@ -117,7 +123,8 @@ export function refusalSentence({ verdict }: Generation): string {
   if (verdict.kind === 'violates') {
     const [first, ...others] = verdict.violations
     if (first === undefined) return 'the policy reaches too low a score'
-    return `${first.article} is violated by: ${describe(first.counterexample, first.mentions)}${others.length === 0 ? '' : ` (and ${others.map(({ article }) => article).join(', ')})`}`
+    const settles = first.remedy === undefined ? '' : `; to settle it, ${first.remedy}`
+    return `${first.article} is violated by: ${describe(first.counterexample, first.mentions)}${settles}${others.length === 0 ? '' : ` (and ${others.map(({ article }) => article).join(', ')})`}`
   }
   if (verdict.kind === 'undetermined') return verdict.doubts.map(({ message, remedy }) => `${message}; to settle it, ${remedy}`).join('. ')
   return 'the policy is compliant'
@@ -127,10 +134,29 @@ export function refusalSentence({ verdict }: Generation): string {
 function recommendations({ verdict, examination, corrections: [{ unread, independentWitnesses }], unit }: Generation): string[] {
   return [
     ...(verdict.kind === 'undetermined' ? verdict.doubts.map(({ remedy }) => remedy) : []),
+    ...(verdict.kind === 'violates' ? verdict.violations.flatMap(({ remedy }) => remedy ?? []) : []),
     ...violationsOf(examination).map(({ article, text }) => `${article} does not hold: ${text}`),
     ...unread.filter(({ sentence }) => !mayHideRule(unit, sentence) && unit.sentences[sentence - 1]?.isExplanation !== true).map(({ sentence }) => `sentence ${sentence} was taken to rule nothing: declare it as explanation, or reword it`),
     ...(independentWitnesses < 2 ? ['only one reader has read every sentence: nothing was cross-checked there'] : []),
   ]
+}
+
+function questionnaire(inquiry: Inquiry): z.input<typeof Questionnaire> {
+  switch (inquiry.kind) {
+    case 'open': {
+      const { sentences, meanings, question, answers, atMost } = inquiry
+      return { state: 'open', sentences, meanings, at_most: atMost, question, answers: answers.map(({ said, ...left }) => ({ ...said, meanings: left.meanings, sentences: [...left.sentences] })) }
+    }
+    case 'settled': {
+      const { sentences, examples, understandings, closing } = inquiry
+      return {
+        state: 'settled', sentences, examples, understandings,
+        closing: closing.map(({ inputDigest, engines, limits: { rlimit, timeoutMs }, basis }) => ({ input_digest: inputDigest, engines: [...engines], limits: { rlimit, timeout_ms: timeoutMs }, basis })),
+      }
+    }
+    case 'contradicted': return { state: 'contradicted', sentences: inquiry.sentences, examples: inquiry.examples }
+    case 'unknown': return { state: 'unknown', sentences: inquiry.sentences, because: inquiry.because, remedy: inquiry.remedy }
+  }
 }
 
 function renderedNorm(norm: Norm) {

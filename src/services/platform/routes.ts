@@ -1,12 +1,15 @@
 import { Failure } from '#core/failure.ts'
 import type { LedgerReceipt } from '#core/generate.ts'
-import { Answer, route, type Caller, type Route } from '#http/contract.ts'
+import { malformed } from '#core/json.ts'
+import { questionsIn, withAnswers } from '#core/questions/answers.ts'
+import type { GenerateBody } from '#core/unit/request.ts'
+import { Answer, route, type Caller, type Input, type Route } from '#http/contract.ts'
 import type { RequestProgress } from '#adapters/postgres/generation-requests.ts'
 import type { GenerationFilters, GenerationRow, GenerationSummary } from '#adapters/postgres/generations.ts'
 import type { z } from 'zod'
 import type { Admission } from './admission.ts'
 import { askedIn } from './asked.ts'
-import { getGeneration, getGenerationEvents, getGenerations, getMetricsSummary, getStatus, postGeneratePolicy, type GenerationSummary as Shown } from './contract.ts'
+import { getGeneration, getGenerationEvents, getGenerations, getMetricsSummary, getStatus, postAnswers, postGeneratePolicy, type GenerationSummary as Shown } from './contract.ts'
 import { answerWith, readOutcome } from './outcome.ts'
 import type { Progress } from './progress.ts'
 import type { Requests } from './requests.ts'
@@ -29,22 +32,36 @@ export function routes(use: Use): Route[] {
     if (there === null || !isTheirs(there.subject, caller)) throw none(id)
     return there
   }
+  // Who goes away before its turn has come is not accepted; what was accepted goes on without its client.
+  const carryOut = async (body: GenerateBody, { caller, headers, signal }: Pick<Input<typeof postGeneratePolicy>, 'caller' | 'headers' | 'signal'>) => {
+    const asked = askedIn(headers)
+    if (asked.isAsync) {
+      const { id, at } = await use.requests.accept(body, caller, asked)
+      const location = `/api/v1/generations/${id}`
+      return new Answer({ generation_id: id, status: 'accepted' as const, accepted_at: at.toISOString(), location }, { status: 202, headers: { location, 'preference-applied': 'respond-async' } })
+    }
+    const leave = await use.admission.enter(signal)
+    try {
+      const { outcome, ledger } = await (await use.requests.accept(body, caller, asked)).ended()
+      return answerWith(outcome, ledger)
+    } finally {
+      leave()
+    }
+  }
   return [
-    // Who goes away before its turn has come is not accepted; what was accepted goes on without its client.
-    route(postGeneratePolicy, async ({ body, caller, headers, signal }) => {
-      const asked = askedIn(headers)
-      if (asked.isAsync) {
-        const { id, at } = await use.requests.accept(body, caller, asked)
-        const location = `/api/v1/generations/${id}`
-        return new Answer({ generation_id: id, status: 'accepted', accepted_at: at.toISOString(), location }, { status: 202, headers: { location, 'preference-applied': 'respond-async' } })
+    route(postGeneratePolicy, async ({ body, ...input }) => {
+      if (body.context.revises !== undefined) throw malformed([{ place: 'body.context.revises', message: `is set by answers alone: send them to /api/v1/generations/${body.context.revises}/answers` }])
+      return carryOut(body, input)
+    }),
+
+    route(postAnswers, async ({ params: { id }, body: { answers }, ...input }) => {
+      const standing = await use.requests.progress(id)
+      if (standing?.state === 'accepted' && standing.subject === input.caller.subject) {
+        throw new Failure('CONFLICT', `generation \`${id}\` is under way, and asks nothing yet: read it until it has ended`, { details: { reason: 'in_flight', generation_id: id } })
       }
-      const leave = await use.admission.enter(signal)
-      try {
-        const { outcome, ledger } = await (await use.requests.accept(body, caller, asked)).ended()
-        return answerWith(outcome, ledger)
-      } finally {
-        leave()
-      }
+      const row = await use.read(id)
+      if (row === null || row.user_id !== input.caller.subject) throw none(id)
+      return carryOut(withAnswers({ id, request: row.request, evidence: row.evidence }, answers), input)
     }),
 
     route(getGenerations, async ({ query: { from, to, cursor, limit, ...filters }, caller }) => {
@@ -65,7 +82,7 @@ export function routes(use: Use): Route[] {
       if (standing !== null && standing.state !== 'finished' && isTheirs(standing.subject, caller)) return standingOf(standing)
       const row = await use.read(id)
       if (row === null || !isTheirs(row.user_id, caller)) throw none(id)
-      return { state: 'finished' as const, ...summaryOf(row), policy_content: row.policy_content, certificate: row.certificate, request: row.request, generation: row.evidence, ledger: row.ledger }
+      return { state: 'finished' as const, ...summaryOf(row), policy_content: row.policy_content, certificate: row.certificate, request: row.request, generation: row.evidence, ledger: row.ledger, revises: revisedBy(row), questions: questionsOf(row) }
     }),
 
     route(getGenerationEvents, async ({ params: { id }, caller, headers, signal }) => {
@@ -78,6 +95,15 @@ export function routes(use: Use): Route[] {
     route(getStatus, () => use.status()),
     route(getMetricsSummary, () => use.summary()),
   ]
+}
+
+function revisedBy({ request }: GenerationRow): string | null {
+  const { context } = request as { context?: { revises?: string } }
+  return context?.revises ?? null
+}
+
+function questionsOf({ evidence }: GenerationRow) {
+  return questionsIn(evidence).map(({ about, question }) => ({ ...question, norm: about === 'meaning' ? null : about.norm }))
 }
 
 function standingOf({ generation_id, state, accepted_at, attempt, steps, outcome }: RequestProgress): z.input<(typeof getGeneration)['reply']> {

@@ -45,6 +45,7 @@ export function startPlatformApart(config: Config, signal: AbortSignal): Promise
       readers: READERS.map(({ method }) => method),
       solver: `${prover.engine.name} ${prover.engine.version}`,
       selfTest: tested,
+      pool: prover.pool,
       certify,
       bundle,
       diff: prover.diff,

@@ -11,17 +11,22 @@ import type { Evidence } from '#core/generate.ts'
 import { STABILIZERS, TABLE_VERSION } from '#core/stabilizers/table.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import type { Pack } from '#core/unit/pack.ts'
+import type { GenerateBody } from '#core/unit/request.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
 import { toUnit } from '#core/unit/to-unit.ts'
 import type { Authenticate } from '#http/authenticate.ts'
 import { createHealth, type Component } from '#http/health.ts'
 import type { RateLimits } from '#http/rate-limit.ts'
 import { openEdge, type OwnEdge } from '#services/edge.ts'
+import type { SelfTest } from '#services/self-test/self-test.ts'
 import { createServer, type Server } from '#http/server.ts'
 import { certificateRevoked, revisionUnsigned, type Telemetry } from '#telemetry/events.ts'
 import { countSeries } from '#telemetry/metrics.ts'
 import { createAdmission } from './admission.ts'
 import { createAttempt } from './attempt.ts'
+import { createSystemLook } from './diagnose-system.ts'
+import { createDiagnostics } from './diagnostics.ts'
+import { diagnosticRoutes } from './diagnostic-routes.ts'
 import { createProgress } from './progress.ts'
 import { createRequests } from './requests.ts'
 import { ledgerRoutes, type LedgerUse } from './ledger-routes.ts'
@@ -58,7 +63,9 @@ export type Given = {
   readonly readers: readonly string[]
   readonly solver: string
   /** What start-up found when it tested itself. */
-  readonly selfTest: unknown
+  readonly selfTest: SelfTest
+  /** How the pool of solvers stands. */
+  readonly pool: Prover['pool']
   readonly components: readonly Component[]
   readonly edge?: OwnEdge
   /** Told when an application, its entities or what decides for it changed: the decision point of the same process looks at once. */
@@ -88,9 +95,10 @@ export async function startPlatform(given: Given): Promise<Server> {
   const isWell = (name: string) => (health.report().components[name]?.status === 'healthy' ? ('operational' as const) : ('degraded' as const))
 
   const { generationEngine, constitutional } = config
+  const unitOf = (id: string, body: GenerateBody) => toUnit(id, body, { packs, constitution: inForce.constitution, parseSchema: given.examiner.parseSchema, threshold: constitutional.complianceThreshold })
   const requests = createRequests({
     database, holds: given.holds, telemetry, workersMax: generationEngine.workers, keptHours: generationEngine.idempotencyHours, backlogMax: generationEngine.backlogMax,
-    unitOf: (id, body) => toUnit(id, body, { packs, constitution: inForce.constitution, parseSchema: given.examiner.parseSchema, threshold: constitutional.complianceThreshold }),
+    unitOf,
     attempt: createAttempt({ examiner: given.examiner, database, telemetry, shown: inForce.shown, propose: given.propose, certify: given.certify }),
     onJudged: (verdict) => { counted[verdict]++ },
   })
@@ -99,9 +107,10 @@ export async function startPlatform(given: Given): Promise<Server> {
   /** What status says from the database; null for what cannot be read. Anybody may ask, as often as they like. */
   const stored = readTogether(() => Promise.all([ledgerTip(database).catch(() => null), reproof.standing().catch(() => null)]))
 
+  const admission = createAdmission({ atOnceMax: generationEngine.atOnceMax, waitingMax: generationEngine.waitingMax, timeoutMs: generationEngine.waitTimeoutMs, telemetry })
   const use: Use = {
     requests,
-    admission: createAdmission({ atOnceMax: generationEngine.atOnceMax, waitingMax: generationEngine.waitingMax, timeoutMs: generationEngine.waitTimeoutMs, telemetry }),
+    admission,
     follow: progress.follow,
     list: (filters) => listGenerations(database, filters),
     read: (id) => readGeneration(database, id),
@@ -141,10 +150,20 @@ export async function startPlatform(given: Given): Promise<Server> {
   if (config.service.environment === 'embedded') await applications.install(packs, 'acgs-pgp-v8')
   const applicable = (schema: string) => applicableTo(given.examiner.bind(given.examiner.parseSchema(schema)))
 
+  const look = createSystemLook({
+    health, metrics: telemetry.metrics, database, pool: given.pool, databaseConnectionsMax: config.database.connectionsMax, hasRedis: config.redis.url !== null,
+    complianceThreshold: constitutional.complianceThreshold,
+  })
+  const diagnostics = createDiagnostics({ database, telemetry, look, examiner: given.examiner, propose: given.propose, unitOf, constitutionalHash: inForce.shown.hash, now: () => new Date() })
+  const diagnosing = diagnosticRoutes({
+    diagnostics, database, admission, constitutionalHash: inForce.shown.hash, articles: inForce.constitution.clauses.map(({ id, text }) => ({ id, text })), packs: packs.map(({ name }) => name),
+    timeoutMs: generationEngine.proofTimeoutMs, isTested: given.selfTest.proved > 0 && given.selfTest.refuted > 0,
+  })
+
   const server = await createServer({
     service: 'acgs-pgp-v8', title: 'ACGS-PGP v8', version,
     description: 'From a governance request in plain language to an enforceable policy that is proven to obey the constitution, or to the request that would break it.',
-    constitution: inForce.shown, routes: [...routes(use), ...applicationRoutes({ applications, applicable, entitiesBytesMax: config.security.entitiesBytesMax }), ...revisionRoutes({ revisions, bundle: (app) => readBundle(database, app), heads: () => readHeads(database), certificate: (id) => readCertificateStatus(database, id) }), ...noticeRoutes((notice) => database.transaction((tx) => recordNotice(tx, notice))), ...ledgerRoutes(given.ledger)], health, telemetry, authenticate: given.authenticate, limits: given.limits, edge, bodyBytesMax: config.security.bodyBytesMax,
+    constitution: inForce.shown, routes: [...routes(use), ...diagnosing, ...applicationRoutes({ applications, applicable, entitiesBytesMax: config.security.entitiesBytesMax }), ...revisionRoutes({ revisions, bundle: (app) => readBundle(database, app), heads: () => readHeads(database), certificate: (id) => readCertificateStatus(database, id) }), ...noticeRoutes((notice) => database.transaction((tx) => recordNotice(tx, notice))), ...ledgerRoutes(given.ledger)], health, telemetry, authenticate: given.authenticate, limits: given.limits, edge, bodyBytesMax: config.security.bodyBytesMax,
   })
   await health.start()
   requests.begin()
