@@ -16,6 +16,7 @@ import { readControlledEnglish } from '#core/synthesis/controlled-english.ts'
 import type { Example, SemanticUnit } from '#core/unit/semantic-unit.ts'
 import { sentencesOf } from '#core/unit/sentences.ts'
 import { propose } from '#services/synthesis/propose.ts'
+import { answerName } from '#core/unit/example.ts'
 import { agreeingProver } from '#test/prover.ts'
 
 const prover = agreeingProver()
@@ -49,7 +50,7 @@ async function answered({ unit, examiner }: ReturnType<typeof unitOf>, candidate
     const { question } = assessment.inquiry
     asked.push(assessment.inquiry)
     assert.ok(asked.length < 10, 'it does not end')
-    examples.push({ name: `answer ${question.id}`, request: question.request, entities: question.entities, ...author(question) })
+    examples.push({ name: answerName(question.id), request: question.request, entities: question.entities, ...author(question) })
   }
 }
 

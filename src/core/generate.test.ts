@@ -13,6 +13,7 @@ import { LIMITS } from './proof/questions.ts'
 import { createVerdictMemory } from './syndrome/memory.ts'
 import type { Candidate, Reading } from './synthesis/candidate.ts'
 import { readControlledEnglish } from './synthesis/controlled-english.ts'
+import { answerName } from '#core/unit/example.ts'
 import type { Example, SemanticUnit } from './unit/semantic-unit.ts'
 import { sentencesOf } from './unit/sentences.ts'
 
@@ -91,7 +92,7 @@ test('a vote is never taken where lineages are fewer than three, or the halves a
   const apart = [5, 7, 3].map((level) => changed(1, `Clerks may edit files if the clerk's level is greater than ${level}.`))
   for (const assessment of [await assessed(apart, { lineages: [A, 'one', 'one'] }), await assessed(apart.slice(0, 2)), await assessed([...apart.slice(0, 2), TEXT.with(1, null as never)])]) {
     assert.equal(assessment.diagnosis.kind, 'ambiguous')
-    assert.match(doubts(assessment).join('\n'), /ambiguous: .* read the text differently/)
+    assert.match(doubts(assessment).join('\n'), /ambiguous: sentence 2 can be understood in several ways/)
   }
 })
 
@@ -117,6 +118,11 @@ test('what the author says is not outvoted: where an example stands against read
   const assessment = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { examples: [example] })
   assert.deepEqual([assessment.diagnosis.kind, assessment.corrections[0].vote, assessment.verdict.kind], ['unexplained', null, 'undetermined'])
   assert.match(doubts(assessment).join('\n'), /example 1 contradicts what the readers agree on/)
+
+  // Who was asked about this very request has answered.
+  const answered = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { examples: [{ ...example, name: answerName('q_1') }] })
+  assert.deepEqual([answered.diagnosis.kind, answered.verdict.kind], ['explained', 'compliant'])
+  assert.equal(await meansSame(answered.corrections[0].policy.text, changed(1, 'Clerks may edit files.')), 'proved')
 })
 
 test('an example settles a sentence that two read differently, for who decides as it says', async () => {

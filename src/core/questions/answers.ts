@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { Failure, type Problem } from '#core/failure.ts'
 import { malformed } from '#core/json.ts'
 import { parseInput } from '#core/parse.ts'
+import { answerName } from '#core/unit/example.ts'
 import { EntityBody, GenerateBody, QuestionBody } from '#core/unit/request.ts'
 import type { Question } from './question.ts'
 
@@ -46,7 +47,7 @@ export function withAnswers(generation: { readonly id: string; readonly request:
   const problems: Problem[] = []
   const examples = answers.flatMap((answer, i) => {
     const place = `body.answers[${i}]`
-    const name = nameOf(answer.question)
+    const name = answerName(answer.question)
     const earlier = answers.slice(0, i).find(({ question }) => question === answer.question)
     if (earlier !== undefined && !isSame(earlier, answer)) throw new Failure('EXAMPLES_CONTRADICT', `question \`${answer.question}\` is answered twice, and differently: send one answer to it`, { problems: [{ place, message: 'contradicts another answer' }] })
     const known = before.context.examples.find((example) => example.name === name)
@@ -60,11 +61,6 @@ export function withAnswers(generation: { readonly id: string; readonly request:
   })
   if (problems.length > 0) throw malformed(problems)
   return parseInput(GenerateBody, { ...before, context: { ...before.context, examples: [...before.context.examples, ...examples], revises: generation.id } }, 'request')
-}
-
-/** What the example is called that an answer becomes. */
-function nameOf(question: string): string {
-  return `answer to ${question}`
 }
 
 function isSame(a: AnswerBody, b: AnswerBody): boolean {

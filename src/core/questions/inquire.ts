@@ -10,8 +10,9 @@ import type { Correction } from '#core/syndrome/correct.ts'
 import type { Diagnosis, Fault } from '#core/syndrome/decode.ts'
 import { classesOf } from '#core/syndrome/majority.ts'
 import type { Measurement } from '#core/syndrome/measure.ts'
-import { misreadRate, WEIGHTS } from '#core/syndrome/weights.ts'
-import { meets } from '#core/unit/example.ts'
+import { VOTERS_MIN } from '#core/syndrome/vote.ts'
+import { lineagesOf, misreadRate, WEIGHTS } from '#core/syndrome/weights.ts'
+import { isAnswer, meets } from '#core/unit/example.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
 import { chooseQuestion, largest, type Asking, type Question, type Said } from './question.ts'
 import { correctionOf, countOf, understandingOf, understandings, understood, UNDERSTANDINGS_MAX, type Understanding, type Understood } from './understandings.ts'
@@ -62,7 +63,7 @@ export async function inquire(unit: SemanticUnit, candidates: readonly Candidate
   const { diagnosis, corrections: [base] } = before
   const nothing = { ...before, inquiry: null }
   if (base === undefined || diagnosis.kind === 'incomplete') return nothing
-  const isDisputed = (diagnosis.kind === 'ambiguous' || diagnosis.kind === 'unexplained') && isBetweenReaders(candidates, measurements)
+  const isDisputed = (diagnosis.kind === 'ambiguous' || (diagnosis.kind === 'unexplained' && isSaidByAuthor(unit, candidates))) && isBetweenReaders(candidates, measurements)
   if (!isDisputed && (diagnosis.kind === 'unexplained' || diagnosis.kind === 'ambiguous' || base.policy.text !== renderRules(assemble(base.norms, unit.schema)))) return nothing
   const isOut = (i: number) => diagnosis.kind === 'explained' && diagnosis.faults.some(({ candidate, sentences }) => candidate === i && sentences === null)
   const readers = candidates.filter((candidate, i) => candidate.readsText && isSound(i, measurements) && !isOut(i))
@@ -126,6 +127,14 @@ export async function inquire(unit: SemanticUnit, candidates: readonly Candidate
 function withoutOpen(unit: SemanticUnit, readers: readonly Candidate[], { chosen }: Understanding, base: Correction): Correction {
   const settled = chosen.filter(({ sentence }) => !base.unread.some((each) => each.sentence === sentence))
   return correctionOf(readers, understandingOf(settled, unit.schema), base)
+}
+
+/**
+ * Whether examples may choose where the decoder rather believes that one of them is wrong: between two readers, of which neither is confirmed by
+ * another; among more only once the author was asked about the very request.
+ */
+function isSaidByAuthor({ request: { examples } }: SemanticUnit, candidates: readonly Candidate[]): boolean {
+  return lineagesOf(candidates.filter(({ readsText }) => readsText)) < VOTERS_MIN || examples.every(isAnswer)
 }
 
 /**

@@ -2,6 +2,16 @@ import { canonical } from '#core/canonical.ts'
 import { Failure } from '#core/failure.ts'
 import type { Example } from './semantic-unit.ts'
 
+/** What the example is called that an answer to a question becomes. */
+export function answerName(question: string): string {
+  return `answer to ${question}`
+}
+
+/** Whether an example was given to a question: then its author has looked at this very request. */
+export function isAnswer({ name }: Pick<Example, 'name'>): boolean {
+  return name.startsWith(answerName('q_'))
+}
+
 /** Whether what was decided is what an example wants: the decision, and of the obligations those that it speaks of. */
 export function meets(decided: { readonly decision: 'allow' | 'deny'; readonly obligations: readonly string[] }, { decision, obligations = {} }: Pick<Example, 'decision' | 'obligations'>): boolean {
   if (decided.decision !== decision) return false
