@@ -63,7 +63,7 @@ export type Matrix = {
 /** The candidate that comes from the reader whose norms are compared is the first one here. */
 const LINEAGE = 0
 
-/** The check matrix of the table for n candidates that have read everything, and one example of the author's. Cost: below a second at n = 7. */
+/** The check matrix of the table for n candidates that have read everything, and one example of the author's. Cost: about a second at n = 7. */
 export function matrixOf(n: number, stabilizers: readonly Stabilizer[] = STABILIZERS): Matrix {
   const rows = rowsOf(n, stabilizers)
   const columns = mechanismsOf(n)
