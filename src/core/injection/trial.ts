@@ -41,6 +41,10 @@ export type Trial = {
   readonly diagnosis: Diagnosis['kind'] | null
   readonly outcome: Verdict
   readonly from: Extract<Majority, { kind: 'found' }>['from'] | 'agreement' | null
+  /** Candidates of proven equal meaning; null where that was not told. */
+  readonly classes: readonly (readonly number[])[] | null
+  /** A candidate whose meaning came out; null where nothing did, or what no candidate says. */
+  readonly kept: number | null
   /** Whether, at every request, more than half of the candidates decide as the original: that was proved. */
   readonly isMajorityRight: boolean
   /** The plain pointwise majority of the same candidates, which never refuses. */
@@ -52,7 +56,7 @@ export type Trial = {
 }
 
 /** Faults that were tried before one was found that changes the meaning. */
-const ATTEMPTS_MAX = 200
+const ATTEMPTS_MAX = 100
 
 /**
  * One trial: candidates that say the original in other words, some of them broken; what the proved majority makes of them, and what voting would.
@@ -88,7 +92,7 @@ export async function runTrial(original: PolicySet, schema: Schema, plan: Plan, 
     textVoting: await isOriginal(mostFrequent(candidates)), single: await isOriginal(candidates[0] as PolicySet),
   }
   const shared = { faulty: plan.faulty, faults: plan.faulty.map((i) => faultOf(i)?.fault.id ?? ''), equivalent, ...others }
-  if (told.kind === 'untold') return { ...shared, isDetected: false, isLocated: false, diagnosis: null, outcome: 'refused', from: null }
+  if (told.kind === 'untold') return { ...shared, isDetected: false, isLocated: false, diagnosis: null, outcome: 'refused', from: null, classes: null, kept: null }
 
   const witnesses = witnessesOf(plan)
   const diagnosis = decode(comparisonsOf(told.classes, plan.candidates), witnesses)
@@ -98,6 +102,7 @@ export async function runTrial(original: PolicySet, schema: Schema, plan: Plan, 
   return {
     ...shared, isDetected: diagnosis.kind !== 'clean', isLocated: blamed !== null && blamed.length > 0 && blamed.join() === plan.faulty.join(), diagnosis: diagnosis.kind,
     outcome: isRefused ? 'refused' : await isOriginal(found.policy), from: isRefused ? null : found.from,
+    classes: told.classes, kept: isRefused ? null : found.candidate,
   }
 }
 
@@ -120,19 +125,20 @@ function comparisonsOf(classes: readonly (readonly number[])[], count: number): 
  * As generation settles it: where nothing differs, what all say; where some are blamed, what the others say, if it is proved to be the majority; where
  * nobody can be blamed and enough lineages have read the text, the majority, if one is found and proved. Null: nothing comes out.
  */
-async function settle(diagnosis: Diagnosis, candidates: readonly PolicySet[], classes: readonly (readonly number[])[], witnesses: readonly Candidate[], schema: Schema, court: Court): Promise<{ readonly policy: PolicySet; readonly from: Exclude<Trial['from'], null> } | null> {
-  if (diagnosis.kind === 'clean') return { policy: candidates[0] as PolicySet, from: 'agreement' }
+async function settle(diagnosis: Diagnosis, candidates: readonly PolicySet[], classes: readonly (readonly number[])[], witnesses: readonly Candidate[], schema: Schema, court: Court): Promise<{ readonly policy: PolicySet; readonly from: Exclude<Trial['from'], null>; readonly candidate: number | null } | null> {
+  if (diagnosis.kind === 'clean') return { policy: candidates[0] as PolicySet, from: 'agreement', candidate: 0 }
   const weights = witnessWeights(witnesses, WEIGHTS)
   const voters: readonly Voter[] = candidates.map((policy, i) => ({ policy, weight: Math.round(WEIGHT_UNITS * (weights[i] as number)) }))
   if (diagnosis.kind === 'explained') {
-    const policy = candidates.find((_, i) => !diagnosis.faults.some(({ candidate }) => candidate === i))
+    const candidate = candidates.findIndex((_, i) => !diagnosis.faults.some((fault) => fault.candidate === i))
+    const policy = candidates[candidate]
     if (policy === undefined) return null
     for (const halves of ['deny', 'permit'] as const) if ((await court.isMajority(policy, voters, schema, halves)).answer.kind !== 'proved') return null
-    return { policy, from: 'candidate' }
+    return { policy, from: 'candidate', candidate }
   }
   if (diagnosis.kind !== 'ambiguous' || lineagesOf(witnesses) < VOTERS_MIN) return null
   const majority = await majorityOf(voters, classes, schema, court)
-  return majority.kind === 'found' ? { policy: majority.policy, from: majority.from } : null
+  return majority.kind === 'found' ? { policy: majority.policy, from: majority.from, candidate: majority.candidate } : null
 }
 
 /** The policy with one fault of the class that is proved to change what it means. */
