@@ -8,6 +8,7 @@ import type { Result } from './measure.ts'
 const BENCHES: { readonly [name: string]: () => Promise<{ run: (options: Options) => Promise<readonly Result[]> }> } = {
   activate: () => import('./activate.ts'),
   decide: () => import('./decide.ts'),
+  decode: () => import('./decode.ts'),
   entities: () => import('./entities.ts'),
   generate: () => import('./generate.ts'),
   http: () => import('./http.ts'),

@@ -28,6 +28,14 @@ test('inject counts what became of broken candidates, with intervals, beside vot
   assert.ok((not_possible as string[]).every((id) => id in by_class))
 })
 
+test('inject says how far confidence kept its word, in ten bins', () => {
+  const { stdout } = inject(POLICIES, '--trials', '8', '--fault-rate', '0.3', '--json')
+  const { reliability: { answers, bins, brier, expected_calibration_error: error, misread, counted, without_confidence: without } } = JSON.parse(stdout)
+  assert.ok(answers + without <= 4 && counted.trials === 4)
+  assert.equal((bins as { answers: number }[]).reduce((sum, each) => sum + each.answers, 0), answers)
+  assert.ok(bins.length === 10 && brier >= 0 && brier <= 1 && error >= 0 && error <= 1 && misread > 0 && misread < 1)
+})
+
 test('of faults that nobody made there is no share', () => {
   const { status, stdout } = inject(POLICIES, '--trials', '2', '--faulty', '0')
   assert.equal(status, 0)

@@ -8,6 +8,7 @@ import { attributesOf } from '#core/constitution/article.ts'
 import { bind } from '#core/constitution/bind.ts'
 import { Failure } from '#core/failure.ts'
 import { FAULT_CLASSES } from '#core/injection/faults.ts'
+import { reliabilityOf } from '#core/injection/reliability.ts'
 import { shares, tally, tallyOf, type Tally } from '#core/injection/tally.ts'
 import { planFor, runTrial, Rotation, type Court, type Trial } from '#core/injection/trial.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
@@ -15,6 +16,7 @@ import type { Schema } from '#core/policy/schema.ts'
 import { seeded } from '#core/proof/random-world.ts'
 import type { Proof } from '#core/proof/proof.ts'
 import { LINKS, readLinks, readPolicies } from './linked.ts'
+import { classPosterior } from '#core/syndrome/confidence.ts'
 import { EXIT, finish, newCommand, progress, readCedar, type Answer } from './terminal.ts'
 
 type Options = {
@@ -68,15 +70,31 @@ async function run(options: Options): Promise<Answer> {
   }
   const counts = tally(trials)
   const voting = tallyOf(trials, 'voting')
+  const reliability = confidenceOf(trials, options.candidates)
   const others = { text_voting: tallyOf(trials, 'textVoting'), single_candidate: tallyOf(trials, 'single') }
   const byClass = Object.fromEntries(chosen.map(({ id }) => [id, trials.filter(({ faults }) => faults.includes(id))]).map(([id, of]) => [id, tally(of as readonly Trial[])]))
   const json = {
     ...counts, not_possible: rotation.impossible, seed: options.seed, candidates: options.candidates, ...('count' in faulty ? { faulty_candidates: faulty.count } : { fault_rate: faulty.rate }), correlated: options.correlated === true,
     equivalent_mutants: trials.reduce((sum, { equivalent }) => sum + equivalent, 0), articles: judged?.bound.length ?? 0,
     from: Object.fromEntries([...Map.groupBy(trials, ({ from }) => from ?? 'refused')].map(([from, of]) => [from, of.length])),
-    intervals: shares(counts), voting: { ...voting, intervals: shares(voting) }, ...others, by_class: byClass, elapsed_ms: Math.round(performance.now() - started),
+    intervals: shares(counts), reliability, voting: { ...voting, intervals: shares(voting) }, ...others, by_class: byClass, elapsed_ms: Math.round(performance.now() - started),
   }
-  return { json, text: textOf(counts, { 'plain voting': voting, 'voting by text': others.text_voting, 'one candidate': others.single_candidate }, byClass, rotation.impossible), exit: counts.false_accepts > 0 || counts.unknown > 0 ? EXIT.no : EXIT.yes }
+  return { json, text: textOf(counts, reliability, { 'plain voting': voting, 'voting by text': others.text_voting, 'one candidate': others.single_candidate }, byClass, rotation.impossible), exit: counts.false_accepts > 0 || counts.unknown > 0 ? EXIT.no : EXIT.yes }
+}
+
+/**
+ * How far the posterior of what came out keeps its word. How often candidates are wrong, and wrong alike, is counted on the first half of the trials; the
+ * answers of the second half that could be told right or wrong are graded.
+ */
+function confidenceOf(trials: readonly Trial[], candidates: number) {
+  const [counted, graded] = [trials.slice(0, Math.ceil(trials.length / 2)), trials.slice(Math.ceil(trials.length / 2))]
+  const isAlike = counted.flatMap(({ faulty, classes }) => faulty.flatMap((i, at) => faulty.slice(at + 1).map((j) => classes?.some((members) => members.includes(i) && members.includes(j)) === true)))
+  const [broken, alike] = [counted.reduce((sum, { faulty }) => sum + faulty.length, 0), isAlike.filter((each) => each).length]
+  const misread = (broken + 0.5) / (candidates * counted.length + 1)
+  const believed = { misread, alike: misread * ((alike + 0.5) / (isAlike.length + 1)) }
+  const answered = graded.filter(({ outcome }) => outcome === 'right' || outcome === 'wrong')
+  const answers = answered.flatMap(({ outcome, classes, kept }) => (classes === null || kept === null ? [] : [{ confidence: classPosterior(classes, kept, believed), isRight: outcome === 'right' }]))
+  return { ...reliabilityOf(answers), ...believed, counted: { trials: counted.length, pairs_wrong: isAlike.length, wrong_alike: alike }, without_confidence: answered.length - answers.length }
 }
 
 function boundTo(schema: Schema, constitution: string | boolean, inForce: ReturnType<typeof readConfig>['constitutional']) {
@@ -98,13 +116,14 @@ function courtOf(prover: ReturnType<typeof createProver>, judged: ReturnType<typ
   }
 }
 
-function textOf(ours: Tally, others: { readonly [name: string]: Tally }, byClass: { readonly [id: string]: Tally }, impossible: readonly string[]): string {
+function textOf(ours: Tally, { answers, brier, expected_calibration_error: error, without_confidence: without }: ReturnType<typeof confidenceOf>, others: { readonly [name: string]: Tally }, byClass: { readonly [id: string]: Tally }, impossible: readonly string[]): string {
   const { detected, located, corrected, refused, false_accepts: wrong } = shares(ours)
   const percent = ({ of, low, high }: typeof detected) => of === null ? 'no trial had a fault' : `${(100 * of).toFixed(1)} % (${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)})`
   const line = (name: string, each: Tally) => `${name.padEnd(20)} ${String(each.corrected).padStart(6)} right of ${each.faulty} faulty · ${each.refused} refused · ${each.false_accepts} falsely accepted${each.unknown === 0 ? '' : ` · ${each.unknown} not told`}`
   return [
     `${ours.trials} trials, ${ours.faulty} of them with a fault${impossible.length === 0 ? '' : `; there is nothing to break in the way of ${impossible.join(', ')}`}`,
     `detected             ${percent(detected)}`, `located              ${percent(located)}`, `corrected            ${percent(corrected)}`, `refused              ${percent(refused)}`, `falsely accepted     ${percent(wrong)}`,
+    `confidence           ${brier === null || error === null ? 'no answer had any' : `${answers} answers, Brier score ${brier.toFixed(4)}, expected calibration error ${error.toFixed(4)}`}${without === 0 ? '' : `; ${without} without`}`,
     '', line('ours', ours), ...Object.entries(others).map(([name, each]) => line(name, each)),
     '', ...Object.entries(byClass).filter(([, { trials }]) => trials > 0).map(([id, each]) => `  ${id.padEnd(20)} ${each.trials} trials, ${each.detected} detected, ${each.corrected} corrected, ${each.refused} refused, ${each.false_accepts} falsely accepted`),
   ].join('\n')

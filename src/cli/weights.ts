@@ -1,5 +1,5 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { relative } from 'node:path'
+import { basename, dirname, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { InvalidArgumentError, type Command } from 'commander'
 import { parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
@@ -97,7 +97,7 @@ async function measured(options: MeasureOptions): Promise<Answer> {
     else if (outcomes.push(outcome) % 100 === 0) progress(`${outcomes.length} of ${options.sentences} sentences`, options)
   }
   const counted = outcomes.slice(0, Math.ceil(outcomes.length / 2))
-  const source = { id: options.source ?? `known-sentences-${options.seed}`, what: `sentences of known meaning (acgs weights measure) over ${schemas.length} schema${schemas.length === 1 ? '' : 's'}, seed ${options.seed}` }
+  const source = { id: options.source ?? `known-sentences-${options.seed}`, what: `sentences of known meaning (acgs weights measure --seed ${options.seed} --sentences ${options.sentences}) over ${options.schema.map((file) => `${basename(dirname(resolve(file)))}/${basename(file)}`).join(', ')}`.slice(0, 500) }
   const weights = countOutcomes({ ...readWeights(parsed(SHIPPED)), readings: { sources: [], methods: [], pairs: [] } }, readOutcomes({ source, outcomes: counted }))
   const graded = gradedTexts(outcomes.slice(counted.length), weights)
   const recorded: Outcomes = { source, outcomes: counted, graded: graded.map(({ confidence, isRight }) => ({ confidence, right: isRight })) }

@@ -100,7 +100,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   signal.throwIfAborted()
   const url = embedded?.url ?? (config.database.url as string)
   const signCheckpoint = checkpointsSignedBy(config)
-  const { database, holds, ledger, watched } = await openDatabase({ url, config, sign: signCheckpoint, telemetry, ending })
+  const { database, holds, ledger, watched } = await openDatabase({ url, config, sign: signCheckpoint, telemetry, ending, signal })
   const authTelemetry = telemetryOf('acgs-auth')
   const { database: authDatabase, component: ofAuth } = openPool({ url, name: 'auth', config, telemetry: authTelemetry, ending })
 

@@ -48,9 +48,11 @@ let hits = 0
 let problems: readonly string[] = []
 let audited = 0
 let done = 0
+let notStarted: string | null = null
 for (; done < kills && problems.length === 0 && !stopping.signal.aborted; done++) {
   await sleep(300 + random() * 1_200)
-  while (running.size < 2) await Promise.race(restarts) // Somebody must be there to take over.
+  while (running.size < 2 && restarts.size > 0) await Promise.race(restarts) // Somebody must be there to take over.
+  if (notStarted !== null) break
   const victim = [...running.keys()][Math.floor(random() * running.size)] as number
   const { process: killed } = running.get(victim) as { process: Started }
   running.delete(victim)
@@ -59,8 +61,9 @@ for (; done < kills && problems.length === 0 && !stopping.signal.aborted; done++
   const ids = await underWay(database)
   const restarted: Promise<unknown> = divided.startPlatform(victim).then((process) => {
     running.set(victim, { url: divided.platforms[victim] as string, process })
-    restarts.delete(restarted)
-  })
+  }, (error: unknown) => {
+    notStarted = `platform ${victim} did not start again: ${error instanceof Error ? error.message : String(error)}`
+  }).finally(() => restarts.delete(restarted))
   restarts.add(restarted)
   const ended = await untilEnded(database, ids, killedAt)
   if (ended === null) problems = [`not finished within ${WITHIN_MS / 1000} s: ${await standing(database, ids)}`]
@@ -78,6 +81,7 @@ for (; done < kills && problems.length === 0 && !stopping.signal.aborted; done++
 // In the end nothing is under way any more, and everything is looked at once more.
 stopping.abort()
 await Promise.all([...load, ...restarts])
+if (notStarted !== null) problems = [...problems, notStarted]
 if (problems.length === 0) {
   const left = await untilEnded(database, await underWay(database), performance.now())
   problems = left === null ? ['what was accepted has not ended'] : await audit(database, records, 0)

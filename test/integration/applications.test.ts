@@ -143,6 +143,17 @@ test('integers are exact to 64 bits, as numbers and as strings of digits', async
   assert.deepEqual([beyond.status, beyond.body.problems], [400, [{ place: 'User::"a" attrs.level', message: 'is not an integer of 64 bits' }]])
 })
 
+test('of large changes one is made at a time and one waits; the others are told when to come back, and change nothing', async () => {
+  await put('bulk', SCHEMA)
+  const many = Array.from({ length: 10_001 }, (_, n) => user(`bulk-${n}`, 1))
+  const replies = await Promise.all(Array.from({ length: 5 }, () => putEntities('bulk', many)))
+  const refused = replies.filter(({ status }) => status === 503)
+  assert.deepEqual(replies.filter(({ status }) => status === 200).length + refused.length, 5)
+  assert.ok(refused.length > 0)
+  for (const { headers, body } of refused) assert.deepEqual([body.code, body.reason, headers.get('retry-after')], ['OVERLOADED', 'full', '10'])
+  assert.equal((await ask('/bulk')).body.entities.count, 10_001)
+})
+
 test('bad entities are refused as a whole, every problem with its entity, and nothing is changed', async () => {
   await put('strict', SCHEMA)
   await putEntities('strict', [team('a', 'b'), team('b')])

@@ -85,6 +85,20 @@ async function waits(db: { readonly query: (sql: string) => Promise<{ rowCount: 
   while ((await db.query('select from pg_locks where not granted and relation is not null')).rowCount === 0) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
+test('who waits for another process that migrates can be told to give up, and says for whom it waits when nobody finishes', async () => {
+  await using db = await emptyDatabase()
+  const wait = { lockMs: 30, pauseMs: 5, timesMax: 3 }
+  await db.transaction(async (other) => {
+    await other.query('select pg_advisory_xact_lock($1)', [0x61636773])
+    await assert.rejects(migrate(db, [], 'public', wait), { code: 'DATABASE_UNAVAILABLE', message: /waits for another process that migrates/ })
+    const asked = new AbortController()
+    const given = migrate(db, [], 'public', { ...wait, timesMax: 1_000_000 }, asked.signal)
+    setTimeout(() => asked.abort(), 50)
+    await assert.rejects(given, { name: 'AbortError' })
+  })
+  assert.deepEqual(await migrate(db, [], 'public', wait), [])
+})
+
 test('files are named by number and words, and no two share a number', () => {
   const folder = mkdtempSync(join(tmpdir(), 'migrations-'))
   try {

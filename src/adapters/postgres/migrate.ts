@@ -23,7 +23,8 @@ const LOCK = 0x61636773 // 'acgs'
  * How long a statement waits for a table that somebody uses, before everything is given up and tried again a little later: while it waits,
  * whatever comes after it waits behind it, the release before included.
  */
-const WAIT = { lockMs: 1_000, pauseMs: 1_000, timesMax: 60 }
+const WAIT: Wait = { lockMs: 1_000, pauseMs: 1_000, timesMax: 60 }
+type Wait = { readonly lockMs: number; readonly pauseMs: number; readonly timesMax: number }
 /** PostgreSQL's `lock_not_available`. */
 const IS_IN_USE = '55P03'
 
@@ -52,18 +53,20 @@ export function readMigrations(folder: string): readonly Migration[] {
  * @param schema Where what was applied is noted; made when it is not there. Each process migrates its own part, with a role that may
  *   touch nothing else.
  * @returns the names applied now, in order.
+ * @param signal Asks to give up, between two tries.
  * @throws {Failure} `DATABASE_UNAVAILABLE` when a migration was changed after it was applied, comes too late in the order, or fails; when a newer
- *   release has applied a breaking one; when a table was in use all the time.
+ *   release has applied a breaking one; when a table was in use, or another process migrated, all the time. The signal's reason.
  */
-export async function migrate(db: Database, migrations: readonly Migration[], schema: 'public' | 'auth' = 'public', wait: { readonly lockMs: number; readonly pauseMs: number; readonly timesMax: number } = WAIT): Promise<readonly string[]> {
+export async function migrate(db: Database, migrations: readonly Migration[], schema: 'public' | 'auth' = 'public', wait: Wait = WAIT, signal?: AbortSignal): Promise<readonly string[]> {
   for (let times = 1; ; times++) {
+    signal?.throwIfAborted()
     try {
       return await db.transaction((tx) => migrateIn(tx, migrations, schema, wait.lockMs))
     } catch (error) {
       const { code, message, cause } = error as { code?: string; message: string; cause?: { code?: string } }
       if (code === LACKS_RIGHT) throw refused(`is not possible: ${message}${OWNER}`, error)
       if (cause?.code !== IS_IN_USE || times >= wait.timesMax) throw error
-      await sleep(wait.pauseMs)
+      await sleep(wait.pauseMs, undefined, { signal })
     }
   }
 }
@@ -71,13 +74,16 @@ export async function migrate(db: Database, migrations: readonly Migration[], sc
 /**
  * The same within a transaction that may do more.
  *
- * @param lockMs How long it may wait for a table; as long as it takes without this.
+ * @param lockMs How long it may wait for a table, or for another process that migrates; as long as it takes without this.
  */
 export async function migrateIn(tx: Queryable, migrations: readonly Migration[], schema: 'public' | 'auth' = 'public', lockMs = 0): Promise<readonly string[]> {
   const noted = `${schema}.schema_migrations`
   await tx.query('set local statement_timeout = 0')
-  await tx.query('select pg_advisory_xact_lock($1)', [LOCK])
-  await tx.query(`set local lock_timeout = ${lockMs}`) // Only now: another replica that migrates may take its time.
+  await tx.query(`set local lock_timeout = ${lockMs}`)
+  await tx.query('select pg_advisory_xact_lock($1)', [LOCK]).catch((cause: unknown) => {
+    if ((cause as { code?: string }).code !== IS_IN_USE) throw cause
+    throw refused('waits for another process that migrates this database: let it finish, or end it (`select pid, application_name, query from pg_stat_activity`), and start again', cause)
+  })
   // Looked for first: `if not exists` still demands the right to create schemas, which a role of its own need not have.
   if ((await tx.query('select from pg_namespace where nspname = $1', [schema])).rowCount === 0) await tx.query(`create schema ${schema}`)
   await tx.query(

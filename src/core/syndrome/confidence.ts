@@ -61,7 +61,7 @@ export function agreement(readers: readonly { readonly method: string; readonly 
  *
  * @param classes Candidates of proven equal meaning.
  * @param misread How likely one candidate is wrong, before anything is known; between 0 and 1.
- * @param alike How likely another that is wrong is wrong in the same way.
+ * @param alike How likely, beside one that is wrong, another is wrong in the same way.
  */
 export function classPosterior(classes: readonly (readonly number[])[], kept: number, { misread, alike }: { readonly misread: number; readonly alike: number }): number {
   const wrong = classes.map((members) => misread * alike ** (members.length - 1))

@@ -33,7 +33,8 @@ export const TIE = 1e-9
  * @param window How much heavier an explanation may be to be listed, nats.
  * @see Minimum-weight decoding, after Dennis et al., "Topological quantum memory" (2002)
  */
-export function explanationsOf({ weights, causes, allows }: Puzzle, window = 0): Explanations {
+export function explanationsOf({ weights, causes: given, allows }: Puzzle, window = 0): Explanations {
+  const causes = [...new Map(given.map((by) => [by.join(), by])).values()]
   const concerned = [...new Set(causes.flat())].sort((a, b) => (weights[a] as number) - (weights[b] as number) || a - b)
   const isBounded = concerned.length > EXACT_MAX
   const [atWork, isOut] = [new Set<number>(), new Set<number>()]
@@ -87,12 +88,17 @@ export function explanationsOf({ weights, causes, allows }: Puzzle, window = 0):
 
 /** What can be explained one by one: causes that share no mechanism, directly or through others. */
 export function partsOf(causes: readonly (readonly number[])[]): readonly (readonly number[])[] {
-  const parts: { readonly causes: number[]; readonly mechanisms: Set<number> }[] = []
+  const homes = new Map<number, { readonly causes: number[]; readonly mechanisms: number[] }>()
+  const parts = new Set<{ readonly causes: number[]; readonly mechanisms: number[] }>()
   for (const [i, by] of causes.entries()) {
-    const touched = parts.filter(({ mechanisms }) => by.some((mechanism) => mechanisms.has(mechanism)))
-    const whole = { causes: [...touched.flatMap((part) => part.causes), i], mechanisms: new Set([...touched.flatMap((part) => [...part.mechanisms]), ...by]) }
-    for (const part of touched) parts.splice(parts.indexOf(part), 1)
-    parts.push(whole)
+    const touched = [...new Set(by.flatMap((mechanism) => homes.get(mechanism) ?? []))]
+    const [home = { causes: [], mechanisms: [] }, ...others] = touched
+    parts.add(home)
+    home.causes.push(i, ...others.flatMap((part) => part.causes))
+    const joining = [...by.filter((mechanism) => !homes.has(mechanism)), ...others.flatMap((part) => part.mechanisms)]
+    home.mechanisms.push(...joining)
+    for (const mechanism of joining) homes.set(mechanism, home)
+    for (const part of others) parts.delete(part)
   }
-  return parts.map((part) => part.causes)
+  return [...parts].map((part) => part.causes.sort((a, b) => a - b))
 }

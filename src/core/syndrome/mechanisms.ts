@@ -63,7 +63,8 @@ export function faultModel(measurements: readonly Measurement[], candidates: rea
   const derivedPairs = derivations(nodes, firing.map((pair) => pair.nodes), candidates)
   const blocksAt = (sentence: number): readonly (readonly RepresentationId[])[] => joined(nodes.filter((node) => reads(node, sentence)), [...agreeing.filter((pair) => !pair.apart.includes(sentence)).map((pair) => pair.nodes), ...derivedPairs])
   const blocks = new Map(disputed.map((sentence) => [sentence, blocksAt(sentence)]))
-  const blockOf = (node: RepresentationId, sentence: number) => blocks.get(sentence)?.find((block) => block.includes(node))
+  const homes = new Map([...blocks].map(([sentence, some]) => [sentence, new Map(some.flatMap((block) => block.map((node) => [node, block] as const)))]))
+  const blockOf = (node: RepresentationId, sentence: number) => homes.get(sentence)?.get(node)
 
   const mechanisms: FaultMechanism[] = []
   const places = new Map<string, number>()
@@ -74,7 +75,12 @@ export function faultModel(measurements: readonly Measurement[], candidates: rea
     return place
   }
   const derived = nodes.filter((node) => candidateIndex(node) === null)
-  const misread = (block: readonly RepresentationId[], sentences: readonly number[]) => mechanism(misreadBy(block, derived, sentences, candidates, weights))
+  const misreading = new Map<readonly RepresentationId[], number>()
+  const misread = (block: readonly RepresentationId[], sentences: readonly number[]): number => {
+    const place = misreading.get(block) ?? mechanism(misreadBy(block, derived, sentences, candidates, weights))
+    misreading.set(block, place)
+    return place
+  }
   const broken = (node: RepresentationId) => mechanism({ kind: candidateIndex(node) === null ? 'misderived' : 'broken', on: [node], sentences: [], weight: -Math.log(candidateIndex(node) === null ? weights.assumed.representation.value : weights.assumed.broken.value) })
   const wrongExample = (example: number) => mechanism({ kind: 'wrong-example', on: ['examples'], sentences: [example], weight: -Math.log(weights.assumed.example.value) })
 
@@ -104,7 +110,7 @@ export function faultModel(measurements: readonly Measurement[], candidates: rea
     const undisputed = [...new Set(candidates.flatMap(({ readings }) => readings.map(({ sentence }) => sentence)))].filter((sentence) => !disputed.includes(sentence))
     const elsewhere = Map.groupBy((undisputed.length > 0 ? undisputed : disputed.length > 0 ? [] : [SOMEWHERE]).flatMap((sentence) => blocksAt(sentence).map((block) => ({ sentence, block }))), ({ block }) => block.join())
     for (const members of elsewhere.values()) misread((members[0] as { block: readonly RepresentationId[] }).block, members.map(({ sentence }) => sentence))
-    for (const sentence of disputed) for (const block of blocksAt(sentence)) misread(block, [sentence])
+    for (const [sentence, some] of blocks) for (const block of some) misread(block, [sentence])
   }
   const faultsOf = (node: RepresentationId): readonly number[] => mechanisms.flatMap(({ on, kind }, i) => (on.includes(node) && kind !== 'wrong-example' ? [i] : []))
   for (const [measurement, example] of contradicted) causes.push({ measurement, by: [...faultsOf(candidateId(measurement.candidates[0] as number)), wrongExample(example)] })

@@ -81,7 +81,7 @@ export const putEntities = {
   exactIntegers: true,
   lists: ['entities'],
   reply: Changed,
-  failures: ['NOT_FOUND', 'ENTITIES_INVALID', 'DATABASE_UNAVAILABLE'],
+  failures: ['NOT_FOUND', 'ENTITIES_INVALID', 'DATABASE_UNAVAILABLE', 'OVERLOADED'],
   example: { body: { entities: [{ uid: { type: 'User', id: 'ana' }, attrs: {}, parents: [] }], mode: 'upsert' } },
 } as const satisfies Endpoint
 
@@ -96,7 +96,7 @@ export const postEntities = {
   exactIntegers: true,
   lists: ['upsert'],
   reply: Changed,
-  failures: ['NOT_FOUND', 'ENTITIES_INVALID', 'DATABASE_UNAVAILABLE'],
+  failures: ['NOT_FOUND', 'ENTITIES_INVALID', 'DATABASE_UNAVAILABLE', 'OVERLOADED'],
   example: { body: { upsert: [], delete: [{ type: 'User', id: 'ana' }] } },
 } as const satisfies Endpoint
 

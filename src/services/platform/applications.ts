@@ -14,7 +14,7 @@ import type { Schema } from '#core/policy/schema.ts'
 import { entityReader, Findings, findCyclesAmong, keep, recursiveTypes, uidOf, type KeptEntity } from '#core/revision/entities.ts'
 import type { CedarEntity } from '#core/unit/semantic-unit.ts'
 import type { Pack } from '#core/unit/pack.ts'
-import { applicationPut, entitiesChanged, ledgerAppended, type Telemetry } from '#telemetry/events.ts'
+import { applicationPut, entitiesChanged, ledgerAppended, requestOverloaded, type Telemetry } from '#telemetry/events.ts'
 
 export type Given = {
   readonly database: Database
@@ -56,6 +56,12 @@ export type Applications = {
   readonly install: (packs: readonly Pack[], by: string) => Promise<readonly string[]>
 }
 
+/** A change of more entities is a large one. */
+const LARGE = 10_000
+/** So many large ones wait for the one under way; who comes then is told when to come back. */
+const LARGE_WAITING_MAX = 1
+const LARGE_RETRY_SECONDS = 10
+
 export function createApplications({ database, examiner, telemetry, onChanged, now }: Given): Applications {
   const told = (application: string, { version, upserted, deleted, ledger }: Changed) => {
     if (ledger === null) return
@@ -64,6 +70,33 @@ export function createApplications({ database, examiner, telemetry, onChanged, n
     onChanged(application)
   }
   const read = async (name: string) => (await readApplication(database, name)) ?? unknown(name)
+  const change: Applications['change'] = async (name, raw, by) => {
+    // Reading takes longest, and nobody has to wait for it: only when the schema changed meanwhile it is done again, under the lock.
+    const found = await schemaOf(database, name)
+    const before = await readChange(raw, examiner.parseSchema(found.text))
+    const changed = await database.transaction(async (tx) => {
+      const application = (await lockApplication(tx, name)) ?? unknown(name)
+      const schema = examiner.parseSchema(application.schema.text)
+      const read = application.schema.digest === found.digest ? before : await readChange(before, schema)
+      await refuseCycles(tx, name, read)
+      return changeEntities(tx, name, read, { version: application.entitiesVersion, by, at: now() })
+    })
+    told(name, changed)
+    return changed
+  }
+  let largeAtOnce = 0
+  let inTurn: Promise<unknown> = Promise.resolve()
+  /** A large change keeps the process busy for seconds: one at a time, so that whatever else it does gets its turn in between. */
+  const oneAtATime = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (largeAtOnce > LARGE_WAITING_MAX) {
+      requestOverloaded(telemetry, { because: 'full' })
+      throw new Failure('OVERLOADED', `other large changes of entities are under way here: send this one again in ${LARGE_RETRY_SECONDS} s, or in smaller parts`, { details: { reason: 'full', retry_after_seconds: LARGE_RETRY_SECONDS } })
+    }
+    largeAtOnce++
+    const mine = inTurn.then(work).finally(() => { largeAtOnce-- })
+    inTurn = mine.catch(() => {})
+    return mine
+  }
 
   return {
     read,
@@ -96,20 +129,7 @@ export function createApplications({ database, examiner, telemetry, onChanged, n
       return { isNew: outcome.isNew, application: await read(name) }
     },
 
-    change: async (name, raw, by) => {
-      // Reading takes longest, and nobody has to wait for it: only when the schema changed meanwhile it is done again, under the lock.
-      const found = await schemaOf(database, name)
-      const before = await readChange(raw, examiner.parseSchema(found.text))
-      const changed = await database.transaction(async (tx) => {
-        const application = (await lockApplication(tx, name)) ?? unknown(name)
-        const schema = examiner.parseSchema(application.schema.text)
-        const read = application.schema.digest === found.digest ? before : await readChange(before, schema)
-        await refuseCycles(tx, name, read)
-        return changeEntities(tx, name, read, { version: application.entitiesVersion, by, at: now() })
-      })
-      told(name, changed)
-      return changed
-    },
+    change: (name, raw, by) => (raw.upsert.length > LARGE ? oneAtATime(() => change(name, raw, by)) : change(name, raw, by)),
 
     changes: async (name, page) => (await readChanges(database, name, page)) ?? unknown(name),
 

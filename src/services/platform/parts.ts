@@ -31,18 +31,20 @@ const HOLD_CONNECTIONS = 2
  *
  * @throws {Failure} `DATABASE_UNAVAILABLE`; `KEY_INVALID`, `FILE_UNREADABLE` when it is not known whose checkpoints count.
  */
-export async function openDatabase({ url, config, sign, telemetry, ending }: {
+export async function openDatabase({ url, config, sign, telemetry, ending, signal }: {
   url: string
   config: Config
   sign: SignCheckpoint
   telemetry: Telemetry
   ending: (() => Promise<unknown>)[]
+  /** Asks to give up starting. */
+  signal?: AbortSignal
 }): Promise<{ database: Database; holds: Database; ledger: LedgerUse; /** The database, and its backups where they are looked after. */ readonly watched: readonly Component[] }> {
   const keys = () => publicKeysIn(keySetFile(keysIn(config.service.dataFolder)))
   keys() // Whose checkpoints count must be known before anything is recorded.
   const { database: unguarded, component } = openPool({ url, name: 'platform', config, telemetry, ending })
   const migrations = readMigrations(join(ROOT, 'migrations'))
-  await atStart(url, () => migrate(unguarded, migrations))
+  await atStart(url, () => migrate(unguarded, migrations, 'public', undefined, signal))
   const holds = connect(url, { name: 'platform-holds', connectionsMax: HOLD_CONNECTIONS, connectTimeoutMs: config.database.connectTimeoutMs })
   ending.push(async () => holds[Symbol.asyncDispose]())
   telemetry.metrics.watchConnections('database', () => unguarded.connections() + holds.connections())

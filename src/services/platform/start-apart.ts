@@ -32,7 +32,7 @@ export function startPlatformApart(config: Config, signal: AbortSignal): Promise
     const tested = await test()
     const { authenticate, keys: tokenKeys } = judgedByAuth(frame)
     const { database, holds, ledger, watched } = await openDatabase({
-      url: config.database.url as string, config, telemetry, ending,
+      url: config.database.url as string, config, telemetry, ending, signal,
       sign: ({ consistency, ...tip }) => compliance.ask(postCheckpoint, { body: { ...tip, consistency: [...consistency] } }),
     })
     const { certify, bundle } = askCompliance(compliance.ask)
