@@ -62,7 +62,7 @@ Decoding seven candidates is timed by \`npm run bench -- decode\`. In brackets, 
 ## Independent faults in a minority, candidates and constitution alone
 
 Every candidate says the original in other words; k of n are broken, each by a fault of its own that is proved to change the meaning. Right: what came out is
-proved to mean the original. *Located*: the product's own decoder ([decoding](../src/core/syndrome/decode.ts)) blames exactly the broken ones. What comes out is settled as generation settles it: whom
+proved to mean the original. *Located*: the product's own decoder ([decoding](concepts/decoding.md)) blames exactly the broken ones. What comes out is settled as generation settles it: whom
 the decoder leaves standing, proved to be the majority at every request; else a majority that is found and proved; else nothing.
 
 ![Falsely accepted](fault-tolerance/minority.svg)

@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process'
+import { on } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
@@ -49,19 +50,14 @@ if (import.meta.main) await main()
  * docs/fault-tolerance.md with its charts. `--resume` leaves out parts that were measured with the same choice; `--page` measures nothing.
  */
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { part: { type: 'string', multiple: true, default: Object.keys(PARTS) }, instances: { type: 'string', default: '50' }, seed: { type: 'string', default: '1' }, resume: { type: 'boolean', default: false }, page: { type: 'boolean', default: false }, child: { type: 'string' } } })
+  const { values } = parseArgs({ options: { part: { type: 'string', multiple: true, default: Object.keys(PARTS) }, instances: { type: 'string', default: '50' }, seed: { type: 'string', default: '1' }, resume: { type: 'boolean', default: false }, page: { type: 'boolean', default: false }, child: { type: 'boolean', default: false } } })
   const choice = { instances: Number(values.instances), seed: Number(values.seed) }
   const unknown = values.part.find((id) => !Object.hasOwn(PARTS, id))
   if (unknown !== undefined || !(Number.isInteger(choice.instances) && choice.instances >= 1) || !Number.isInteger(choice.seed)) {
     process.stderr.write(`fault-tolerance: ${unknown === undefined ? '--instances and --seed are whole numbers' : `there is no part ${unknown}: name some of ${Object.keys(PARTS).join(', ')}`}\n`)
     process.exit(2)
   }
-  if (values.child !== undefined) {
-    const result = await withContext((context) => (PARTS[values.child as string] as Measuring)(choice, context))
-    await new Promise((sent) => process.send?.(result, sent))
-    process.disconnect?.()
-    return
-  }
+  if (values.child) return measureForParent(choice)
   let kept = existsSync(MEASURED) ? JSON.parse(readFileSync(MEASURED, 'utf8')) as FaultTolerance : null
   const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: availableParallelism(), busy: Math.round(10 * (loadavg()[0] as number)) / 10 }
   const versions = { acgs: packageJson.version, node: process.version, 'z3-solver': packageJson.dependencies['z3-solver'], 'cedar-wasm': packageJson.dependencies['@cedar-policy/cedar-wasm'], stabilizers: `${TABLE_VERSION} (${STABILIZERS.length})`, weights: WEIGHTS.version }
@@ -73,9 +69,10 @@ async function main(): Promise<void> {
   const left = [...wanted]
   let done = 0
   const work = async () => {
+    await using child = startChild(choice)
     for (let id = left.shift(); id !== undefined; id = left.shift()) {
       const started = performance.now()
-      const result = await inChild(id, choice)
+      const result = await child.measure(id)
       const part: Part<unknown> = { at: new Date().toISOString().slice(0, 10), ...choice, seconds: Math.round((performance.now() - started) / 1000), result }
       const before: FaultTolerance = kept ?? { versions, machine, hasApplications: existsSync(APPLICATIONS), trials: {} }
       kept = SETTINGS.some((setting) => setting.id === id) ? { ...before, trials: { ...before.trials, [id]: part as Part<Measured> } } : { ...before, [id]: part }
@@ -84,7 +81,7 @@ async function main(): Promise<void> {
       process.stderr.write(`${++done} of ${wanted.length}: ${id}, ${part.seconds} s\n`)
     }
   }
-  await Promise.all(Array.from({ length: Math.min(machine.cores, 4) }, work))
+  await Promise.all(Array.from({ length: Math.min(machine.cores, 4, left.length) }, work))
   const missing = Object.keys(PARTS).filter((id) => partOf(id) === undefined)
   if (kept === null || missing.length > 0) {
     process.stderr.write(`docs/fault-tolerance.md is not written: ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not measured yet (--resume measures what is left)\n`)
@@ -97,11 +94,30 @@ async function main(): Promise<void> {
   process.stdout.write('docs/fault-tolerance.md and its charts are written\n')
 }
 
-function inChild(id: string, { seed, instances }: Choice): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const child = fork(fileURLToPath(import.meta.url), ['--child', id, '--seed', String(seed), '--instances', String(instances)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
-    let result: unknown
-    child.on('message', (said) => { result = said })
-    child.on('exit', (code) => (code === 0 && result !== undefined ? resolve(result) : reject(new Error(`${id} could not be measured (exit ${code})`))))
+/** Measures the parts that the parent names, one after the other, until it has no more. */
+async function measureForParent(choice: Choice): Promise<void> {
+  await withContext(async (context) => {
+    for await (const [id] of on(process, 'message', { close: ['disconnect'] }) as AsyncIterable<readonly [string]>) {
+      const result = await (PARTS[id] as Measuring)(choice, context)
+      process.send?.({ result })
+    }
   })
+}
+
+function startChild({ seed, instances }: Choice): { readonly measure: (id: string) => Promise<unknown>; readonly [Symbol.asyncDispose]: () => Promise<void> } {
+  const child = fork(fileURLToPath(import.meta.url), ['--child', '--seed', String(seed), '--instances', String(instances)])
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  return {
+    measure: (id) => Promise.race([
+      new Promise((resolve) => {
+        child.once('message', (said: { readonly result: unknown }) => resolve(said.result))
+        child.send(id)
+      }),
+      ended.then(() => { throw new Error(`${id} could not be measured: its process ended`) }),
+    ]),
+    [Symbol.asyncDispose]: async () => {
+      if (child.connected) child.disconnect()
+      await ended
+    },
+  }
 }

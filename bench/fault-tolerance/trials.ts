@@ -3,7 +3,7 @@ import { tally, tallyOf, type Tally } from '#core/injection/tally.ts'
 import { planFor, Rotation, runTrial, type Trial } from '#core/injection/trial.ts'
 import { pick, seeded, type Random } from '#core/proof/random-world.ts'
 import type { Context } from './context.ts'
-import { applications, knownTexts, type KnownGood } from './policies.ts'
+import type { KnownGood } from './policies.ts'
 
 /** One experiment with candidates and the constitution alone. */
 export type Setting = {
@@ -43,21 +43,17 @@ export type Measured = {
 }
 
 /** @param instances So many of each fault class are wanted, times the setting's share. */
-export async function measureSetting(setting: Setting, { instances, seed }: { readonly instances: number; readonly seed: number }, { examiner, court }: Context, limit = FAULT_CLASSES): Promise<Measured> {
+export async function measureSetting(setting: Setting, { instances, seed }: { readonly instances: number; readonly seed: number }, { court, policies: known, canBreak }: Context, limit = FAULT_CLASSES): Promise<Measured> {
   const random = seeded(seed)
-  const policies: readonly KnownGood[] = [...await knownTexts(examiner), ...applications(examiner)]
+  const policies = await known()
   const wanted = Math.max(1, Math.ceil(instances * setting.share))
-  const impossible = new Set<string>()
   const trials: { readonly trial: Trial; readonly policy: KnownGood; readonly fault: string }[] = []
   for (const [k, fault] of limit.entries()) {
-    let [made, tried] = [0, k]
-    while (made < wanted) {
-      const left = policies.filter(({ name }) => !impossible.has(`${name} ${fault.id}`))
-      if (left.length === 0) break
-      const policy = left[tried++ % left.length] as KnownGood
-      const rotation = new Rotation([fault, ...shuffled(limit.filter((other) => other !== fault && !impossible.has(`${policy.name} ${other.id}`)), random)])
-      const trial = await runTrial(policy.policy, policy.schema, planFor(setting, random), rotation, random, court)
-      for (const id of rotation.impossible) impossible.add(`${policy.name} ${id}`)
+    const able = await filtered(policies, (policy) => canBreak(policy, fault))
+    for (let [made, tried] = [0, k]; made < wanted && able.length > 0; tried++) {
+      const policy = able[tried % able.length] as KnownGood
+      const others = await filtered(limit, async (other) => other !== fault && (await canBreak(policy, other)))
+      const trial = await runTrial(policy.policy, policy.schema, planFor(setting, random), new Rotation([fault, ...shuffled(others, random)]), random, court)
       if (trial === null) continue
       trials.push({ trial, policy, fault: fault.id })
       made++
@@ -80,4 +76,10 @@ export async function measureSetting(setting: Setting, { instances, seed }: { re
 function shuffled(classes: readonly FaultClass[], random: Random): readonly FaultClass[] {
   const left = [...classes]
   return classes.map(() => left.splice(left.indexOf(pick(random, left)), 1)[0] as FaultClass)
+}
+
+async function filtered<T>(some: readonly T[], isWanted: (one: T) => Promise<boolean>): Promise<readonly T[]> {
+  const kept: T[] = []
+  for (const one of some) if (await isWanted(one)) kept.push(one)
+  return kept
 }
