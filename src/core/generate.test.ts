@@ -7,6 +7,7 @@ import { createProver } from '#adapters/solver/prover.ts'
 import { parseConstitution } from './constitution/constitution.ts'
 import { assess, generate, type AskedAgain, type Capabilities, type Examining } from './generate.ts'
 import { assemble } from './policy/assemble.ts'
+import { path, PRINCIPAL } from './policy/expression.ts'
 import { renderRules } from './policy/render.ts'
 import { LIMITS } from './proof/questions.ts'
 import { createVerdictMemory } from './syndrome/memory.ts'
@@ -111,11 +112,45 @@ test('a corrected set that still fires is not believed', async () => {
   assert.match(doubts(assessment).join('\n'), /measured again, and never-errors still fires/)
 })
 
-test('what the author says counts more than a majority: an example that it contradicts settles the sentence against it', async () => {
+test('what the author says is not outvoted: where an example stands against readers that are seldom wrong, the author is asked', async () => {
   const example: Example = { name: 'example 1', request: { principal: 'Clerk::"c"', action: 'Action::"edit"', resource: 'File::"f"', context: {} }, entities: [{ uid: { type: 'Clerk', id: 'c' }, attrs: { senior: false, level: 1 }, parents: [] }, { uid: { type: 'File', id: 'f' }, attrs: { sealed: false, pages: 1 }, parents: [] }], decision: 'allow' }
   const assessment = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { examples: [example] })
-  assert.deepEqual(assessment.corrections[0].setAside, [A, B])
-  assert.equal(await meansSame(assessment.corrections[0].policy.text, changed(1, 'Clerks may edit files.')), 'proved')
+  assert.deepEqual([assessment.diagnosis.kind, assessment.corrections[0].vote, assessment.verdict.kind], ['unexplained', null, 'undetermined'])
+  assert.match(doubts(assessment).join('\n'), /example 1 contradicts what the readers agree on/)
+})
+
+test('an example settles a sentence that two read differently, for who decides as it says', async () => {
+  const example: Example = { name: 'example 1', request: { principal: 'Clerk::"c"', action: 'Action::"edit"', resource: 'File::"f"', context: {} }, entities: [{ uid: { type: 'Clerk', id: 'c' }, attrs: { senior: false, level: 1 }, parents: [] }, { uid: { type: 'File', id: 'f' }, attrs: { sealed: false, pages: 1 }, parents: [] }], decision: 'deny' }
+  const { diagnosis, corrections: [{ setAside, policy }], verdict } = await assessed([TEXT, changed(1, 'Clerks may edit files.')], { examples: [example] })
+  assert.deepEqual([diagnosis.kind, setAside, verdict.kind], ['explained', [B], 'compliant'])
+  assert.equal(await meansSame(policy.text, TEXT), 'proved')
+})
+
+/** A reader whose rules do not pass validation. */
+function unreadable(method: Candidate['method'], unit: SemanticUnit): Candidate {
+  const right = reader(method, unit, TEXT)
+  const readings = right.readings.map((reading): Reading => (reading.kind === 'norms' ? { ...reading, norms: reading.norms.map((norm) => ({ ...norm, when: path(PRINCIPAL, ['nothing']) })) } : reading))
+  return { ...right, readings, cedar: renderRules(assemble(readings.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : [])), SCHEMA)) }
+}
+
+test('a candidate that cannot be read is set aside; when none can, that is said, and nothing fails', async () => {
+  const unit = unitOf(TEXT)
+  const one = await assess({ unit, candidates: [unreadable(A, unit), reader(B, unit, TEXT)] }, can)
+  assert.deepEqual([one.diagnosis.kind, one.corrections[0].setAside, one.verdict.kind], ['explained', [A], 'compliant'])
+  const none = await assess({ unit, candidates: [unreadable(A, unit), unreadable(B, unit)] }, can)
+  assert.equal(none.diagnosis.kind, 'unexplained')
+  assert.match(doubts(none).join('\n'), /diagnosis: no reader is left/)
+})
+
+test('one candidate alone is nobody’s majority: nothing fires, and one witness is counted', async () => {
+  const unit = unitOf(TEXT)
+  const { diagnosis, corrections: [{ independentWitnesses, vote }] } = await assess({ unit, candidates: [reader(B, unit, TEXT)] }, can)
+  assert.deepEqual([diagnosis.kind, independentWitnesses, vote], ['clean', 1, null])
+})
+
+test('the order of candidates says nothing: another one gives the same policy', async () => {
+  const [one, other] = [await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')]), await assessed([TEXT, changed(1, 'Clerks may edit files.'), TEXT], { methods: [A, C, B], lineages: [A, C, B] })]
+  assert.deepEqual([other.diagnosis.kind, other.corrections[0].setAside, other.semanticHash], [one.diagnosis.kind, [C], one.semanticHash])
 })
 
 /** Generation with readers that are given, one of which says something else when it is asked again. */

@@ -63,6 +63,8 @@ export type Assessment = {
   readonly diagnosis: Diagnosis
   /** The first is the policy that goes on; there are several only while the text is ambiguous. */
   readonly corrections: readonly [Correction, ...Correction[]]
+  /** Why what was corrected cannot be believed; none where it can. */
+  readonly objections: readonly string[]
   /** How likely the first correction is what the text means. */
   readonly confidence: Confidence
   readonly semanticHash: string
@@ -127,7 +129,8 @@ export async function assess({ unit, candidates }: Evidence, can: Examining): Pr
   const measurements = await measure(representationsOf(unit, candidates), can, can.memory)
   const syndrome = syndromeOf(measurements)
   const decoded = decode(measurements, candidates)
-  const settled = await vote(unit, candidates, measurements, decoded, correct(unit, candidates, decoded), can)
+  const usable = withoutUnreadable(candidates, measurements)
+  const settled = await vote(unit, usable, measurements, decoded, correct(unit, usable, decoded), can)
   // What is proved, hashed and certified is what Cedar reads from the text, never what we meant it to say.
   const { diagnosis, objections } = settled
   const corrections = settled.corrections.map((each) => ({ ...each, policy: can.parse(each.policy.text, unit.schema) }))
@@ -138,7 +141,13 @@ export async function assess({ unit, candidates }: Evidence, can: Examining): Pr
   const [correction, ...others] = corrections
   const [examination] = examinations
   if (correction === undefined || examination === undefined) throw new Error('a unit without readers cannot be assessed')
-  return { measurements, syndrome, diagnosis, corrections: [correction, ...others], confidence: confidenceIn({ unit, candidates }, measurements, diagnosis, correction), semanticHash: semanticHash(correction.policy.rules, unit.schema), examination, score: score(examination), verdict }
+  return { measurements, syndrome, diagnosis, corrections: [correction, ...others], objections, confidence: confidenceIn({ unit, candidates }, measurements, diagnosis, correction), semanticHash: semanticHash(correction.policy.rules, unit.schema), examination, score: score(examination), verdict }
+}
+
+/** Candidates of which those that do not parse have no say: nothing can be made from them. */
+function withoutUnreadable(candidates: readonly Candidate[], measurements: readonly Measurement[]): readonly Candidate[] {
+  const isUnreadable = (i: number) => measurements.some(({ stabilizer, candidates: [only], outcome }) => stabilizer === 'well-typed' && only === i && outcome.value === -1)
+  return candidates.map((candidate, i) => (isUnreadable(i) ? { ...candidate, readsText: false } : candidate))
 }
 
 /** Every article that the schema binds, proved, refuted or unknown for one policy. */

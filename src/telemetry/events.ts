@@ -4,30 +4,35 @@ import { BACKUP_STATES, BREAKER_STATES, type AuthenticationFailure, type BackupR
 /** Where events go: the log and the metrics of one process. */
 export type Telemetry = { readonly log: Log; readonly metrics: Metrics }
 
-/** A generation was judged and stored; `score` is null when no hard article applies. */
+/** A generation was judged and stored; `score` is null when no hard article applies, `confidence` when there is no number for it. */
 export function generationJudged({ log, metrics }: Telemetry, event: {
   id: string
   outcome: 'certified' | 'refused' | 'undetermined'
   priority: Priority
   score: number | null
+  confidence: number | null
   seconds: number
 }): void {
-  const { id, outcome, priority, score, seconds } = event
+  const { id, outcome, priority, score, confidence, seconds } = event
   metrics.policyGenerationRequests.inc({ status: outcome, priority })
   metrics.policyGenerationDuration.observe({ priority }, seconds)
   if (score !== null) metrics.constitutionalComplianceScore.observe({ outcome }, score)
-  log.info({ generation_id: id, outcome, priority, score, seconds }, 'generation judged')
+  if (confidence !== null) metrics.policyConfidenceScore.observe(confidence)
+  log.info({ generation_id: id, outcome, priority, score, confidence, seconds }, 'generation judged')
 }
 
-/** Candidates were compared: in some a fault was found, and they were set aside; or they disagreed and nobody could be blamed. */
-export function candidatesCompared({ log, metrics }: Telemetry, event: { id: string; setAside: number; isUnsettled: boolean }): void {
-  const { id, setAside, isUnsettled } = event
+/**
+ * Candidates were compared: in some a fault was found, and they were set aside; or they disagreed and nobody could be blamed. What was corrected holds
+ * when it was measured again and nothing fired.
+ */
+export function candidatesCompared({ log, metrics }: Telemetry, event: { id: string; setAside: number; isUnsettled: boolean; holds: boolean }): void {
+  const { id, setAside, isUnsettled, holds } = event
   if (setAside > 0) {
-    metrics.errorCorrectionEvents.inc({ error_type: 'detected', corrected: 'true' }, setAside)
-    metrics.errorCorrectionEvents.inc({ error_type: 'corrected', corrected: 'true' }, setAside)
+    metrics.errorCorrectionEvents.inc({ error_type: 'detected', corrected: String(holds) }, setAside)
+    metrics.errorCorrectionEvents.inc({ error_type: 'corrected', corrected: String(holds) }, setAside)
   }
   if (isUnsettled) metrics.errorCorrectionEvents.inc({ error_type: 'detected', corrected: 'false' })
-  if (setAside > 0 || isUnsettled) log.info({ generation_id: id, set_aside: setAside, is_unsettled: isUnsettled }, 'candidates differ')
+  if (setAside > 0 || isUnsettled) log.info({ generation_id: id, set_aside: setAside, is_unsettled: isUnsettled, holds }, 'candidates differ')
 }
 
 /** A generation could not be carried out: nothing was judged, nothing stored. */

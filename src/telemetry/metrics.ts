@@ -96,6 +96,7 @@ export function createMetrics({ service, version, constitutionalHash, descriptio
     policyGenerationDuration: histogram('policy_generation_duration_seconds', 'Duration of a generation, persistence included.', GENERATION_SECONDS, ['priority']),
     constitutionalComplianceScore: histogram(
       'constitutional_compliance_score', 'Score of every judged generation, and of every active policy proved again.', SCORES, ['outcome']),
+    policyConfidenceScore: histogram('policy_confidence_score', 'Confidence in the meaning of every judged generation that has one.', SCORES),
     generationQueueDepth: gauge('generation_queue_depth', 'Accepted requests that have not ended, of all processes on the database.', ['state']),
     generationQueueOldest: gauge('generation_queue_oldest_seconds', 'How long the oldest request that has not ended has been accepted.'),
     admissionWaiting: gauge('admission_waiting', 'Clients that wait for the turn of their generation, in this process.'),

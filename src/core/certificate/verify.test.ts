@@ -73,7 +73,7 @@ function statementOf(over: Schema, norms: readonly Norm[], examination: Examinat
     request: { title: 't', description: 'd', stakeholders: [], principles: [], priority: 'low', examples: [], explanations: [], complianceThreshold, consensusRequired: false, multiModelValidation: false },
   } as const
   const assessment: Assessment = {
-    measurements: [], syndrome: [], diagnosis: { kind: 'clean' }, corrections: [{ norms, policy: made, unread, independentWitnesses: 2, setAside: [], vote: null }], confidence: { value: null, because: '' },
+    measurements: [], syndrome: [], diagnosis: { kind: 'clean' }, corrections: [{ norms, policy: made, unread, independentWitnesses: 2, setAside: [], vote: null }], objections: [], confidence: { value: null, because: '' },
     semanticHash: semanticHash(made.rules, over), examination, score: score(examination), verdict: { kind: 'compliant' },
   }
   const candidates = [{ method: 'controlled-english', readsText: true, lineage: 'x', cedar: made.text, readings: [] }] as const

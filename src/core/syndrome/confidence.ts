@@ -6,7 +6,7 @@ import { partsIn, type Diagnosis } from './decode.ts'
 import { explanationsOf } from './explain.ts'
 import type { Measurement } from './measure.ts'
 import { commonCauseWeight, faultModel, type FaultModel } from './mechanisms.ts'
-import { misreadRate, WEIGHTS, type Weights } from './weights.ts'
+import { cautious, misreadRate, WEIGHTS, type Weights } from './weights.ts'
 
 /** How likely the returned meaning is what the text means, by the decoder's weights; or why no number can be given. */
 export type Confidence =
@@ -52,7 +52,7 @@ export function confidenceIn({ unit, candidates }: { readonly unit: SemanticUnit
 /** How likely some that agree are right: all right, against all wrong in the same way. */
 export function agreement(readers: readonly { readonly method: string; readonly lineage: string }[], weights: Weights): number {
   const wrong = Math.exp(-commonCauseWeight(readers, weights))
-  const right = readers.reduce((product, { method }) => product * (1 - misreadRate(method, weights).value), 1)
+  const right = readers.reduce((product, { method }) => product * (1 - cautious(misreadRate(method, weights))), 1)
   return right / (right + wrong)
 }
 

@@ -4,7 +4,7 @@ import { candidateId } from '#core/stabilizers/representation.ts'
 import type { Candidate, Method } from '#core/synthesis/candidate.ts'
 import { decode, locatesKnownFault } from './decode.ts'
 import type { Measurement } from './measure.ts'
-import { WEIGHTS } from './weights.ts'
+import { WEIGHTS, type Weights } from './weights.ts'
 
 const candidate = (method: Method, readsText = true): Candidate => ({ method, readsText, lineage: method, cedar: '', readings: [] })
 const EVIDENCE = { sentences: [2], request: 'shown' }
@@ -48,6 +48,8 @@ test('an example does not settle a disagreement in several sentences', () => {
 test('the fault that health is probed with is located', () => assert.ok(locatesKnownFault()))
 
 const reader = (method: Method, lineage: string = method): Candidate => ({ method, readsText: true, lineage, cedar: '', readings: [] })
+/** Nothing counted: every reader is as good as another. */
+const NEUTRAL: Weights = { ...WEIGHTS, readings: { sources: [], methods: [], pairs: [] } }
 const three = [reader('controlled-english'), reader('shallow-parse'), reader('model:a')]
 const differ = (sentences: readonly number[], ...on: number[]): Measurement => ({ stabilizer: 'same-meaning', candidates: on, representations: on.map(candidateId), outcome: { value: -1, evidence: { sentences } } })
 const blamedIn = (diagnosis: ReturnType<typeof decode>) => (diagnosis.kind === 'explained' ? diagnosis.faults.map(({ candidate, sentences }) => [candidate, sentences]) : diagnosis.kind)
@@ -57,7 +59,7 @@ test('one against two of other lineages is blamed, in the sentences where they d
 })
 
 test('every reader may be wrong somewhere else: each is blamed where the two others agree', () => {
-  assert.deepEqual(blamedIn(decode([differ([1, 2], 0, 1), differ([1, 3], 0, 2), differ([2, 3], 1, 2)], three)), [[0, [1]], [1, [2]], [2, [3]]])
+  assert.deepEqual(blamedIn(decode([differ([1, 2], 0, 1), differ([1, 3], 0, 2), differ([2, 3], 1, 2)], three, NEUTRAL)), [[0, [1]], [1, [2]], [2, [3]]])
 })
 
 test('three meanings of one sentence are a question', () => {
@@ -68,7 +70,15 @@ test('two of one lineage are one witness: against them nobody is blamed', () => 
   const two = [reader('controlled-english'), reader('model:a', 'one model'), reader('model:b', 'one model')]
   assert.equal(decode([holds('same-meaning', 1, 2), differ([1], 0, 1), differ([1], 0, 2)], two).kind, 'ambiguous')
   const apart = [reader('controlled-english'), reader('model:a', 'one model'), reader('model:b', 'another model')]
-  assert.deepEqual(blamedIn(decode([holds('same-meaning', 1, 2), differ([1], 0, 1), differ([1], 0, 2)], apart)), [[0, [1]]])
+  assert.deepEqual(blamedIn(decode([holds('same-meaning', 1, 2), differ([1], 0, 1), differ([1], 0, 2)], apart, NEUTRAL)), [[0, [1]]])
+})
+
+test('two that were never measured weigh no more than one that is seldom wrong: that is a question', () => {
+  const readings = { sources: [], pairs: [], methods: [{ method: 'controlled-english', read: 10_000, wrong: 5 }] }
+  const unmeasured = [reader('controlled-english'), reader('model:a'), reader('model:b')]
+  const measurements = [holds('same-meaning', 1, 2), differ([1], 0, 1), differ([1], 0, 2)]
+  assert.deepEqual(blamedIn(decode(measurements, unmeasured, NEUTRAL)), [[0, [1]]])
+  assert.equal(decode(measurements, unmeasured, { ...WEIGHTS, readings }).kind, 'ambiguous')
 })
 
 test('two readers that disagree are a question, however unequal their weights', () => {

@@ -2,7 +2,7 @@ import { candidateId, candidateIndex, NORMS_METHOD, type RepresentationId } from
 import { showsOf } from '#core/stabilizers/table.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import type { Measurement } from './measure.ts'
-import { alikeRate, misreadRate, type Lineage, type Weights } from './weights.ts'
+import { alikeRate, cautious, misreadRate, type Lineage, type Weights } from './weights.ts'
 
 /**
  * One way in which something can be wrong.
@@ -100,7 +100,7 @@ export function faultModel(measurements: readonly Measurement[], candidates: rea
     if (differing.length === 0) contradiction ??= `${measurement.stabilizer} says that ${one} and ${other} differ, and other checks that they do not`
     for (const sentence of differing) {
       const sides = [one, other].flatMap((node) => { const block = blockOf(node, sentence); return block === undefined ? [] : [misread(block, [sentence])] })
-      causes.push({ measurement, by: [...sides, ...[one, other].flatMap((node) => ownFaults.get(node) ?? [])] })
+      causes.push({ measurement, by: [...sides, ...[one, other].flatMap((node) => ownFaults.get(node) ?? ownFaults.get(candidateId(readerIndex(node, candidates))) ?? [])] })
     }
   }
 
@@ -137,7 +137,7 @@ function consistentWith(examples: ReadonlyMap<Measurement, number>, candidates: 
 }
 
 /**
- * Several readers are wrong in one way from a common cause: the first by itself, each other as likely as it is wrong alike with one that is already.
+ * Several readers are wrong in one way from a common cause: the one that is seldom wrong by itself, each other as likely as it is wrong alike with one that is already.
  * What is derived goes with the reader that it is derived from, or was derived wrongly too.
  */
 function misreadBy(block: readonly RepresentationId[], derived: readonly RepresentationId[], sentences: readonly number[], candidates: readonly Candidate[], weights: Weights): FaultMechanism {
@@ -155,14 +155,17 @@ function anyOf(sentences: number, weight: number): number {
   return sentences <= 1 ? weight : -Math.log(Math.min(0.5, 1 - (1 - Math.exp(-weight)) ** sentences))
 }
 
-/** −ln of the probability that all of some readers get one sentence wrong in the same way. */
+/**
+ * −ln of the probability that all of some readers get one sentence wrong in the same way: that of the one that is seldom wrong, and for each other how
+ * likely it is wrong alike with one of those before.
+ */
 export function commonCauseWeight(readers: readonly Lineage[], weights: Weights): number {
-  const left = [...readers].sort((a, b) => misreadRate(b.method, weights).value - misreadRate(a.method, weights).value)
+  const left = [...readers].sort((a, b) => cautious(misreadRate(a.method, weights)) - cautious(misreadRate(b.method, weights)))
   const wrong = left.splice(0, 1)
   if (wrong[0] === undefined) return 0
-  let weight = -Math.log(misreadRate(wrong[0].method, weights).value)
+  let weight = -Math.log(cautious(misreadRate(wrong[0].method, weights)))
   while (left.length > 0) {
-    const chances = left.map((reader) => Math.max(...wrong.map((other) => alikeRate(other, reader, weights).value)))
+    const chances = left.map((reader) => Math.max(...wrong.map((other) => cautious(alikeRate(other, reader, weights)))))
     const next = chances.indexOf(Math.max(...chances))
     weight -= Math.log(chances[next] as number)
     wrong.push(...left.splice(next, 1))

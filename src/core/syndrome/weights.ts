@@ -63,6 +63,11 @@ const WRONG_FROM = 5
 /** A figure, and whether it was measured: then with its 95 % interval. */
 export type Estimate = { readonly value: number; readonly low: number | null; readonly high: number | null; readonly of: number; readonly isMeasured: boolean }
 
+/** What is reckoned with: the upper end of what was measured, so that few counts speak against whom they are about. */
+export function cautious({ value, high }: Estimate): number {
+  return high ?? value
+}
+
 /** How often a method gets a sentence wrong that it has read: counts with half a sentence added to each side, so that none is never. */
 export function misreadRate(method: string, { readings, assumed }: Weights): Estimate {
   const counted = readings.methods.find((each) => each.method === method)

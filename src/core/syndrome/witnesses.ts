@@ -1,4 +1,4 @@
-import { correlation, type Lineage, type Weights } from './weights.ts'
+import { cautious, correlation, type Lineage, type Weights } from './weights.ts'
 
 /**
  * How much each of several witnesses counts beside the others: 1 alone, less where others are wrong together with it.
@@ -13,8 +13,7 @@ export function witnessWeights(witnesses: readonly Lineage[], weights: Weights):
   return witnesses.map((one, i) => {
     const shared = witnesses.reduce((sum, other, j) => {
       if (i === j) return sum + 1
-      const { value, high } = correlation(one, other, weights)
-      return sum + Math.max(0, high ?? value)
+      return sum + Math.max(0, cautious(correlation(one, other, weights)))
     }, 0)
     return 1 / shared
   })

@@ -117,9 +117,9 @@ export function createRequests({ database, holds, telemetry, unitOf, attempt, on
       const { generation, ...ended } = await attempt(work, given ?? unitOf(id, request.body))
       const outcome = verdictName(generation)
       onJudged(outcome)
-      const { diagnosis: { kind }, corrections: [{ setAside }] } = generation
-      candidatesCompared(telemetry, { id, setAside: setAside.length, isUnsettled: kind === 'ambiguous' || kind === 'unexplained' })
-      generationJudged(telemetry, { id, outcome, priority, score: generation.score, seconds: seconds() })
+      const { diagnosis: { kind }, corrections: [{ setAside }], objections } = generation
+      candidatesCompared(telemetry, { id, setAside: setAside.length, isUnsettled: kind === 'ambiguous' || kind === 'unexplained', holds: objections.length === 0 })
+      generationJudged(telemetry, { id, outcome, priority, score: generation.score, confidence: generation.confidence.value, seconds: seconds() })
       executionFinished(telemetry, { operation: 'generate', status: 'success', seconds: seconds() })
       return ended
     } catch (error) {

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { runAcgs } from '#test/product.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'acgs-weights-'))
+after(() => rmSync(folder, { recursive: true }))
+const SHIPPED = fileURLToPath(new URL('../core/syndrome/weights.json', import.meta.url))
+const [weights, outcomes] = [join(folder, 'weights.json'), join(folder, 'outcomes.json')]
+copyFileSync(SHIPPED, weights)
+const record = (id: string) => writeFileSync(outcomes, JSON.stringify({ source: { id, what: 'for a test' }, outcomes: Array.from({ length: 60 }, (_, i) => ({ readings: { 'model:a': i < 6 ? 'wrong 1' : 'right', 'model:b': 'right' } })), graded: [{ confidence: 0.9, right: true }] }))
+
+test('show says what was counted where, and what is only assumed', async () => {
+  const { status, stdout } = await runAcgs(['weights', 'show', '--json'])
+  const { methods, sources, assumed } = JSON.parse(stdout)
+  assert.equal(status, 0)
+  assert.deepEqual((methods as { method: string }[]).map(({ method }) => method), ['controlled-english', 'shallow-parse'])
+  assert.ok(sources.length > 0 && assumed.example.because.length > 0)
+})
+
+test('a dry run says what would change and writes nothing; an update writes it, once', async () => {
+  record('first')
+  const before = readFileSync(weights, 'utf8')
+  const dry = await runAcgs(['weights', 'update', '--from', outcomes, '--weights', weights, '--dry-run'])
+  assert.deepEqual([dry.status, readFileSync(weights, 'utf8')], [0, before])
+  assert.match(dry.stdout, /model:a .*assumed.*→ .*counted on 60[\s\S]*nothing was written/)
+  const update = await runAcgs(['weights', 'update', '--from', outcomes, '--weights', weights, '--json'])
+  assert.deepEqual([update.status, JSON.parse(update.stdout).weights], [0, JSON.parse(readFileSync(weights, 'utf8'))])
+  const again = await runAcgs(['weights', 'update', '--from', outcomes, '--weights', weights])
+  assert.equal(again.status, 1)
+  assert.match(again.stderr, /`first` are counted already/)
+})
+
+test('what is no outcome, no JSON or not there is refused with the place', async () => {
+  writeFileSync(outcomes, '{"source":{"id":"x","what":"y"},"outcomes":[{"readings":{"model:a":"maybe"}}]}')
+  const malformed = await runAcgs(['weights', 'update', '--from', outcomes, '--weights', weights])
+  assert.deepEqual([malformed.status, /outcomes\.0\.readings\.model:a/.test(malformed.stderr)], [2, true])
+  writeFileSync(outcomes, '{')
+  for (const file of [outcomes, join(folder, 'absent.json')]) assert.equal((await runAcgs(['weights', 'update', '--from', file, '--weights', weights])).status, 2)
+})
+
+test('measure records what the readers made of sentences of known meaning, in the form that update takes', async () => {
+  const { status, stdout, stderr } = await runAcgs(['weights', 'measure', '--schema', 'packs/ai-agents/schema.cedarschema', '--sentences', '12', '--seed', '3', '--out', outcomes, '--json'])
+  assert.equal(status, 0, stderr)
+  const { recorded, sentences } = JSON.parse(stdout)
+  assert.deepEqual([sentences, recorded.outcomes.length, JSON.parse(readFileSync(outcomes, 'utf8'))], [12, 6, recorded])
+  assert.equal((await runAcgs(['weights', 'update', '--from', outcomes, '--weights', weights, '--dry-run'])).status, 0)
+})
+
+test('more sentences than a schema can make are refused', async () => {
+  const file = join(folder, 'small.cedarschema')
+  writeFileSync(file, 'entity User; entity Doc; action view appliesTo { principal: User, resource: Doc };')
+  const { status, stderr } = await runAcgs(['weights', 'measure', '--schema', file, '--sentences', '50'])
+  assert.equal(status, 2)
+  assert.match(stderr, /only 1 different sentences can be made/)
+})
