@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { WEIGHTS } from '#core/syndrome/weights.ts'
 import { readCorpora } from './read-corpora.ts'
 
 /**
@@ -23,7 +24,8 @@ export type NaturalMeasured = {
   /** Of the wrong readings: whether the other reader of that version said something else, nothing, or the same. */
   readonly other: { readonly alike: number; readonly otherwise: number; readonly unread: number }
   readonly faults: number
-  readonly examples: readonly { readonly text: string; readonly method: string; readonly meant: string; readonly other: string }[]
+  /** Of sentences whose meaning was there first, as the decoder's weights have it. */
+  readonly counted: readonly { readonly method: string; readonly read: number; readonly wrong: number }[]
 }
 
 export function readNatural(): Natural {
@@ -36,9 +38,8 @@ export function measureNatural(): NaturalMeasured {
   const count = (outcome: string) => today.filter((each) => each.outcome === outcome).length
   const alike = (wanted: string) => faults.filter(({ other }) => other === wanted).length
   return {
-    versions, faults: faults.length,
+    versions, faults: faults.length, counted: WEIGHTS.readings.methods,
     today: { sentences: today.length / 2, readings: { right: count('right'), wrong: count('wrong'), unread: count('unread') }, wrong: today.flatMap(({ method, text, wrong }) => (wrong === null ? [] : [{ method, text, wrong }])) },
     other: { alike: alike('alike'), otherwise: alike('otherwise'), unread: alike('unread') },
-    examples: faults.filter(({ other }) => other === 'alike').slice(0, 5).map(({ text, method, meant, other }) => ({ text, method, meant, other })),
   }
 }

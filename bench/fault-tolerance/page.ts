@@ -140,7 +140,8 @@ ${reliability.bins.map(({ from, to, answers, mean_confidence: mean, share_right:
 ## Natural faults
 
 What the product's own readers really got wrong. Today's have ${natural.today.readings.wrong === 0 ? 'no sentence' : `${natural.today.readings.wrong} sentences`} of the ${natural.today.sentences} in \`test/cases/read\` wrong: ${natural.today.readings.right} readings right, ${natural.today.readings.unread} unread, by two readers. That is no measure of
-texts nobody has seen: the readers were mended until these were right, and many sentences are there because they were once read wrongly. So earlier versions were made to read them too:
+texts nobody has seen: the readers were mended until these were right, and many sentences are there because they were once read wrongly.${natural.counted.length === 0 ? '' : ` Of sentences made from meanings that were there first, in the forms that the
+readers are for (\`acgs weights show\`), wrong were: ${natural.counted.map(({ method, read, wrong }) => `${method} ${figure(wrong, read)}`).join(', ')}.`} So earlier versions were made to read the corpora too:
 
 | version | sentences | readings right | wrong | unread | wrong of those read |
 |---|---|---|---|---|---|
