@@ -71,7 +71,7 @@ the decoder leaves standing, proved to be the majority at every request; else a 
 |---|---|---|---|---|---|---|---|---|---|
 ${minority.map(rowOf).join('\n')}
 
-Plain voting decides at every request as most candidates do, with nobody to say what that is as a policy; it is as good as ours here, and it never refuses. ${sum(minority, ({ equivalent_mutants: equivalent }) => equivalent)} mutants that were proved to mean the same were made again.
+Plain voting decides at every request as most candidates do; it is no policy that anybody can read, and it never refuses.${wrongOf(minority, 'voting') <= falseMinority ? ' With independent faults in a minority it is as often right as ours: that is what a majority is.' : ''} ${sum(minority, ({ equivalent_mutants: equivalent }) => equivalent)} mutants that were proved to mean the same were made again.
 
 ### By fault class, over all of these
 
@@ -80,6 +80,12 @@ Plain voting decides at every request as most candidates do, with nobody to say 
 ${FAULT_CLASSES.map(({ id, what }) => classRow(id, what, minority)).join('\n')}
 
 Of each class with n = 3, k = 1 there were ${spread(FAULT_CLASSES.map(({ id }) => String(first?.by_class[id]?.ours.trials ?? 0)))} trials. Where k is more than 1 the other broken candidates have faults of other classes.
+
+What came of each class with each n and k, as corrected of trials, then refused, then falsely accepted:
+
+| class | ${minority.map(({ setting: { candidates, faulty } }) => `${candidates}, ${'count' in faulty ? faulty.count : ''}`).join(' | ')} |
+|---|${minority.map(() => '---|').join('')}
+${FAULT_CLASSES.map(({ id }) => `| ${id} | ${minority.map(({ by_class: classes }) => classCell(classes[id]?.ours)).join(' | ')} |`).join('\n')}
 
 ## Faults that fall on each candidate with probability p
 
@@ -118,13 +124,13 @@ The examples are those that a person wrote beside each request of the packs, ${e
 
 On the same texts, three readers: ${representations.readers.join(', ')}. The product ships two readers that need no network, so the third stands in for a language model; it is right by construction, as
 the others are, until one thing is broken. *Reading*: the reader of controlled English is wrong, and norms, table and document, which are made from what it reads, are wrong with it.
-*Detected*: a check fires. *Not certified*: the decoder finds the set not clean. Each representation is broken once a trial; how often that happens by itself nobody has measured (the decoder's weights say \`assumed\`), so no figure here is weighted by it.
+*Detected*: a check fires. *Not clean*: so says the decoder, which blames somebody, asks, or finds nothing that explains it. One thing is broken in each trial.
 
-| broken | faults | trials | detected | decoder not clean |
+| broken | faults | trials | detected | not clean |
 |---|---|---|---|---|
 ${WHERE.map(({ where, what }) => whereRow(where, what, detected)).join('\n')}
 
-${missesOf(detected)}
+${missesOf(detected)} Each taken as often as it is wrong by itself (${WHERE.map(({ where, what }) => `${what} ${representations.rates[where].rate.toFixed(4)}, ${representations.rates[where].isMeasured ? 'counted, in the worst case' : 'assumed'}`).join('; ')}): ${weighted(representations)} % are detected.
 
 ## Confidence
 
@@ -148,8 +154,8 @@ readers are for (\`acgs weights show\`), wrong were: ${natural.counted.map(({ me
 ${natural.versions.map(({ commit, sentences, readings: { right, wrong, unread } }) => `| ${commit} | ${sentences} | ${right} | ${wrong} | ${unread} | ${figure(wrong, right + wrong)} |`).join('\n')}
 
 The ${natural.faults} different wrong readings are kept in \`bench/fault-tolerance/natural.json\`. Of them, the other reader of the same version wrote other rules in ${figure(natural.other.otherwise, natural.faults)}, which is a question to the author; had
-not read the sentence in ${figure(natural.other.unread, natural.faults)}, which leaves one witness; and wrote **the same wrong rules** in ${figure(natural.other.alike, natural.faults)}. The two readers share the words of the schema and how they are tied to it, and that is where they go wrong
-together: for these sentences two readers are hardly more than one. An example, or a reader of another kind, is worth more than either.
+not read the sentence in ${figure(natural.other.unread, natural.faults)}, which leaves one witness; and wrote **the same wrong rules** in ${figure(natural.other.alike, natural.faults)}. ${natural.other.alike > natural.faults / 2 ? `The two readers share the words of the schema and how they are tied to it, and that is where they go wrong
+together: of these sentences two readers are hardly more than one. An example, or a reader of another kind, is worth more than either.` : ''}
 
 ## Ambiguous requests
 
@@ -160,7 +166,7 @@ reported ${figure(open.length - silent.length, open.length)} (${figure(open.filt
 |---|---|---|---|
 ${[...Map.groupBy(open, ({ ambiguity }) => ambiguity)].map(([ambiguity, some]) => `| ${ambiguity} | ${some.length} | ${some.filter(({ said }) => said !== 'silent').length} | ${some.filter(({ said }) => said === 'silent').length} |`).join('\n')}
 
-The silent ones: ${silent.map(({ text }) => `“${text}”`).join(' ')} Both readers take the same meaning of them, and the author may have had the other.
+The silent ones: ${silent.map(({ text }) => `“${text}”`).join(' ')} Whoever has read one takes the same meaning of it, and the author may have had the other.
 
 ## What no such system can detect
 
@@ -242,6 +248,10 @@ function figures({ ours, voting, text_voting: text, single }: Measured['all']): 
   return [ours.trials, figure(ours.detected, ours.faulty), figure(ours.located, ours.faulty), figure(ours.corrected, ours.faulty), figure(ours.refused, ours.trials), figure(ours.false_accepts, ours.trials), figure(voting.false_accepts, voting.trials), figure(text.false_accepts, text.trials), figure(single.false_accepts, single.trials)].join(' | ')
 }
 
+function classCell(ours: Tally | undefined): string {
+  return ours === undefined || ours.trials === 0 ? '–' : `${ours.corrected} of ${ours.trials}, ${ours.refused}, ${ours.false_accepts}`
+}
+
 function classRow(id: string, what: string, minority: readonly Measured[]): string {
   const added = (which: keyof Measured['all']): Tally => minority.map(({ by_class: classes }) => classes[id]?.[which]).filter((each) => each !== undefined).reduce((a, b) => Object.fromEntries(Object.entries(a).map(([key, value]) => [key, value + b[key as keyof Tally]])) as unknown as Tally, NOTHING)
   return `| ${id} | ${what} | ${figures({ ours: added('ours'), voting: added('voting'), text_voting: added('text_voting'), single: added('single') })} |`
@@ -253,6 +263,15 @@ function whereRow(where: Where, what: string, detected: readonly { readonly wher
   const own = detected.filter((each) => each.where === where)
   const total = (of: (each: (typeof own)[number]) => number) => own.reduce((sum, each) => sum + of(each), 0)
   return `| ${what} | ${own.map(({ fault }) => fault).join(', ')} | ${total(({ trials }) => trials)} | ${figure(total(({ fired }) => fired), total(({ trials }) => trials))} | ${figure(total(({ notClean }) => notClean), total(({ trials }) => trials))} |`
+}
+
+function weighted({ detected, rates }: ReturnType<typeof readersOf>['representations']): string {
+  const shares = WHERE.map(({ where }) => {
+    const own = detected.filter((each) => each.where === where)
+    const trials = own.reduce((sum, each) => sum + each.trials, 0)
+    return { rate: rates[where].rate, share: trials === 0 ? 0 : own.reduce((sum, { fired }) => sum + fired, 0) / trials }
+  })
+  return (100 * shares.reduce((sum, { rate, share }) => sum + rate * share, 0) / shares.reduce((sum, { rate }) => sum + rate, 0)).toFixed(2)
 }
 
 function missesOf(detected: readonly { readonly where: Where; readonly fault: string; readonly trials: number; readonly fired: number }[]): string {

@@ -15,6 +15,7 @@ import { readControlledEnglish } from '#core/synthesis/controlled-english.ts'
 import { readShallowParse } from '#core/synthesis/shallow-parse.ts'
 import { decode } from '#core/syndrome/decode.ts'
 import { measure } from '#core/syndrome/measure.ts'
+import { misreadRate, WEIGHTS } from '#core/syndrome/weights.ts'
 import type { Norm } from '#core/unit/norm.ts'
 import type { Example, SemanticUnit } from '#core/unit/semantic-unit.ts'
 import type { Context } from './context.ts'
@@ -28,7 +29,7 @@ export type Detected = { readonly where: Where; readonly fault: string; readonly
 /** The same fault in most candidates, which are independent as far as anybody knows, beside what else the product knows of the text. */
 export type Majority = { readonly readers: string; readonly with: string; readonly trials: number; readonly voted_wrong: number; readonly accepted_wrong: number; readonly accepted_right: number; readonly refused: number }
 
-export type RepresentationsMeasured = { readonly texts: number; readonly readers: readonly string[]; readonly clean: number; readonly detected: readonly Detected[]; readonly majority: readonly Majority[] }
+export type RepresentationsMeasured = { readonly texts: number; readonly readers: readonly string[]; readonly rates: { readonly [where in Where]: { readonly rate: number; readonly isMeasured: boolean } }; readonly detected: readonly Detected[]; readonly majority: readonly Majority[] }
 
 type Known = Awaited<ReturnType<typeof knownTexts>>[number]
 type Prepared = { readonly known: Known; readonly unit: SemanticUnit; readonly norms: readonly Norm[]; readonly candidates: readonly Candidate[] }
@@ -79,7 +80,14 @@ export async function measureRepresentations({ instances, seed }: { readonly ins
       detected.push({ where, fault: id, trials, fired, notClean })
     }
   }
-  return { texts: usable.length, readers: ['controlled-english', 'shallow-parse', 'model:stand-in (what shallow-parse read)'], clean: usable.length, detected, majority: await measureMajority(usable, instances * 4, random, differs, examiner) }
+  return { texts: usable.length, readers: ['controlled-english', 'shallow-parse', 'model:stand-in (what shallow-parse read)'], rates: ratesOf(), detected, majority: await measureMajority(usable, instances * 4, random, differs, examiner) }
+}
+
+/** How often each is wrong by itself, by the decoder's weights: a reading in the worst case that what was counted leaves open. */
+function ratesOf(): RepresentationsMeasured['rates'] {
+  const { value, high, isMeasured } = misreadRate('controlled-english', WEIGHTS)
+  const derived = { rate: WEIGHTS.assumed.representation.value, isMeasured: false }
+  return { norms: derived, reading: { rate: high ?? value, isMeasured }, 'decision-table': derived, document: derived, examples: { rate: WEIGHTS.assumed.example.value, isMeasured: false } }
 }
 
 type Differs = (a: PolicySet, b: PolicySet, schema: Schema) => Promise<boolean>

@@ -21,9 +21,9 @@ const independent = (candidates: number, count: number, share: number): Setting 
 const correlated = (candidates: number, count: number, isOneLineage: boolean): Setting => ({ id: `correlated-${candidates}-${count}${isOneLineage ? '-one-lineage' : ''}`, candidates, faulty: { count }, isCorrelated: true, isOneLineage, share: 0.2 })
 
 export const SETTINGS: readonly Setting[] = [
-  independent(3, 1, 1), independent(4, 1, 0.4), independent(5, 1, 0.4), independent(5, 2, 1), independent(6, 1, 0.4), independent(6, 2, 0.4), independent(7, 1, 0.4), independent(7, 2, 0.4), independent(7, 3, 1),
+  independent(3, 1, 1), independent(4, 1, 0.2), independent(5, 1, 0.2), independent(5, 2, 1), independent(6, 1, 0.2), independent(6, 2, 0.2), independent(7, 1, 0.2), independent(7, 2, 0.2), independent(7, 3, 1),
   ...([[3, 2], [5, 3], [7, 4]] as const).flatMap(([candidates, count]) => [correlated(candidates, count, false), correlated(candidates, count, true)]),
-  ...[3, 5, 7].flatMap((candidates) => [0.05, 0.1, 0.2, 0.3].map((rate): Setting => ({ id: `rate-${candidates}-${rate}`, candidates, faulty: { rate }, isCorrelated: false, share: 0.15 }))),
+  ...[3, 5, 7].flatMap((candidates) => [0.05, 0.1, 0.2, 0.3].map((rate): Setting => ({ id: `rate-${candidates}-${rate}`, candidates, faulty: { rate }, isCorrelated: false, share: 0.1 }))),
 ]
 
 type Judged = { readonly ours: Tally; readonly voting: Tally; readonly text_voting: Tally; readonly single: Tally }
