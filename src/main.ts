@@ -38,6 +38,12 @@ const program = new Command('acgs')
   .showHelpAfterError('(run with --help for what there is)')
   .exitOverride()
 
+// Whoever reads the beginning of what is printed need not read its end.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
 const args = process.argv.slice(2)
 const asked = args[0] === 'help' ? args[1] : args[0]
 const wanted = asked !== undefined && Object.hasOwn(COMMANDS, asked) ? [asked] : Object.keys(COMMANDS)

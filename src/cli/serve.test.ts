@@ -55,6 +55,17 @@ test('a signal during the start ends it without a word of being ready, and leave
   assert.equal(existsSync(join(folder, 'postgres', 'postmaster.pid')), false)
 })
 
+test('SIGHUP during the start is remembered: the configuration is read again once it is ready', async () => {
+  const folder = join(scratch, 'hung-up')
+  const { child, ended, printed } = await serve(folder)
+  await until(() => existsSync(folder))
+  child.kill('SIGHUP')
+  await until(() => printed().includes('configuration read again'))
+  assert.ok(printed().indexOf('ready in') < printed().indexOf('configuration read again'))
+  child.kill('SIGTERM')
+  assert.equal(await ended, 0, printed())
+})
+
 test('it greets first and says in the log afterwards that it is ready; a second start names the process that has the folder', async () => {
   await using product = await startProduct({ dataFolder: join(scratch, 'ready') })
   await until(() => product.printed().includes('"msg":"ready"'))

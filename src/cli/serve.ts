@@ -50,6 +50,10 @@ async function serve(name: ProcessName, options: Options): Promise<void> {
     })
   }
   const started = performance.now()
+  const hangUp = onHangUp(() => {
+    asked ??= 'SIGHUP'
+    asking.abort()
+  })
   let running: Started
   try {
     running = await start(name, config, asking.signal, options)
@@ -61,22 +65,28 @@ async function serve(name: ProcessName, options: Options): Promise<void> {
   }
   say(running.greeting((performance.now() - started) / 1000))
   running.announce()
-  onHangUp(() => {
-    asked = 'SIGHUP'
-    asking.abort()
-  }, () => say(takeOver(running, () => readConfig({ file: options.config ?? null, env: process.env, process: name, dataFolder: options.data }))))
+  hangUp.ready(() => say(takeOver(running, () => readConfig({ file: options.config ?? null, env: process.env, process: name, dataFolder: options.data }))))
   if (!asking.signal.aborted) await once(asking.signal, 'abort')
   const { cutOff } = await running.close()
   say(`stopped on ${asked}${cutOff > 0 ? `; ${cutOff} requests had to be cut off` : ''}`)
   process.exit(cutOff > 0 ? 1 : 0)
 }
 
-/** A terminal that goes away ends what runs in it; without one, SIGHUP asks for the configuration to be read again. */
-function onHangUp(end: () => void, readAgain: () => void): void {
+/** A terminal that goes away ends what runs in it; without one, SIGHUP asks for the configuration to be read again: once it is ready, if it is still starting. */
+function onHangUp(end: () => void): { readonly ready: (readAgain: () => void) => void } {
+  let take: (() => void) | null = null
+  let isWaiting = false
   process.on('SIGHUP', () => {
     if (process.stdin.isTTY) end()
-    else readAgain()
+    else if (take === null) isWaiting = true
+    else take()
   })
+  return {
+    ready: (readAgain) => {
+      take = readAgain
+      if (isWaiting) readAgain()
+    },
+  }
 }
 
 /** What came of reading the configuration again; one that is not valid changes nothing. */

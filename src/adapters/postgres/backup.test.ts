@@ -9,6 +9,7 @@ import { generationRow } from '#test/generation-row.ts'
 import { temporaryFolder } from '#test/server.ts'
 import { importTwin } from '#test/twin.ts'
 import { backUp, kindOf, validateBackup } from './backup.ts'
+import { withoutPassword } from './programs.ts'
 import { recordGeneration } from './generations.ts'
 import { readMigrations } from './migrate.ts'
 
@@ -56,4 +57,10 @@ test('a backup is the beginning of today’s ledger, or it is none of it', async
   assert.deepEqual([behind.valid, behind.behind], [true, 1])
   await assert.rejects(validateBackup({ file: own, url: filled.db.url, dataFolder: folder, live: filled.db, parts: PARTS, known: [], keys: null, signal: AbortSignal.abort() }), (error) => !(error instanceof Failure))
   assert.equal((await filled.db.query(`select from pg_database where datname like 'acgs_scratch%'`)).rowCount, 0)
+})
+
+test('a password is not in the arguments of a program, wherever it stands in the URL', () => {
+  for (const url of ['postgresql://u:s%2Fecret@h:5432/d?sslmode=require', 'postgresql://u@h:5432/d?password=s%2Fecret&sslmode=require']) {
+    assert.deepEqual(withoutPassword(url), { target: ['--no-password', '--dbname=postgresql://u@h:5432/d?sslmode=require'], password: 's/ecret' })
+  }
 })

@@ -64,13 +64,15 @@ export async function runProgram({ name, path }: Program, args: readonly string[
   await fed
   if (status === 0) return output
   const last = complaint.trim().split('\n').filter((line) => line !== '').slice(-3).join('; ')
-  throw new Failure('DATABASE_UNAVAILABLE', `\`${name}\` failed: ${last === '' ? `status ${status}` : last}`)
+  throw new Failure('DATABASE_UNAVAILABLE', `\`${name}\` failed: ${last === '' ? `status ${status}` : last}${/No space left on device/.test(last) ? ': make room there' : ''}`)
 }
 
-function withoutPassword(url: string): { target: string[]; password: string | null } {
+/** What a program is told of where a database is, without what nobody else on the machine may see. */
+export function withoutPassword(url: string): { target: string[]; password: string | null } {
   const parsed = new URL(url)
-  const password = parsed.password === '' ? null : decodeURIComponent(parsed.password)
+  const password = parsed.password === '' ? parsed.searchParams.get('password') : decodeURIComponent(parsed.password)
   parsed.password = ''
+  parsed.searchParams.delete('password')
   return { target: ['--no-password', `--dbname=${parsed.href}`], password }
 }
 

@@ -437,6 +437,7 @@ test('asking for a token says what to do when there is no key, no server, or ano
   await assert.rejects(obtainToken({ dataDir, role: 'author', authUrl: 'http://127.0.0.1:1' }), /does not answer.*acgs serve/)
   embeddedKeys(keysFolder(empty))
   await assert.rejects(obtainToken({ dataDir: empty, role: 'author', authUrl, issuer: ISSUER }), /does the data folder .* belong to the server/)
+  await assert.rejects(obtainToken({ dataDir, role: 'author', authUrl, issuer: 'http://another.name' }), (error: Error) => error.message.includes(`Auth calls itself ${ISSUER}, and was addressed as http://another.name`))
 })
 
 test('a member of the council gets an approval of one content, which verifies against the published keys and is logged', async () => {

@@ -59,8 +59,19 @@ export async function requestToken({ clientId, key, scope, resource, authUrl, is
   const said = typeof body === 'object' && body !== null && 'error' in body ? `${String(body.error)}${'error_description' in body ? `: ${String(body.error_description)}` : ''}` : `status ${response.status}`
   if (response.status >= 500) throw new Failure('AUTH_UNAVAILABLE', `Auth at ${authUrl} cannot issue tokens at present (${said}): look at its /health`)
   const apart = (Date.parse(response.headers.get('date') ?? '') - Date.now()) / 1000
-  const why = Math.abs(apart) > ASSERTION_SECONDS ? `the clock of Auth is ${Math.abs(apart).toFixed(0)} s ${apart > 0 ? 'ahead of' : 'behind'} that of this machine: set the one that is wrong` : remedy
+  const theirs = await issuerOf(authUrl)
+  const why = theirs !== null && theirs !== issuer ? `Auth calls itself ${theirs}, and was addressed as ${issuer}: name it as it does, by its address or by ACGS_SECURITY_TOKEN_ISSUER` : Math.abs(apart) > ASSERTION_SECONDS ? `the clock of Auth is ${Math.abs(apart).toFixed(0)} s ${apart > 0 ? 'ahead of' : 'behind'} that of this machine: set the one that is wrong` : remedy
   throw new Failure('UNAUTHENTICATED', `Auth at ${authUrl} refused the account \`${clientId}\` (${said}): ${why}`)
+}
+
+/** What Auth calls itself (RFC 8414); null when it does not say. */
+async function issuerOf(authUrl: string): Promise<string | null> {
+  try {
+    const said = (await (await fetch(`${authUrl}/.well-known/oauth-authorization-server`, { signal: AbortSignal.timeout(TIMEOUT_MS) })).json()) as { issuer?: unknown }
+    return typeof said.issuer === 'string' ? said.issuer : null
+  } catch {
+    return null
+  }
 }
 
 function keyOf(folder: string, role: Role): PrivateKey {
