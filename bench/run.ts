@@ -17,6 +17,7 @@ const BENCHES: { readonly [name: string]: () => Promise<{ run: (options: Options
   prove: () => import('./prove.ts'),
   questions: () => import('./questions.ts'),
   start: () => import('./start.ts'),
+  syndrome: () => import('./syndrome.ts'),
 }
 
 const { values, positionals } = parseArgs({ args: process.argv.slice(2), allowPositionals: true, options: { json: { type: 'boolean', default: false }, part: { type: 'string', multiple: true, default: [] }, seconds: { type: 'string' }, write: { type: 'boolean', default: false } } })

@@ -9,6 +9,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<{ command: () => Comman
   synthesize: () => import('./cli/synthesize.ts'),
   prove: () => import('./cli/prove.ts'),
   lint: () => import('./cli/lint.ts'),
+  stabilizers: () => import('./cli/stabilizers.ts'),
   inject: () => import('./cli/inject.ts'),
   weights: () => import('./cli/weights.ts'),
   diff: () => import('./cli/diff.ts'),

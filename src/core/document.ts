@@ -13,7 +13,7 @@ export type PolicyDocument = { readonly title: string; readonly sections: readon
  * The document that people read, rendered from the verified meaning and never the other way round. Deterministic: it holds no clock and
  * no measurement. Each section names the articles of the constitution that it rests on.
  */
-export function renderDocument(generation: Omit<Generation, 'certificate'>): PolicyDocument {
+export function renderDocument(generation: Omit<Generation, 'certificate' | 'askedAgain'>): PolicyDocument {
   const { unit, corrections: [{ norms, policy, unread, independentWitnesses, setAside, vote }], examination, verdict, diagnosis } = generation
   const articles = (kinds: readonly string[]) => examination.proofs.filter(({ article }) => kinds.includes(article.kind)).map(({ article }) => article.id)
   const total = examination.proofs.length + examination.inapplicable.length
@@ -71,7 +71,7 @@ const VOTED = {
 /** Principles of the shipped constitution that speak of people in charge and of having a decision reviewed. */
 const OVERSIGHT: readonly string[] = ['human-oversight', 'due-process']
 
-function scopeOf({ unit: { schema }, corrections: [{ norms }] }: Omit<Generation, 'certificate'>): string {
+function scopeOf({ unit: { schema }, corrections: [{ norms }] }: Omit<Generation, 'certificate' | 'askedAgain'>): string {
   const said = (names: readonly string[], every: string) => (names.length === 0 ? every : list([...new Set(names.map(spaced))].sort(), 'and'))
   const isOpen = (part: (norm: Norm) => readonly unknown[]) => norms.some((norm) => part(norm).length === 0)
   const who = said(isOpen(({ principals }) => principals) ? [] : norms.flatMap(({ principals }) => principals), 'everyone who asks')
@@ -80,7 +80,7 @@ function scopeOf({ unit: { schema }, corrections: [{ norms }] }: Omit<Generation
   return `Who: ${who}. What: ${what}. On which: ${which}. The schema allows ${schema.environments.length} kinds of request; what no rule permits is denied.`
 }
 
-function definitionsOf({ unit: { schema }, corrections: [{ norms }] }: Omit<Generation, 'certificate'>): readonly string[] {
+function definitionsOf({ unit: { schema }, corrections: [{ norms }] }: Omit<Generation, 'certificate' | 'askedAgain'>): readonly string[] {
   const types = [...new Set(norms.flatMap(({ principals, resources }) => [...principals, ...resources]))].sort()
   const actions = [...new Set(norms.flatMap((norm) => norm.actions.map(uidText)))].sort()
   const define = (name: string, doc: string | undefined) => (doc === undefined || doc === '' ? [] : [`- ${capital(spaced(name))}: ${doc}`])

@@ -83,6 +83,18 @@ test('while the text is ambiguous, only what every meaning breaks refuses', () =
   assert.equal(judge(unit(), diagnosis, both, [examined([hard, PROVED]), examined([hard, PROVED])]).kind, 'undetermined')
 })
 
+test('what was corrected and cannot be believed leaves it undetermined, with a remedy', () => {
+  const verdict = judge(unit(), { kind: 'explained', faults: [], weight: 1 }, [correction()], [examined([hard, PROVED])], [], ['the corrected policy was measured again, and decides still fires'])
+  assert.ok(verdict.kind === 'undetermined' && verdict.doubts.length === 1 && verdict.doubts[0]?.about === 'diagnosis' && verdict.doubts[0].remedy.includes('context.examples'))
+})
+
+test('a proved majority settles a disagreement, unless consensus was required', () => {
+  const outvoted = { kind: 'outvoted', between: ['a', 'b'], disagreement: shown } as const
+  assert.equal(judge(unit(), outvoted, [correction()], [examined([hard, PROVED])]).kind, 'compliant')
+  const strict = judge(unit({ consensusRequired: true }), outvoted, [correction()], [examined([hard, PROVED])])
+  assert.deepEqual(strict.kind === 'undetermined' && strict.doubts.map(({ about }) => about), ['consensus'])
+})
+
 test('a check that gave no answer, and a diagnosis that explains nothing, leave it undetermined', () => {
   for (const kind of ['incomplete', 'unexplained'] as const) {
     assert.equal(judge(unit(), { kind, because: 'x' }, [correction()], [examined([hard, PROVED])]).kind, 'undetermined')

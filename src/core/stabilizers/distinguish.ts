@@ -2,9 +2,10 @@ import { assemble } from '#core/policy/assemble.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
 import { renderRules } from '#core/policy/render.ts'
 import type { Schema } from '#core/policy/schema.ts'
-import type { Counterexample, Proof } from '#core/proof/proof.ts'
+import type { Counterexample } from '#core/proof/proof.ts'
 import type { Norm } from '#core/unit/norm.ts'
 import type { DecisionTable } from './decision-table.ts'
+import type { Comparison } from './meaning-classes.ts'
 
 /** What an example of one norm is: a request that this norm alone decides, or the proof that there is none. */
 export type Distinguished =
@@ -19,7 +20,7 @@ export type Distinguished =
  * The decision table is looked through first, and only where it has no such row the prover is asked.
  */
 export async function distinguish(
-  norms: readonly Norm[], table: DecisionTable, schema: Schema, sameMeaning: (a: PolicySet, b: PolicySet, schema: Schema) => Promise<Proof>,
+  norms: readonly Norm[], table: DecisionTable, schema: Schema, sameMeaning: (a: PolicySet, b: PolicySet, schema: Schema) => Promise<Comparison>,
 ): Promise<readonly Distinguished[]> {
   const byId = new Map(norms.map((norm) => [norm.id, norm]))
   return Promise.all(norms.map(async (norm): Promise<Distinguished> => {

@@ -10,23 +10,21 @@ import type { Candidate } from '#core/synthesis/candidate.ts'
 import { mayHideRule, type SemanticUnit } from '#core/unit/semantic-unit.ts'
 import type { Row } from './decision-table.ts'
 import { hasRead, normsOf, type ReadNorms, type Representations } from './representation.ts'
-import type { Instruments, Outcome } from './table.ts'
-
-const NO_NORMS: Outcome = { value: 0, why: 'idle', because: 'no candidate comes from the reader whose norms are compared' }
+import type { Looking, Outcome } from './table.ts'
 
 /** Whether two readers give the sentences that both have read one meaning. */
-export async function sameMeaning({ unit, candidates }: Representations, use: Instruments, [i = 0, j = 0]: readonly number[]): Promise<Outcome> {
+export async function sameMeaning({ unit, candidates }: Representations, use: Looking, [i = 0, j = 0]: readonly number[]): Promise<Outcome> {
   return compared(candidates[i] as Candidate, candidates[j] as Candidate, unit, use)
 }
 
 /** Whether a candidate gives the sentences that it has read the meaning that the norms give them. */
-export async function conforms({ unit, candidates, norms }: Representations, use: Instruments, [i = 0]: readonly number[]): Promise<Outcome> {
-  return norms === null ? NO_NORMS : compared(candidates[i] as Candidate, norms, unit, use)
+export async function conforms({ unit, candidates, norms }: Representations, use: Looking, [i = 0]: readonly number[]): Promise<Outcome> {
+  return norms === null ? withoutNorms() : compared(candidates[i] as Candidate, norms, unit, use)
 }
 
 /** Whether a candidate decides every row of the decision table as the norms do. */
-export async function conformsToTable({ unit, candidates, norms, table }: Representations, use: Instruments, [i = 0]: readonly number[]): Promise<Outcome> {
-  if (norms === null || table === null) return NO_NORMS
+export async function conformsToTable({ unit, candidates, norms, table }: Representations, use: Looking, [i = 0]: readonly number[]): Promise<Outcome> {
+  if (norms === null || table === null) return withoutNorms()
   const policies = comparable(candidates[i] as Candidate, norms, unit, use)
   if ('value' in policies) return policies
   for (const row of table.rows) {
@@ -45,8 +43,8 @@ export async function conformsToTable({ unit, candidates, norms, table }: Repres
 }
 
 /** Whether the rules that the document shows, read back from it, mean what a candidate means. */
-export async function isRoundTrip({ unit, candidates, norms, document }: Representations, use: Instruments, [i = 0]: readonly number[]): Promise<Outcome> {
-  if (norms === null || document === null) return NO_NORMS
+export async function isRoundTrip({ unit, candidates, norms, document }: Representations, use: Looking, [i = 0]: readonly number[]): Promise<Outcome> {
+  if (norms === null || document === null) return withoutNorms()
   const policies = comparable(candidates[i] as Candidate, norms, unit, use)
   if ('value' in policies) return policies
   const cedar = rulesIn(document)
@@ -58,7 +56,7 @@ export async function isRoundTrip({ unit, candidates, norms, document }: Represe
 }
 
 /** Whether a candidate decides an example as the author does. */
-export async function decides({ unit, candidates }: Representations, use: Instruments, [i = 0]: readonly number[], time: number): Promise<Outcome> {
+export async function decides({ unit, candidates }: Representations, use: Looking, [i = 0]: readonly number[], time: number): Promise<Outcome> {
   const [candidate, example] = [candidates[i] as Candidate, unit.request.examples[time] as SemanticUnit['request']['examples'][number]]
   const policies = parsed(candidate.cedar, unit.schema, use)
   if (policies instanceof Failure) return unreadable(candidate)
@@ -74,7 +72,7 @@ export async function decides({ unit, candidates }: Representations, use: Instru
 /** What is compared with a candidate: another, or norms, which make a policy of their own. */
 type Stated = ReadNorms & Partial<Pick<Candidate, 'cedar'>>
 
-async function compared(a: Candidate, b: Stated, unit: SemanticUnit, use: Instruments): Promise<Outcome> {
+async function compared(a: Candidate, b: Stated, unit: SemanticUnit, use: Looking): Promise<Outcome> {
   for (const { cedar, method } of [a, b]) if (cedar !== undefined && parsed(cedar, unit.schema, use) instanceof Failure) return unreadable({ method })
   const both = (sentence: number) => hasRead(a, sentence) && hasRead(b, sentence)
   if (!unit.sentences.some(({ number }) => both(number))) return { value: 0, why: 'idle', because: 'no sentence was read by both' }
@@ -82,14 +80,13 @@ async function compared(a: Candidate, b: Stated, unit: SemanticUnit, use: Instru
   return outcome.value === -1 ? { value: -1, evidence: { sentences: differing(a, b, unit, both), request } } : outcome
 }
 
-async function equivalence(a: PolicySet, b: PolicySet, schema: Schema, use: Instruments): Promise<{ readonly outcome: Outcome; readonly request: unknown }> {
-  if (semanticHash(a.rules, schema) === semanticHash(b.rules, schema)) return { outcome: { value: 1 }, request: null }
+async function equivalence(a: PolicySet, b: PolicySet, schema: Schema, use: Looking): Promise<{ readonly outcome: Outcome; readonly request: unknown }> {
   const outcome = outcomeOf(await use.sameMeaning(a, b, schema))
   return { outcome, request: outcome.value === -1 ? outcome.evidence : null }
 }
 
 /** What is meant by some sentences: the policy as it is written where it says nothing else, else what was read in them. */
-function meant({ cedar, readings }: Pick<Stated, 'readings' | 'cedar'>, wanted: (sentence: number) => boolean, unit: SemanticUnit, use: Instruments): PolicySet {
+function meant({ cedar, readings }: Pick<Stated, 'readings' | 'cedar'>, wanted: (sentence: number) => boolean, unit: SemanticUnit, use: Looking): PolicySet {
   const isWhole = readings.every((reading) => reading.kind !== 'norms' || wanted(reading.sentence))
   if (cedar !== undefined && isWhole) return use.parse(cedar, unit.schema)
   return policyOf({ readings }, unit.schema, wanted)
@@ -108,7 +105,7 @@ function differing(a: Stated, b: Stated, unit: SemanticUnit, both: (sentence: nu
 }
 
 /** A candidate's policy, where it is about the same sentences as the norms: what is made of all norms can only be compared as a whole. */
-function comparable(candidate: Candidate, norms: ReadNorms, unit: SemanticUnit, use: Instruments): PolicySet | Outcome {
+function comparable(candidate: Candidate, norms: ReadNorms, unit: SemanticUnit, use: Looking): PolicySet | Outcome {
   const policies = parsed(candidate.cedar, unit.schema, use)
   if (policies instanceof Failure) return unreadable(candidate)
   const rules = (of: Pick<Candidate, 'readings'>, sentence: number) => of.readings.some((reading) => reading.sentence === sentence && reading.kind === 'norms')
@@ -120,7 +117,7 @@ export function firstUnread({ readings }: Pick<Candidate, 'readings'>, unit: Sem
   return readings.find((reading) => reading.kind === 'unread' && mayHideRule(unit, reading.sentence))?.sentence ?? null
 }
 
-export function outcomeOf(proof: Proof): Outcome {
+export function outcomeOf(proof: Pick<Proof, 'answer'>): Outcome {
   switch (proof.answer.kind) {
     case 'proved': return { value: 1 }
     case 'refuted': return { value: -1, evidence: proof.answer.counterexample }
@@ -128,11 +125,15 @@ export function outcomeOf(proof: Proof): Outcome {
   }
 }
 
+function withoutNorms(): Outcome {
+  return { value: 0, why: 'idle', because: 'no candidate comes from the reader whose norms are compared' }
+}
+
 export function unreadable({ method }: Pick<Candidate, 'method'>): Outcome {
   return { value: 0, why: 'idle', because: `the candidate of ${method} does not parse` }
 }
 
-export function parsed(cedar: string, schema: Schema, use: Instruments): PolicySet | Failure {
+export function parsed(cedar: string, schema: Schema, use: Looking): PolicySet | Failure {
   try {
     return use.parse(cedar, schema)
   } catch (error) {
@@ -142,11 +143,11 @@ export function parsed(cedar: string, schema: Schema, use: Instruments): PolicyS
 }
 
 /** The request of a row, read once for all candidates. */
-function deciderOf(row: Row, schema: Schema, use: Instruments): ReturnType<Instruments['decidedOn']> {
+function deciderOf(row: Row, schema: Schema, use: Looking): ReturnType<Looking['decidedOn']> {
   const known = deciders.get(row)
   if (known !== undefined) return known
   const made = use.decidedOn(row.request, schema)
   deciders.set(row, made)
   return made
 }
-const deciders = new WeakMap<Row, ReturnType<Instruments['decidedOn']>>()
+const deciders = new WeakMap<Row, ReturnType<Looking['decidedOn']>>()

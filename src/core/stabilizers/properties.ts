@@ -1,28 +1,29 @@
 import { Failure } from '#core/failure.ts'
 import { normsIn, sayWhatBinds } from '#core/policy/norm-sections.ts'
-import { semanticHash } from '#core/policy/semantic-hash.ts'
+import type { PolicySet } from '#core/policy/policy.ts'
+import type { Proof } from '#core/proof/proof.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
-import { mayHideRule } from '#core/unit/semantic-unit.ts'
+import { mayHideRule, type SemanticUnit } from '#core/unit/semantic-unit.ts'
 import { distinguish } from './distinguish.ts'
 import { firstUnread, outcomeOf, parsed, unreadable } from './meaning.ts'
 import { normsOf, type Representations } from './representation.ts'
-import type { Instruments, Outcome } from './table.ts'
+import type { Looking, Outcome } from './table.ts'
 
 /** Whether a candidate is Cedar that the schema takes. */
-export async function isWellTyped({ unit, candidates }: Representations, use: Instruments, [i = 0]: readonly number[]): Promise<Outcome> {
+export async function isWellTyped({ unit, candidates }: Representations, use: Looking, [i = 0]: readonly number[]): Promise<Outcome> {
   const { cedar, method } = candidates[i] as Candidate
   const policies = parsed(cedar, unit.schema, use)
   return policies instanceof Failure ? { value: -1, evidence: { method, problems: policies.problems, message: policies.message } } : { value: 1 }
 }
 
 /** Whether no rule of a candidate can fail to evaluate. */
-export async function neverErrors({ unit, candidates }: Representations, use: Instruments, [i = 0]: readonly number[]): Promise<Outcome> {
+export async function neverErrors({ unit, candidates }: Representations, use: Looking, [i = 0]: readonly number[]): Promise<Outcome> {
   const policies = parsed((candidates[i] as Candidate).cedar, unit.schema, use)
   return policies instanceof Failure ? { value: 0, why: 'idle', because: 'the candidate does not parse' } : outcomeOf(await use.neverErrors(policies, unit.schema))
 }
 
 /** Whether a reader has read every sentence that may rule. */
-export async function isCovered({ unit, candidates }: Representations, _: Instruments, [i = 0]: readonly number[]): Promise<Outcome> {
+export async function isCovered({ unit, candidates }: Representations, _: Looking, [i = 0]: readonly number[]): Promise<Outcome> {
   const { readings, method } = candidates[i] as Candidate
   const unread = readings.filter((reading) => reading.kind === 'unread' && mayHideRule(unit, reading.sentence))
   // Not understanding is an abstention, not a fault: nothing that this reader says is thereby wrong.
@@ -30,7 +31,7 @@ export async function isCovered({ unit, candidates }: Representations, _: Instru
 }
 
 /** Whether for every norm there is a request that only this norm decides. */
-export async function distinguishes({ unit, norms, table }: Representations, use: Instruments): Promise<Outcome> {
+export async function distinguishes({ unit, norms, table }: Representations, use: Looking): Promise<Outcome> {
   const all = norms === null ? [] : normsOf(norms.readings)
   if (table === null || all.length === 0) return { value: 0, why: 'idle', because: 'no sentence was read as a norm' }
   const found = await distinguish(all, table, unit.schema, use.sameMeaning)
@@ -49,15 +50,12 @@ export async function saysTheNorms({ norms, document }: Representations): Promis
 }
 
 /** Whether no hard article forbids what a candidate means. */
-export async function isWithin({ unit, candidates }: Representations, use: Instruments, [i = 0]: readonly number[]): Promise<Outcome> {
+export async function isWithin({ unit, candidates }: Representations, use: Looking, [i = 0]: readonly number[]): Promise<Outcome> {
   const candidate = candidates[i] as Candidate
   const policies = parsed(candidate.cedar, unit.schema, use)
   if (policies instanceof Failure) return unreadable(candidate)
   if (!use.bound.bound.some(({ article }) => article.hard)) return { value: 0, why: 'idle', because: 'no hard article binds the schema' }
-  // What is proved of one of equal meaning holds for both: the first is asked about.
-  const hash = semanticHash(policies.rules, unit.schema)
-  const first = candidates.slice(0, i).map(({ cedar }) => parsed(cedar, unit.schema, use)).find((other) => !(other instanceof Failure) && semanticHash(other.rules, unit.schema) === hash)
-  const proofs = await use.proveArticles(first === undefined || first instanceof Failure ? policies : first, unit.schema, use.bound.bound)
+  const proofs = await proofsOf(policies, candidates.slice(0, i), unit, use)
   const hard = use.bound.bound.flatMap(({ article }, k) => (article.hard ? [{ article: article.id, answer: proofs[k]?.answer }] : []))
   const broken = hard.flatMap(({ article, answer }) => (answer?.kind === 'refuted' ? [{ article, request: answer.counterexample }] : []))
   if (broken.length > 0) {
@@ -67,4 +65,19 @@ export async function isWithin({ unit, candidates }: Representations, use: Instr
   }
   const open = hard.find(({ answer }) => answer?.kind !== 'proved')
   return open === undefined ? { value: 1 } : { value: 0, why: 'failed', because: `whether it obeys ${open.article} is not known${open.answer?.kind === 'unknown' ? `: ${open.answer.reason}` : ''}` }
+}
+
+/**
+ * The proofs of the articles for a policy, or for the first one before it that means the same: what a policy permits and demands is all that articles
+ * speak of, except whether a rule can fail.
+ */
+async function proofsOf(policies: PolicySet, before: readonly Candidate[], unit: SemanticUnit, use: Looking): Promise<readonly Proof[]> {
+  const { bound } = use.bound
+  for (const { cedar, readsText } of before) {
+    const other = parsed(cedar, unit.schema, use)
+    if (!readsText || other instanceof Failure || (await use.sameMeaning(other, policies, unit.schema)).answer.kind !== 'proved') continue
+    const canFail = bound.some(({ article }) => article.kind === 'never-error') && (await use.neverErrors(policies, unit.schema)).answer.kind !== (await use.neverErrors(other, unit.schema)).answer.kind
+    if (!canFail) return use.proveArticles(other, unit.schema, bound)
+  }
+  return use.proveArticles(policies, unit.schema, bound)
 }

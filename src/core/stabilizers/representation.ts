@@ -52,8 +52,16 @@ export function representationsOf(unit: SemanticUnit, candidates: readonly Candi
   const norms = candidates.find(({ method, readsText }) => readsText && method === NORMS_METHOD) ?? null
   if (norms === null) return { unit, candidates, norms, table: null, document: null }
   const all = normsOf(norms.readings)
-  return { unit, candidates, norms, table: tabulate(all, unit.schema), document: sayWhatBinds(all, renderRules(assemble(all, unit.schema))) }
+  const table = tabulate(all, unit.schema)
+  fromNorms.add(table)
+  return { unit, candidates, norms, table, document: sayWhatBinds(all, renderRules(assemble(all, unit.schema))) }
 }
+
+/** Whether a decision table is the one that its norms make, so that they say all that is in it. */
+export function isMadeFromNorms(table: DecisionTable): boolean {
+  return fromNorms.has(table)
+}
+const fromNorms = new WeakSet<DecisionTable>()
 
 export function normsOf(readings: readonly Reading[]): readonly Norm[] {
   return readings.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : []))

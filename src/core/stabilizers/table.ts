@@ -6,9 +6,10 @@ import type { Schema } from '#core/policy/schema.ts'
 import type { Counterexample, Proof } from '#core/proof/proof.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import type { Example, SemanticUnit } from '#core/unit/semantic-unit.ts'
+import { comparingByClasses, type Comparison } from './meaning-classes.ts'
 import { conforms, conformsToTable, decides, isRoundTrip, sameMeaning } from './meaning.ts'
 import { distinguishes, isCovered, isWellTyped, isWithin, neverErrors, saysTheNorms } from './properties.ts'
-import { candidateId, candidateIndex, type RepresentationId, type Representations } from './representation.ts'
+import { candidateId, candidateIndex, isMadeFromNorms, type RepresentationId, type Representations } from './representation.ts'
 
 /**
  * +1: the check holds. −1: it fires, with what shows it. 0: it was not run, never a pass: `idle` when there was nothing to look at
@@ -30,7 +31,12 @@ export type Instruments = {
   /** The constitution, bound to the unit's schema. */
   readonly bound: { readonly bound: readonly BoundArticle[]; readonly inapplicable: readonly Inapplicable[] }
   readonly proveArticles: (policy: PolicySet, schema: Schema, articles: readonly BoundArticle[]) => Promise<readonly Proof[]>
+  /** Runs a check, for who wants to know how long it takes; without it, it is simply run. */
+  readonly run?: (check: Check) => Promise<Outcome>
 }
+
+/** The instruments as a check uses them: a comparison may follow from others. */
+export type Looking = Omit<Instruments, 'sameMeaning'> & { readonly sameMeaning: (a: PolicySet, b: PolicySet, schema: Schema) => Promise<Comparison> }
 
 /** One row of the check matrix, for given candidates: what it looks at, and how it is decided. */
 export type Check = {
@@ -72,7 +78,7 @@ export type Stabilizer = {
   readonly with: readonly RepresentationId[]
   readonly shows: Shows
   /** @param time Which of the author's examples, where there is one check for each. */
-  readonly look: (of: Representations, use: Instruments, candidates: readonly number[], time: number) => Promise<Outcome>
+  readonly look: (of: Representations, use: Looking, candidates: readonly number[], time: number) => Promise<Outcome>
   /** Whether there is one check for each of the author's examples; else there is one. */
   readonly isPerExample?: true
 }
@@ -102,10 +108,12 @@ export function showsOf(stabilizer: string): Shows {
 }
 
 /** Every check of the table over given representations, in table order. */
-export function checksOf(of: Representations, use: Instruments): readonly Check[] {
+export function checksOf(of: Representations, instruments: Instruments): readonly Check[] {
+  const use: Looking = { ...instruments, sameMeaning: comparingByClasses(instruments, of.unit.schema) }
   const digests = digestsOf(of, use)
+  const readers = of.candidates.flatMap(({ readsText }, i) => (readsText ? [i] : []))
   return STABILIZERS.flatMap((stabilizer) =>
-    placesOf(stabilizer.over, of.candidates).flatMap((candidates) =>
+    placesOf(stabilizer.over, readers, of.candidates.length).flatMap((candidates) =>
       (stabilizer.isPerExample === true ? of.unit.request.examples : [null]).map((example, time): Check => {
         const representations = [...candidates.map(candidateId), ...stabilizer.with]
         return {
@@ -121,10 +129,10 @@ export function checksOf(of: Representations, use: Instruments): readonly Check[
   )
 }
 
-function placesOf(over: Stabilizer['over'], candidates: readonly Candidate[]): readonly (readonly number[])[] {
-  const readers = candidates.flatMap(({ readsText }, i) => (readsText ? [i] : []))
+/** The candidates that each check of a stabilizer looks at, by index. */
+export function placesOf(over: Stabilizer['over'], readers: readonly number[], count: number): readonly (readonly number[])[] {
   switch (over) {
-    case 'candidate': return candidates.map((_, i) => [i])
+    case 'candidate': return Array.from({ length: count }, (_, i) => [i])
     case 'reader': return readers.map((i) => [i])
     case 'pair': return readers.flatMap((i, k) => readers.slice(k + 1).map((j) => [i, j]))
     case 'unit': return [[]]
@@ -132,14 +140,14 @@ function placesOf(over: Stabilizer['over'], candidates: readonly Candidate[]): r
 }
 
 /** The digest of each representation, made when it is asked for. What is made from norms is digested with them: they say what it is about. */
-function digestsOf({ unit, candidates, norms, table, document }: Representations, use: Instruments): (id: RepresentationId) => string {
+function digestsOf({ unit, candidates, norms, table, document }: Representations, use: Looking): (id: RepresentationId) => string {
   const known = new Map<RepresentationId, string>()
   const valueOf = (id: RepresentationId): unknown => {
     switch (id) {
       case 'text': return unit.sentences
       case 'norms': return norms
       case 'examples': return unit.request.examples
-      case 'decision-table': return { norms, table }
+      case 'decision-table': return table !== null && isMadeFromNorms(table) ? { norms } : { norms, table }
       case 'document': return { norms, document }
       case 'constitution': return constitutionDigest(use.bound.bound)
       default: {

@@ -1,6 +1,6 @@
 import { candidateId, candidateIndex } from '#core/stabilizers/representation.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
-import { EXACT_MAX, explanationsOf, partsOf, TIE, type Explanation } from './explain.ts'
+import { EXACT_MAX, explanationsOf, partsOf, TIE } from './explain.ts'
 import type { Measurement } from './measure.ts'
 import { faultModel, nodesOf, readerIndex, tellsOfFaults, type FaultMechanism, type FaultModel } from './mechanisms.ts'
 import { isOneLineage, WEIGHTS, type Weights } from './weights.ts'

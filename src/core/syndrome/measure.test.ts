@@ -159,6 +159,15 @@ test('where one candidate is made again only the checks run that touch it', asyn
   assert.deepEqual(again, await measure(changed, use))
 })
 
+test('a table that is not what its norms make is not taken for it', async () => {
+  const memory = createVerdictMemory()
+  const of = representing(TEXT)
+  await measure(of, use, memory)
+  const table = { leftOut: [], rows: (of.table?.rows ?? []).map((row) => (row.decision === 'allow' ? { ...row, decision: 'deny' as const, obligations: [] } : row)) }
+  const fired = (await measure({ ...of, table }, use, memory)).filter(({ outcome }) => outcome.value === -1)
+  assert.deepEqual(fired.map(({ stabilizer }) => stabilizer), ['conforms-to-table', 'conforms-to-table'])
+})
+
 test('sabotage: a memory that overlooks what a candidate says serves outcomes of another', async () => {
   const memory = createVerdictMemory()
   const careless: VerdictMemory = { recall: (stabilizer, compares, run) => memory.recall(stabilizer, [String(compares.length)], run) }

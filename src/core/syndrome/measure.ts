@@ -1,5 +1,5 @@
 import type { RepresentationId, Representations } from '#core/stabilizers/representation.ts'
-import { checksOf, type Instruments, type Outcome } from '#core/stabilizers/table.ts'
+import { checksOf, type Check, type Instruments, type Outcome } from '#core/stabilizers/table.ts'
 import { createVerdictMemory, type VerdictMemory } from './memory.ts'
 
 /** One check's outcome, with what it looked at. */
@@ -14,7 +14,11 @@ export type Syndrome = readonly (1 | -1 | 0)[]
  * @param memory What has the same digests was measured before: with one memory, only the checks run that touch what changed.
  */
 export async function measure(of: Representations, use: Instruments, memory: VerdictMemory = createVerdictMemory()): Promise<readonly Measurement[]> {
-  return Promise.all(checksOf(of, use).map(async ({ stabilizer, candidates, representations, compares, run }) => ({ stabilizer, candidates, representations, outcome: await memory.recall(stabilizer, compares, run) })))
+  const { run = (check: Check) => check.run() } = use
+  return Promise.all(checksOf(of, use).map(async (check) => {
+    const { stabilizer, candidates, representations, compares } = check
+    return { stabilizer, candidates, representations, outcome: await memory.recall(stabilizer, compares, () => run(check)) }
+  }))
 }
 
 export function syndromeOf(measurements: readonly Measurement[]): Syndrome {

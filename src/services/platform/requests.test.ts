@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { endRequest } from '#adapters/postgres/generation-requests.ts'
 import { recordGeneration } from '#adapters/postgres/generations.ts'
 import { verifyLedger } from '#adapters/postgres/ledger-verify.ts'
+import type { Json } from '#core/canonical.ts'
 import { Failure } from '#core/failure.ts'
 import type { Generation } from '#core/generate.ts'
 import { GenerateBody } from '#core/unit/request.ts'
@@ -27,11 +28,12 @@ function attempt(db: TestDatabase, name: string, before: (work: UnderWork) => Pr
     work.steps.push({ attempt: work.request.attempt, step: 'propose', at: new Date().toISOString() })
     await before(work)
     const outcome = { kind: 'problem', code: 'POLICY_REFUSED', detail: `refused by ${name}`, details: { generation_id: id } } as const
+    const told = JSON.stringify(outcome)
     const ledger = await db.transaction(async (tx) => {
-      if (!(await endRequest(tx, id, { state: 'finished', at: new Date(), steps: work.steps, outcome: JSON.stringify(outcome) }))) throw new EndedElsewhere(id)
-      return recordGeneration(tx, refusedRow(1, { generation_id: id, title }))
+      if (!(await endRequest(tx, id, { state: 'finished', at: new Date(), steps: work.steps, outcome: told }))) throw new EndedElsewhere(id)
+      return recordGeneration(tx, refusedRow(1, { generation_id: id, title, request: JSON.parse(JSON.stringify(work.request.body)) as Json }), told)
     })
-    return { outcome, ledger, generation: { verdict: { kind: 'violates', violations: [] }, score: 0 } as unknown as Generation }
+    return { outcome, ledger, generation: { verdict: { kind: 'violates', violations: [] }, score: 0, diagnosis: { kind: 'clean' }, corrections: [{ setAside: [] }], objections: [], confidence: { value: null } } as unknown as Generation }
   }
 }
 
