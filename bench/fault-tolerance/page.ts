@@ -57,7 +57,7 @@ The policies: ${first?.policies.filter(({ from }) => from === 'packs').length ??
 | … where nothing tells that they have anything in common, candidates and constitution alone | ${ratio(wrongOf(apart, 'ours'), wrongOf(apart, 'voting'))} | ${target(wrongOf(apart, 'ours') * 10 <= wrongOf(apart, 'voting'))} |
 | … and the author's examples beside them (three models wrong alike, of five readers) | ${ratio(ours.accepted_wrong, ours.voted_wrong)} | ${target(ours.accepted_wrong * 10 <= ours.voted_wrong)} |
 
-Decoding seven candidates is timed by \`npm run bench -- decode\`. In brackets, here and below: the exact 95 % interval (Clopper and Pearson, 1934).
+Decoding seven candidates is timed by \`npm run bench -- decode\`, a whole measurement by \`npm run bench -- syndrome\`. In brackets, here and below: the exact 95 % interval (Clopper and Pearson, 1934).
 
 ## Independent faults in a minority, candidates and constitution alone
 
