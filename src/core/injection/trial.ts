@@ -56,7 +56,7 @@ export type Trial = {
 }
 
 /** Faults that were tried before one was found that changes the meaning. */
-const ATTEMPTS_MAX = 200
+const ATTEMPTS_MAX = 100
 
 /**
  * One trial: candidates that say the original in other words, some of them broken; what the proved majority makes of them, and what voting would.
@@ -141,8 +141,8 @@ async function settle(diagnosis: Diagnosis, candidates: readonly PolicySet[], cl
   return majority.kind === 'found' ? { policy: majority.policy, from: majority.from, candidate: majority.candidate } : null
 }
 
-/** The policy with one fault of the class that is proved to change what it means. */
-async function mutant(original: PolicySet, schema: Schema, { inject }: FaultClass, random: Random, court: Court): Promise<{ readonly policy: PolicySet | null; readonly equivalent: number }> {
+/** The policy with one fault of the class that is proved to change what it means; null where many tries made none. */
+export async function mutant(original: PolicySet, schema: Schema, { inject }: FaultClass, random: Random, court: Pick<Court, 'parse' | 'sameMeaning'>): Promise<{ readonly policy: PolicySet | null; readonly equivalent: number }> {
   let equivalent = 0
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const rules = inject(original.rules, schema, random)
@@ -193,7 +193,7 @@ export function planFor({ candidates, faulty, ...how }: Omit<Plan, 'faulty'> & {
   return { candidates, faulty: chosen.sort((a, b) => a - b), ...how }
 }
 
-function parse(rules: PolicySet['rules'], schema: Schema, court: Court): PolicySet | null {
+function parse(rules: PolicySet['rules'], schema: Schema, court: Pick<Court, 'parse'>): PolicySet | null {
   try {
     return court.parse(renderRules(rules), schema)
   } catch (error) {

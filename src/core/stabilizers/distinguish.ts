@@ -26,7 +26,7 @@ export async function distinguish(
   return Promise.all(norms.map(async (norm): Promise<Distinguished> => {
     const row = table.rows.find(({ norms: speaking, decision }) => {
       if (!speaking.includes(norm.id)) return false
-      const others = speaking.flatMap((id) => (id === norm.id ? [] : [byId.get(id) as Norm]))
+      const others = speaking.flatMap((id) => (id === norm.id ? [] : byId.get(id) ?? []))
       return others.every((other) => !saysTheSame(other, norm)) && (norm.modality !== 'permit' || decision === 'allow')
     })
     if (row !== undefined) return { kind: 'by', norm, request: row.request, from: 'table' }

@@ -1,0 +1,123 @@
+import { fork } from 'node:child_process'
+import { on } from 'node:events'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, loadavg } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import packageJson from '../../package.json' with { type: 'json' }
+import { STABILIZERS, TABLE_VERSION } from '#core/stabilizers/table.ts'
+import { WEIGHTS } from '#core/syndrome/weights.ts'
+import { measureAmbiguous, type AmbiguousResult } from './ambiguous.ts'
+import { withContext, type Context } from './context.ts'
+import { measureNatural, type NaturalMeasured } from './natural.ts'
+import { chartsOf, renderPage } from './page.ts'
+import { APPLICATIONS, ROOT } from './policies.ts'
+import { measureRepresentations, type RepresentationsMeasured } from './representations.ts'
+import { measureSetting, SETTINGS, type Measured } from './trials.ts'
+
+/** One part of the measurement with the choice that it was made with. */
+export type Part<T> = { readonly at: string; readonly seed: number; readonly instances: number; readonly seconds: number; readonly result: T }
+
+/** Everything that the page is made from. */
+export type FaultTolerance = {
+  readonly versions: { readonly [name: string]: string }
+  readonly machine: { readonly cpu: string; readonly cores: number; readonly busy: number }
+  readonly hasApplications: boolean
+  readonly trials: { readonly [setting: string]: Part<Measured> }
+  readonly representations?: Part<RepresentationsMeasured>
+  readonly natural?: Part<NaturalMeasured>
+  readonly ambiguous?: Part<readonly AmbiguousResult[]>
+}
+
+type Choice = { readonly seed: number; readonly instances: number }
+type Measuring = (choice: Choice, context: Context) => Promise<unknown>
+const PARTS: { readonly [id: string]: Measuring } = {
+  ambiguous: (_, context) => measureAmbiguous(context),
+  natural: async () => measureNatural(),
+  representations: ({ seed, instances }, context) => measureRepresentations({ seed, instances: Math.ceil(instances / 5) }, context),
+  ...Object.fromEntries(SETTINGS.map((setting) => [setting.id, (choice: Choice, context: Context) => measureSetting(setting, choice, context)])),
+}
+
+const MEASURED = fileURLToPath(new URL('./measured.json', import.meta.url))
+const PAGE = join(ROOT, 'docs/fault-tolerance.md')
+const CHARTS = join(ROOT, 'docs/fault-tolerance')
+
+if (import.meta.main) await main()
+
+/**
+ * `npm run fault-tolerance [-- --part NAME… --instances 50 --seed 1 --resume --page]`: measures, keeps every part in measured.json as it ends, and writes
+ * docs/fault-tolerance.md with its charts. `--resume` leaves out parts that were measured with the same choice; `--page` measures nothing.
+ */
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { part: { type: 'string', multiple: true, default: Object.keys(PARTS) }, instances: { type: 'string', default: '50' }, seed: { type: 'string', default: '1' }, resume: { type: 'boolean', default: false }, page: { type: 'boolean', default: false }, child: { type: 'boolean', default: false } } })
+  const choice = { instances: Number(values.instances), seed: Number(values.seed) }
+  const unknown = values.part.find((id) => !Object.hasOwn(PARTS, id))
+  if (unknown !== undefined || !(Number.isInteger(choice.instances) && choice.instances >= 1) || !Number.isInteger(choice.seed)) {
+    process.stderr.write(`fault-tolerance: ${unknown === undefined ? '--instances and --seed are whole numbers' : `there is no part ${unknown}: name some of ${Object.keys(PARTS).join(', ')}`}\n`)
+    process.exit(2)
+  }
+  if (values.child) return measureForParent(choice)
+  let kept = existsSync(MEASURED) ? JSON.parse(readFileSync(MEASURED, 'utf8')) as FaultTolerance : null
+  const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: availableParallelism(), busy: Math.round(10 * (loadavg()[0] as number)) / 10 }
+  const versions = { acgs: packageJson.version, node: process.version, 'z3-solver': packageJson.dependencies['z3-solver'], 'cedar-wasm': packageJson.dependencies['@cedar-policy/cedar-wasm'], stabilizers: `${TABLE_VERSION} (${STABILIZERS.length})`, weights: WEIGHTS.version }
+  const partOf = (id: string) => (kept === null ? undefined : id in kept ? (kept as unknown as { [id: string]: Part<unknown> })[id] : kept.trials[id])
+  const wanted = values.page ? [] : values.part.filter((id) => {
+    const before = partOf(id)
+    return !(values.resume && before !== undefined && before.seed === choice.seed && before.instances === choice.instances)
+  })
+  const left = [...wanted]
+  let done = 0
+  const work = async () => {
+    await using child = startChild(choice)
+    for (let id = left.shift(); id !== undefined; id = left.shift()) {
+      const started = performance.now()
+      const result = await child.measure(id)
+      const part: Part<unknown> = { at: new Date().toISOString().slice(0, 10), ...choice, seconds: Math.round((performance.now() - started) / 1000), result }
+      const before: FaultTolerance = kept ?? { versions, machine, hasApplications: existsSync(APPLICATIONS), trials: {} }
+      kept = SETTINGS.some((setting) => setting.id === id) ? { ...before, trials: { ...before.trials, [id]: part as Part<Measured> } } : { ...before, [id]: part }
+      kept = { ...kept, versions, machine, hasApplications: existsSync(APPLICATIONS) }
+      writeFileSync(MEASURED, `${JSON.stringify(kept)}\n`)
+      process.stderr.write(`${++done} of ${wanted.length}: ${id}, ${part.seconds} s\n`)
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(machine.cores, 4, left.length) }, work))
+  const missing = Object.keys(PARTS).filter((id) => partOf(id) === undefined)
+  if (kept === null || missing.length > 0) {
+    process.stderr.write(`docs/fault-tolerance.md is not written: ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not measured yet (--resume measures what is left)\n`)
+    process.exitCode = 1
+    return
+  }
+  writeFileSync(PAGE, renderPage(kept))
+  mkdirSync(CHARTS, { recursive: true })
+  for (const [name, svg] of Object.entries(chartsOf(kept))) writeFileSync(join(CHARTS, name), svg)
+  process.stdout.write('docs/fault-tolerance.md and its charts are written\n')
+}
+
+/** Measures the parts that the parent names, one after the other, until it has no more. */
+async function measureForParent(choice: Choice): Promise<void> {
+  await withContext(async (context) => {
+    for await (const [id] of on(process, 'message', { close: ['disconnect'] }) as AsyncIterable<readonly [string]>) {
+      const result = await (PARTS[id] as Measuring)(choice, context)
+      process.send?.({ result })
+    }
+  })
+}
+
+function startChild({ seed, instances }: Choice): { readonly measure: (id: string) => Promise<unknown>; readonly [Symbol.asyncDispose]: () => Promise<void> } {
+  const child = fork(fileURLToPath(import.meta.url), ['--child', '--seed', String(seed), '--instances', String(instances)])
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  return {
+    measure: (id) => Promise.race([
+      new Promise((resolve) => {
+        child.once('message', (said: { readonly result: unknown }) => resolve(said.result))
+        child.send(id)
+      }),
+      ended.then(() => { throw new Error(`${id} could not be measured: its process ended`) }),
+    ]),
+    [Symbol.asyncDispose]: async () => {
+      if (child.connected) child.disconnect()
+      await ended
+    },
+  }
+}

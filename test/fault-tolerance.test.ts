@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { FAULT_CLASSES } from '#core/injection/faults.ts'
+import { seeded } from '#core/proof/random-world.ts'
+import { Ambiguous } from '../bench/fault-tolerance/ambiguous.ts'
+import { barChart } from '../bench/fault-tolerance/chart.ts'
+import { withContext } from '../bench/fault-tolerance/context.ts'
+import { readNatural } from '../bench/fault-tolerance/natural.ts'
+import { chartsOf, renderPage } from '../bench/fault-tolerance/page.ts'
+import { applications, knownTexts, ROOT } from '../bench/fault-tolerance/policies.ts'
+import type { FaultTolerance } from '../bench/fault-tolerance/run.ts'
+import { measureSetting, SETTINGS } from '../bench/fault-tolerance/trials.ts'
+
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
+const measured = JSON.parse(read('bench/fault-tolerance/measured.json')) as FaultTolerance
+
+test('docs/fault-tolerance.md and its charts are what the measured figures make', () => {
+  assert.equal(read('docs/fault-tolerance.md'), renderPage(measured))
+  for (const [name, svg] of Object.entries(chartsOf(measured))) assert.equal(read(`docs/fault-tolerance/${name}`), svg, name)
+})
+
+test('the page says a miss where one was measured', () => {
+  const made = renderPage(measured)
+  const { '3-1': part, ...trials } = measured.trials
+  assert.ok(part !== undefined)
+  const { result } = part
+  const spoilt = { ...result, all: { ...result.all, ours: { ...result.all.ours, detected: result.all.ours.detected - 1, false_accepts: result.all.ours.false_accepts + 1 } } }
+  const missed = renderPage({ ...measured, trials: { ...trials, '3-1': { ...part, result: spoilt } } })
+  const row = (page: string, about: string) => page.split('\n').find((line) => line.startsWith(`| ${about}`)) ?? ''
+  for (const about of ['one faulty candidate among three', 'with independent faults in a minority']) assert.match(row(missed, about), /\| \*\*missed\*\*/)
+  assert.match(row(made, 'one faulty candidate among three'), /\| met \|$/)
+})
+
+test('known-good policies come from the packs, and from applications only where they are', () => withContext(async ({ examiner }) => {
+  const texts = await knownTexts(examiner)
+  assert.ok(texts.length >= 15 && texts.every(({ examples, policy }) => examples.length > 0 && policy.rules.length > 0))
+  assert.deepEqual(applications(examiner, join(ROOT, 'nowhere')), [])
+}))
+
+test('a setting is measured class by class, and the same seed makes the same trials', () => withContext(async (context) => {
+  const [first] = SETTINGS
+  assert.ok(first !== undefined)
+  const classes = FAULT_CLASSES.filter(({ id }) => ['wrong-effect', 'dropped-rule'].includes(id))
+  const once = await measureSetting(first, { instances: 2, seed: 5 }, context, classes)
+  assert.deepEqual(once, await measureSetting(first, { instances: 2, seed: 5 }, context, classes))
+  assert.deepEqual(Object.values(once.by_class).map(({ ours: { trials, detected, corrected } }) => [trials, detected, corrected]), [[2, 2, 2], [2, 2, 2]])
+  assert.ok(once.all.single.false_accepts > 0 || once.all.voting.false_accepts === 0)
+}))
+
+test('settings reach from (3, 1) to (7, 3), with enough trials for what is claimed', () => {
+  const minority = SETTINGS.filter(({ isCorrelated, faulty }) => !isCorrelated && 'count' in faulty)
+  assert.deepEqual([minority[0]?.id, minority.at(-1)?.id], ['3-1', '7-3'])
+  assert.ok(minority.reduce((sum, { share }) => sum + Math.ceil(50 * share) * FAULT_CLASSES.length, 0) >= 2_000)
+  assert.equal(minority[0]?.share, 1)
+})
+
+test('ambiguous requests and natural faults are data of the form that is read', () => {
+  const { requests } = Ambiguous.parse(JSON.parse(read('bench/fault-tolerance/ambiguous.json')))
+  assert.ok(requests.filter(({ settled_by_schema: settled }) => settled === undefined).length >= 40)
+  assert.equal(new Set(requests.map(({ text }) => text)).size, requests.length)
+  const { faults, versions } = readNatural()
+  assert.ok(faults.every((fault) => fault.versions.every((commit) => versions.some((version) => version.commit === commit))))
+})
+
+test('a chart has a bar and an interval for each share, and says nothing of what was not measured', () => {
+  const random = seeded(1)
+  const point = () => ({ share: random(), low: 0, high: 1 })
+  const svg = barChart('A <title>', ['a', 'b'], [{ name: 'ours', points: [point(), null] }, { name: 'voting', points: [point(), point()] }])
+  assert.equal(svg.match(/<rect /g)?.length, 3 + 2)
+  assert.equal(svg.match(/<path class="line"/g)?.length, 3)
+  assert.match(svg, /A &lt;title>|A &lt;title&gt;/)
+  assert.match(svg, /prefers-color-scheme:dark/)
+})
