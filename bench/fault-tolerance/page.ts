@@ -43,7 +43,7 @@ export function renderPage(measured: FaultTolerance): string {
 Measured ${spread(parts.map(({ at }) => at))}, seed ${spread(parts.map(({ seed }) => String(seed)))}, ${spread(parts.map(({ instances }) => String(instances)))} instances of a fault class wanted: ${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')}; ${machine.cpu},
 ${machine.cores} processors. It took ${Math.round(parts.reduce((total, { seconds }) => total + seconds, 0) / 60)} minutes of work in parts; the same seed makes the same trials on any machine. \`npm run fault-tolerance\` does it again.
 
-The policies: ${first?.policies.filter(({ from }) => from === 'packs').length ?? 0} that the packs' requests mean, each read whole, decided as written beside it and let through by the constitution; ${hasApplications ? `${first?.policies.filter(({ from }) => from === 'applications').length ?? 0} sets of seven applications that others wrote for Cedar, which are not part of this repository` : 'the seven applications that others wrote for Cedar were **not there**, so that none of theirs is in these figures'}: ${(first?.policies ?? []).map(({ name, rules }) => `${name} (${rules} rules)`).join(', ')}.
+The policies: ${first?.policies.filter(({ from }) => from === 'packs').length ?? 0} that the packs' requests mean, each read whole, decided as written beside it and let through by the constitution; ${hasApplications ? `${first?.policies.filter(({ from }) => from === 'applications').length ?? 0} sets of seven applications that others wrote for Cedar, which are not part of this repository` : 'the seven applications that others wrote for Cedar were **not there**, so that none of theirs is in these figures'}: ${(first?.policies ?? []).map(({ name, rules }) => `${name} (${rules} rules)`).join(', ')}.${refusedSaid(first)}
 
 ## What was wanted, and what came of it
 
@@ -183,6 +183,11 @@ Nothing but the candidates is made from the original, and nobody who decides see
 from the answer. In the sections with texts, the norms are those that the product read, and the examples those that a person wrote. Whether a mutant changes the meaning, whether candidates agree, whether what came out is a
 majority and whether it is right is *proved* each time; a comparison without an answer refuses, and is never counted as right. Not told in any trial: ${sum(all, ({ all: { ours: { unknown } } }) => unknown)}.
 `
+}
+
+function refusedSaid(first: Measured | undefined): string {
+  const refused = (first?.policies ?? []).filter(({ isLetThrough }) => !isLetThrough).map(({ name }) => name)
+  return refused.length === 0 ? '' : ` The constitution does not let ${refused.join(', ')} through as written, so that nothing could come out right: there candidates alone decide.`
 }
 
 /** The charts beside the page, by file name. */
