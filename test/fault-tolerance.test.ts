@@ -31,12 +31,19 @@ test('the page says a miss where one was measured', () => {
   const row = (page: string, about: string) => page.split('\n').find((line) => line.startsWith(`| ${about}`)) ?? ''
   for (const about of ['one faulty candidate among three', 'with independent faults in a minority']) assert.match(row(missed, about), /\| \*\*missed\*\*/)
   assert.match(row(made, 'one faulty candidate among three'), /\| met \|$/)
+
+  const { representations } = measured
+  assert.ok(representations !== undefined)
+  const unseen = representations.result.detected.map((each) => (each.where === 'document' ? { ...each, fired: 0 } : each))
+  const blind = renderPage({ ...measured, representations: { ...representations, result: { ...representations.result, detected: unseen } } })
+  assert.match(row(blind, 'faults in norms, decision table, document and examples'), /\| \*\*missed\*\*/)
+  assert.match(blind, /Missed: .*document, words: another number/)
 })
 
 test('known-good policies come from the packs, and from applications only where they are', () => withContext(async ({ examiner }) => {
   const texts = await knownTexts(examiner)
   assert.ok(texts.length >= 15 && texts.every(({ examples, policy }) => examples.length > 0 && policy.rules.length > 0))
-  assert.deepEqual(applications(examiner, join(ROOT, 'nowhere')), [])
+  assert.deepEqual(await applications(examiner, join(ROOT, 'nowhere')), [])
 }))
 
 test('a setting is measured class by class, and the same seed makes the same trials', () => withContext(async (context) => {

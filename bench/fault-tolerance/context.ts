@@ -27,7 +27,7 @@ export async function withContext<T>(use: (context: Context) => Promise<T>): Pro
   const breakable = new Map<string, Promise<boolean>>()
   return await use({
     examiner, prover, court,
-    policies: () => (policies ??= knownTexts(examiner).then((texts) => [...texts, ...applications(examiner)])),
+    policies: () => (policies ??= Promise.all([knownTexts(examiner), applications(examiner)]).then((some) => some.flat())),
     // With draws of its own, so that trials are the same whatever was measured before them.
     canBreak: ({ name, policy, schema }, fault) => {
       const key = `${name} ${fault.id}`

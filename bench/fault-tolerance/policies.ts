@@ -25,8 +25,8 @@ export const APPLICATIONS = join(ROOT, '../shared/bench/cedar-examples')
 /** The share of applicable articles from which on the constitution lets a policy through, as in the shipped configuration. */
 export const THRESHOLD = 0.8
 
-/** A policy that is right, as far as anybody knows: it decides what a person wrote beside it as that person did, and the constitution lets it through. */
-export type KnownGood = { readonly name: string; readonly from: 'packs' | 'applications'; readonly policy: PolicySet; readonly schema: Schema }
+/** A policy that is right, as far as anybody knows: it decides what a person wrote beside it as that person did. */
+export type KnownGood = { readonly name: string; readonly from: 'packs' | 'applications'; readonly policy: PolicySet; readonly schema: Schema; /** The constitution does; else candidates alone decide, for nothing could come out right. */ readonly isLetThrough: boolean }
 
 /** A text of a pack, read whole by the reader of controlled English, whose policy is {@link KnownGood}. */
 export type KnownText = KnownGood & { readonly unit: SemanticUnit; readonly examples: SemanticUnit['request']['examples'] }
@@ -46,21 +46,23 @@ export async function knownTexts(examiner: Examiner): Promise<readonly KnownText
       const isRight = expect.decisions.every(({ request, decision }) => authorize({ policies: policy, schema: unit.schema, request, entities }).decision === decision)
       if (!isRight || standingOf(await examine(policy, unit.schema, examiner.examining(unit.schema)), THRESHOLD).kind !== 'proved') continue
       const examples = expect.decisions.map(({ request, decision, because }) => ({ name: because, request: { ...request, context: request.context ?? {} }, entities, decision }))
-      texts.push({ name: `${name}/${file.replace(/\.json$/, '')}`, from: 'packs', policy, schema: unit.schema, unit, examples })
+      texts.push({ name: `${name}/${file.replace(/\.json$/, '')}`, from: 'packs', policy, schema: unit.schema, isLetThrough: true, unit, examples })
     }
   }
   return texts
 }
 
 /** The policies of the third-party applications; none where they are not there. */
-export function applications(examiner: Examiner, folder = APPLICATIONS): readonly KnownGood[] {
+export async function applications(examiner: Examiner, folder = APPLICATIONS): Promise<readonly KnownGood[]> {
   if (!existsSync(folder)) return []
-  return readdirSync(folder, { recursive: true, withFileTypes: true }).filter(({ name }) => name === 'policies.cedarschema').map(({ parentPath }) => parentPath).sort().map((path) => {
+  const paths = readdirSync(folder, { recursive: true, withFileTypes: true }).filter(({ name }) => name === 'policies.cedarschema').map(({ parentPath }) => parentPath).sort()
+  return Promise.all(paths.map(async (path) => {
     const read = (file: string) => readFileSync(join(path, file), 'utf8')
     const schema = examiner.parseSchema(read('policies.cedarschema'))
     const policy = existsSync(join(path, 'linked')) ? parseLinked(read('policies.cedar'), linksIn(read('linked')), schema) : parsePolicies(read('policies.cedar'), schema)
-    return { name: relative(folder, path), from: 'applications', policy, schema }
-  })
+    const isLetThrough = standingOf(await examine(policy, schema, examiner.examining(schema)), THRESHOLD).kind === 'proved'
+    return { name: relative(folder, path), from: 'applications', policy, schema, isLetThrough }
+  }))
 }
 
 function linksIn(text: string): readonly TemplateLink[] {
