@@ -5,6 +5,8 @@ import { renderRules } from '#core/policy/render.ts'
 import type { Correction } from '#core/syndrome/correct.ts'
 import type { Norm } from '#core/unit/norm.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
+import { tabulate } from '#core/stabilizers/decision-table.ts'
+import type { Counterexample } from '#core/proof/proof.ts'
 import { questionOf, type Asking, type Question, type Said } from './question.ts'
 
 /**
@@ -21,7 +23,11 @@ export type NormExample =
 /** A policy of more norms is not looked at norm by norm. */
 const NORMS_MAX = 40
 
-/** One for each norm of the policy that goes on, in their order; none where there are more than anybody would look at. */
+/**
+ * One for each norm of the policy that goes on, in their order; none where there are more than anybody would look at.
+ *
+ * Looked for in the decision table first, where to decide a row is enough to know; the prover is asked where no row shows the norm.
+ */
 export async function normExamples(unit: SemanticUnit, { norms, policy }: Correction, can: Pick<Asking, 'decidedOn' | 'decidedByPart'>): Promise<readonly NormExample[]> {
   if (norms.length > NORMS_MAX) return []
   const policyOf = (some: readonly Norm[]): PolicySet => {
@@ -35,7 +41,11 @@ export async function normExamples(unit: SemanticUnit, { norms, policy }: Correc
   })
   const shownBy = without.map((part) => said.find(({ decided }) => decided(part) !== decided(policy))?.name ?? null)
   const open = norms.map((_, i) => i).filter((i) => shownBy[i] === null)
-  const found = await can.decidedByPart(policyOf(norms), open.map((i) => without[i] as PolicySet), unit.schema)
+  const table = tabulate(norms, unit.schema)
+  const inTable = open.map((i) => table.rows.find((row) => row.norms.includes(norms[i]?.id ?? '') && isDecidedBy(row.request, i))?.request ?? null)
+  const sought = open.filter((_, k) => inTable[k] === null)
+  const proved = sought.length === 0 ? [] : await can.decidedByPart(policyOf(norms), sought.map((i) => without[i] as PolicySet), unit.schema)
+  const found = open.map((i, k) => inTable[k] ?? proved[sought.indexOf(i)])
   return norms.map(({ id: norm }, i): NormExample => {
     const by = shownBy[i] ?? null
     if (by !== null) return { kind: 'shown', norm, by }
@@ -49,6 +59,12 @@ export async function normExamples(unit: SemanticUnit, { norms, policy }: Correc
       decided: { decision: whole.decision, obligations: differing.length === 0 ? null : differing.filter((name) => whole.obligations.includes(name)) },
     }
   })
+
+  /** Whether the policy says something else of a request than without one norm. */
+  function isDecidedBy(request: Counterexample, norm: number): boolean {
+    const decided = saidBy(request)
+    return decided !== null && decided(policy) !== decided(without[norm] as PolicySet)
+  }
 
   /** What a policy says of a request; null where the request cannot be read: then it shows nothing. */
   function saidBy(request: Parameters<Asking['decidedOn']>[0]): ((policy: PolicySet) => string) | null {

@@ -29,8 +29,22 @@ export type Row = {
 /** So many rows for one kind of request, and for all together: what is larger nobody can read, and checking it is no longer cheap. */
 export const ROWS_MAX = { perEnvironment: 256, all: 768 }
 
-/** Tabulates norms. Cost: microseconds a row. */
+/** Tabulates norms. Cost: microseconds a row; nothing for the same norms a moment later. */
 export function tabulate(norms: readonly Norm[], schema: Schema): DecisionTable {
+  const key = `${schema.digest} ${JSON.stringify(norms)}`
+  const known = tables.get(key)
+  if (known !== undefined) return known
+  if (tables.size >= TABLES_MAX) tables.delete(tables.keys().next().value as string)
+  const made = tabulateAll(norms, schema)
+  tables.set(key, made)
+  return made
+}
+
+/** One generation asks for the same table to measure, to show its norms, and to have it certified. */
+const tables = new Map<string, DecisionTable>()
+const TABLES_MAX = 16
+
+function tabulateAll(norms: readonly Norm[], schema: Schema): DecisionTable {
   const rows: Row[] = []
   const leftOut: { environment: Environment; because: string }[] = []
   for (const environment of schema.environments) {
