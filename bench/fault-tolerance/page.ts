@@ -206,7 +206,7 @@ export function chartsOf(measured: FaultTolerance): { readonly [file: string]: s
     'rates.svg': barChart('Falsely accepted, each of n candidates broken with probability p (n, p)', rates.map(name), [
       { name: 'ours', points: rates.map(({ all: { ours } }) => wrong(ours)) }, { name: 'plain voting', points: rates.map(({ all: { voting } }) => wrong(voting)) }, { name: 'one candidate', points: rates.map(({ all: { single } }) => wrong(single)) },
     ]),
-    'correlated.svg': barChart('Falsely accepted, the same fault in most candidates (n, k)', correlated.map((each) => `${name(each)}: ${each.setting.isOneLineage === true ? 'one source' : 'nothing'}`), [
+    'correlated.svg': barChart('Falsely accepted, the same fault in most candidates (n, k)', correlated.map((each) => `${name(each)}: ${each.setting.isOneLineage === true ? 'one source' : 'unrelated'}`), [
       { name: 'ours', points: correlated.map(({ all: { ours } }) => wrong(ours)) }, { name: 'plain voting', points: correlated.map(({ all: { voting } }) => wrong(voting)) },
     ]),
     'reliability.svg': reliabilityChart('Answers that were right, over their confidence', reliabilityIn(measured).bins),
