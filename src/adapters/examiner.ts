@@ -1,5 +1,5 @@
-import { canonical, digest, sha256 } from '#core/canonical.ts'
-import type { BoundArticle } from '#core/constitution/article.ts'
+import { canonical, sha256 } from '#core/canonical.ts'
+import { digestOfArticles } from '#core/constitution/article.ts'
 import { bind, type Binding } from '#core/constitution/bind.ts'
 import type { Constitution } from '#core/constitution/constitution.ts'
 import { decide } from '#core/decision/decide.ts'
@@ -56,7 +56,7 @@ export function createExaminer(constitution: Constitution, prover: Prover): Exam
     parse: (cedar, over) => policies(`${over.digest} ${sha256(cedar)}`, () => parsePolicies(cedar, over)),
     decide: (policies, over, { request, entities }) => decide({ policies, schema: over, request, entities }, authorize),
     decidedOn: prover.decidedOn,
-    proveArticles: (policy, over, articles) => once(['articles', policy.text, over.digest, digestOf(articles)], () => prover.proveArticles(policy, over, articles)),
+    proveArticles: (policy, over, articles) => once(['articles', policy.text, over.digest, digestOfArticles(articles)], () => prover.proveArticles(policy, over, articles)),
     sameMeaning: (a, b, over) => once(['same meaning', a.text, b.text, over.digest], () => prover.sameMeaning(a, b, over)),
     splits: prover.splits,
     decidedByPart: prover.decidedByPart,
@@ -65,16 +65,6 @@ export function createExaminer(constitution: Constitution, prover: Prover): Exam
   })
   return { constitution, parseSchema: (text) => schemas(sha256(text), () => parseSchema(text)), bind: bindTo, examining, remembers: () => remembersIn(remember<object>(2)) }
 }
-
-/** The digest of a binding's articles; they are many kilobytes and the same for every policy over a schema. */
-function digestOf(articles: readonly BoundArticle[]): string {
-  const known = digests.get(articles)
-  if (known !== undefined) return known
-  const made = digest(articles)
-  digests.set(articles, made)
-  return made
-}
-const digests = new WeakMap<readonly BoundArticle[], string>()
 
 function remembersIn(memory: ReturnType<typeof remember<object>>): boolean {
   const kept = memory('a', () => ({}))

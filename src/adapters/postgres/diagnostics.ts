@@ -3,10 +3,8 @@ import type { Json } from '#core/canonical.ts'
 import type { Execution } from '#core/diagnostic/of-assessment.ts'
 import { CATEGORIES, SEVERITIES, STRATEGIES } from '#core/diagnostic/diagnostic.ts'
 import type { Queryable } from './connect.ts'
-import { readCursor, writeCursor } from './cursor.ts'
+import { newestFirst } from './newest-first.ts'
 import { documentText } from './generations.ts'
-
-const LIMIT_MAX = 200
 
 const StoredFinding = z.object({
   about: z.string(), category: z.enum(CATEGORIES), severity: z.enum(SEVERITIES), message: z.string(),
@@ -39,7 +37,6 @@ export type DiagnosticRow = z.infer<typeof DiagnosticRow>
 const COLUMNS = Object.keys(DiagnosticRow.shape) as (keyof DiagnosticRow)[]
 const DOCUMENTS: readonly (keyof DiagnosticRow)[] = ['findings', 'measured', 'not_measured']
 const SummaryRow = DiagnosticRow.omit({ findings: true, measured: true, not_measured: true })
-const SUMMARY_COLUMNS = Object.keys(SummaryRow.shape)
 export type DiagnosticSummary = z.infer<typeof SummaryRow>
 
 /** The unit that a diagnostic is of, as the table `lsu_records` holds it. */
@@ -114,34 +111,16 @@ const OF_CORRECTION = { detected: 'faults_detected > 0', corrected: 'faults_dete
 
 /** The newest first. `next` is the cursor of the page after this one; null on the last. */
 export async function listDiagnostics(db: Queryable, filters: DiagnosticFilters = {}): Promise<{ diagnostics: readonly DiagnosticSummary[]; next: string | null }> {
-  const limit = Math.min(Math.max(filters.limit ?? 50, 1), LIMIT_MAX)
-  const conditions: string[] = filters.correction === undefined ? [] : [OF_CORRECTION[filters.correction]]
-  const values: unknown[] = []
-  const where = (value: unknown, condition: (parameter: string) => string) => {
-    if (value === undefined) return
-    values.push(value)
-    conditions.push(condition(`$${values.length}`))
-  }
-  where(filters.kind, (p) => `kind = ${p}`)
-  where(filters.status, (p) => `status = ${p}`)
-  where(filters.target, (p) => `target_system = ${p}`)
-  where(filters.subject, (p) => `subject = ${p}`)
-  where(filters.from, (p) => `created_at >= ${p}`)
-  where(filters.to, (p) => `created_at < ${p}`)
-  if (filters.cursor !== undefined) {
-    const { at, id } = readCursor(filters.cursor)
-    values.push(at, id)
-    conditions.push(`(created_at, diagnostic_id) < ($${values.length - 1}::timestamptz, $${values.length}::text)`)
-  }
-  const { rows } = await db.query(
-    `select ${SUMMARY_COLUMNS.join(', ')} from system_diagnostics
-     ${conditions.length === 0 ? '' : `where ${conditions.join(' and ')}`}
-     order by created_at desc, diagnostic_id desc limit ${limit + 1}`,
-    values,
-  )
-  const diagnostics = rows.slice(0, limit).map((row) => SummaryRow.parse(row))
-  const last = diagnostics.at(-1)
-  return { diagnostics, next: rows.length > limit && last !== undefined ? writeCursor(last.created_at, last.diagnostic_id) : null }
+  const { correction } = filters
+  const { rows: diagnostics, next } = await newestFirst(db, { table: 'system_diagnostics', id: 'diagnostic_id', row: SummaryRow }, [
+    [filters.kind, (p) => `kind = ${p}`],
+    [filters.status, (p) => `status = ${p}`],
+    [filters.target, (p) => `target_system = ${p}`],
+    [filters.subject, (p) => `subject = ${p}`],
+    [filters.from, (p) => `created_at >= ${p}`],
+    [filters.to, (p) => `created_at < ${p}`],
+  ], filters, correction === undefined ? [] : [OF_CORRECTION[correction]])
+  return { diagnostics, next }
 }
 
 /** One diagnostic whole, with the checks that were made; null when there is none of that id. */

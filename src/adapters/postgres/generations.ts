@@ -1,18 +1,20 @@
 import assert from 'node:assert/strict'
 
+import type { z } from 'zod'
+
 import { canonical, digest, sha256, type Json } from '#core/canonical.ts'
 import { Failure } from '#core/failure.ts'
 import type { Generation } from '#core/generate.ts'
 import { readEntry } from '#core/ledger/entry.ts'
 import type { Queryable } from './connect.ts'
-import { readCursor, writeCursor } from './cursor.ts'
+import { newestFirst } from './newest-first.ts'
 import { digestOfRow, GENERATION_COLUMNS, GenerationRow } from './generation-row.ts'
 import { append, type Receipt } from './ledger.ts'
 
 export type { GenerationRow } from './generation-row.ts'
 
 /** A generation in a list: everything but the long bodies. */
-export type GenerationSummary = Omit<GenerationRow, (typeof BODIES)[number]>
+export type GenerationSummary = z.infer<typeof SummaryRow>
 
 export type GenerationFilters = {
   readonly verdict?: GenerationRow['verdict']
@@ -33,12 +35,9 @@ export type GenerationFilters = {
   readonly cursor?: string
 }
 
-const BODIES = ['policy_content', 'context', 'model_consensus_data', 'certificate', 'request', 'evidence'] as const
-const SUMMARY_COLUMNS = GENERATION_COLUMNS.filter((column) => !(BODIES as readonly string[]).includes(column))
 const SummaryRow = GenerationRow.omit({ policy_content: true, context: true, model_consensus_data: true, certificate: true, request: true, evidence: true })
 /** The columns of type jsonb. */
 const DOCUMENTS = new Set(['stakeholders', 'constitutional_principles', 'context', 'model_consensus_data', 'recommendations', 'certificate', 'request', 'evidence'])
-const LIMIT_MAX = 200
 
 /** A generation as JSON, with nothing left out but what its schema's text says again. */
 export function evidenceOf(generation: Generation): Json {
@@ -89,35 +88,16 @@ export async function recordGeneration(tx: Queryable, generation: GenerationRow,
 
 /** The newest first. `next` is the cursor of the page after this one; null on the last. */
 export async function listGenerations(db: Queryable, filters: GenerationFilters = {}): Promise<{ generations: readonly GenerationSummary[]; next: string | null }> {
-  const limit = Math.min(Math.max(filters.limit ?? 50, 1), LIMIT_MAX)
-  const conditions: string[] = []
-  const values: unknown[] = []
-  const where = (value: unknown, condition: (parameter: string) => string) => {
-    if (value === undefined) return
-    values.push(value)
-    conditions.push(condition(`$${values.length}`))
-  }
-  where(filters.verdict, (p) => `verdict = ${p}`)
-  where(filters.article, (p) => `violated_articles @> array[${p}::text]`)
-  where(filters.principle, (p) => `constitutional_principles ? ${p}`)
-  where(filters.priority, (p) => `priority = ${p}`)
-  where(filters.userId, (p) => `user_id = ${p}`)
-  where(filters.from, (p) => `created_at >= ${p}`)
-  where(filters.to, (p) => `created_at < ${p}`)
-  if (filters.cursor !== undefined) {
-    const { at, id } = readCursor(filters.cursor)
-    values.push(at, id)
-    conditions.push(`(created_at, generation_id) < ($${values.length - 1}::timestamptz, $${values.length}::text)`)
-  }
-  const { rows } = await db.query(
-    `select ${SUMMARY_COLUMNS.join(', ')} from policy_generations
-     ${conditions.length === 0 ? '' : `where ${conditions.join(' and ')}`}
-     order by created_at desc, generation_id desc limit ${limit + 1}`,
-    values,
-  )
-  const generations = rows.slice(0, limit).map((row) => SummaryRow.parse(row))
-  const last = generations.at(-1)
-  return { generations, next: rows.length > limit && last !== undefined ? writeCursor(last.created_at, last.generation_id) : null }
+  const { rows: generations, next } = await newestFirst(db, { table: 'policy_generations', id: 'generation_id', row: SummaryRow }, [
+    [filters.verdict, (p) => `verdict = ${p}`],
+    [filters.article, (p) => `violated_articles @> array[${p}::text]`],
+    [filters.principle, (p) => `constitutional_principles ? ${p}`],
+    [filters.priority, (p) => `priority = ${p}`],
+    [filters.userId, (p) => `user_id = ${p}`],
+    [filters.from, (p) => `created_at >= ${p}`],
+    [filters.to, (p) => `created_at < ${p}`],
+  ], filters)
+  return { generations, next }
 }
 
 /** One generation whole, with its place in the ledger; null when there is none of that id. */
@@ -130,9 +110,14 @@ export async function readGeneration(db: Queryable, generationId: string): Promi
 
 /** A generation's place in the ledger. @throws {Failure} `LEDGER_CORRUPT` when it has none. */
 export async function readReceipt(db: Queryable, generationId: string): Promise<Receipt> {
-  const { rows } = await db.query<{ index: string; root: Buffer }>('select index, root from ledger_entries where subject = $1 order by index limit 1', [generationId])
+  const { entry: _, ...receipt } = await readEntryOf(db, generationId)
+  return receipt
+}
+
+async function readEntryOf(db: Queryable, generationId: string): Promise<Receipt & { readonly entry: string }> {
+  const { rows } = await db.query<{ index: string; root: Buffer; entry: string }>('select index, root, entry from ledger_entries where subject = $1 order by index limit 1', [generationId])
   if (rows[0] === undefined) throw new Failure('LEDGER_CORRUPT', `generation \`${generationId}\` is not in the ledger; run \`acgs ledger verify\``)
-  return { index: Number(rows[0].index), root: rows[0].root.toString('hex') }
+  return { index: Number(rows[0].index), root: rows[0].root.toString('hex'), entry: rows[0].entry }
 }
 
 /**
@@ -141,11 +126,11 @@ export async function readReceipt(db: Queryable, generationId: string): Promise<
  * @throws {Failure} `LEDGER_CORRUPT` when its entry digests another answer, or another request.
  */
 export async function readReceiptOf(db: Queryable, generationId: string, { told, requestDigest }: { readonly told: string; readonly requestDigest: string }): Promise<Receipt> {
-  const { rows } = await db.query<{ entry: string }>('select entry from ledger_entries where subject = $1 order by index limit 1', [generationId])
-  if (rows[0] !== undefined && !tellsOf(rows[0].entry, { told, requestDigest })) {
+  const { entry, ...receipt } = await readEntryOf(db, generationId)
+  if (!tellsOf(entry, { told, requestDigest })) {
     throw new Failure('LEDGER_CORRUPT', `what was kept of generation \`${generationId}\` to be told again is not what the ledger digests; run \`acgs ledger verify\``)
   }
-  return readReceipt(db, generationId)
+  return receipt
 }
 
 /** Whether an answer that is kept for a request is the one that was given, as far as the entry of its generation says. */

@@ -1,5 +1,5 @@
 import { digest } from '#core/canonical.ts'
-import type { BoundArticle, Inapplicable } from '#core/constitution/article.ts'
+import { digestOfArticles, type BoundArticle, type Inapplicable } from '#core/constitution/article.ts'
 import type { Decision } from '#core/decision/decide.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
@@ -149,7 +149,7 @@ function digestsOf({ unit, candidates, norms, table, document }: Representations
       case 'examples': return unit.request.examples
       case 'decision-table': return table !== null && isMadeFromNorms(table) ? { norms } : { norms, table }
       case 'document': return { norms, document }
-      case 'constitution': return constitutionDigest(use.bound.bound)
+      case 'constitution': return digestOfArticles(use.bound.bound)
       default: {
         const { method, readsText, cedar, readings } = candidates[candidateIndex(id) ?? -1] as Candidate
         return { method, readsText, cedar, readings }
@@ -162,13 +162,3 @@ function digestsOf({ unit, candidates, norms, table, document }: Representations
     return found
   }
 }
-
-/** The articles are many kilobytes, and the same for every unit over a schema. */
-function constitutionDigest(bound: readonly BoundArticle[]): string {
-  const known = ofArticles.get(bound)
-  if (known !== undefined) return known
-  const made = digest(bound)
-  ofArticles.set(bound, made)
-  return made
-}
-const ofArticles = new WeakMap<readonly BoundArticle[], string>()

@@ -13,7 +13,7 @@ import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
 import type { Caller } from '#http/contract.ts'
 import { candidatesCompared, executionFinished, generationFailed, generationJudged, requestOverloaded, requestPostponed, requestsQueued, requestTaken, type Telemetry } from '#telemetry/events.ts'
 import { inTrace, traceFrom } from '#telemetry/log.ts'
-import { recurring, type Recurring } from '#telemetry/recurring.ts'
+import { recurring } from '#telemetry/recurring.ts'
 import type { Asked } from './asked.ts'
 import { EndedElsewhere, type Attempt, type Ended, type UnderWork } from './attempt.ts'
 import { isJudged, outcomeOfError, readOutcome } from './outcome.ts'
@@ -93,9 +93,11 @@ export function createRequests({ database, holds, telemetry, unitOf, attempt, on
   let looking: Promise<unknown> | null = null
   let isWoken = false
   let isClosing = false
-  const [looked, kept, counted, forgotten] = [
-    'nobody looks for requests while the database is out', 'others may take what is under way here', 'requests are not counted while the database is out', 'requests that ended long ago are still there',
-  ].map((trouble) => recurring(telemetry.log, trouble)) as [Recurring, Recurring, Recurring, Recurring]
+  const { log } = telemetry
+  const looked = recurring(log, 'nobody looks for requests while the database is out')
+  const kept = recurring(log, 'others may take what is under way here')
+  const counted = recurring(log, 'requests are not counted while the database is out')
+  const forgotten = recurring(log, 'requests that ended long ago are still there')
 
   const endedElsewhere = async (id: string): Promise<Ended> => {
     const there = await readRequest(database, id)
