@@ -73,7 +73,7 @@ test('a character that PostgreSQL cannot store is refused, and nothing is left b
   for (const changed of [{ title: 'a\0b' }, { title: 'a\ud800b' }, { context: { 'a\0b': 1 } }, { evidence: ['\\\0'] }]) {
     await assert.rejects(db.transaction((tx) => recordGeneration(tx, generationRow(1, changed))), { code: 'REQUEST_MALFORMED' }, JSON.stringify(changed))
   }
-  await assert.rejects(db.transaction((tx) => recordGeneration(tx, generationRow(1, { evidence: new Map([['a', 1]]) as never }))), /not JSON: Map/)
+  await assert.rejects(db.transaction((tx) => recordGeneration(tx, generationRow(1, { evidence: new Map([['a', 1]]) as never }))), /not a JSON value: Map/)
   assert.deepEqual((await listGenerations(db)).generations, [])
   assert.equal((await verifyLedger(db)).valid, true)
 })

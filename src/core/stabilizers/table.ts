@@ -139,26 +139,34 @@ export function placesOf(over: Stabilizer['over'], readers: readonly number[], c
   }
 }
 
-/** The digest of each representation, made when it is asked for. What is made from norms is digested with them: they say what it is about. */
+/**
+ * The digest of each representation, made when it is asked for. What is made from norms is digested with theirs: they say what it is about.
+ * Text and candidates are digested once, whoever measures them: the certifier measures again what was measured.
+ */
 function digestsOf({ unit, candidates, norms, table, document }: Representations, use: Looking): (id: RepresentationId) => string {
   const known = new Map<RepresentationId, string>()
-  const valueOf = (id: RepresentationId): unknown => {
+  const made = (id: RepresentationId): string => {
     switch (id) {
-      case 'text': return unit.sentences
-      case 'norms': return norms
-      case 'examples': return unit.request.examples
-      case 'decision-table': return table !== null && isMadeFromNorms(table) ? { norms } : { norms, table }
-      case 'document': return { norms, document }
+      case 'text': return digestOnce(unit.sentences)
+      case 'norms': return norms === null ? digest(null) : digestOnce(norms)
+      case 'examples': return digest(unit.request.examples)
+      case 'decision-table': return digest([of('norms'), table !== null && isMadeFromNorms(table) ? 'made from them' : table])
+      case 'document': return digest([of('norms'), document])
       case 'constitution': return digestOfArticles(use.bound.bound)
-      default: {
-        const { method, readsText, cedar, readings } = candidates[candidateIndex(id) ?? -1] as Candidate
-        return { method, readsText, cedar, readings }
-      }
+      default: return digestOnce(candidates[candidateIndex(id) ?? -1] as Candidate)
     }
   }
-  return (id) => {
-    const found = known.get(id) ?? digest(valueOf(id))
+  const of = (id: RepresentationId): string => {
+    const found = known.get(id) ?? made(id)
     known.set(id, found)
     return found
   }
+  return of
 }
+
+function digestOnce(value: object): string {
+  const found = digests.get(value) ?? digest(value)
+  digests.set(value, found)
+  return found
+}
+const digests = new WeakMap<object, string>()
