@@ -34,6 +34,7 @@ import { createLive, type Live } from './live.ts'
 import { openRedis } from './redis.ts'
 import type { SelfTest } from './self-test/self-test.ts'
 import { propose, READERS } from './synthesis/propose.ts'
+import { readingIn } from './synthesis/reading-thread.ts'
 import { startSynthesis } from './synthesis/start.ts'
 
 /** The four processes as one: what runs, and how to end it. */
@@ -109,6 +110,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   const redis = openRedis({ name: 'platform', config, telemetry, ending })
   const limitsFor = (service: Service, its: Telemetry) => limitsOf({ service, config: live.config, redis: service === 'platform' ? redis : openRedis({ name: service, config, telemetry: its, ending }), telemetry: its })
   const common = { config, version, inForce, packs, examiner, edge }
+  const read = readingIn({ telemetry, ending })
   const servers: Server[] = []
   const open = async (server: Server, port: number, name: Service) => {
     servers.push(server)
@@ -119,11 +121,11 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   const { server: authServer, authenticate, jwks } = await atStart(url, () => startAuth({ config, version, constitution: inForce.shown, database: authDatabase, components: [ofAuth], telemetry: authTelemetry, limits: limitsFor('auth', authTelemetry), edge }))
   const auth = await open(authServer, services.authPort, 'auth')
   const synthesisTelemetry = telemetryOf('acgs-synthesis')
-  const synthesis = await open(await startSynthesis({ ...common, telemetry: synthesisTelemetry, limits: limitsFor('synthesis', synthesisTelemetry), authenticate }), services.synthesisPort, 'synthesis')
+  const synthesis = await open(await startSynthesis({ ...common, read, telemetry: synthesisTelemetry, limits: limitsFor('synthesis', synthesisTelemetry), authenticate }), services.synthesisPort, 'synthesis')
 
   const complianceTelemetry = telemetryOf('acgs-compliance')
   const { point, follower, oracle, peers, certify, verifyApproval } = complianceParts({
-    config, constitutionalHash: inForce.shown.hash, examiner, tokenKeys: createLocalJWKSet(await jwks()), telemetry: complianceTelemetry, ending,
+    config, constitutionalHash: inForce.shown.hash, examiner, read, tokenKeys: createLocalJWKSet(await jwks()), telemetry: complianceTelemetry, ending,
     source: { heads: () => readHeads(database), bundle: async (app) => (await readBundle(database, app))?.bundle, changes: (app, since) => changesSince(database, app, since) },
     report: (notice) => database.transaction((tx) => recordNotice(tx, notice)),
   })
@@ -135,9 +137,9 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
 
   const tested = await test()
   const platformServer = await startPlatform({
-    ...common, database, holds, ledger, telemetry, limits: limitsFor('platform', telemetry), authenticate, propose: rememberCandidates({ propose, basis: candidateBasis(inForce, version), config: live.config, databaseUrl: url, store: redis, telemetry }), readers: READERS.map(({ method }) => method), solver: `${prover.engine.name} ${prover.engine.version}`, selfTest: tested, pool: prover.pool,
+    ...common, database, holds, ledger, telemetry, limits: limitsFor('platform', telemetry), authenticate, propose: rememberCandidates({ propose: (unit, bound) => propose(unit, bound, read), basis: candidateBasis(inForce, version), config: live.config, databaseUrl: url, store: redis, telemetry }), readers: READERS.map(({ method }) => method), solver: `${prover.engine.name} ${prover.engine.version}`, selfTest: tested, pool: prover.pool,
     bundle: peers.bundle, approvalOf: verifyApproval, diff: prover.diff, onChanged: () => void follower.look(), certify,
-    components: [...watched, clockComponent(config, [databaseClock(database)]), ...ownComponents({ redis, packs, examiner, prover }), ...servers.map((server, n) => sameProcess(['auth', 'gs', 'pgc'][n] as string, server))],
+    components: [...watched, clockComponent(config, [databaseClock(database)]), ...ownComponents({ redis, packs, examiner, prover, read }), ...servers.map((server, n) => sameProcess(['auth', 'gs', 'pgc'][n] as string, server))],
   })
   const platform = await open(platformServer, services.platformPort, 'platform')
   signal.throwIfAborted()

@@ -11,7 +11,7 @@ import type { Approved } from '#core/revision/approval.ts'
 import type { Notice } from '#core/revision/notice.ts'
 import type { KeySource } from '#http/authenticate.ts'
 import type { Telemetry } from '#telemetry/events.ts'
-import { propose } from '#services/synthesis/propose.ts'
+import { propose, type Read } from '#services/synthesis/propose.ts'
 import { bundler } from './bundles.ts'
 import { certifier, type Certify } from './certify.ts'
 import { checkpointSigner, type SignCheckpoint } from './checkpoint.ts'
@@ -45,10 +45,12 @@ export function checkpointsSignedBy(config: Config): SignCheckpoint {
  *
  * @throws {Failure} `KEY_INVALID`, `FILE_UNREADABLE`.
  */
-export function complianceParts({ config, constitutionalHash, examiner, source, report, tokenKeys, telemetry, ending }: {
+export function complianceParts({ config, constitutionalHash, examiner, read, source, report, tokenKeys, telemetry, ending }: {
   config: Config
   constitutionalHash: string
   examiner: Examiner
+  /** For who is not believed: reads a text once more. */
+  read: Read
   source: Source
   /** The ledger, of what the decision point has to tell. */
   report: (notice: Notice) => Promise<unknown>
@@ -77,7 +79,7 @@ export function complianceParts({ config, constitutionalHash, examiner, source, 
     certify: certifier({ ...certifying, readAgain: null }),
     peers: {
       parseSchema: examiner.parseSchema,
-      certify: certifier({ ...certifying, readAgain: propose }),
+      certify: certifier({ ...certifying, readAgain: (unit, bound) => propose(unit, bound, read) }),
       bundle: bundler({ ...judging, ...trusted, validDays: constitutional.bundleDays, seen: follower.seen, isRevoked: follower.isRevoked }),
     },
   }

@@ -4,6 +4,7 @@ import { peerComponent } from '#http/health.ts'
 import { caller, judgedByAuth, startFramed, type Apart } from '#services/apart.ts'
 import { clockComponent, peerClock } from '#services/clock.ts'
 import { provingIn } from '#services/proving.ts'
+import { readingIn } from '#services/synthesis/reading-thread.ts'
 import { checkpointsSignedBy, complianceParts } from './parts.ts'
 import { FOLLOW_MS } from './follow.ts'
 import { platformSource, tellPlatform } from './platform-source.ts'
@@ -26,7 +27,7 @@ export function startComplianceApart(config: Config, signal: AbortSignal): Promi
     const { authenticate, keys } = judgedByAuth(frame)
     const platform = caller('compliance', frame)('platform', services.platformUrl, PLATFORM_TIMEOUT_MS, PLATFORM_REST_MS)
     const { point, follower, oracle, peers } = complianceParts({
-      config, constitutionalHash: inForce.shown.hash, examiner, tokenKeys: keys, telemetry, ending,
+      config, constitutionalHash: inForce.shown.hash, examiner, read: readingIn(frame), tokenKeys: keys, telemetry, ending,
       source: platformSource(platform.ask), report: tellPlatform(platform.ask),
     })
     const server = await startCompliance({

@@ -17,7 +17,7 @@ import type { Component } from '#http/health.ts'
 import { openPool } from '#services/database.ts'
 import { probeRedis } from '#services/redis.ts'
 import type { SignCheckpoint } from '#services/compliance/checkpoint.ts'
-import { readsKnownSentence } from '#services/synthesis/propose.ts'
+import { readsKnownSentence, type Read } from '#services/synthesis/propose.ts'
 import type { Telemetry } from '#telemetry/events.ts'
 import { watchBackups } from './backups.ts'
 import { createCheckpoints } from './ledger-checkpoints.ts'
@@ -62,11 +62,11 @@ export async function openDatabase({ url, config, sign, telemetry, ending, signa
 }
 
 /** What the platform needs within its own process, and how to see whether it is there. */
-export function ownComponents({ redis, packs, examiner, prover }: { redis: Redis | null; packs: readonly Pack[]; examiner: Examiner; prover: Prover }): readonly Component[] {
+export function ownComponents({ redis, packs, examiner, prover, read }: { redis: Redis | null; packs: readonly Pack[]; examiner: Examiner; prover: Prover; read: Read }): readonly Component[] {
   const wellIf = (isWell: boolean, otherwise: string) => (isWell ? ({ status: 'healthy' } as const) : ({ status: 'unhealthy', detail: otherwise } as const))
   return [
     { name: 'cedar', isCritical: true, probe: probeCedar },
-    { name: 'generation_engine', isCritical: true, probe: () => wellIf(readsKnownSentence(packs, examiner.parseSchema), 'a known sentence is not read') },
+    { name: 'generation_engine', isCritical: true, probe: async () => wellIf(await readsKnownSentence(packs, examiner.parseSchema, read), 'a known sentence is not read') },
     { name: 'stabilizer_environment', isCritical: false, probe: () => prover.probe() },
     { name: 'diagnostic_engine', isCritical: false, probe: () => wellIf(locatesKnownFault(), 'a known fault is not located') },
     { name: 'cache_manager', isCritical: false, probe: async () => (examiner.remembers() ? probeRedis(redis) : { status: 'unhealthy', detail: 'does not return what it was given' }) },

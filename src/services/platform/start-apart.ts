@@ -8,6 +8,7 @@ import { askCompliance } from '#services/compliance/peer-routes.ts'
 import { provingIn } from '#services/proving.ts'
 import { proposeElsewhere } from '#services/synthesis/propose-elsewhere.ts'
 import { propose, READERS } from '#services/synthesis/propose.ts'
+import { readingIn } from '#services/synthesis/reading-thread.ts'
 import { openDatabase, ownComponents } from './parts.ts'
 import { candidateBasis, rememberCandidates } from './remember-candidates.ts'
 import { startPlatform } from './start.ts'
@@ -29,6 +30,7 @@ export function startPlatformApart(config: Config, signal: AbortSignal): Promise
     const synthesis = call('gs', services.synthesisUrl, SYNTHESIS_TIMEOUT_MS)
     const compliance = call('pgc', services.complianceUrl, COMPLIANCE_TIMEOUT_MS)
     const { prover, examiner, test } = provingIn({ ...frame, constitution: inForce.constitution })
+    const read = readingIn(frame)
     const tested = await test()
     const { authenticate, keys: tokenKeys } = judgedByAuth(frame)
     const { database, holds, ledger, watched } = await openDatabase({
@@ -39,7 +41,7 @@ export function startPlatformApart(config: Config, signal: AbortSignal): Promise
     const server = await startPlatform({
       config, version, inForce, packs, examiner, database, holds, ledger, telemetry, authenticate, limits, edge: frame.edge,
       propose: rememberCandidates({
-        propose: proposeElsewhere({ call: synthesis.ask, here: propose, isOut: (because) => telemetry.log.warn({ because }, 'text is read here while synthesis is out') }),
+        propose: proposeElsewhere({ call: synthesis.ask, here: (unit, bound) => propose(unit, bound, read), isOut: (because) => telemetry.log.warn({ because }, 'text is read here while synthesis is out') }),
         basis: candidateBasis(inForce, version), config: live, databaseUrl: config.database.url as string, store: redis, telemetry,
       }),
       readers: READERS.map(({ method }) => method),
@@ -52,7 +54,7 @@ export function startPlatformApart(config: Config, signal: AbortSignal): Promise
       approvalOf: createApprovalVerifier({ issuer: security.tokenIssuer, keys: tokenKeys, clockToleranceSeconds: security.clockToleranceSeconds }),
       components: [
         ...watched, clockComponent(config, [databaseClock(database), peerClock('auth', services.authUrl), peerClock('gs', services.synthesisUrl), peerClock('pgc', services.complianceUrl)]),
-        ...ownComponents({ redis, packs, examiner, prover }),
+        ...ownComponents({ redis, packs, examiner, prover, read }),
         peerComponent('auth', services.authUrl, frame.auth.back), peerComponent('gs', services.synthesisUrl, synthesis.back), peerComponent('pgc', services.complianceUrl, compliance.back),
       ],
     })

@@ -17,15 +17,19 @@ export const READERS: readonly { readonly method: Method; readonly lineage: stri
   { method: 'shallow-parse', lineage: 'shallow-parse 2', read: readShallowParse },
 ]
 
+/** What each of the readers makes of a unit's sentences, in the order of {@link READERS}. */
+export type Read = (unit: SemanticUnit) => Promise<readonly (readonly Reading[])[]>
+
 /** Whether a reader still reads the first request of every pack: what its health is probed with. */
-export function readsKnownSentence(packs: readonly Pack[], parseSchema: (text: string) => Schema): boolean {
-  return packs.every(({ schema: text, requests: [request] }) => {
+export async function readsKnownSentence(packs: readonly Pack[], parseSchema: (text: string) => Schema, read: Read): Promise<boolean> {
+  for (const { schema: text, requests: [request] } of packs) {
     const { description = '' } = (request?.body ?? {}) as { description?: string }
     const schema = parseSchema(text)
     const sentences = sentencesOf(description, schema, []).slice(0, 1)
-    const unit = { id: 'probe', schema, sentences, request: { ...BLANK, description } }
-    return READERS.some(({ read }) => read(unit).some(({ kind }) => kind === 'norms'))
-  })
+    const readings = await read({ id: 'probe', schema, sentences, request: { ...BLANK, description } })
+    if (!readings.flat().some(({ kind }) => kind === 'norms')) return false
+  }
+  return true
 }
 
 const BLANK = {
@@ -47,19 +51,29 @@ function tooLong({ number, text }: Sentence): Reading | null {
   return because === null ? null : { kind: 'unread', sentence: number, because }
 }
 
-/** One candidate from every reader, and the one that the principles demand. Deterministic; no network. Cost: some milliseconds a sentence. */
-export async function propose(unit: SemanticUnit, bound: readonly BoundArticle[]): Promise<readonly Candidate[]> {
-  const candidates: Candidate[] = []
-  for (const { method, lineage, read } of READERS) {
-    const readings = []
+/** Reads where it is called. Deterministic; no network. Cost: some milliseconds a sentence. */
+export const readHere: Read = async (unit) => {
+  const all: Reading[][] = []
+  for (const { read } of READERS) {
+    const readings: Reading[] = []
     for (let from = 0; from < unit.sentences.length; from += SENTENCES_AT_ONCE) {
       if (from > 0) await pause()
       const some = unit.sentences.slice(from, from + SENTENCES_AT_ONCE)
       const found = read({ ...unit, sentences: some.filter((sentence) => tooLong(sentence) === null) })
       readings.push(...some.map((sentence) => tooLong(sentence) ?? (found.find((reading) => reading.sentence === sentence.number) as Reading)))
     }
-    const norms = readings.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : []))
-    candidates.push({ method, readsText: true, lineage, cedar: renderRules(assemble(norms, unit.schema)), readings })
+    all.push(readings)
   }
+  return all
+}
+
+/** One candidate from every reader, and the one that the principles demand. Cost: that of reading. */
+export async function propose(unit: SemanticUnit, bound: readonly BoundArticle[], read: Read = readHere): Promise<readonly Candidate[]> {
+  const readings = await read(unit)
+  const candidates = READERS.map(({ method, lineage }, i): Candidate => {
+    const own = readings[i] ?? []
+    const norms = own.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : []))
+    return { method, readsText: true, lineage, cedar: renderRules(assemble(norms, unit.schema)), readings: own }
+  })
   return [...candidates, proposePrinciples(unit, bound)]
 }

@@ -3,6 +3,7 @@ import { parseSchema } from '#adapters/cedar/cedar.ts'
 import { bind } from '#core/constitution/bind.ts'
 import { judgedByAuth, startFramed, type Apart } from '#services/apart.ts'
 import { clockComponent, peerClock } from '#services/clock.ts'
+import { readingIn } from './reading-thread.ts'
 import { startSynthesis } from './start.ts'
 
 /** Governance Synthesis in a process of its own: it reads text, holds nothing and calls nobody but Auth, for its public keys. */
@@ -11,7 +12,7 @@ export function startSynthesisApart(config: Config, signal: AbortSignal): Promis
     const { version, inForce, packs, telemetry, limits } = frame
     const server = await startSynthesis({
       config, version, inForce, packs, telemetry, limits, edge: frame.edge, components: [clockComponent(config, [peerClock('auth', config.services.authUrl)])], authenticate: judgedByAuth(frame).authenticate,
-      examiner: { parseSchema, bind: (schema) => bind(inForce.constitution, schema) },
+      read: readingIn(frame), examiner: { parseSchema, bind: (schema) => bind(inForce.constitution, schema) },
     })
     return { server, holds: [], calls: [`auth at ${config.services.authUrl}, for its public keys`], selfTest: null }
   })

@@ -11,16 +11,17 @@ import type { RateLimits } from '#http/rate-limit.ts'
 import { createServer, type Server } from '#http/server.ts'
 import { openEdge, type OwnEdge } from '#services/edge.ts'
 import type { Telemetry } from '#telemetry/events.ts'
-import { propose } from './propose.ts'
+import { propose, type Read } from './propose.ts'
 import { routes } from './routes.ts'
 
 /** Units and candidates: holds no database and no key. */
-export async function startSynthesis({ config, version, inForce, packs, examiner, telemetry, authenticate, limits, components = [], edge = openEdge(config) }: {
+export async function startSynthesis({ config, version, inForce, packs, examiner, read, telemetry, authenticate, limits, components = [], edge = openEdge(config) }: {
   config: Config
   version: string
   inForce: ConstitutionInForce
   packs: readonly Pack[]
   examiner: Pick<Examiner, 'parseSchema' | 'bind'>
+  read: Read
   telemetry: Telemetry
   authenticate: Authenticate
   limits: RateLimits
@@ -42,7 +43,7 @@ export async function startSynthesis({ config, version, inForce, packs, examiner
         const body = { ...GenerateBody.parse({ title: 'to be read', description: 'sentences to be read' }), description, context, constitutional_principles }
         return toUnit(`syn_${randomUUID()}`, body, { packs, constitution: inForce.constitution, parseSchema: examiner.parseSchema, threshold: config.constitutional.complianceThreshold })
       },
-      propose: (unit) => propose(unit, examiner.bind(unit.schema).bound),
+      propose: (unit) => propose(unit, examiner.bind(unit.schema).bound, read),
     }),
   })
   await health.start()
