@@ -51,13 +51,19 @@ test('what is asked without a server is written down as an example that lacks it
   }
 })
 
-test('a norm without which every request is decided alike is named', async () => {
+test('a sentence without which every request is decided alike is named, and so is an example that cannot be decided', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'acgs-generate-'))
   try {
     const file = join(folder, 'request.json')
-    writeFileSync(file, JSON.stringify({ title: 'Borrowing', description: 'Members may borrow books. Members must not borrow books.', context: { schema: readFileSync('examples/library.cedarschema', 'utf8') } }))
-    const generated = await runAcgs(['generate', file], { ACGS_SERVICE_DATA_FOLDER: join(folder, 'data') })
-    assert.match(generated.stdout, /^without N1 every request is decided alike: see whether it says what is meant$/m)
+    const run = (description: string, examples: unknown[] = []) => {
+      writeFileSync(file, JSON.stringify({ title: 'Borrowing', description, context: { schema: readFileSync('examples/library.cedarschema', 'utf8'), examples } }))
+      return runAcgs(['generate', file], { ACGS_SERVICE_DATA_FOLDER: join(folder, 'data') })
+    }
+    assert.match((await run('Members may borrow books. Members must not borrow books.')).stdout, /^without N1 every request is decided alike: see whether it says what is meant$/m)
+    assert.doesNotMatch((await run('Members may only borrow reserved books.')).stdout, /^without/m)
+    const example = (action: string) => ({ name: 'the odd one', request: { principal: 'Member::"a"', action, resource: 'Book::"b"' }, entities: [], decision: 'allow' })
+    assert.match((await run('Members may borrow reserved books.', [example('Action::"sell"')])).stderr, /“the odd one”: Cedar refuses the request/)
+    assert.match((await run('Members may borrow reserved books.', [example('Action::"borrow"')])).stdout, /“the odd one” could not be evaluated: Book::"b".* is missing/)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -64,7 +64,9 @@ const COMMAND_LINE = 'command line'
 
 function summary(generation: Generation, ms: number): string {
   const { examination, verdict, corrections: [{ norms, unread, independentWitnesses }], certificate, score, semanticHash, normExamples } = generation
-  const redundant = normExamples.flatMap(({ kind, norm }) => (kind === 'redundant' ? [norm] : []))
+  const decidesNothing = new Set(normExamples.flatMap(({ kind, norm }) => (kind === 'redundant' ? [norm] : [])))
+  // Of a sentence with several norms, such as “only nurses may …”, one often says nothing new.
+  const redundant = norms.filter(({ sentence }) => norms.every((other) => other.sentence !== sentence || decidesNothing.has(other.id))).map(({ id }) => id)
   const total = examination.proofs.length + examination.inapplicable.length
   const proved = examination.proofs.filter(({ proof }) => proof.answer.kind === 'proved').length
   return [
