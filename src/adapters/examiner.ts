@@ -4,6 +4,7 @@ import { bind, type Binding } from '#core/constitution/bind.ts'
 import type { Constitution } from '#core/constitution/constitution.ts'
 import { decide } from '#core/decision/decide.ts'
 import type { Examining } from '#core/generate.ts'
+import { Failure } from '#core/failure.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { createVerdictMemory } from '#core/syndrome/memory.ts'
@@ -54,7 +55,7 @@ export function createExaminer(constitution: Constitution, prover: Prover): Exam
     bound: bindTo(schema),
     memory,
     parse: (cedar, over) => policies(`${over.digest} ${sha256(cedar)}`, () => parsePolicies(cedar, over)),
-    decide: (policies, over, { request, entities }) => decide({ policies, schema: over, request, entities }, authorize),
+    decide: decideExample,
     decidedOn: prover.decidedOn,
     proveArticles: (policy, over, articles) => once(['articles', policy.text, over.digest, digestOfArticles(articles)], () => prover.proveArticles(policy, over, articles)),
     sameMeaning: (a, b, over) => once(['same meaning', a.text, b.text, over.digest], () => prover.sameMeaning(a, b, over)),
@@ -85,4 +86,14 @@ function remember<T>(max: number): ((key: string, make: () => T) => T) & { forge
     return value
   }
   return Object.assign(recall, { forget: (key: string) => void known.delete(key) })
+}
+
+/** @throws {Failure} what `decide` does, with the example's name: a request can have many. */
+const decideExample: Examining['decide'] = (policies, schema, { name, request, entities }) => {
+  try {
+    return decide({ policies, schema, request, entities }, authorize)
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    throw new Failure(error.code, `“${name}”: ${error.message}`, { cause: error, details: error.details, problems: error.problems })
+  }
 }

@@ -17,7 +17,7 @@ export function command(): Command {
     .action(async (generation: string, decision: string | undefined, options: Options) => finish(await run(generation, decision, options), options))
 }
 
-type Question = { id: string; words: string; obligations: readonly string[]; norm: string | null }
+type Question = { id: string; words: string; obligations: readonly string[]; norm: string | null; at_most: number | null }
 
 async function run(generation: string, decision: string | undefined, options: Options): Promise<Answer> {
   if (decision !== undefined && decision !== 'allow' && decision !== 'deny') throw malformed([{ place: '[decision]', message: `\`${decision}\` is neither allow nor deny` }])
@@ -40,21 +40,23 @@ function send(generation: string, answer: { question: string; decision: 'allow' 
   return askService({ service: 'platform', method: postAnswers.method, path: pathOf(postAnswers.path, { id: generation }), role: 'author', body: { answers: [answer] } }, options)
 }
 
-type Told = { generation_id?: string; certificate?: { id: string }; questionnaire?: { state: string; question?: Omit<Question, 'norm'>; at_most?: number } | null; open_examples?: readonly { norm: string; question: Omit<Question, 'norm'> }[] }
+/** What is asked, without what it is about. */
+type Said = Pick<Question, 'id' | 'words' | 'obligations'>
+type Told = { generation_id?: string; certificate?: { id: string }; questionnaire?: { state: string; question?: Said; at_most?: number } | null; open_examples?: readonly { norm: string; question: Said }[] }
 
 /** The generation that the answer led to, and its next question. */
 function told(reply: Reply): Answer {
   const body = reply.body as Told
   const answer = answerOf(reply, () => [`certified   ${body.generation_id}   certificate ${body.certificate?.id}`, ...examplesLine(body.generation_id ?? '', body.open_examples ?? [])].join('\n'), { 'body.answers[0].obligations': '--obligation', 'body.answers[0].question': '--question' })
   const question = body.questionnaire?.question
-  if (reply.status !== 422 || body.generation_id === undefined || question === undefined) return answer
-  return { ...answer, text: asks(body.generation_id, question, body.questionnaire?.at_most) }
+  if (reply.status !== 422 || body.generation_id === undefined) return answer
+  return { ...answer, text: question === undefined ? `${answer.exit === EXIT.undetermined ? 'undetermined' : 'refused'}   ${body.generation_id}` : asks(body.generation_id, question, body.questionnaire?.at_most ?? null) }
 }
 
-function asks(generation: string, { id, words, obligations }: Omit<Question, 'norm'>, atMost?: number): string {
+function asks(generation: string, { id, words, obligations }: Said, atMost: number | null): string {
   const duties = obligations.length === 0 ? '' : ` [${obligations.map((name) => `--obligation ${name}`).join('] [')}]`
   return [
-    `${generation} asks${atMost === undefined ? '' : atMost === 1 ? ' one more question' : ` at most ${atMost} more questions`}:`,
+    `${generation} asks${atMost === null ? '' : atMost === 1 ? ' one question, the last' : ` at most ${atMost} questions, this one first`}:`,
     `  ${words}`,
     `  ./acgs answer ${generation} --question ${id} allow${duties} | deny`,
   ].join('\n')
@@ -63,10 +65,10 @@ function asks(generation: string, { id, words, obligations }: Omit<Question, 'no
 function shown(generation: string, verdict: string, questions: readonly Question[]): string {
   const open = questions.find(({ norm }) => norm === null)
   const examples = questions.flatMap(({ norm, ...question }) => (norm === null ? [] : [{ norm, question }]))
-  return [`${verdict}   ${generation}`, ...(open === undefined ? ['nothing is open in its meaning'] : [asks(generation, open)]), ...examplesLine(generation, examples)].join('\n')
+  return [`${verdict}   ${generation}`, ...(open === undefined ? ['nothing is open in its meaning'] : [asks(generation, open, open.at_most)]), ...examplesLine(generation, examples)].join('\n')
 }
 
-function examplesLine(generation: string, examples: readonly { norm: string; question: Omit<Question, 'norm'> }[]): readonly string[] {
+function examplesLine(generation: string, examples: readonly { norm: string; question: Said }[]): readonly string[] {
   if (examples.length === 0) return []
   return [
     'requests that one norm alone decides, to be confirmed or not:',
@@ -80,17 +82,17 @@ async function converse(generation: string, verdict: string, questions: readonly
   const terminal = createInterface({ input: process.stdin, output: process.stdout })
   try {
     let at = generation
-    let next: Omit<Question, 'norm'> | undefined = questions.find(({ norm }) => norm === null)
+    let next: (Said & { at_most: number | null }) | undefined = questions.find(({ norm }) => norm === null)
     let last: Answer = { json: null, text: shown(generation, verdict, questions), exit: verdict === 'certified' ? EXIT.yes : EXIT.undetermined }
     while (next !== undefined) {
       const said = (await terminal.question(`${next.words}\n  allow or deny, or nothing to stop: `)).trim()
-      if (said !== 'allow' && said !== 'deny') return { ...last, text: asks(at, next), exit: EXIT.undetermined }
+      if (said !== 'allow' && said !== 'deny') return { ...last, text: asks(at, next, next.at_most), exit: EXIT.undetermined }
       const duties = said === 'deny' || next.obligations.length === 0 ? null : (await terminal.question(`  of ${next.obligations.join(', ')}, what must be done (separated by commas, nothing for none): `)).split(',').map((name) => name.trim()).filter((name) => name !== '')
       const reply = await send(at, { question: next.id, decision: said, ...(duties === null ? {} : { obligations: duties }) }, options)
       const body = reply.body as Told
       last = told(reply)
       at = body.generation_id ?? at
-      next = body.questionnaire?.question
+      next = body.questionnaire?.question === undefined ? undefined : { ...body.questionnaire.question, at_most: body.questionnaire.at_most ?? null }
     }
     return last
   } finally {

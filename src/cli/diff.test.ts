@@ -59,6 +59,8 @@ test('tags: told in words, counted over a store that has them, and what prove sh
   assert.match(english, /has the tag “x”/)
   assert.deepEqual(counted, { pairs: 3, means: 'decided', parts: [{ part: 'gains', pairs: 1, principals: 1 }] })
   const refuted = await runAcgs(['prove', 'always-denies', rule, '--schema', tagged, '--json'], {})
+  const forPeople = await runAcgs(['prove', 'always-denies', rule, '--schema', tagged], {})
+  assert.match(forPeople.stdout, /^refuted by this request, which --json has whole as “counterexample”, for \.\/acgs decide:\n {2}(?:Given .*: m|M)ay .*\?\n$/)
   const request = file('c.json', JSON.stringify(JSON.parse(refuted.stdout).counterexample))
   for (const [policies, exit] of [[rule, 0], [none, 3]] as const) {
     const decided = await runAcgs(['decide', '--policies', policies, '--schema', tagged, '--request', request], {})

@@ -24,3 +24,47 @@ test('the configured key signs, as it does in the server, and no other is made',
     rmSync(folder, { recursive: true, force: true })
   }
 })
+
+test('what is asked without a server is written down as an example that lacks its decision, and answers as one', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'acgs-generate-'))
+  try {
+    const env = { ACGS_SERVICE_DATA_FOLDER: join(folder, 'data') }
+    const request = { title: 'Returned books', description: 'Members may borrow books that are not reserved and not damaged or reserved.', context: { schema: readFileSync('examples/library.cedarschema', 'utf8'), examples: [] as unknown[] } }
+    const file = join(folder, 'request.json')
+    const out = join(folder, 'out')
+    const run = (examples: unknown[]) => {
+      writeFileSync(file, JSON.stringify({ ...request, context: { ...request.context, examples } }))
+      return runAcgs(['generate', file, '--out', out], env)
+    }
+    const open = await run([])
+    assert.equal(open.status, 4, open.stdout + open.stderr)
+    assert.match(open.stdout, /to answer it here: .*question\.json is the request that is asked about/)
+    assert.match(open.stdout, /sentence 1 was not read: .*\n {2}to settle it: answer the question, or reword it\n/)
+    const question = JSON.parse(readFileSync(join(out, 'question.json'), 'utf8'))
+    const settled = await run([{ ...question, decision: 'deny' }])
+    assert.equal(settled.status, 0, settled.stdout + settled.stderr)
+    assert.match(settled.stdout, /^1 norm · unread: none/m)
+    assert.match(settled.stdout, /^1 of 1 article proved/m)
+    assert.equal(existsSync(join(out, 'question.json')), false)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+test('a sentence without which every request is decided alike is named, and so is an example that cannot be decided', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'acgs-generate-'))
+  try {
+    const file = join(folder, 'request.json')
+    const run = (description: string, examples: unknown[] = []) => {
+      writeFileSync(file, JSON.stringify({ title: 'Borrowing', description, context: { schema: readFileSync('examples/library.cedarschema', 'utf8'), examples } }))
+      return runAcgs(['generate', file], { ACGS_SERVICE_DATA_FOLDER: join(folder, 'data') })
+    }
+    assert.match((await run('Members may borrow books. Members must not borrow books.')).stdout, /^without N1 every request is decided alike: see whether it says what is meant$/m)
+    assert.doesNotMatch((await run('Members may only borrow reserved books.')).stdout, /^without/m)
+    const example = (action: string) => ({ name: 'the odd one', request: { principal: 'Member::"a"', action, resource: 'Book::"b"' }, entities: [], decision: 'allow' })
+    assert.match((await run('Members may borrow reserved books.', [example('Action::"sell"')])).stderr, /“the odd one”: Cedar refuses the request/)
+    assert.match((await run('Members may borrow reserved books.', [example('Action::"borrow"')])).stdout, /“the odd one” could not be evaluated: Book::"b".* is missing/)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})

@@ -71,3 +71,8 @@ test('what cannot be tried is refused with the remedy', () => {
     assert.match(stderr, message)
   }
 })
+
+test('one broken candidate has nothing in common with another, and that is said', () => {
+  assert.match(inject(POLICIES, '--trials', '1', '--correlated').stdout, /^1 trial, 1 of them with a fault[^]*--correlated needs --faulty 2 or more, or --fault-rate$/m)
+  assert.doesNotMatch(inject(POLICIES, '--trials', '1', '--correlated', '--faulty', '2').stdout, /--correlated needs/)
+})

@@ -79,7 +79,8 @@ async function run(options: Options): Promise<Answer> {
     from: Object.fromEntries([...Map.groupBy(trials, ({ from }) => from ?? 'refused')].map(([from, of]) => [from, of.length])),
     intervals: shares(counts), reliability, voting: { ...voting, intervals: shares(voting) }, ...others, by_class: byClass, elapsed_ms: Math.round(performance.now() - started),
   }
-  return { json, text: textOf(counts, reliability, { 'plain voting': voting, 'voting by text': others.text_voting, 'one candidate': others.single_candidate }, byClass, rotation.impossible), exit: counts.false_accepts > 0 || counts.unknown > 0 ? EXIT.no : EXIT.yes }
+  const isLone = options.correlated === true && 'count' in faulty && faulty.count < 2
+  return { json, text: textOf(counts, reliability, { 'plain voting': voting, 'voting by text': others.text_voting, 'one candidate': others.single_candidate }, byClass, rotation.impossible) + (isLone ? '\n\none broken candidate has its fault in common with nobody: --correlated needs --faulty 2 or more, or --fault-rate' : ''), exit: counts.false_accepts > 0 || counts.unknown > 0 ? EXIT.no : EXIT.yes }
 }
 
 /**
@@ -121,12 +122,16 @@ function textOf(ours: Tally, { answers, brier, expected_calibration_error: error
   const percent = ({ of, low, high }: typeof detected) => of === null ? 'no trial had a fault' : `${(100 * of).toFixed(1)} % (${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)})`
   const line = (name: string, each: Tally) => `${name.padEnd(20)} ${String(each.corrected).padStart(6)} right of ${each.faulty} faulty · ${each.refused} refused · ${each.false_accepts} falsely accepted${each.unknown === 0 ? '' : ` · ${each.unknown} not told`}`
   return [
-    `${ours.trials} trials, ${ours.faulty} of them with a fault${impossible.length === 0 ? '' : `; there is nothing to break in the way of ${impossible.join(', ')}`}`,
+    `${trialsOf(ours)}, ${ours.faulty} of them with a fault${impossible.length === 0 ? '' : `; there is nothing to break in the way of ${impossible.join(', ')}`}`,
     `detected             ${percent(detected)}`, `located              ${percent(located)}`, `corrected            ${percent(corrected)}`, `refused              ${percent(refused)}`, `falsely accepted     ${percent(wrong)}`,
     `confidence           ${brier === null || error === null ? 'no answer had any' : `${answers} answers, Brier score ${brier.toFixed(4)}, expected calibration error ${error.toFixed(4)}`}${without === 0 ? '' : `; ${without} without`}`,
     '', line('ours', ours), ...Object.entries(others).map(([name, each]) => line(name, each)),
-    '', ...Object.entries(byClass).filter(([, { trials }]) => trials > 0).map(([id, each]) => `  ${id.padEnd(20)} ${each.trials} trials, ${each.detected} detected, ${each.corrected} corrected, ${each.refused} refused, ${each.false_accepts} falsely accepted`),
+    '', ...Object.entries(byClass).filter(([, { trials }]) => trials > 0).map(([id, each]) => `  ${id.padEnd(20)} ${trialsOf(each)}, ${each.detected} detected, ${each.corrected} corrected, ${each.refused} refused, ${each.false_accepts} falsely accepted`),
   ].join('\n')
+}
+
+function trialsOf({ trials }: Tally): string {
+  return `${trials} ${trials === 1 ? 'trial' : 'trials'}`
 }
 
 function whole(least: number, most: number) {

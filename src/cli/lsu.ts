@@ -20,7 +20,7 @@ export function command(): Command {
 
 function summary({ lsu_id, validation_status, stabilizers_executed, compliance_score, semantic_hash, findings, not_measured, diagnostic_id }: Reply): string {
   return [
-    `${lsu_id} is ${validation_status}: ${stabilizers_executed} checks, score ${compliance_score === null ? 'none' : compliance_score.toFixed(2)}, semantic hash ${semantic_hash ?? 'none'}`,
+    `${lsu_id} is ${validation_status}${validation_status === 'healthy' && findings.length > 0 ? ', nothing critical was found' : ''}: ${stabilizers_executed} checks, score ${compliance_score === null ? 'none' : compliance_score.toFixed(2)}, semantic hash ${semantic_hash ?? 'none'}`,
     ...findingLines(findings), ...not_measured.map(({ what, because }) => `not checked: ${what}: ${because}`),
     ...(diagnostic_id === null ? [] : [`kept as ${diagnostic_id}`]),
   ].join('\n')

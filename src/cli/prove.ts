@@ -3,12 +3,16 @@ import { describe } from '#core/compliance/explain.ts'
 import { applicable, score, standingOf } from '#core/compliance/judge.ts'
 import { attributesOf } from '#core/constitution/article.ts'
 import { bind } from '#core/constitution/bind.ts'
-import type { Proof } from '#core/proof/proof.ts'
+import type { PolicySet } from '#core/policy/policy.ts'
+import type { Schema } from '#core/policy/schema.ts'
+import type { Counterexample, Proof } from '#core/proof/proof.ts'
+import { askInWords, factsOf, regardOf } from '#core/questions/words.ts'
 import { loadConstitution, loadDraft } from '#adapters/constitution.ts'
 import { newQuestion, openQuestion, type ProverOptions } from './questioned.ts'
 import { EXIT, finish, newGroup, progress } from './terminal.ts'
 
 type Options = ProverOptions & { constitution?: string }
+type Questioned = ReturnType<typeof openQuestion>
 
 const COMPARE = {
   equivalent: 'whether two policies decide every request alike, and demand the same obligations for what they permit',
@@ -26,12 +30,12 @@ export function command(): Command {
   for (const name of Object.keys(COMPARE) as (keyof typeof COMPARE)[]) {
     group.addCommand(newQuestion(name, COMPARE[name], `./acgs prove ${name} old.cedar new.cedar --schema my.cedarschema`)
       .argument('<a>', 'Cedar policies').argument('<b>', 'Cedar policies')
-      .action((a: string, b: string, options: Options) => settle(options, ({ prover, schema, parseBoth, only }) => prover.compare[name](...parseBoth(a, b), schema, only))))
+      .action((a: string, b: string, options: Options) => settle(options, ({ parseBoth }) => parseBoth(a, b), ({ prover, schema, only }, [one, other]) => prover.compare[name](one, other, schema, only))))
   }
   for (const name of Object.keys(ABOUT) as (keyof typeof ABOUT)[]) {
     group.addCommand(newQuestion(name, ABOUT[name], `./acgs prove ${name} policy.cedar --schema my.cedarschema`)
       .argument('<policies>', 'Cedar policies')
-      .action((policies: string, options: Options) => settle(options, ({ prover, schema, parse, only }) => prover.about[name](parse(policies), schema, only))))
+      .action((policies: string, options: Options) => settle(options, ({ parse }) => [parse(policies)], ({ prover, schema, only }, [policy]) => prover.about[name](policy, schema, only))))
   }
   group.addCommand(newQuestion('constitution', 'every article of the constitution that the schema binds', './acgs prove constitution policy.cedar --schema my.cedarschema')
     .argument('<policies>', 'Cedar policies')
@@ -40,12 +44,13 @@ export function command(): Command {
   return group
 }
 
-async function settle(options: Options, ask: (use: ReturnType<typeof openQuestion>) => Promise<Proof>): Promise<void> {
+async function settle<const T extends readonly PolicySet[]>(options: Options, read: (use: Questioned) => T, ask: (use: Questioned, policies: T) => Promise<Proof>): Promise<void> {
   const use = openQuestion(options)
   await using _ = use.prover
+  const policies = read(use)
   progress('proving …', options)
   const started = performance.now()
-  const proof = await ask(use)
+  const proof = await ask(use, policies)
   use.emitted()
   const { answer, environments } = proof
   const json = {
@@ -55,8 +60,14 @@ async function settle(options: Options, ask: (use: ReturnType<typeof openQuestio
     ...(answer.kind === 'unknown' ? { reason: answer.reason } : {}),
     ...recordOf(proof), elapsed_ms: Math.round(performance.now() - started),
   }
-  const text = answer.kind === 'proved' ? `proved in ${environments.length} request environments` : answer.kind === 'refuted' ? `refuted by:\n${JSON.stringify(answer.counterexample, null, 2)}` : `unknown: ${answer.reason}`
+  const text = answer.kind === 'proved' ? `proved in ${environments.length} request ${environments.length === 1 ? 'environment' : 'environments'}` : answer.kind === 'refuted' ? refutedBy(answer.counterexample, policies, use.schema) : `unknown: ${answer.reason}`
   finish({ json, text, exit: statusOf(answer.kind) }, options)
+}
+
+/** A counterexample as people ask: what is given of what the rules look at, and what is asked; the whole request is in `--json`. */
+function refutedBy(counterexample: Counterexample, policies: readonly PolicySet[], schema: Schema): string {
+  const words = askInWords(counterexample, factsOf(counterexample, schema, regardOf(policies.flatMap(({ rules }) => rules), counterexample, schema)), schema)
+  return `refuted by this request, which --json has whole as “counterexample”, for ./acgs decide:\n  ${words}`
 }
 
 async function constitution(policies: string, options: Options) {

@@ -12,7 +12,7 @@ import { knownSentence } from '#core/injection/sentences.ts'
 import { seeded } from '#core/proof/random-world.ts'
 import { agreement } from '#core/syndrome/confidence.ts'
 import { countOutcomes, readOutcomes, type Outcomes, type ReadingOutcome } from '#core/syndrome/outcomes.ts'
-import { alikeRate, correlation, misreadRate, readWeights, type Estimate, type Weights } from '#core/syndrome/weights.ts'
+import { MEASURED_FROM, alikeRate, correlation, misreadRate, readWeights, type Estimate, type Weights } from '#core/syndrome/weights.ts'
 import { effectiveWitnesses } from '#core/syndrome/witnesses.ts'
 import { READERS } from '#services/synthesis/propose.ts'
 import { EXIT, finish, newCommand, newGroup, progress, readCedar, readText, type Answer } from './terminal.ts'
@@ -128,7 +128,9 @@ function gradedTexts(outcomes: readonly ReadingOutcome[], weights: Weights): rea
 
 function updated(options: Options & { from: string; dryRun?: boolean }): Answer {
   const before = readWeights(parsed(options.weights))
-  const after = countOutcomes(before, readOutcomes(parsed(options.from)))
+  const outcomes = readOutcomes(parsed(options.from))
+  const after = countOutcomes(before, outcomes)
+  const { length: graded } = outcomes.graded
   if (options.dryRun !== true) write(options.weights, after)
   const rates = (weights: Weights) => new Map(weights.readings.methods.map(({ method }) => [method, misreadRate(method, weights)]))
   const [was, is] = [rates(before), rates(after)]
@@ -137,7 +139,7 @@ function updated(options: Options & { from: string; dryRun?: boolean }): Answer 
     json: { written: options.dryRun !== true, file: options.weights, changes, calibration: { before: before.calibration, after: after.calibration }, weights: after },
     text: [
       ...changes.map(({ method, before: old, after: now }) => `${method.padEnd(22)} ${said(old)}  →  ${said(now)}`),
-      after.calibration === null ? 'no graded answers: replies will carry no confidence' : `calibrated on ${after.calibration.on}`,
+      after.calibration === null ? `${graded === 0 ? 'no graded answers' : graded === 1 ? '1 graded answer says too little' : `${graded} graded answers say too little`}: replies will carry no confidence; ${MEASURED_FROM} are needed` : `calibrated on ${after.calibration.on}`,
       options.dryRun === true ? 'nothing was written' : `written to ${relative(process.cwd(), options.weights) || options.weights}; processes that run read it when they start again`,
     ].join('\n'),
     exit: EXIT.yes,

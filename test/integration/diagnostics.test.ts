@@ -319,7 +319,7 @@ test('on the command line: a diagnosis, what was diagnosed, one of it, a documen
   writeFileSync(file, JSON.stringify(LSU))
   const valid = await product.acgs('lsu', 'validate', file)
   assert.equal(valid.status, 0, valid.stderr)
-  assert.match(valid.stdout, /^LSU-000001 is healthy: \d+ checks, score 0\.\d\d, semantic hash [0-9a-f]{16}\n/)
+  assert.match(valid.stdout, /^LSU-000001 is healthy, nothing critical was found: \d+ checks, score 0\.\d\d, semantic hash [0-9a-f]{16}\n/)
   writeFileSync(file, JSON.stringify({ ...LSU, content: {} }))
   assert.equal((await product.acgs('lsu', 'validate', file)).status, 3)
   writeFileSync(file, JSON.stringify({ ...LSU, version: 0 }))

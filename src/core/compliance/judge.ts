@@ -8,7 +8,7 @@ import { mayHideRule, type SemanticUnit } from '#core/unit/semantic-unit.ts'
 export type Violation = { readonly remedy?: string; readonly mentions: readonly string[]; readonly article: string; readonly principle: string; readonly text: string; readonly hard: boolean; readonly counterexample: Counterexample }
 
 /** Something that must be known and is not, with what would settle it. */
-export type Doubt = { readonly about: 'unread' | 'ambiguous' | 'diagnosis' | 'proof' | 'principle' | 'empty' | 'consensus' | 'models' | 'example'; readonly message: string; readonly remedy: string }
+export type Doubt = { readonly about: 'unread' | 'ambiguous' | 'diagnosis' | 'proof' | 'principle' | 'empty' | 'consensus' | 'models' | 'example'; readonly message: string; readonly remedy: string; readonly sentence?: number }
 
 export type Verdict =
   | { readonly kind: 'compliant' }
@@ -90,7 +90,7 @@ function doubtsOf(unit: SemanticUnit, diagnosis: Diagnosis, corrections: readonl
   if (diagnosis.kind === 'incomplete') doubts.push({ about: 'diagnosis', message: `a check gave no answer: ${diagnosis.because}`, remedy: 'simplify what it names, complete the example, or try again when the prover is available' })
   for (const { sentence, because } of first?.unread ?? []) {
     if (!mayHideRule(unit, sentence)) continue
-    doubts.push({ about: 'unread', message: `sentence ${sentence} was not read: ${because}`, remedy: `reword it, or mark it as explanation: \`"context": {"explanations": [${sentence}]}\`` })
+    doubts.push({ about: 'unread', sentence, message: `sentence ${sentence} was not read: ${because}`, remedy: `reword it, or mark it as explanation: \`"context": {"explanations": [${sentence}]}\`` })
   }
   if (first !== undefined && first.policy.rules.length === 0) {
     doubts.push({ about: 'empty', message: 'no sentence permits or forbids anything', remedy: 'say who may or must not do what' })

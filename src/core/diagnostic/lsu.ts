@@ -51,6 +51,15 @@ export function requestOf({ description, content: { text, structured_data } }: L
   }
 }
 
+/** The same finding, with what would settle it said of the document's own members: nobody can answer a document, and it has no `context`. */
+export function inDocument(found: Finding): Finding {
+  const action = found.remedy.action
+    .replace('`"context": {"explanations":', '`"structured_data": {"explanations":')
+    .replace('`context.examples`', '`content.structured_data.examples`')
+    .replace(/^answer question (q_[0-9a-f]+): (.*)$/s, 'add an example to `content.structured_data.examples` that says: $2')
+  return { ...found, remedy: { ...found.remedy, action } }
+}
+
 /** What is in a document and nothing was asked about, with the reason. */
 export function uncheckedIn({ constraints, content }: Lsu): readonly { readonly what: string; readonly because: string }[] {
   return [

@@ -8,6 +8,7 @@ import type { Outcome } from '#core/stabilizers/table.ts'
 import type { Diagnosis } from '#core/syndrome/decode.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import { autoExecutableIn, diagnosticIdOf, finding, generationIdOf, recommendationsIn, standingOf } from './diagnostic.ts'
+import { inDocument } from './lsu.ts'
 import { diagnoseAssessment } from './of-assessment.ts'
 
 const shown: Counterexample = { principal: 'A::"a"', action: 'Action::"x"', resource: 'B::"b"', context: {}, entities: [] }
@@ -92,4 +93,11 @@ test('a generation and its diagnostic are found by each other’s id', () => {
   assert.equal(generationIdOf('diag_1-2'), 'gen_1-2')
   for (const id of ['', 'gen_', 'LSU-000001', 'x']) assert.equal(diagnosticIdOf(id), null)
   for (const id of ['', 'diag_', 'gen_1']) assert.equal(generationIdOf(id), null)
+})
+
+test('of a document, what settles a finding is said of its own members', () => {
+  const settled = (action: string) => inDocument(finding('x', 'reading', 'critical', 'm', 'reword', action)).remedy.action
+  assert.equal(settled('reword it, or mark it as explanation: `"context": {"explanations": [1]}`'), 'reword it, or mark it as explanation: `"structured_data": {"explanations": [1]}`')
+  assert.equal(settled('answer question q_0123456789abcdef: May user “a” view doc “b”? It is the only one; or reword it'), 'add an example to `content.structured_data.examples` that says: May user “a” view doc “b”? It is the only one; or reword it')
+  assert.equal(settled('say who may or must not do what'), 'say who may or must not do what')
 })

@@ -59,11 +59,14 @@ function isContext(expression: Expression): boolean {
   return expression.kind === 'var' && expression.name === 'context'
 }
 
-/** A yes/no attribute as something that one is or has: `isArchived`, `onDuty`, `sealed` one is, `consent` one has. */
+/** What one is, where the ending does not say so. */
+const TRAITS = new Set(['active', 'due', 'expert', 'fragile', 'idle', 'intact', 'junior', 'late', 'minor', 'mobile', 'old', 'overdue', 'overnight', 'pregnant', 'present', 'private', 'remote', 'secret', 'senior', 'sterile', 'trustworthy', 'urgent', 'vacant', 'valid', 'vip', 'void'])
+
+/** A yes/no attribute as something that one is or has: `isArchived`, `onDuty`, `sealed`, `urgent` one is, `consent` one has. */
 function trait(attribute: string): string {
   const words = spaced(attribute)
   if (/^(is|has|can|may|was|does) /.test(words)) return words
-  return /^(on|in|off|under|over|out) |(ed|able|ible|ive|al|ous|ful|ic|en|ing)$/.test(words) ? `is ${words}` : `has ${words}`
+  return TRAITS.has(words.split(' ').at(-1) ?? words) || /^(on|in|off|under|over|out) |(ed|able|ible|ive|al|ous|ful|ic|en|ing)$/.test(words) ? `is ${words}` : `has ${words}`
 }
 
 /** `has x && x` is how a guard is written; people need not read the guard of what they read next to it. */

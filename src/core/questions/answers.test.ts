@@ -13,7 +13,7 @@ const GENERATION = {
 const refused = (code: string, place?: string) => (error: unknown) => error instanceof Failure && error.code === code && (place === undefined || error.problems.some((each) => each.place === place))
 
 test('a stored generation asks what would settle its meaning, then what would confirm a norm; an older one asks nothing', () => {
-  assert.deepEqual(questionsIn(GENERATION.evidence).map(({ about, question: { id } }) => [about, id]), [['meaning', 'q_1'], [{ norm: 'N1' }, 'q_2']])
+  assert.deepEqual(questionsIn(GENERATION.evidence).map(({ about, question: { id } }) => [about, id]), [[{ atMost: null }, 'q_1'], [{ norm: 'N1' }, 'q_2']])
   assert.deepEqual(questionsIn({ verdict: { kind: 'compliant' } }), [])
 })
 

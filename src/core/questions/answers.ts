@@ -19,18 +19,18 @@ const StoredQuestion = z.object({
 })
 /** Of a stored generation, as much as asks something; of an older one there is nothing. */
 const Stored = z.object({
-  inquiry: z.object({ kind: z.string(), question: StoredQuestion.optional() }).nullish(),
+  inquiry: z.object({ kind: z.string(), question: StoredQuestion.optional(), atMost: z.int().optional() }).nullish(),
   normExamples: z.array(z.object({ kind: z.string(), norm: z.string(), question: StoredQuestion.optional() })).optional(),
 })
 
-/** A question of a generation, and what it is about: the meaning of the text, or one norm (by its id) that it would confirm. */
-export type Asked = { readonly about: 'meaning' | { readonly norm: string }; readonly question: Question }
+/** A question of a generation, and what it is about: one norm (by its id) that it would confirm, or the meaning of the text, with how many questions can still come. */
+export type Asked = { readonly about: { readonly atMost: number | null } | { readonly norm: string }; readonly question: Question }
 
 /** What a stored generation asks its author: first what would settle its meaning. */
 export function questionsIn(evidence: unknown): readonly Asked[] {
   const { inquiry, normExamples = [] } = Stored.parse(evidence)
   return [
-    ...(inquiry?.question === undefined ? [] : [{ about: 'meaning' as const, question: inquiry.question }]),
+    ...(inquiry?.question === undefined ? [] : [{ about: { atMost: inquiry.atMost ?? null }, question: inquiry.question }]),
     ...normExamples.flatMap(({ norm, question }) => (question === undefined ? [] : [{ about: { norm }, question }])),
   ]
 }

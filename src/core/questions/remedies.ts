@@ -19,8 +19,12 @@ export function withRemedies(verdict: Verdict, inquiry: Inquiry | null, given: {
   const doubts = verdict.kind === 'compliant' ? [] : verdict.doubts
   // That nothing is ruled yet is no doubt of its own while there is a question.
   const others = doubts.filter(({ about }) => asked === null || (about !== 'ambiguous' && !(about === 'diagnosis' && inquiry?.kind === 'contradicted') && !(about === 'empty' && inquiry?.kind === 'open')))
-  const all = [...(asked === null ? [] : [asked]), ...others.map((doubt) => (doubt.about === 'diagnosis' ? contradicting(doubt, unit, measurements) : doubt))]
+  const all = [...(asked === null ? [] : [asked]), ...others.map((doubt) => (doubt.about === 'diagnosis' ? contradicting(doubt, unit, measurements) : doubt.about === 'unread' && isAskedAbout(doubt, inquiry) ? { ...doubt, remedy: 'answer the question, or reword it' } : doubt))]
   return all.length === 0 ? verdict : { kind: 'undetermined', doubts: all }
+}
+
+function isAskedAbout({ sentence }: Doubt, inquiry: Inquiry | null): boolean {
+  return sentence !== undefined && inquiry?.kind === 'open' && inquiry.sentences.includes(sentence)
 }
 
 /** Null once it is settled. */

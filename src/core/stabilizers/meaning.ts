@@ -62,8 +62,8 @@ export async function decides({ unit, candidates }: Representations, use: Lookin
   const policies = parsed(candidate.cedar, unit.schema, use)
   if (policies instanceof Failure) return unreadable(candidate)
   const decided = use.decide(policies, unit.schema, example)
-  const { decision, verdict, determining } = decided
-  if (verdict === 'error') return { value: 0, why: 'failed', because: `example ${example.name} could not be evaluated` }
+  const { decision, verdict, determining, errors, missing } = decided
+  if (verdict === 'error') return { value: 0, why: 'failed', because: `“${example.name}” could not be evaluated: ${[...missing.map((what) => `${what} is missing`), ...errors.map(({ message }) => message)].join('; ')}` }
   if (meets(decided, example)) return { value: 1 }
   // What it has not read it has not contradicted.
   const missed = firstUnread(candidate, unit)

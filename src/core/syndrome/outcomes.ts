@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Failure } from '#core/failure.ts'
 import { reliabilityOf } from '#core/injection/reliability.ts'
-import { readWeights, type Weights } from './weights.ts'
+import { MEASURED_FROM, readWeights, type Weights } from './weights.ts'
 
 /** What several methods made of one sentence, once somebody knows what it means. */
 export const ReadingOutcome = z.strictObject({
@@ -13,7 +13,7 @@ export type ReadingOutcome = z.infer<typeof ReadingOutcome>
 
 /** Recorded outcomes, from which weights are counted: `acgs weights update --from FILE`. */
 export const Outcomes = z.strictObject({
-  source: z.strictObject({ id: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,63}$/), what: z.string().min(1).max(500) }),
+  source: z.strictObject({ id: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,63}$/), what: z.string().min(1).max(400) }),
   outcomes: z.array(ReadingOutcome).min(1).max(1_000_000),
   /** Answers to other texts, with the confidence that they were given with: what calibration is counted on. */
   graded: z.array(z.strictObject({ confidence: z.number().min(0).max(1), right: z.boolean() })).max(1_000_000).default([]),
@@ -29,7 +29,7 @@ export function readOutcomes(value: unknown): Outcomes {
 
 /**
  * Weights that have also counted some outcomes. What is only assumed stays assumed; graded answers take the place of the calibration there was, because
- * the weights it was about are others now. Without any the calibration goes.
+ * the weights it was about are others now. Fewer than 50 say too little: then the calibration goes, and replies carry no confidence.
  *
  * @throws {Failure} `CONFLICT` when the source has been counted before.
  */
@@ -60,6 +60,6 @@ export function countOutcomes(weights: Weights, { source, outcomes, graded }: Ou
   return readWeights({
     ...weights,
     readings: { sources: [...weights.readings.sources, { ...source, sentences: outcomes.length }], methods: byName(methods), pairs: byName(pairs) },
-    calibration: brier === null || error === null ? null : { on: `${source.what}: ${answers} answers`, answers, right: graded.filter(({ right }) => right).length, brier, expected_calibration_error: error },
+    calibration: brier === null || error === null || answers < MEASURED_FROM ? null : { on: `${source.what}: ${answers} answers`, answers, right: graded.filter(({ right }) => right).length, brier, expected_calibration_error: error },
   })
 }

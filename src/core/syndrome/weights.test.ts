@@ -50,10 +50,11 @@ test('a source is counted once', () => {
   assert.equal(countOutcomes(once, file(times(3, { a: 'right' }), [], 'other')).readings.methods[0]?.read, 6)
 })
 
-test('calibration is of the graded answers of the last update, and goes where there are none', () => {
-  const calibrated = countOutcomes(EMPTY, file(times(1, { a: 'right' }), [...Array.from({ length: 9 }, () => ({ confidence: 0.9, right: true })), { confidence: 0.9, right: false }]))
-  assert.deepEqual([calibrated.calibration?.answers, calibrated.calibration?.right, calibrated.calibration?.brier.toFixed(4)], [10, 9, '0.0900'])
+test('calibration is of the graded answers of the last update, and goes where there are few or none', () => {
+  const calibrated = countOutcomes(EMPTY, file(times(1, { a: 'right' }), [...Array.from({ length: 45 }, () => ({ confidence: 0.9, right: true })), ...Array.from({ length: 5 }, () => ({ confidence: 0.9, right: false }))]))
+  assert.deepEqual([calibrated.calibration?.answers, calibrated.calibration?.right, calibrated.calibration?.brier.toFixed(4)], [50, 45, '0.0900'])
   assert.equal(countOutcomes(calibrated, file(times(1, { a: 'right' }), [], 'other')).calibration, null)
+  assert.equal(countOutcomes(calibrated, file(times(1, { a: 'right' }), Array.from({ length: 49 }, () => ({ confidence: 0.9, right: true })), 'few')).calibration, null)
 })
 
 test('what is no outcome, and counts that cannot be, are refused with their place', () => {

@@ -55,8 +55,8 @@ export function readWeights(value: unknown): Weights {
 /** Those that ship. */
 export const WEIGHTS: Weights = readWeights(shipped)
 
-/** From so many sentences on a count says more than what is assumed. */
-const MEASURED_FROM = 50
+/** From so many sentences, or graded answers, on a count says more than what is assumed. */
+export const MEASURED_FROM = 50
 /** And a correlation needs so many wrong ones of each. */
 const WRONG_FROM = 5
 

@@ -22,7 +22,7 @@ export function conditionTest(condition: Condition, scope: Scope): Expression {
     case 'same':
     case 'within': {
       const hasUnit = condition.kind === 'compare' && condition.values.some((value) => value.kind === 'number' && value.unit !== null)
-      want(condition, `${sayAtom(condition)} is nothing that the schema can carry here${hasUnit ? ': write the number alone, or the unit that the schema names' : ''}`, scope, 2)
+      want(condition, `${sayAtom(condition)} is nothing that the schema can carry here${hasUnit ? ': write the number alone, or the unit that the schema names' : ''}${inCall(condition, scope)}`, scope, 2)
       const test = atomTest(condition, scope)
       hear(condition, test !== null && isTrue(test), scope)
       if (test === null) return FALSE
@@ -30,6 +30,13 @@ export function conditionTest(condition: Condition, scope: Scope): Expression {
       return test
     }
   }
+}
+
+/** What a pronoun cannot be and the call says by itself: "close repairs if they are supervised". */
+function inCall(atom: Atom, { world }: Scope): string {
+  if (atom.kind !== 'is' || atom.of === null) return ''
+  const words = atom.words[0]?.toLowerCase() === 'not' ? atom.words.slice(1) : atom.words
+  return booleans(words, [world.context], world, true).things.length === 0 ? '' : `: the call says it, so write “if ${words.join(' ')}”, without saying who`
 }
 
 /** "Whose borrower is not their friend" speaks of what has a borrower; "whose status is not open", of what has none too. */

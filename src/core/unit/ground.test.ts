@@ -259,3 +259,9 @@ test('their, where nobody acts by name and the condition names someone, is a que
   assert.match(rules(their(false, null))[0] ?? '', /resource\.patient == principal/)
   assert.match(rules(their(true, consent))[0] ?? '', /resource\.patient == principal && /)
 })
+
+test('what the call says and is said of somebody is told apart from what nobody can be', () => {
+  const when = (...words: string[]) => because({ force: 'permit', subject: [NURSES], deeds: [view([CHARTS])], when: { kind: 'is', of: { kind: 'they' }, words } })
+  assert.match(when('emergency'), /the call says it, so write “if emergency”, without saying who$/)
+  assert.match(when('purple'), /is nothing that the schema can carry here$/)
+})

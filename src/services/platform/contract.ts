@@ -299,7 +299,7 @@ export const getGeneration = {
   reply: z.discriminatedUnion('state', [
     z.looseObject({
       state: z.literal('finished'), ...GenerationSummary.shape, request: z.unknown(), generation: z.unknown(), ledger: Shared.ledger, revises: Shared.revises,
-      questions: z.array(AskedRequest.extend({ norm: z.string().nullable().describe('The norm that an answer would confirm; null: what would settle the meaning of the text') })),
+      questions: z.array(AskedRequest.extend({ norm: z.string().nullable().describe('The norm that an answer would confirm; null: what would settle the meaning of the text'), at_most: z.int().nullable().describe('How many questions about the meaning can still come, this one included; null of one that would confirm a norm') })),
     }),
     z.strictObject({ state: z.literal('accepted'), ...Standing }),
     z.strictObject({ state: z.literal('failed'), ...Standing, problem: z.looseObject({ code: z.string(), detail: z.string() }) }),

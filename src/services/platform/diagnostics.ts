@@ -7,7 +7,7 @@ import { readGeneration } from '#adapters/postgres/generations.ts'
 import { digest, type Json } from '#core/canonical.ts'
 import type { BoundArticle } from '#core/constitution/article.ts'
 import { diagnosticIdOf, generationIdOf, standingOf, type Finding } from '#core/diagnostic/diagnostic.ts'
-import { claimFindings, requestOf, uncheckedIn, unreadable, type Lsu } from '#core/diagnostic/lsu.ts'
+import { claimFindings, inDocument, requestOf, uncheckedIn, unreadable, type Lsu } from '#core/diagnostic/lsu.ts'
 import { diagnoseAssessment, type UnitDiagnostic } from '#core/diagnostic/of-assessment.ts'
 import { Failure } from '#core/failure.ts'
 import { assess, type Assessment, type Generation } from '#core/generate.ts'
@@ -117,7 +117,7 @@ export function createDiagnostics({ database, telemetry, look, examiner, propose
       assessment = await assess({ unit, candidates }, { ...examining, run }).catch((error: unknown) => { throw placed(error) })
       diagnosed = diagnoseAssessment(assessment, candidates, durationMs)
     }
-    const findings: readonly Finding[] = [...hindrances, ...diagnosed.findings, ...claimFindings(lsu, constitutionalHash, assessment)]
+    const findings: readonly Finding[] = [...hindrances, ...diagnosed.findings.map(inDocument), ...claimFindings(lsu, constitutionalHash, assessment)]
     const row = diagnosticRowOf({ ...diagnosed, findings, status: standingOf(findings) }, {
       diagnostic_id: `diag_${randomUUID()}`, kind: 'lsu', target_system: lsu.id, subject, constitutional_hash: constitutionalHash,
       duration_ms: performance.now() - started, created_at, not_measured: [...uncheckedIn(lsu)],

@@ -103,7 +103,7 @@ function revisedBy({ request }: GenerationRow): string | null {
 }
 
 function questionsOf({ evidence }: GenerationRow) {
-  return questionsIn(evidence).map(({ about, question }) => ({ ...question, norm: about === 'meaning' ? null : about.norm }))
+  return questionsIn(evidence).map(({ about, question }) => ({ ...question, norm: 'norm' in about ? about.norm : null, at_most: 'norm' in about ? null : about.atMost }))
 }
 
 function standingOf({ generation_id, state, accepted_at, attempt, steps, outcome }: RequestProgress): z.input<(typeof getGeneration)['reply']> {
