@@ -9,6 +9,7 @@ import type { Schema } from '#core/policy/schema.ts'
 import { createVerdictMemory } from '#core/syndrome/memory.ts'
 import type { Proof } from '#core/proof/proof.ts'
 import { authorize, parsePolicies, parseSchema } from './cedar/cedar.ts'
+import { turn } from './turn.ts'
 
 /** The questions that an examination asks of the prover. */
 export type Prover = Pick<Examining, 'proveArticles' | 'sameMeaning' | 'neverErrors' | 'decidedOn' | 'isMajority' | 'splits' | 'decidedByPart'>
@@ -53,6 +54,7 @@ export function createExaminer(constitution: Constitution, prover: Prover): Exam
   const examining = (schema: Schema): Examining => ({
     bound: bindTo(schema),
     memory,
+    turn,
     parse: (cedar, over) => policies(`${over.digest} ${sha256(cedar)}`, () => parsePolicies(cedar, over)),
     decide: (policies, over, { request, entities }) => decide({ policies, schema: over, request, entities }, authorize),
     decidedOn: prover.decidedOn,

@@ -8,6 +8,8 @@ import { askInWords, factsOf, regardOf } from './words.ts'
 
 /** What finding questions asks of the world. */
 export type Asking = {
+  /** Lets others have their turn, before each piece of long work; without it nobody waits. */
+  readonly turn?: () => Promise<void>
   readonly sameMeaning: (a: PolicySet, b: PolicySet, schema: Schema) => Promise<Proof>
   /** What policies decide on one request. */
   readonly decidedOn: (request: Counterexample, schema: Schema) => (policy: PolicySet) => Pick<Decision, 'decision' | 'obligations'>
