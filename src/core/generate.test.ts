@@ -13,7 +13,7 @@ import { LIMITS } from './proof/questions.ts'
 import { createVerdictMemory } from './syndrome/memory.ts'
 import type { Candidate, Reading } from './synthesis/candidate.ts'
 import { readControlledEnglish } from './synthesis/controlled-english.ts'
-import { answerName } from '#core/unit/example.ts'
+import { answerName, questionId } from '#core/unit/example.ts'
 import type { Example, SemanticUnit } from './unit/semantic-unit.ts'
 import { sentencesOf } from './unit/sentences.ts'
 
@@ -119,8 +119,10 @@ test('what the author says is not outvoted: where an example stands against read
   assert.deepEqual([assessment.diagnosis.kind, assessment.corrections[0].vote, assessment.verdict.kind], ['unexplained', null, 'undetermined'])
   assert.match(doubts(assessment).join('\n'), /example 1 contradicts what the readers agree on/)
 
-  // Who was asked about this very request has answered.
-  const answered = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { examples: [{ ...example, name: answerName('q_1') }] })
+  // Who was asked about this very request has answered; a name that says so is no answer.
+  const named = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { examples: [{ ...example, name: answerName('q_1') }] })
+  assert.deepEqual([named.diagnosis.kind, named.verdict.kind], ['unexplained', 'undetermined'])
+  const answered = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { examples: [{ ...example, name: answerName(questionId(example.request, example.entities, SCHEMA)) }] })
   assert.deepEqual([answered.diagnosis.kind, answered.verdict.kind], ['explained', 'compliant'])
   assert.equal(await meansSame(answered.corrections[0].policy.text, changed(1, 'Clerks may edit files.')), 'proved')
 })

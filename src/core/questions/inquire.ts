@@ -139,8 +139,8 @@ function withoutOpen(unit: SemanticUnit, readers: readonly Candidate[], { chosen
  * Whether examples may choose where the decoder rather believes that one of them is wrong: between two readers, of which neither is confirmed by
  * another; among more only once the author was asked about the very request.
  */
-function isSaidByAuthor({ request: { examples } }: SemanticUnit, candidates: readonly Candidate[]): boolean {
-  return lineagesOf(candidates.filter(({ readsText }) => readsText)) < VOTERS_MIN || examples.every(isAnswer)
+function isSaidByAuthor({ request: { examples }, schema }: SemanticUnit, candidates: readonly Candidate[]): boolean {
+  return lineagesOf(candidates.filter(({ readsText }) => readsText)) < VOTERS_MIN || examples.every((example) => isAnswer(example, schema))
 }
 
 /**
