@@ -282,3 +282,24 @@ test('the longer a text, the fewer ways to understand it are compared, and what 
   assert.match(inquiry?.kind === 'unknown' ? inquiry.because : '', /understood in 32 ways, each of 65 norms or so, .* 9 /)
   assert.ok(texts.size < 32, `${texts.size} policies were made`)
 })
+
+test('what the answers lead to is held to what every candidate is: that no rule can fail, and that an error is no denial', async () => {
+  const place = unitOf('Nurses and doctors on duty may view charts.')
+  const candidates = await propose(place.unit, [])
+  const written = new Set(candidates.map(({ cedar }) => cedar))
+  const examining = place.examiner.examining(place.unit.schema)
+  const { examples } = await answered(place, candidates, () => ({ decision: 'deny' }))
+  const unit = { ...place.unit, request: { ...place.unit.request, examples } }
+  const settled = await assess({ unit, candidates }, examining)
+  assert.deepEqual([settled.inquiry?.kind, settled.verdict.kind], ['settled', 'compliant'])
+  const unsure = await assess({ unit, candidates }, { ...examining, neverErrors: async (policy, over) => {
+    const proof = await examining.neverErrors(policy, over)
+    return written.has(policy.text) ? proof : { ...proof, answer: { kind: 'unknown', reason: 'a test' } }
+  } })
+  assert.deepEqual([unsure.inquiry?.kind, unsure.verdict.kind], ['unknown', 'undetermined'])
+  const erring = await assess({ unit, candidates }, { ...examining, decide: (policy, over, example) => {
+    const decided = examining.decide(policy, over, example)
+    return written.has(policy.text) ? decided : { ...decided, decision: 'deny', verdict: 'error' }
+  } })
+  assert.deepEqual([erring.inquiry?.kind, erring.verdict.kind], ['contradicted', 'undetermined'])
+})

@@ -103,6 +103,25 @@ test('a correction that is not proved to be the majority is not believed', async
   assert.equal(assessment.corrections[0].vote, null)
 })
 
+test('a majority of which the prover does not know is none', async () => {
+  for (const silent of ['deny', 'permit'] as const) {
+    const mute: Examining['isMajority'] = async (policy, voters, schema, halves) => {
+      const proof = await can.isMajority(policy, voters, schema, halves)
+      return halves === silent ? { ...proof, answer: { kind: 'unknown', reason: 'a test' } } : proof
+    }
+    const assessment = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { examining: { ...can, isMajority: mute } })
+    assert.match(doubts(assessment).join('\n'), /diagnosis: sentence 2: whether most readers decide so is not known: a test/, silent)
+    assert.deepEqual([assessment.corrections[0].vote, assessment.verdict.kind], [null, 'undetermined'])
+  }
+})
+
+test('what is put together from readers is held to the examples, where each of them alone had nothing to say', async () => {
+  const example: Example = { name: 'no viewing', request: { principal: 'Clerk::"c"', action: 'Action::"view"', resource: 'File::"f"', context: {} }, entities: [{ uid: { type: 'Clerk', id: 'c' }, attrs: { senior: false, level: 1 }, parents: [] }, { uid: { type: 'File', id: 'f' }, attrs: { sealed: false, pages: 1 }, parents: [] }], decision: 'deny' }
+  const assessment = await assessed([[TEXT[0] ?? '', null, TEXT[2] ?? ''], [null, TEXT[1] ?? '', TEXT[2] ?? '']], { examples: [example] })
+  assert.equal(assessment.diagnosis.kind, 'clean')
+  assert.match(doubts(assessment).join('\n'), /example: no viewing is decided otherwise than the author wants/)
+})
+
 test('a corrected set that still fires is not believed', async () => {
   let asked = 0
   const flaky: Examining['neverErrors'] = async (...question) => {
@@ -111,6 +130,18 @@ test('a corrected set that still fires is not believed', async () => {
   }
   const assessment = await assessed([changed(0, 'Senior clerks may view files.'), changed(1, 'Clerks may edit files.'), changed(2, 'Clerks must not print files.')], { examining: { ...can, memory: createVerdictMemory(), neverErrors: flaky } })
   assert.match(doubts(assessment).join('\n'), /measured again, and never-errors still fires/)
+})
+
+test('a majority that was put together is measured like a candidate, and not believed where something fires', async () => {
+  const apart = ['the file is sealed', 'the clerk is senior', "the clerk's level is greater than 5"].map((condition) => changed(1, `Clerks may edit files if ${condition}.`))
+  const written = new Set(apart.map((text) => reader(A, unitOf(TEXT), text).cedar))
+  const failing: Examining['neverErrors'] = async (policy, schema) => {
+    const proof = await can.neverErrors(policy, schema)
+    return written.has(policy.text) ? proof : { ...proof, answer: { kind: 'unknown', reason: 'a test' } }
+  }
+  const assessment = await assessed(apart, { examining: { ...can, memory: createVerdictMemory(), neverErrors: failing } })
+  assert.deepEqual([assessment.diagnosis.kind, assessment.verdict.kind], ['outvoted', 'undetermined'])
+  assert.match(doubts(assessment).join('\n'), /measured again, and never-errors gave no answer/)
 })
 
 test('what the author says is not outvoted: where an example stands against readers that are seldom wrong, the author is asked', async () => {
