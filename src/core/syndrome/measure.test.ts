@@ -225,6 +225,21 @@ test('sabotage: a memory that overlooks what a candidate says serves outcomes of
   assert.notDeepEqual(await measure(changed, use, careless), await measure(changed, use))
 })
 
+test('rules in a document that cannot be read fire', async () => {
+  const of = representing(TEXT)
+  const fired = await firing({ ...of, document: replaced(of.document ?? '', 'permit', 'permti') })
+  assert.deepEqual(fired.filter((each) => each.startsWith('round-trip')), ['round-trip 0', 'round-trip 1'])
+})
+
+test('the proofs of another that means the same do not stand for one whose rules can fail', async () => {
+  const failing = broken(representing(TEXT), 1, 'context.amount <= 100', '(context.amount <= 100 || context.amount + 9223372036854775807 > 0)')
+  const within = (await measure(failing, use)).filter(({ stabilizer }) => stabilizer === 'within').map(({ outcome }) => outcome)
+  const [first, second] = failing.candidates as [Candidate, Candidate]
+  const alone = (await measure({ ...failing, candidates: [second, first] }, use)).filter(({ stabilizer }) => stabilizer === 'within').map(({ outcome }) => outcome)
+  assert.deepEqual([within[0]?.value, within[1]?.value], [1, -1])
+  assert.deepEqual(alone, within.toReversed())
+})
+
 test('an outcome that failed is not remembered, an idle one is', async () => {
   const memory = counting()
   const mute: Instruments = { ...use, neverErrors: async (policies, over) => ({ ...(await use.neverErrors(policies, over)), answer: { kind: 'unknown', reason: 'timeout' } }) }
