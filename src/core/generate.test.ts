@@ -181,6 +181,14 @@ test('a candidate that cannot be read is set aside; when none can, that is said,
   assert.match(doubts(none).join('\n'), /diagnosis: no reader is left/)
 })
 
+test('a sentence that one reader finds open stays unread, whatever another one chose', async () => {
+  const unit = unitOf(TEXT)
+  const first = reader(A, unit, [TEXT[0] ?? '', null, TEXT[2] ?? ''])
+  const open: Candidate = { ...first, readings: first.readings.map((reading) => (reading.kind === 'unread' ? { ...reading, isOpen: true } : reading)) }
+  const { corrections: [{ norms, unread }], verdict } = await assess({ unit, candidates: [open, reader(B, unit, TEXT)] }, can)
+  assert.deepEqual([norms.map(({ sentence }) => sentence), unread.map(({ sentence }) => sentence), verdict.kind], [[1, 3], [2], 'undetermined'])
+})
+
 test('one candidate alone is nobody’s majority: nothing fires, and one witness is counted', async () => {
   const unit = unitOf(TEXT)
   const { diagnosis, corrections: [{ independentWitnesses, vote }] } = await assess({ unit, candidates: [reader(B, unit, TEXT)] }, can)
