@@ -255,3 +255,51 @@ test('words that can be several things of the schema are asked about as well, un
   const uncarried = unitOf('Repositories must not be cloned if the user is suspended.', 'entity User { suspended: Bool }; entity Repository { owner: User, maintainers: Set<User> }; action clone appliesTo { principal: User, resource: Repository };')
   assert.ok((await propose(uncarried.unit, [])).every(({ readings }) => readings.every((reading) => reading.kind === 'unread' && reading.senses === undefined)))
 })
+
+const MANY = ['view', 'edit', 'export', 'print', 'copy'].map((verb) => `Doctors may ${verb} charts of patients they treat and sealed charts.`).join(' ')
+const COPIED = CLINIC.replace('action view, edit, export', 'action view, edit, export, print, copy')
+
+test('as many ways to understand a text as are compared keep nobody else waiting', async () => {
+  const place = unitOf(MANY, COPIED)
+  const candidates = await propose(place.unit, [])
+  let turns = 0
+  let isOver = false
+  const next = () => { turns++; if (!isOver) setImmediate(next) }
+  next()
+  const { inquiry } = await assess({ unit: place.unit, candidates }, place.examiner.examining(place.unit.schema))
+  isOver = true
+  assert.equal(inquiry?.kind === 'open' && inquiry.meanings, 32)
+  assert.ok(turns >= 20, `others had ${turns} turns`)
+})
+
+test('the longer a text, the fewer ways to understand it are compared, and what is too much is told at once', async () => {
+  const place = unitOf(`${MANY} ${Array.from({ length: 60 }, () => 'Nurses may view charts of patients of their own ward.').join(' ')}`, COPIED)
+  const candidates = await propose(place.unit, [])
+  const examining = place.examiner.examining(place.unit.schema)
+  const texts = new Set<string>()
+  const { inquiry, verdict } = await assess({ unit: place.unit, candidates }, { ...examining, parse: (cedar, over) => { texts.add(cedar); return examining.parse(cedar, over) } })
+  assert.equal(verdict.kind, 'undetermined')
+  assert.match(inquiry?.kind === 'unknown' ? inquiry.because : '', /understood in 32 ways, each of 65 norms or so, .* 9 /)
+  assert.ok(texts.size < 32, `${texts.size} policies were made`)
+})
+
+test('what the answers lead to is held to what every candidate is: that no rule can fail, and that an error is no denial', async () => {
+  const place = unitOf('Nurses and doctors on duty may view charts.')
+  const candidates = await propose(place.unit, [])
+  const written = new Set(candidates.map(({ cedar }) => cedar))
+  const examining = place.examiner.examining(place.unit.schema)
+  const { examples } = await answered(place, candidates, () => ({ decision: 'deny' }))
+  const unit = { ...place.unit, request: { ...place.unit.request, examples } }
+  const settled = await assess({ unit, candidates }, examining)
+  assert.deepEqual([settled.inquiry?.kind, settled.verdict.kind], ['settled', 'compliant'])
+  const unsure = await assess({ unit, candidates }, { ...examining, neverErrors: async (policy, over) => {
+    const proof = await examining.neverErrors(policy, over)
+    return written.has(policy.text) ? proof : { ...proof, answer: { kind: 'unknown', reason: 'a test' } }
+  } })
+  assert.deepEqual([unsure.inquiry?.kind, unsure.verdict.kind], ['unknown', 'undetermined'])
+  const erring = await assess({ unit, candidates }, { ...examining, decide: (policy, over, example) => {
+    const decided = examining.decide(policy, over, example)
+    return written.has(policy.text) ? decided : { ...decided, decision: 'deny', verdict: 'error' }
+  } })
+  assert.deepEqual([erring.inquiry?.kind, erring.verdict.kind], ['contradicted', 'undetermined'])
+})

@@ -10,6 +10,7 @@ import type { Schema } from '#core/policy/schema.ts'
 import { createVerdictMemory } from '#core/syndrome/memory.ts'
 import type { Proof } from '#core/proof/proof.ts'
 import { authorize, parsePolicies, parseSchema } from './cedar/cedar.ts'
+import { turn } from './turn.ts'
 
 /** The questions that an examination asks of the prover. */
 export type Prover = Pick<Examining, 'proveArticles' | 'sameMeaning' | 'neverErrors' | 'decidedOn' | 'isMajority' | 'splits' | 'decidedByPart'>
@@ -54,6 +55,7 @@ export function createExaminer(constitution: Constitution, prover: Prover): Exam
   const examining = (schema: Schema): Examining => ({
     bound: bindTo(schema),
     memory,
+    turn,
     parse: (cedar, over) => policies(`${over.digest} ${sha256(cedar)}`, () => parsePolicies(cedar, over)),
     decide: decideExample,
     decidedOn: prover.decidedOn,

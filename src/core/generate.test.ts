@@ -13,7 +13,7 @@ import { LIMITS } from './proof/questions.ts'
 import { createVerdictMemory } from './syndrome/memory.ts'
 import type { Candidate, Reading } from './synthesis/candidate.ts'
 import { readControlledEnglish } from './synthesis/controlled-english.ts'
-import { answerName } from '#core/unit/example.ts'
+import { answerName, questionId } from '#core/unit/example.ts'
 import type { Example, SemanticUnit } from './unit/semantic-unit.ts'
 import { sentencesOf } from './unit/sentences.ts'
 
@@ -103,6 +103,25 @@ test('a correction that is not proved to be the majority is not believed', async
   assert.equal(assessment.corrections[0].vote, null)
 })
 
+test('a majority of which the prover does not know is none', async () => {
+  for (const silent of ['deny', 'permit'] as const) {
+    const mute: Examining['isMajority'] = async (policy, voters, schema, halves) => {
+      const proof = await can.isMajority(policy, voters, schema, halves)
+      return halves === silent ? { ...proof, answer: { kind: 'unknown', reason: 'a test' } } : proof
+    }
+    const assessment = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { examining: { ...can, isMajority: mute } })
+    assert.match(doubts(assessment).join('\n'), /diagnosis: sentence 2: whether most readers decide so is not known: a test/, silent)
+    assert.deepEqual([assessment.corrections[0].vote, assessment.verdict.kind], [null, 'undetermined'])
+  }
+})
+
+test('what is put together from readers is held to the examples, where each of them alone had nothing to say', async () => {
+  const example: Example = { name: 'no viewing', request: { principal: 'Clerk::"c"', action: 'Action::"view"', resource: 'File::"f"', context: {} }, entities: [{ uid: { type: 'Clerk', id: 'c' }, attrs: { senior: false, level: 1 }, parents: [] }, { uid: { type: 'File', id: 'f' }, attrs: { sealed: false, pages: 1 }, parents: [] }], decision: 'deny' }
+  const assessment = await assessed([[TEXT[0] ?? '', null, TEXT[2] ?? ''], [null, TEXT[1] ?? '', TEXT[2] ?? '']], { examples: [example] })
+  assert.equal(assessment.diagnosis.kind, 'clean')
+  assert.match(doubts(assessment).join('\n'), /example: no viewing is decided otherwise than the author wants/)
+})
+
 test('a corrected set that still fires is not believed', async () => {
   let asked = 0
   const flaky: Examining['neverErrors'] = async (...question) => {
@@ -113,14 +132,28 @@ test('a corrected set that still fires is not believed', async () => {
   assert.match(doubts(assessment).join('\n'), /measured again, and never-errors still fires/)
 })
 
+test('a majority that was put together is measured like a candidate, and not believed where something fires', async () => {
+  const apart = ['the file is sealed', 'the clerk is senior', "the clerk's level is greater than 5"].map((condition) => changed(1, `Clerks may edit files if ${condition}.`))
+  const written = new Set(apart.map((text) => reader(A, unitOf(TEXT), text).cedar))
+  const failing: Examining['neverErrors'] = async (policy, schema) => {
+    const proof = await can.neverErrors(policy, schema)
+    return written.has(policy.text) ? proof : { ...proof, answer: { kind: 'unknown', reason: 'a test' } }
+  }
+  const assessment = await assessed(apart, { examining: { ...can, memory: createVerdictMemory(), neverErrors: failing } })
+  assert.deepEqual([assessment.diagnosis.kind, assessment.verdict.kind], ['outvoted', 'undetermined'])
+  assert.match(doubts(assessment).join('\n'), /measured again, and never-errors gave no answer/)
+})
+
 test('what the author says is not outvoted: where an example stands against readers that are seldom wrong, the author is asked', async () => {
   const example: Example = { name: 'example 1', request: { principal: 'Clerk::"c"', action: 'Action::"edit"', resource: 'File::"f"', context: {} }, entities: [{ uid: { type: 'Clerk', id: 'c' }, attrs: { senior: false, level: 1 }, parents: [] }, { uid: { type: 'File', id: 'f' }, attrs: { sealed: false, pages: 1 }, parents: [] }], decision: 'allow' }
   const assessment = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { examples: [example] })
   assert.deepEqual([assessment.diagnosis.kind, assessment.corrections[0].vote, assessment.verdict.kind], ['unexplained', null, 'undetermined'])
   assert.match(doubts(assessment).join('\n'), /example 1 contradicts what the readers agree on/)
 
-  // Who was asked about this very request has answered.
-  const answered = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { examples: [{ ...example, name: answerName('q_1') }] })
+  // Who was asked about this very request has answered; a name that says so is no answer.
+  const named = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { examples: [{ ...example, name: answerName('q_1') }] })
+  assert.deepEqual([named.diagnosis.kind, named.verdict.kind], ['unexplained', 'undetermined'])
+  const answered = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { examples: [{ ...example, name: answerName(questionId(example.request, example.entities, SCHEMA)) }] })
   assert.deepEqual([answered.diagnosis.kind, answered.verdict.kind], ['explained', 'compliant'])
   assert.equal(await meansSame(answered.corrections[0].policy.text, changed(1, 'Clerks may edit files.')), 'proved')
 })
@@ -146,6 +179,14 @@ test('a candidate that cannot be read is set aside; when none can, that is said,
   const none = await assess({ unit, candidates: [unreadable(A, unit), unreadable(B, unit)] }, can)
   assert.equal(none.diagnosis.kind, 'unexplained')
   assert.match(doubts(none).join('\n'), /diagnosis: no reader is left/)
+})
+
+test('a sentence that one reader finds open stays unread, whatever another one chose', async () => {
+  const unit = unitOf(TEXT)
+  const first = reader(A, unit, [TEXT[0] ?? '', null, TEXT[2] ?? ''])
+  const open: Candidate = { ...first, readings: first.readings.map((reading) => (reading.kind === 'unread' ? { ...reading, isOpen: true } : reading)) }
+  const { corrections: [{ norms, unread }], verdict } = await assess({ unit, candidates: [open, reader(B, unit, TEXT)] }, can)
+  assert.deepEqual([norms.map(({ sentence }) => sentence), unread.map(({ sentence }) => sentence), verdict.kind], [[1, 3], [2], 'undetermined'])
 })
 
 test('one candidate alone is nobody’s majority: nothing fires, and one witness is counted', async () => {

@@ -108,6 +108,24 @@ test('another author sees neither the request nor its events', async () => {
   assert.equal((await events(body.generation_id)).status, 404)
 })
 
+test('another author’s questions are nobody’s to answer, and whether there are any is not told', async () => {
+  const { body: { generation_id: id, questionnaire: { question } } } = await generate({ title: 'Charts', description: 'Nurses and doctors on duty may view charts.', context: { schema: 'entity Nurse { onDuty: Bool }; entity Doctor { onDuty: Bool }; entity Chart; action view appliesTo { principal: [Nurse, Doctor], resource: Chart };' } })
+  const answer = async () => {
+    const response = await fetch(at(`/api/v1/generations/${id}/answers`), { method: 'POST', headers: { authorization: `Bearer ${author}`, 'content-type': 'application/json' }, body: JSON.stringify({ answers: [{ question: question.id, decision: 'deny' }] }) })
+    return { status: response.status, text: await response.text() }
+  }
+  await using db = database()
+  const { rows: [row] } = await db.query<{ user_id: string }>('select user_id from policy_generations where generation_id = $1', [id])
+  const given = async (subject: string | undefined) => {
+    for (const [table, column] of [['policy_generations', 'user_id'], ['generation_requests', 'subject']]) await db.query(`update ${table} set ${column} = $2 where generation_id = $1`, [id, subject])
+  }
+  await given('somebody-else')
+  const foreign = await answer()
+  await given(row?.user_id)
+  assert.deepEqual([foreign.status, foreign.text.includes(question.id)], [404, false], foreign.text)
+  assert.equal((await answer()).status, 200)
+})
+
 test('a client that goes away does not stop its request', async () => {
   const body = { ...example('clinic.json'), title: 'The clinic, abandoned' }
   const gone = new AbortController()

@@ -13,6 +13,7 @@ import { lint, type RuleFindings } from '#core/proof/lint.ts'
 import { proveMajority, type Halves, type Voter } from '#core/proof/majority.ts'
 import { decideBySat, SAT_ENGINE } from '#core/proof/sat/decide.ts'
 import { decidedByPart, splits } from '#core/proof/splits.ts'
+import { turn } from '../turn.ts'
 import { startSolver, Z3, type PoolState } from './pool.ts'
 
 /** The questions of `core/proof`, asked of a Z3 in a thread of its own; counterexamples are replayed through Cedar's own engine. */
@@ -52,6 +53,7 @@ export function createProver({ rlimit, timeoutMs, solvers = 1, answered = () => 
     sat: (assertions) => decideBySat(assertions),
     versions: [Z3, SAT_ENGINE, { name: 'cedar', version: CEDAR_VERSION }],
     onDisagreement: disagreed,
+    turn,
     ...(onScript === undefined ? {} : { onScript }),
   }
   const timed = async <T extends Proof | readonly Proof[]>(work: Promise<T>): Promise<T> => {

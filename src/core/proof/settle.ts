@@ -31,6 +31,8 @@ export type Engines = {
   readonly onScript?: (asked: { readonly question: string; readonly environment: Environment; readonly text: string }) => void
   /** Told whenever two of the engines disagree, Cedar among them: a bug of ours, and never an answer. */
   readonly onDisagreement?: (report: Disagreement) => void
+  /** Lets others have their turn, before each question about an environment; without it nobody waits. */
+  readonly turn?: () => Promise<void>
 }
 
 export type Disagreement = {
@@ -57,7 +59,15 @@ type Open = {
 
 /** Answers questions, each in all of its environments, in the order of the questions. */
 export async function settle(study: Study, questions: readonly Question[], engines: Engines): Promise<readonly Proof[]> {
-  const prepared = questions.map((question) => question.environments.map((environment) => prepare(study, question, environment, engines)))
+  const prepared: (Settled | Open)[][] = []
+  for (const question of questions) {
+    const made: (Settled | Open)[] = []
+    for (const environment of question.environments) {
+      await engines.turn?.()
+      made.push(prepare(study, question, environment, engines))
+    }
+    prepared.push(made)
+  }
   const open = prepared.flat().filter((each) => 'script' in each)
   // Names in a script say nothing about their environment, so that many environments ask the same.
   const asks = [...new Map(open.map(({ script: { text, values } }) => [text, { text, values }])).values()]

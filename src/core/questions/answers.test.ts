@@ -43,3 +43,10 @@ test('what is not asked, was answered, or does not fit the question is told apar
   assert.throws(() => withAnswers(GENERATION, [{ question: 'q_2', decision: 'deny', obligations: ['log'] }]), refused('REQUEST_MALFORMED', 'body.answers[0].obligations'))
   assert.equal(withAnswers(GENERATION, [{ question: 'q_2', decision: 'deny' }]).context.examples[0]?.obligations, undefined)
 })
+
+test('where there are as many examples as there may be, an answer says so, and where', () => {
+  const examples = Array.from({ length: 100 }, (_, i) => ({ name: `e${i}`, request: asking('q_1').request, entities: [], decision: 'allow' as const }))
+  const full = { ...GENERATION, request: { ...BODY, context: { ...BODY.context, examples } } }
+  assert.throws(() => withAnswers(full, [{ question: 'q_1', decision: 'deny' }]), (error) => refused('REQUEST_MALFORMED', 'body.answers')(error) && /100 of at most 100, so that some must be left out/.test((error as Failure).message))
+  assert.equal(withAnswers({ ...full, request: { ...BODY, context: { ...BODY.context, examples: examples.slice(1) } } }, [{ question: 'q_1', decision: 'deny' }]).context.examples.length, 100)
+})

@@ -3,7 +3,7 @@ import { Failure, type Problem } from '#core/failure.ts'
 import { malformed } from '#core/json.ts'
 import { parseInput } from '#core/parse.ts'
 import { answerName } from '#core/unit/example.ts'
-import { EntityBody, GenerateBody, QuestionBody } from '#core/unit/request.ts'
+import { EntityBody, EXAMPLES_MAX, GenerateBody, QuestionBody } from '#core/unit/request.ts'
 import type { Question } from './question.ts'
 
 /** What an author says to one question. */
@@ -60,6 +60,8 @@ export function withAnswers(generation: { readonly id: string; readonly request:
     return [{ name, request: question.request, entities: question.entities, decision: answer.decision, ...obligations }]
   })
   if (problems.length > 0) throw malformed(problems)
+  const known = before.context.examples.length
+  if (known + examples.length > EXAMPLES_MAX) throw malformed([{ place: 'body.answers', message: `an answer is an example from then on: the request has ${known} of at most ${EXAMPLES_MAX}, so that some must be left out of it first, in a request of its own` }])
   return parseInput(GenerateBody, { ...before, context: { ...before.context, examples: [...before.context.examples, ...examples], revises: generation.id } }, 'request')
 }
 

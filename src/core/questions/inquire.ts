@@ -15,7 +15,7 @@ import { lineagesOf, misreadRate, WEIGHTS } from '#core/syndrome/weights.ts'
 import { isAnswer, meets } from '#core/unit/example.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
 import { chooseQuestion, largest, type Asking, type Question, type Said } from './question.ts'
-import { correctionOf, countOf, understandingOf, understandings, understood, UNDERSTANDINGS_MAX, type Understanding, type Understood } from './understandings.ts'
+import { choicesOf, COMPARED_MAX, correctionOf, countOf, understandingOf, understood, UNDERSTANDINGS_MAX, type Understanding, type Understood } from './understandings.ts'
 
 /** What an answer leaves: how many meanings, and of the sentences that it settles or narrows, what they can still mean. */
 export type Consequence = { readonly said: Said; readonly meanings: number; readonly sentences: readonly { readonly sentence: number; readonly meanings: readonly string[] }[] }
@@ -41,7 +41,7 @@ export type Inquiry =
 export type ClosingProof = Pick<Proof, 'inputDigest' | 'engines' | 'limits' | 'basis'>
 
 /** What inquiring asks of the world. */
-export type Inquiring = Asking & Pick<Instruments, 'parse' | 'decide' | 'neverErrors'>
+export type Inquiring = Asking & Pick<Instruments, 'parse' | 'decide' | 'neverErrors' | 'turn'>
 
 export type Inquired = {
   readonly inquiry: Inquiry | null
@@ -74,11 +74,17 @@ export async function inquire(unit: SemanticUnit, candidates: readonly Candidate
 
   const count = countOf(sentences)
   if (count > UNDERSTANDINGS_MAX) return unknown(`together they can be understood in ${count} ways, and ${UNDERSTANDINGS_MAX} are compared`, `reword some of the sentences ${disputed.join(', ')}, so that each has one meaning`)
-  const all = parsed(understandings(sentences, unit.schema), unit, can)
+  const norms = sentences.reduce((sum, { senses: [first] }) => sum + (first?.norms.length ?? 0), 0)
+  if (count * norms > COMPARED_MAX) return unknown(`together they can be understood in ${count} ways, each of ${norms} norms or so, and of as many norms ${Math.floor(COMPARED_MAX / norms)} ways are compared`, `reword some of the sentences ${disputed.join(', ')}, so that each has one meaning, or ask for them in a request of their own`)
+  const all = await parsed(sentences, unit, can)
   if (all instanceof Failure) return unknown(`one way to understand them makes no policy: ${all.message}`, `reword the sentences ${disputed.join(', ')}`)
 
   const { examples } = unit.request
-  const fits = all.map(({ policy }) => examples.map((example) => fit(can.decide(policy, unit.schema, example), example)))
+  const fits: (readonly boolean[])[] = []
+  for (const { policy } of all) {
+    await can.turn?.()
+    fits.push(examples.map((example) => fit(can.decide(policy, unit.schema, example), example)))
+  }
   const left = all.filter((_, i) => (fits[i] as readonly boolean[]).every(Boolean))
   if (left.length === 0) {
     const never = examples.filter((_, at) => fits.every((each) => each[at] !== true))
@@ -133,8 +139,8 @@ function withoutOpen(unit: SemanticUnit, readers: readonly Candidate[], { chosen
  * Whether examples may choose where the decoder rather believes that one of them is wrong: between two readers, of which neither is confirmed by
  * another; among more only once the author was asked about the very request.
  */
-function isSaidByAuthor({ request: { examples } }: SemanticUnit, candidates: readonly Candidate[]): boolean {
-  return lineagesOf(candidates.filter(({ readsText }) => readsText)) < VOTERS_MIN || examples.every(isAnswer)
+function isSaidByAuthor({ request: { examples }, schema }: SemanticUnit, candidates: readonly Candidate[]): boolean {
+  return lineagesOf(candidates.filter(({ readsText }) => readsText)) < VOTERS_MIN || examples.every((example) => isAnswer(example, schema))
 }
 
 /**
@@ -159,9 +165,15 @@ function fit(decided: ReturnType<Instruments['decide']>, example: SemanticUnit['
   return decided.verdict !== 'error' && meets(decided, example)
 }
 
-function parsed(all: readonly Understanding[], { schema }: SemanticUnit, can: Pick<Inquiring, 'parse'>): readonly Understanding[] | Failure {
+async function parsed(sentences: readonly Understood[], { schema }: SemanticUnit, can: Pick<Inquiring, 'parse' | 'turn'>): Promise<readonly Understanding[] | Failure> {
+  const made: Understanding[] = []
   try {
-    return all.map((each) => ({ ...each, policy: can.parse(each.policy.text, schema) }))
+    for (const chosen of choicesOf(sentences)) {
+      await can.turn?.()
+      const understanding = understandingOf(chosen, schema)
+      made.push({ ...understanding, policy: can.parse(understanding.policy.text, schema) })
+    }
+    return made
   } catch (error) {
     if (error instanceof Failure && error.code === 'POLICY_INVALID') return error
     throw error

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
 import { agreeingProver } from '#test/prover.ts'
+import { isAnswer } from '#core/unit/example.ts'
+import { GenerateBody } from '#core/unit/request.ts'
+import { withAnswers } from './answers.ts'
 import { chooseQuestion, largest, questionOf, type Asking } from './question.ts'
 
 const prover = agreeingProver()
@@ -54,3 +57,13 @@ test('in words: what rules look at, what is absent, where things are, what the r
   assert.notEqual(question.id, other.id)
 })
 
+test('what an answer becomes, stored and read again, is known as the answer to this very request', async () => {
+  const chosen = await chooseQuestion(policies(from(1), from(2)), SCHEMA, prover)
+  const request = GenerateBody.parse({ title: 'Documents', description: 'Whoever has enough of n may view.' })
+  const stored = JSON.parse(JSON.stringify({ id: 'gen_1', request, evidence: { inquiry: { kind: 'open', question: chosen?.question } } }))
+  const { context: { examples: [example] } } = GenerateBody.parse(JSON.parse(JSON.stringify(withAnswers(stored, [{ question: chosen?.question.id ?? '', decision: 'allow' }]))))
+  assert.ok(example?.name !== undefined)
+  const answer = { ...example, name: example.name }
+  assert.equal(isAnswer(answer, SCHEMA), true)
+  assert.equal(isAnswer({ ...answer, request: { ...answer.request, action: 'Action::"edit"' } }, SCHEMA), false)
+})

@@ -1,13 +1,16 @@
-import { canonical, digest } from '#core/canonical.ts'
+import { canonical } from '#core/canonical.ts'
 import type { Decision } from '#core/decision/decide.ts'
 import type { PolicySet, Rule } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Counterexample, Proof } from '#core/proof/proof.ts'
+import { questionId } from '#core/unit/example.ts'
 import type { CedarEntity, CedarRequest } from '#core/unit/semantic-unit.ts'
 import { askInWords, factsOf, regardOf } from './words.ts'
 
 /** What finding questions asks of the world. */
 export type Asking = {
+  /** Lets others have their turn, before each piece of long work; without it nobody waits. */
+  readonly turn?: () => Promise<void>
   readonly sameMeaning: (a: PolicySet, b: PolicySet, schema: Schema) => Promise<Proof>
   /** What policies decide on one request. */
   readonly decidedOn: (request: Counterexample, schema: Schema) => (policy: PolicySet) => Pick<Decision, 'decision' | 'obligations'>
@@ -41,7 +44,7 @@ export function questionOf({ principal, action, resource, context, entities }: C
   const whole = { ...request, entities }
   const words = askInWords(whole, factsOf(whole, schema, regardOf(rules, whole, schema)), schema)
   return {
-    id: `q_${digest({ schema: schema.digest, request, entities }).slice(0, 16)}`,
+    id: questionId(request, entities, schema),
     words: obligations.length === 0 ? words : `${words} If so, which of these must be done: ${obligations.join(', ')}?`,
     request, entities, obligations,
   }

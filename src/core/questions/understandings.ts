@@ -26,6 +26,8 @@ export type Understanding = {
 
 /** So many understandings of a whole text are compared; where there are more, the sentences have to be reworded. */
 export const UNDERSTANDINGS_MAX = 32
+/** So many norms, those of all understandings together: what telling them apart costs goes with it. */
+export const COMPARED_MAX = 640
 
 /**
  * Every sense of every sentence that was understood, by the readers left standing.
@@ -65,11 +67,10 @@ export function countOf(sentences: readonly Understood[]): number {
 }
 
 /** Every way to understand the whole text, the first sense of each sentence first. */
-export function understandings(sentences: readonly Understood[], schema: Schema): readonly Understanding[] {
-  const choices = sentences.reduce<readonly (readonly (Sense & { readonly sentence: number })[])[]>(
+export function choicesOf(sentences: readonly Understood[]): readonly Understanding['chosen'][] {
+  return sentences.reduce<readonly (readonly (Sense & { readonly sentence: number })[])[]>(
     (made, { sentence, senses }) => made.flatMap((each) => senses.map((sense) => [...each, { sentence, ...sense }])), [[]],
   )
-  return choices.map((chosen) => understandingOf(chosen, schema))
 }
 
 export function understandingOf(chosen: Understanding['chosen'], schema: Schema): Understanding {

@@ -23,6 +23,7 @@ export async function distinguish(
   norms: readonly Norm[], table: DecisionTable, schema: Schema, sameMeaning: (a: PolicySet, b: PolicySet, schema: Schema) => Promise<Comparison>,
 ): Promise<readonly Distinguished[]> {
   const byId = new Map(norms.map((norm) => [norm.id, norm]))
+  const wholes = new Map<Norm['modality'], PolicySet>()
   return Promise.all(norms.map(async (norm): Promise<Distinguished> => {
     const row = table.rows.find(({ norms: speaking, decision }) => {
       if (!speaking.includes(norm.id)) return false
@@ -32,7 +33,9 @@ export async function distinguish(
     if (row !== undefined) return { kind: 'by', norm, request: row.request, from: 'table' }
     // What a prohibition forbids need not be permitted by anyone here, nor what an obligation demands.
     const beside = norm.modality === 'permit' ? norms : [ANYTHING, ...norms.filter(({ modality }) => modality === norm.modality)]
-    const { answer } = await sameMeaning(policyFrom(beside, schema), policyFrom(beside.filter((other) => other !== norm), schema), schema)
+    const whole = wholes.get(norm.modality) ?? policyFrom(beside, schema)
+    wholes.set(norm.modality, whole)
+    const { answer } = await sameMeaning(whole, policyFrom(beside.filter((other) => other !== norm), schema), schema)
     switch (answer.kind) {
       case 'proved': return { kind: 'nothing', norm }
       case 'refuted': return { kind: 'by', norm, request: answer.counterexample, from: 'prover' }

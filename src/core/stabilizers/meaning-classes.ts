@@ -13,7 +13,7 @@ export type Comparison = Pick<Proof, 'answer'>
  *
  * One comparison waits for the other, so that it can follow from it.
  */
-export function comparingByClasses({ sameMeaning, decidedOn }: Pick<Instruments, 'sameMeaning' | 'decidedOn'>, schema: Schema): Looking['sameMeaning'] {
+export function comparingByClasses({ sameMeaning, decidedOn, turn }: Pick<Instruments, 'sameMeaning' | 'decidedOn' | 'turn'>, schema: Schema): Looking['sameMeaning'] {
   /** By semantic hash, the hash of the first of its class. */
   const classOf = new Map<string, string>()
   const scenes: { readonly counterexample: Counterexample; readonly said: (policy: PolicySet) => string }[] = []
@@ -52,7 +52,7 @@ export function comparingByClasses({ sameMeaning, decidedOn }: Pick<Instruments,
     }
   }
   return (a, b) => {
-    const next = last.then(() => compare(a, b))
+    const next = last.then(async () => (await turn?.(), compare(a, b)))
     last = next.catch(() => {})
     return next
   }

@@ -22,6 +22,8 @@ export type Outcome =
 
 /** What the checks may ask of the world. */
 export type Instruments = {
+  /** Lets others have their turn, before each check; without it nobody waits. */
+  readonly turn?: () => Promise<void>
   readonly parse: (cedar: string, schema: Schema) => PolicySet
   readonly decide: (policies: PolicySet, schema: Schema, example: Example) => Decision
   /** What policies decide on one request of the decision table; the request is read once. */

@@ -38,6 +38,12 @@ test('a sentence that one reader alone has read is as sure as that reader', () =
   assert.ok(value !== null && Math.abs(value - agreement([A, B], counted(50)) * agreement([A], counted(50))) < 1e-12)
 })
 
+test('who is set aside for what looks at it alone confirms nobody', () => {
+  const broken: Measurement = { stabilizer: 'well-typed', candidates: [1], representations: [candidateId(1)], outcome: { value: -1, evidence: {} } }
+  const { value } = sure([A, B], [broken])
+  assert.ok(value !== null && value <= (sure([A], []).value ?? 0), `${value}`)
+})
+
 test('who was outvoted makes it less sure than who agreed', () => {
   const { value } = sure([A, B, C], [compared(0, 1), compared(0, 2, [2]), compared(1, 2, [2])])
   const all = sure([A, B, C], [compared(0, 1), compared(0, 2), compared(1, 2)])

@@ -43,7 +43,7 @@ export function confidenceIn({ unit, candidates }: { readonly unit: SemanticUnit
   const disputed = read.filter((sentence) => (model.blocks.get(sentence)?.length ?? 0) > 1)
   const whole = diagnosis.kind === 'explained' ? diagnosis.faults.filter(({ sentences }) => sentences === null).map(({ candidate }) => candidate) : []
   const isKept = (i: number, sentence: number) => candidates[i]?.readsText === true && hasRead(candidates[i], sentence) && !whole.includes(i) && !(diagnosis.kind === 'explained' && diagnosis.faults.some((fault) => fault.candidate === i && fault.sentences?.includes(sentence)))
-  const undisputed = read.filter((sentence) => !disputed.includes(sentence)).map((sentence) => agreement(readers.filter((reader) => hasRead(reader, sentence)), weights))
+  const undisputed = read.filter((sentence) => !disputed.includes(sentence)).map((sentence) => agreement(candidates.filter((_, i) => isKept(i, sentence)), weights))
   const kept = new Map(disputed.map((sentence) => [sentence, candidates.findIndex((_, i) => isKept(i, sentence))]))
   const settled = partsIn(model).filter((part) => part.length > 0).map((part) => posteriorOf(part, model, kept))
   return { value: [...undisputed, ...settled].reduce((product, each) => product * each, 1), calibratedOn: calibration.on }

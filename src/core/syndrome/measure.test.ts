@@ -168,6 +168,54 @@ test('a table that is not what its norms make is not taken for it', async () => 
   assert.deepEqual(fired.map(({ stabilizer }) => stabilizer), ['conforms-to-table', 'conforms-to-table'])
 })
 
+test('what an outcome depends on is never overlooked: schema, text, constitution, and what was read', async () => {
+  const of = representing(TEXT)
+  const [one, other] = of.candidates as [Candidate, Candidate]
+  const wider = examiner.parseSchema(`${schema.text}\nentity Unheard;`)
+  const explained = { ...of.unit, sentences: of.unit.sentences.map((sentence) => ({ ...sentence, isExplanation: true })) }
+  const unread = { ...other, readings: other.readings.map((reading) => (reading.sentence === 1 ? { kind: 'unread' as const, sentence: 1, because: 'a test' } : reading)) }
+  const cases: readonly (readonly [what: string, changed: Representations, instruments: Instruments, stabilizers: readonly string[]])[] = [
+    ['schema', { ...of, unit: { ...of.unit, schema: wider } }, examiner.examining(wider), ['well-typed', 'never-errors', 'same-meaning', 'conforms', 'round-trip', 'within']],
+    ['text', { ...of, unit: explained }, use, ['same-meaning', 'covers', 'examples-distinguish']],
+    ['constitution', of, { ...use, bound: { ...use.bound, bound: [] } }, ['within']],
+    ['readings', { ...of, candidates: [one, unread] }, use, ['same-meaning', 'conforms-to-table', 'within']],
+  ]
+  for (const [what, changed, instruments, stabilizers] of cases) {
+    const memory = counting()
+    await measure(of, use, memory)
+    memory.ran.length = 0
+    assert.deepEqual(await measure(changed, instruments, memory), await measure(changed, instruments), what)
+    for (const id of stabilizers) assert.ok(memory.ran.includes(id), `${id} was not run again over another ${what}`)
+  }
+})
+
+test('what gave no answer is no pass, whichever check it is', async () => {
+  const of = representing(TEXT)
+  const outcomes = async (changed: Representations, instruments: Partial<Instruments>) => Map.groupBy(await measure(changed, { ...use, ...instruments }), ({ stabilizer }) => stabilizer)
+  const gave = (found: Awaited<ReturnType<typeof outcomes>>, id: string) => (found.get(id) ?? []).map(({ outcome }) => (outcome.value === 0 ? outcome.why : outcome.value))
+  const unknown = { kind: 'unknown', reason: 'a test' } as const
+  const mute: Partial<Instruments> = {
+    proveArticles: async (...question) => (await use.proveArticles(...question)).map((proof) => ({ ...proof, answer: unknown })),
+    neverErrors: async (...question) => ({ ...(await use.neverErrors(...question)), answer: unknown }),
+    sameMeaning: async (...question) => ({ ...(await use.sameMeaning(...question)), answer: unknown }),
+  }
+  const rowless = await outcomes({ ...of, table: { rows: [], leftOut: [] } }, mute)
+  assert.deepEqual([gave(rowless, 'within'), gave(rowless, 'never-errors'), gave(rowless, 'examples-distinguish')], [['failed', 'failed'], ['failed', 'failed'], ['failed']])
+
+  const [environment] = schema.environments
+  assert.ok(of.table !== null && environment !== undefined)
+  const partial = await outcomes({ ...of, table: { ...of.table, leftOut: [{ environment, because: 'a test' }] } }, {})
+  assert.deepEqual(gave(partial, 'conforms-to-table'), ['idle', 'idle'])
+  const [row, ...rows] = of.table.rows
+  assert.ok(row !== undefined)
+  const unreadable = await outcomes({ ...of, table: { ...of.table, rows: [{ ...row, request: { ...row.request, principal: 'nobody' } }, ...rows] } }, {})
+  assert.deepEqual(gave(unreadable, 'conforms-to-table'), ['failed', 'failed'])
+
+  const lacking = { name: 'lacking', request: { principal: 'Agent::"a"', action: 'Action::"sendPayment"', resource: 'Payment::"p"', context: {} }, entities: [], decision: 'deny' } as const
+  const asked = await outcomes({ ...of, unit: { ...of.unit, request: { ...of.unit.request, examples: [lacking] } } }, { decide: () => ({ decision: 'deny', verdict: 'error', determining: [], obligations: [] }) as unknown as ReturnType<Instruments['decide']> })
+  assert.deepEqual(gave(asked, 'decides'), ['failed', 'failed'], 'a denial because of an error is not the denial that the author wants')
+})
+
 test('sabotage: a memory that overlooks what a candidate says serves outcomes of another', async () => {
   const memory = createVerdictMemory()
   const careless: VerdictMemory = { recall: (stabilizer, compares, run) => memory.recall(stabilizer, [String(compares.length)], run) }
@@ -175,6 +223,21 @@ test('sabotage: a memory that overlooks what a candidate says serves outcomes of
   await measure(of, use, careless)
   const changed = broken(of, 1, '<= 100', '<= 101')
   assert.notDeepEqual(await measure(changed, use, careless), await measure(changed, use))
+})
+
+test('rules in a document that cannot be read fire', async () => {
+  const of = representing(TEXT)
+  const fired = await firing({ ...of, document: replaced(of.document ?? '', 'permit', 'permti') })
+  assert.deepEqual(fired.filter((each) => each.startsWith('round-trip')), ['round-trip 0', 'round-trip 1'])
+})
+
+test('the proofs of another that means the same do not stand for one whose rules can fail', async () => {
+  const failing = broken(representing(TEXT), 1, 'context.amount <= 100', '(context.amount <= 100 || context.amount + 9223372036854775807 > 0)')
+  const within = (await measure(failing, use)).filter(({ stabilizer }) => stabilizer === 'within').map(({ outcome }) => outcome)
+  const [first, second] = failing.candidates as [Candidate, Candidate]
+  const alone = (await measure({ ...failing, candidates: [second, first] }, use)).filter(({ stabilizer }) => stabilizer === 'within').map(({ outcome }) => outcome)
+  assert.deepEqual([within[0]?.value, within[1]?.value], [1, -1])
+  assert.deepEqual(alone, within.toReversed())
 })
 
 test('an outcome that failed is not remembered, an idle one is', async () => {

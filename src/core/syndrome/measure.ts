@@ -17,7 +17,7 @@ export async function measure(of: Representations, use: Instruments, memory: Ver
   const { run = (check: Check) => check.run() } = use
   return Promise.all(checksOf(of, use).map(async (check) => {
     const { stabilizer, candidates, representations, compares } = check
-    return { stabilizer, candidates, representations, outcome: await memory.recall(stabilizer, compares, () => run(check)) }
+    return { stabilizer, candidates, representations, outcome: await memory.recall(stabilizer, compares, async () => (await use.turn?.(), run(check))) }
   }))
 }
 

@@ -1,15 +1,21 @@
-import { canonical } from '#core/canonical.ts'
+import { canonical, digest } from '#core/canonical.ts'
 import { Failure } from '#core/failure.ts'
-import type { Example } from './semantic-unit.ts'
+import type { Schema } from '#core/policy/schema.ts'
+import type { CedarEntity, CedarRequest, Example } from './semantic-unit.ts'
 
 /** What the example is called that an answer to a question becomes. */
 export function answerName(question: string): string {
   return `answer to ${question}`
 }
 
-/** Whether an example was given to a question: then its author has looked at this very request. */
-export function isAnswer({ name }: Pick<Example, 'name'>): boolean {
-  return name.startsWith(answerName('q_'))
+/** `q_` and 16 hex digits: of a request, its entities and the schema. */
+export function questionId(request: CedarRequest, entities: readonly CedarEntity[], schema: Schema): string {
+  return `q_${digest({ schema: schema.digest, request, entities }).slice(0, 16)}`
+}
+
+/** Whether an example answers a question about this very request: the name alone, which anybody can write, says nothing. */
+export function isAnswer({ name, request, entities }: Pick<Example, 'name' | 'request' | 'entities'>, schema: Schema): boolean {
+  return name === answerName(questionId(request, entities, schema))
 }
 
 /** Whether what was decided is what an example wants: the decision, and of the obligations those that it speaks of. */

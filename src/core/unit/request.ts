@@ -27,6 +27,9 @@ export const ExampleBody = z.strictObject({
   obligations: z.record(z.string().min(1).max(200), z.boolean()).exactOptional().describe('Of what is allowed: which obligations must be demanded (true), and which must not (false)'),
 })
 
+/** So many examples of one request, answers to its questions among them. */
+export const EXAMPLES_MAX = 100
+
 /**
  * The body of `POST /api/v1/generate-policy`, and the file that `acgs generate` reads.
  *
@@ -43,7 +46,7 @@ export const GenerateBody = z.strictObject({
       domain: z.string().max(100).optional().describe('Name of a shipped domain pack'),
       application: z.string().max(200).optional(),
       schema: z.string().max(500_000).optional().describe('A Cedar schema of your own, as text'),
-      examples: z.array(ExampleBody).max(100).default([]).describe('Decisions you expect: every candidate is measured against them'),
+      examples: z.array(ExampleBody).max(EXAMPLES_MAX).default([]).describe('Decisions you expect: every candidate is measured against them'),
       revises: z.string().max(200).optional().describe('Set by the answers to a generation’s questions: that generation. A request of your own leaves it out'),
       explanations: z.array(z.number().int().min(1)).max(1_000).default([]).describe('Numbers of sentences that explain and rule nothing'),
     })
