@@ -1,8 +1,7 @@
 import { Failure } from '#core/failure.ts'
-import { assemble } from '#core/policy/assemble.ts'
+import { policyOfNorms } from '#core/policy/assemble.ts'
 import { rulesIn } from '#core/policy/norm-sections.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
-import { renderRules } from '#core/policy/render.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { semanticHash } from '#core/policy/semantic-hash.ts'
 import type { Proof } from '#core/proof/proof.ts'
@@ -73,7 +72,7 @@ export async function decides({ unit, candidates }: Representations, use: Lookin
 
 /** Of the rules that determined a decision, the sentences: a rule has the id of its norm, and more behind it where an obligation divided it. */
 function sentencesOf(candidate: Candidate, rules: readonly string[]): readonly number[] {
-  const norms = candidate.readings.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : []))
+  const norms = normsOf(candidate.readings)
   const found = rules.flatMap((rule) => norms.filter(({ id }) => rule === id || (rule.startsWith(id) && /^[abxy]+$/.test(rule.slice(id.length)))).map(({ sentence }) => sentence))
   return [...new Set(found)].sort((a, b) => a - b)
 }
@@ -103,8 +102,7 @@ function meant({ cedar, readings }: Pick<Stated, 'readings' | 'cedar'>, wanted: 
 
 /** The policy that one reader's norms for some sentences make. */
 export function policyOf({ readings }: Pick<Candidate, 'readings'>, schema: Schema, wanted: (sentence: number) => boolean): PolicySet {
-  const assembled = assemble(normsOf(readings.filter(({ sentence }) => wanted(sentence))), schema)
-  return { text: renderRules(assembled), rules: assembled }
+  return policyOfNorms(normsOf(readings.filter(({ sentence }) => wanted(sentence))), schema)
 }
 
 /** The sentences whose norms are not written alike: the disagreement is about some of them. */

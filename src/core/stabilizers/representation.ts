@@ -1,6 +1,5 @@
-import { assemble } from '#core/policy/assemble.ts'
+import { policyOfNorms } from '#core/policy/assemble.ts'
 import { sayWhatBinds } from '#core/policy/norm-sections.ts'
-import { renderRules } from '#core/policy/render.ts'
 import type { Candidate, Reading } from '#core/synthesis/candidate.ts'
 import type { Norm } from '#core/unit/norm.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
@@ -54,7 +53,7 @@ export function representationsOf(unit: SemanticUnit, candidates: readonly Candi
   const all = normsOf(norms.readings)
   const table = tabulate(all, unit.schema)
   fromNorms.add(table)
-  return { unit, candidates, norms, table, document: sayWhatBinds(all, renderRules(assemble(all, unit.schema))) }
+  return { unit, candidates, norms, table, document: sayWhatBinds(all, policyOfNorms(all, unit.schema).text) }
 }
 
 /** Whether a decision table is the one that its norms make, so that they say all that is in it. */

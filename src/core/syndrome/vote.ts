@@ -1,5 +1,4 @@
-import { assemble } from '#core/policy/assemble.ts'
-import { renderRules } from '#core/policy/render.ts'
+import { policyOfNorms } from '#core/policy/assemble.ts'
 import type { Voter } from '#core/proof/majority.ts'
 import { policyOf } from '#core/stabilizers/meaning.ts'
 import { hasRead, representationsOf } from '#core/stabilizers/representation.ts'
@@ -70,7 +69,7 @@ export async function vote(unit: SemanticUnit, candidates: readonly Candidate[],
 async function confirm(unit: SemanticUnit, voters: readonly Candidate[], correction: Correction, can: Jury, weights: Weights): Promise<Vote | string> {
   const isCommon = (sentence: number) => voters.every((voter) => hasRead(voter, sentence))
   const { parse } = can
-  const policy = parse(renderRules(assemble(correction.norms.filter(({ sentence }) => isCommon(sentence)), unit.schema)), unit.schema)
+  const policy = parse(policyOfNorms(correction.norms.filter(({ sentence }) => isCommon(sentence)), unit.schema).text, unit.schema)
   const { said, votes } = ballots(unit, voters, isCommon, parse, weights)
   for (const halves of ['deny', 'permit'] as const) {
     const proof = await can.isMajority(policy, votes, unit.schema, halves)

@@ -1,7 +1,6 @@
 import { setImmediate as pause } from 'node:timers/promises'
 import type { BoundArticle } from '#core/constitution/article.ts'
-import { assemble } from '#core/policy/assemble.ts'
-import { renderRules } from '#core/policy/render.ts'
+import { policyOfNorms } from '#core/policy/assemble.ts'
 import type { Candidate, Method, Reader, Reading } from '#core/synthesis/candidate.ts'
 import { readControlledEnglish } from '#core/synthesis/controlled-english.ts'
 import { proposePrinciples } from '#core/synthesis/principles.ts'
@@ -59,7 +58,7 @@ export async function propose(unit: SemanticUnit, bound: readonly BoundArticle[]
       readings.push(...some.map((sentence) => tooLong(sentence) ?? (found.find((reading) => reading.sentence === sentence.number) as Reading)))
     }
     const norms = readings.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : []))
-    candidates.push({ method, readsText: true, lineage, cedar: renderRules(assemble(norms, unit.schema)), readings })
+    candidates.push({ method, readsText: true, lineage, cedar: policyOfNorms(norms, unit.schema).text, readings })
   }
   return [...candidates, proposePrinciples(unit, bound)]
 }
