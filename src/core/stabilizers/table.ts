@@ -6,7 +6,7 @@ import type { Schema } from '#core/policy/schema.ts'
 import type { Counterexample, Proof } from '#core/proof/proof.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import type { Example, SemanticUnit } from '#core/unit/semantic-unit.ts'
-import { comparingByClasses, type Comparison } from './meaning-classes.ts'
+import { comparingByClasses, type Telling } from './meaning-classes.ts'
 import { conforms, conformsToTable, decides, isRoundTrip, sameMeaning } from './meaning.ts'
 import { distinguishes, isCovered, isWellTyped, isWithin, neverErrors, saysTheNorms } from './properties.ts'
 import { candidateId, candidateIndex, isMadeFromNorms, type RepresentationId, type Representations } from './representation.ts'
@@ -36,7 +36,7 @@ export type Instruments = {
 }
 
 /** The instruments as a check uses them: a comparison may follow from others. */
-export type Looking = Omit<Instruments, 'sameMeaning'> & { readonly sameMeaning: (a: PolicySet, b: PolicySet, schema: Schema) => Promise<Comparison> }
+export type Looking = Omit<Instruments, 'sameMeaning'> & Pick<Telling, 'sameMeaning'>
 
 /** One row of the check matrix, for given candidates: what it looks at, and how it is decided. */
 export type Check = {
