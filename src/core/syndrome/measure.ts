@@ -21,6 +21,12 @@ export async function measure(of: Representations, use: Instruments, memory: Ver
   }))
 }
 
+/** The sentences that what fired is about, by number; none where nothing did, or where it is about none. */
+export function sentencesIn({ outcome }: Measurement): readonly number[] {
+  const said = outcome.value === -1 ? (outcome.evidence as { sentences?: unknown } | null)?.sentences : undefined
+  return Array.isArray(said) ? said.filter((each) => typeof each === 'number') : []
+}
+
 export function syndromeOf(measurements: readonly Measurement[]): Syndrome {
   return measurements.map(({ outcome }) => outcome.value)
 }

@@ -9,7 +9,7 @@ import type { Correction, Vote } from './correct.ts'
 import { isAboutAlone, type Diagnosis } from './decode.ts'
 import { classesOf, majorityOf, type Jury } from './majority.ts'
 import { tellsOfFaults } from './mechanisms.ts'
-import { measure, type Measurement } from './measure.ts'
+import { measure, sentencesIn, type Measurement } from './measure.ts'
 import type { VerdictMemory } from './memory.ts'
 import { lineagesOf, WEIGHTS, type Weights } from './weights.ts'
 import { effectiveWitnesses, witnessWeights } from './witnesses.ts'
@@ -128,5 +128,5 @@ async function stillFiring(unit: SemanticUnit, corrected: readonly Candidate[], 
 }
 
 function disputedIn(measurements: readonly Measurement[]): readonly number[] {
-  return [...new Set(measurements.flatMap(({ candidates, outcome }) => (candidates.length > 1 && outcome.value === -1 ? ((outcome.evidence as { sentences?: readonly number[] } | null)?.sentences ?? []) : [])))]
+  return [...new Set(measurements.filter(({ candidates }) => candidates.length > 1).flatMap(sentencesIn))]
 }
