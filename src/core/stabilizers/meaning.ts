@@ -6,10 +6,10 @@ import type { Schema } from '#core/policy/schema.ts'
 import { semanticHash } from '#core/policy/semantic-hash.ts'
 import type { Proof } from '#core/proof/proof.ts'
 import { meets } from '#core/unit/example.ts'
-import type { Candidate } from '#core/synthesis/candidate.ts'
+import { normsOf, type Candidate } from '#core/synthesis/candidate.ts'
 import { mayHideRule, type SemanticUnit } from '#core/unit/semantic-unit.ts'
 import type { Row } from './decision-table.ts'
-import { hasRead, normsOf, type ReadNorms, type Representations } from './representation.ts'
+import { hasRead, type ReadNorms, type Representations } from './representation.ts'
 import type { Looking, Outcome } from './table.ts'
 
 /** Whether two readers give the sentences that both have read one meaning. */

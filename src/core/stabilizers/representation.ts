@@ -1,7 +1,6 @@
 import { policyOfNorms } from '#core/policy/assemble.ts'
 import { sayWhatBinds } from '#core/policy/norm-sections.ts'
-import type { Candidate, Reading } from '#core/synthesis/candidate.ts'
-import type { Norm } from '#core/unit/norm.ts'
+import { normsOf, type Candidate } from '#core/synthesis/candidate.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
 import { tabulate, type DecisionTable } from './decision-table.ts'
 
@@ -61,10 +60,6 @@ export function isMadeFromNorms(table: DecisionTable): boolean {
   return fromNorms.has(table)
 }
 const fromNorms = new WeakSet<DecisionTable>()
-
-export function normsOf(readings: readonly Reading[]): readonly Norm[] {
-  return readings.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : []))
-}
 
 /** Whether a reader accounts for a sentence; one that says nothing of single sentences means the whole text. */
 export function hasRead({ readings }: Pick<Candidate, 'readings'>, sentence: number): boolean {

@@ -1,7 +1,7 @@
 import { setImmediate as pause } from 'node:timers/promises'
 import type { BoundArticle } from '#core/constitution/article.ts'
 import { policyOfNorms } from '#core/policy/assemble.ts'
-import type { Candidate, Method, Reader, Reading } from '#core/synthesis/candidate.ts'
+import { normsOf, type Candidate, type Method, type Reader, type Reading } from '#core/synthesis/candidate.ts'
 import { readControlledEnglish } from '#core/synthesis/controlled-english.ts'
 import { proposePrinciples } from '#core/synthesis/principles.ts'
 import { readShallowParse } from '#core/synthesis/shallow-parse.ts'
@@ -50,15 +50,14 @@ function tooLong({ number, text }: Sentence): Reading | null {
 export async function propose(unit: SemanticUnit, bound: readonly BoundArticle[]): Promise<readonly Candidate[]> {
   const candidates: Candidate[] = []
   for (const { method, lineage, read } of READERS) {
-    const readings = []
+    const readings: Reading[] = []
     for (let from = 0; from < unit.sentences.length; from += SENTENCES_AT_ONCE) {
       if (from > 0) await pause()
       const some = unit.sentences.slice(from, from + SENTENCES_AT_ONCE)
       const found = read({ ...unit, sentences: some.filter((sentence) => tooLong(sentence) === null) })
       readings.push(...some.map((sentence) => tooLong(sentence) ?? (found.find((reading) => reading.sentence === sentence.number) as Reading)))
     }
-    const norms = readings.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : []))
-    candidates.push({ method, readsText: true, lineage, cedar: policyOfNorms(norms, unit.schema).text, readings })
+    candidates.push({ method, readsText: true, lineage, cedar: policyOfNorms(normsOf(readings), unit.schema).text, readings })
   }
   return [...candidates, proposePrinciples(unit, bound)]
 }
