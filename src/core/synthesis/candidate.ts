@@ -28,6 +28,11 @@ export type Candidate = {
   readonly readings: readonly Reading[]
 }
 
+/** Whether a language model made it: nobody else can make it again from the text. */
+export function isOfModel({ method }: Pick<Candidate, 'method'>): boolean {
+  return method.startsWith('model:')
+}
+
 /** Every norm that was read, in the order of the sentences. */
 export function normsOf(readings: readonly Reading[]): readonly Norm[] {
   return readings.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : []))
