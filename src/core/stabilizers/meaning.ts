@@ -10,7 +10,7 @@ import { normsOf, type Candidate } from '#core/synthesis/candidate.ts'
 import { mayHideRule, type SemanticUnit } from '#core/unit/semantic-unit.ts'
 import type { Row } from './decision-table.ts'
 import { hasRead, type ReadNorms, type Representations } from './representation.ts'
-import type { Looking, Outcome } from './table.ts'
+import type { Looking, Outcome } from './check.ts'
 
 /** Whether two readers give the sentences that both have read one meaning. */
 export async function sameMeaning({ unit, candidates }: Representations, use: Looking, [i = 0, j = 0]: readonly number[]): Promise<Outcome> {

@@ -7,7 +7,7 @@ import { mayHideRule, type SemanticUnit } from '#core/unit/semantic-unit.ts'
 import { distinguish } from './distinguish.ts'
 import { firstUnread, outcomeOf, parsed, unreadable } from './meaning.ts'
 import type { Representations } from './representation.ts'
-import type { Looking, Outcome } from './table.ts'
+import type { Looking, Outcome } from './check.ts'
 
 /** Whether a candidate is Cedar that the schema takes. */
 export async function isWellTyped({ unit, candidates }: Representations, use: Looking, [i = 0]: readonly number[]): Promise<Outcome> {

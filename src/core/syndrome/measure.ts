@@ -1,5 +1,6 @@
 import type { RepresentationId, Representations } from '#core/stabilizers/representation.ts'
-import { checksOf, type Check, type Instruments, type Outcome } from '#core/stabilizers/table.ts'
+import type { Check, Instruments, Outcome } from '#core/stabilizers/check.ts'
+import { checksOf } from '#core/stabilizers/table.ts'
 import { createVerdictMemory, type VerdictMemory } from './memory.ts'
 
 /** One check's outcome, with what it looked at. */
