@@ -149,12 +149,12 @@ export function parsed(cedar: string, schema: Schema, use: Looking): PolicySet |
   }
 }
 
-/** The request of a row, read once for all candidates. */
-function deciderOf(row: Row, schema: Schema, use: Looking): ReturnType<Looking['decidedOn']> {
+/** The request of a row, read once for all candidates by whoever decides it. */
+function deciderOf(row: Row, schema: Schema, { decidedOn }: Looking): ReturnType<Looking['decidedOn']> {
   const known = deciders.get(row)
-  if (known !== undefined) return known
-  const made = use.decidedOn(row.request, schema)
-  deciders.set(row, made)
-  return made
+  if (known?.by === decidedOn) return known.decide
+  const decide = decidedOn(row.request, schema)
+  deciders.set(row, { by: decidedOn, decide })
+  return decide
 }
-const deciders = new WeakMap<Row, ReturnType<Looking['decidedOn']>>()
+const deciders = new WeakMap<Row, { readonly by: Looking['decidedOn']; readonly decide: ReturnType<Looking['decidedOn']> }>()

@@ -95,6 +95,13 @@ test('a fault in the decision table shows against every candidate, with a reques
   assert.equal(shown?.decided, 'allow')
 })
 
+test('a table that was measured before is decided by who measures it now', async () => {
+  const of = representing(TEXT)
+  assert.deepEqual(await firing(of), [])
+  const denying: Instruments = { ...use, decidedOn: (request, schema) => (policies) => ({ ...use.decidedOn(request, schema)(policies), decision: 'deny', obligations: [] }) }
+  assert.deepEqual((await firing(representing(TEXT), denying)).filter((check) => check.startsWith('conforms-to-table')), ['conforms-to-table 0', 'conforms-to-table 1'])
+})
+
 test('a fault in the document shows in its rules or in its words', async () => {
   const of = representing(TEXT)
   const rules = of.document?.replace(/(```cedar[\s\S]*)100/, '$1101') ?? ''
