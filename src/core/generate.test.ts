@@ -210,6 +210,12 @@ test('who may say something else is asked again with the request on which reader
   assert.equal(generation.diagnosis.kind, 'clean')
 })
 
+test('what the certifier does not sign is never compliant, whatever was judged here', async () => {
+  const { generation } = await generated([TEXT, TEXT], () => null)
+  assert.equal(generation.certificate, null)
+  assert.match(doubts(generation).join(), /the certifier judged the same evidence and does not find it compliant/)
+})
+
 test('nobody is asked for ever: after two times it is a question', async () => {
   const { generation, told } = await generated(pair, ({ before }) => changed(1, `Clerks may edit files if the clerk's level is greater than ${before}.`))
   assert.deepEqual(told.map(({ before }) => before), [0, 1])
