@@ -55,7 +55,9 @@ export const SECTIONS = {
   },
   llm_ensemble: {},
   stabilizer: {},
-  diagnostic: {},
+  diagnostic: {
+    kept_days: key(z.int().min(1).max(36_500), 365, 'a whole number of days from 1 to 36500'),
+  },
   database: {
     url: key(z.url({ protocol: /^postgres(ql)?$/ }).nullable(), null, 'a URL that begins with postgresql://, or null for the embedded one'),
     connections_max: key(z.int().min(2).max(500), 10, 'a whole number from 2 to 500'),

@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { appendFileSync, cpSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { FAULT_CLASSES } from '#core/injection/faults.ts'
 import { seeded } from '#core/proof/random-world.ts'
+import { STABILIZERS, TABLE_VERSION } from '#core/stabilizers/table.ts'
+import { WEIGHTS } from '#core/syndrome/weights.ts'
+import { temporaryFolder } from '#test/server.ts'
 import { Ambiguous } from '../bench/fault-tolerance/ambiguous.ts'
 import { barChart } from '../bench/fault-tolerance/chart.ts'
 import { withContext } from '../bench/fault-tolerance/context.ts'
 import { readNatural } from '../bench/fault-tolerance/natural.ts'
 import { chartsOf, renderPage } from '../bench/fault-tolerance/page.ts'
 import { applications, knownTexts, ROOT } from '../bench/fault-tolerance/policies.ts'
+import { basisNow, partsOf, standingOf, toldOf, type Basis } from '../bench/fault-tolerance/basis.ts'
 import type { FaultTolerance } from '../bench/fault-tolerance/run.ts'
 import { measureSetting, SETTINGS } from '../bench/fault-tolerance/trials.ts'
 
@@ -19,6 +23,57 @@ const measured = JSON.parse(read('bench/fault-tolerance/measured.json')) as Faul
 test('docs/fault-tolerance.md and its charts are what the measured figures make', () => {
   assert.equal(read('docs/fault-tolerance.md'), renderPage(measured))
   for (const [name, svg] of Object.entries(chartsOf(measured))) assert.equal(read(`docs/fault-tolerance/${name}`), svg, name)
+})
+
+test('the figures are of the weights, the table and the constitution that are here', () => {
+  const { wrong } = standingOf(partsOf(measured).map(({ basis }) => basis), basisNow())
+  assert.deepEqual(wrong, [], toldOf({ wrong, doubtful: [] }) ?? '')
+  // Parts from before digests were written down say at least which versions.
+  assert.deepEqual([measured.versions['weights'], measured.versions['stabilizers']], [WEIGHTS.version, `${TABLE_VERSION} (${STABILIZERS.length})`])
+})
+
+test('the figures are of the sources and texts that are here', (t) => {
+  const told = toldOf({ wrong: [], doubtful: standingOf(partsOf(measured).map(({ basis }) => basis), basisNow()).doubtful })
+  if (told !== null) t.skip(told)
+})
+
+test('figures of other weights are wrong, of other sources doubtful, and of what nobody wrote down doubtful too', () => {
+  const now = basisNow()
+  const other = (name: string): Basis => ({ ...now, [name]: 'another' })
+  assert.deepEqual(standingOf([now, now], now), { wrong: [], doubtful: [] })
+  for (const name of ['weights', 'stabilizers', 'constitution']) assert.deepEqual(standingOf([now, other(name)], now), { wrong: [name], doubtful: [] })
+  for (const name of ['readers', 'prover', 'policies', 'checks', 'experiment', 'texts']) {
+    assert.match(now[name] ?? '', /^[0-9a-f]{64}$/)
+    assert.deepEqual(standingOf([other(name), now], now), { wrong: [], doubtful: [name] })
+  }
+  assert.deepEqual(standingOf([undefined], now), { wrong: [], doubtful: Object.keys(now) })
+  assert.match(toldOf({ wrong: ['weights'], doubtful: ['prover'] }) ?? '', /are of other weights; .* prover \(src\/core\/proof, src\/adapters\/solver\)\. `npm run fault-tolerance/)
+  assert.equal(toldOf({ wrong: [], doubtful: [] }), null)
+})
+
+test('a change of one source changes the digest of what it is part of, and no other; one of a test changes none', () => {
+  const folder = temporaryFolder()
+  try {
+    for (const path of ['constitutions', 'src/core/proof', 'src/core/synthesis', 'packs']) cpSync(join(ROOT, path), join(folder, path), { recursive: true })
+    const before = basisNow(folder)
+    const changed = () => Object.keys(before).filter((name) => basisNow(folder)[name] !== before[name])
+    appendFileSync(join(folder, 'src/core/proof/diff.test.ts'), '\n')
+    assert.deepEqual(changed(), [])
+    appendFileSync(join(folder, 'src/core/proof/encode/expression.ts'), '\n')
+    assert.deepEqual(changed(), ['prover'])
+    appendFileSync(join(folder, 'packs/ai-agents/schema.cedarschema'), '\n')
+    assert.deepEqual(changed(), ['prover', 'texts'])
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+test('the page says for what was measured', () => {
+  const now = basisNow()
+  const pageOf = (basis: (i: number) => Basis) => renderPage({ ...measured, trials: Object.fromEntries(Object.entries(measured.trials).map(([id, part], i) => [id, { ...part, basis: basis(i) }])) })
+  const short = (name: string) => now[name]?.slice(0, 12)
+  assert.match(pageOf(() => now), new RegExp(`Of: weights \`${short('weights')}\`, stabilizers ${TABLE_VERSION}, constitution \`${short('constitution')}\``))
+  assert.match(pageOf((i) => (i === 0 ? { ...now, prover: 'f'.repeat(64) } : now)), new RegExp(`prover \`f{12}\` or \`${short('prover')}\``))
 })
 
 test('the page says a miss where one was measured', () => {

@@ -4,7 +4,8 @@ import { reliabilityOf, type Reliability } from '#core/injection/reliability.ts'
 import type { Tally } from '#core/injection/tally.ts'
 import { classPosterior } from '#core/syndrome/confidence.ts'
 import { barChart, reliabilityChart, type Point } from './chart.ts'
-import type { FaultTolerance } from './run.ts'
+import { partsOf } from './basis.ts'
+import type { FaultTolerance, Part } from './run.ts'
 import type { Where } from './representations.ts'
 import type { Measured } from './trials.ts'
 
@@ -16,7 +17,7 @@ export function renderPage(measured: FaultTolerance): string {
   const [minority, correlated, rates] = [minorityOf(all), all.filter(({ setting }) => setting.isCorrelated), all.filter(({ setting }) => 'rate' in setting.faulty)]
   const [apart, together] = [correlated.filter(({ setting }) => setting.isOneLineage !== true), correlated.filter(({ setting }) => setting.isOneLineage === true)]
   const [first] = all
-  const parts = [...Object.values(measured.trials), measured.representations, measured.natural, measured.ambiguous].filter((part) => part !== undefined)
+  const parts = partsOf(measured)
   const sum = (some: readonly Measured[], of: (one: Measured) => number) => some.reduce((total, one) => total + of(one), 0)
   const independentTrials = sum(minority, ({ all: { ours } }) => ours.trials)
   const falseMinority = sum(minority, ({ all: { ours } }) => ours.false_accepts)
@@ -42,6 +43,7 @@ export function renderPage(measured: FaultTolerance): string {
 
 Measured ${spread(parts.map(({ at }) => at))}, seed ${spread(parts.map(({ seed }) => String(seed)))}, ${spread(parts.map(({ instances }) => String(instances)))} instances of a fault class wanted: ${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')}; ${machine.cpu},
 ${machine.cores} processors. It took ${Math.round(parts.reduce((total, { seconds }) => total + seconds, 0) / 60)} minutes of work in parts; the same seed makes the same trials on any machine. \`npm run fault-tolerance\` does it again.
+${basisSaid(parts)}
 
 The policies: ${first?.policies.filter(({ from }) => from === 'packs').length ?? 0} that the packs' requests mean, each read whole, decided as written beside it and let through by the constitution; ${hasApplications ? `${first?.policies.filter(({ from }) => from === 'applications').length ?? 0} sets of seven applications that others wrote for Cedar, which are not part of this repository` : 'the seven applications that others wrote for Cedar were **not there**, so that none of theirs is in these figures'}: ${(first?.policies ?? []).map(({ name, rules }) => `${name} (${rules} rules)`).join(', ')}.${refusedSaid(first)}
 
@@ -315,4 +317,13 @@ function number(value: number | null): string {
 function spread(values: readonly string[]): string {
   const sorted = [...new Set(values)].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
   return sorted.length < 2 ? (sorted[0] ?? '') : `${sorted[0]} to ${sorted.at(-1)}`
+}
+
+/** For what the figures were measured, so that who has something else can see it. */
+function basisSaid(parts: readonly Part<unknown>[]): string {
+  const bases = parts.map(({ basis }) => basis).filter((basis) => basis !== undefined)
+  const names = [...new Set(bases.flatMap((basis) => Object.keys(basis)))]
+  const shown = (of: string) => [...new Set(bases.map((basis) => basis[of] ?? 'not written down'))].map((value) => (/^[0-9a-f]{64}$/.test(value) ? `\`${value.slice(0, 12)}\`` : value)).join(' or ')
+  const missing = parts.length - bases.length
+  return `${names.length === 0 ? '' : `Of: ${names.map((of) => `${of} ${shown(of)}`).join(', ')} (digests of what is in \`bench/fault-tolerance/basis.ts\`). `}${missing === 0 ? '' : `On what else ${missing === parts.length ? 'it was' : `${missing} of ${parts.length} parts were`} measured was not written down. `}A test fails once weights, table or constitution are others, and names what else has changed since.`
 }

@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import packageJson from '../../package.json' with { type: 'json' }
 import { STABILIZERS, TABLE_VERSION } from '#core/stabilizers/table.ts'
 import { WEIGHTS } from '#core/syndrome/weights.ts'
+import { basisNow, isSame, partsOf, standingOf, toldOf, type Basis } from './basis.ts'
 import { measureAmbiguous, type AmbiguousResult } from './ambiguous.ts'
 import { withContext, type Context } from './context.ts'
 import { measureNatural, type NaturalMeasured } from './natural.ts'
@@ -16,8 +17,8 @@ import { APPLICATIONS, ROOT } from './policies.ts'
 import { measureRepresentations, type RepresentationsMeasured } from './representations.ts'
 import { measureSetting, SETTINGS, type Measured } from './trials.ts'
 
-/** One part of the measurement with the choice that it was made with. */
-export type Part<T> = { readonly at: string; readonly seed: number; readonly instances: number; readonly seconds: number; readonly result: T }
+/** One part of the measurement with the choice that it was made with, and what it is of; parts from before that was written down do not say. */
+export type Part<T> = { readonly at: string; readonly seed: number; readonly instances: number; readonly seconds: number; readonly basis?: Basis; readonly result: T }
 
 /** Everything that the page is made from. */
 export type FaultTolerance = {
@@ -47,7 +48,8 @@ if (import.meta.main) await main()
 
 /**
  * `npm run fault-tolerance [-- --part NAME… --instances 50 --seed 1 --resume --page]`: measures, keeps every part in measured.json as it ends, and writes
- * docs/fault-tolerance.md with its charts. `--resume` leaves out parts that were measured with the same choice; `--page` measures nothing.
+ * docs/fault-tolerance.md with its charts. `--resume` leaves out parts that were measured with the same choice and on the same basis; `--page` measures nothing.
+ * Either says which figures are of something else than what is here.
  */
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { part: { type: 'string', multiple: true, default: Object.keys(PARTS) }, instances: { type: 'string', default: '50' }, seed: { type: 'string', default: '1' }, resume: { type: 'boolean', default: false }, page: { type: 'boolean', default: false }, child: { type: 'boolean', default: false } } })
@@ -58,13 +60,14 @@ async function main(): Promise<void> {
     process.exit(2)
   }
   if (values.child) return measureForParent(choice)
+  const basis = basisNow()
   let kept = existsSync(MEASURED) ? JSON.parse(readFileSync(MEASURED, 'utf8')) as FaultTolerance : null
   const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: availableParallelism(), busy: Math.round(10 * (loadavg()[0] as number)) / 10 }
   const versions = { acgs: packageJson.version, node: process.version, 'z3-solver': packageJson.dependencies['z3-solver'], 'cedar-wasm': packageJson.dependencies['@cedar-policy/cedar-wasm'], stabilizers: `${TABLE_VERSION} (${STABILIZERS.length})`, weights: WEIGHTS.version }
   const partOf = (id: string) => (kept === null ? undefined : id in kept ? (kept as unknown as { [id: string]: Part<unknown> })[id] : kept.trials[id])
   const wanted = values.page ? [] : values.part.filter((id) => {
     const before = partOf(id)
-    return !(values.resume && before !== undefined && before.seed === choice.seed && before.instances === choice.instances)
+    return !(values.resume && before !== undefined && before.seed === choice.seed && before.instances === choice.instances && isSame(before.basis, basis))
   })
   const left = [...wanted]
   let done = 0
@@ -73,7 +76,7 @@ async function main(): Promise<void> {
     for (let id = left.shift(); id !== undefined; id = left.shift()) {
       const started = performance.now()
       const result = await child.measure(id)
-      const part: Part<unknown> = { at: new Date().toISOString().slice(0, 10), ...choice, seconds: Math.round((performance.now() - started) / 1000), result }
+      const part: Part<unknown> = { at: new Date().toISOString().slice(0, 10), ...choice, seconds: Math.round((performance.now() - started) / 1000), basis, result }
       const before: FaultTolerance = kept ?? { versions, machine, hasApplications: existsSync(APPLICATIONS), trials: {} }
       kept = SETTINGS.some((setting) => setting.id === id) ? { ...before, trials: { ...before.trials, [id]: part as Part<Measured> } } : { ...before, [id]: part }
       kept = { ...kept, versions, machine, hasApplications: existsSync(APPLICATIONS) }
@@ -91,7 +94,8 @@ async function main(): Promise<void> {
   writeFileSync(PAGE, renderPage(kept))
   mkdirSync(CHARTS, { recursive: true })
   for (const [name, svg] of Object.entries(chartsOf(kept))) writeFileSync(join(CHARTS, name), svg)
-  process.stdout.write('docs/fault-tolerance.md and its charts are written\n')
+  const told = toldOf(standingOf(partsOf(kept).map((part) => part.basis), basis))
+  process.stdout.write(`docs/fault-tolerance.md and its charts are written\n${told === null ? '' : `${told}\n`}`)
 }
 
 /** Measures the parts that the parent names, one after the other, until it has no more. */

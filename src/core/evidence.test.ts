@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
 import { parseSchema } from '#adapters/cedar/cedar.ts'
 import { loadPacks } from '#adapters/packs.ts'
 import { canonical } from '#core/canonical.ts'
@@ -11,6 +12,8 @@ import { EVIDENCE_LEVELS_MAX, EvidenceBody, evidenceBody, evidenceOf } from '#co
 import { Failure } from '#core/failure.ts'
 import type { Evidence } from '#core/generate.ts'
 import { parseJson } from '#core/json.ts'
+import { readOutcomes } from '#core/syndrome/outcomes.ts'
+import type { Candidate } from '#core/synthesis/candidate.ts'
 import { GenerateBody } from '#core/unit/request.ts'
 import { toUnit } from '#core/unit/to-unit.ts'
 import { propose } from '#services/synthesis/propose.ts'
@@ -57,6 +60,19 @@ test('what whoever sends it says of its sentences does not count, and what it ca
   for (const [name, candidates] of Object.entries(hostile)) {
     assert.throws(() => evidenceOf(travelled({ ...sent, candidates }), parseSchema), (error) => error instanceof Failure && error.code === 'REQUEST_MALFORMED', name)
   }
+})
+
+test('what a language model said travels with its lineage, under a name that can be counted', async () => {
+  const sent = await evidence(JSON.parse(readFileSync(new URL('../../examples/clinic.json', import.meta.url), 'utf8')))
+  const named = (method: string): Evidence => ({ ...sent, candidates: [...sent.candidates, { ...sent.candidates[0] as Candidate, method: method as Candidate['method'], lineage: 'qwen 3, prompt 2' }] })
+  for (const method of ['model:a', 'model:qwen2.5:7b', 'model:org/name-7b']) {
+    assert.deepEqual(evidenceOf(travelled(named(method)), parseSchema).candidates.at(-1), named(method).candidates.at(-1))
+    assert.doesNotThrow(() => readOutcomes({ source: { id: 'x', what: 'y' }, outcomes: [{ readings: { [method]: 'right' } }] }))
+  }
+  for (const method of ['model:', 'model:A', 'model:a b', 'model:a\n', `model:${'a'.repeat(95)}`, 'somebody', 'xmodel:a']) {
+    assert.throws(() => travelled(named(method)), z.ZodError, JSON.stringify(method))
+  }
+  assert.throws(() => travelled({ ...sent, candidates: [{ ...sent.candidates[0] as Candidate, lineage: '' }] }), z.ZodError)
 })
 
 test('only the shapes that there are get in', async () => {

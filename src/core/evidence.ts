@@ -23,11 +23,14 @@ const ReadingBody: z.ZodType<Reading> = z.discriminatedUnion('kind', [
 /** What one method made of each sentence, as another process sends it. */
 export const CandidateReadings = z.array(ReadingBody)
 
+/** A language model is named as recorded outcomes name it, so that what it gets wrong can be counted. */
+const MethodBody = z.union([z.enum(['controlled-english', 'shallow-parse', 'principles']), z.templateLiteral(['model:', z.string().regex(/^[a-z0-9][a-z0-9:._/-]{0,93}$/)])])
+
 /** A candidate as another process sends it. */
 export const CandidateBody: z.ZodType<Candidate> = z.strictObject({
-  method: z.enum(['controlled-english', 'shallow-parse', 'principles']),
+  method: MethodBody,
   readsText: z.boolean(),
-  lineage: z.string().min(1),
+  lineage: z.string().min(1).max(200),
   cedar: z.string().max(2_000_000),
   readings: CandidateReadings,
 })

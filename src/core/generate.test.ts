@@ -144,6 +144,28 @@ test('a majority that was put together is measured like a candidate, and not bel
   assert.match(doubts(assessment).join('\n'), /measured again, and never-errors gave no answer/)
 })
 
+test('what no reader says is measured as it comes out, and proved to be the majority whichever way halves count', async () => {
+  const apart = ['the file is sealed', 'the clerk is senior', "the clerk's level is greater than 5"].map((condition) => changed(1, `Clerks may edit files if ${condition}.`))
+  const theirs = apart.map((text, i) => reader([A, B, C][i] as Candidate['method'], unitOf(TEXT), text).cedar)
+  const counterexample = { principal: 'Clerk::"a"', action: 'Action::"view"', resource: 'File::"a"', context: {}, entities: [] }
+  const failing: Examining['neverErrors'] = async (policy, schema) => ({ ...await can.neverErrors(policy, schema), ...(theirs.includes(policy.text) ? {} : { answer: { kind: 'refuted', counterexample } }) })
+  const composed = await assessed(apart, { examining: { ...can, memory: createVerdictMemory(), neverErrors: failing } })
+  assert.equal(composed.diagnosis.kind, 'outvoted')
+  assert.match(doubts(composed).join('\n'), /measured again, and never-errors still fires/)
+
+  const halved: Examining['isMajority'] = async (policy, voters, schema, halves) => ({ ...await can.isMajority(policy, voters, schema, halves), ...(halves === 'permit' ? { answer: { kind: 'refuted', counterexample } } : {}) })
+  const corrected = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { examining: { ...can, isMajority: halved } })
+  assert.deepEqual([corrected.corrections[0].vote, corrected.verdict.kind], [null, 'undetermined'])
+})
+
+test('an example that nobody contradicts and the policy does not meet is told: its sentence was read by nobody', async () => {
+  const example: Example = { name: 'example 1', request: { principal: 'Clerk::"c"', action: 'Action::"edit"', resource: 'File::"f"', context: {} }, entities: [{ uid: { type: 'Clerk', id: 'c' }, attrs: { senior: true, level: 1 }, parents: [] }, { uid: { type: 'File', id: 'f' }, attrs: { sealed: false, pages: 1 }, parents: [] }], decision: 'allow' }
+  const partly = TEXT.map((text, i) => (i === 1 ? null : text))
+  const assessment = await assessed([partly, partly], { examples: [example] })
+  assert.equal(assessment.diagnosis.kind, 'clean')
+  assert.match(doubts(assessment).join('\n'), /example: .*example 1/)
+})
+
 test('what the author says is not outvoted: where an example stands against readers that are seldom wrong, the author is asked', async () => {
   const example: Example = { name: 'example 1', request: { principal: 'Clerk::"c"', action: 'Action::"edit"', resource: 'File::"f"', context: {} }, entities: [{ uid: { type: 'Clerk', id: 'c' }, attrs: { senior: false, level: 1 }, parents: [] }, { uid: { type: 'File', id: 'f' }, attrs: { sealed: false, pages: 1 }, parents: [] }], decision: 'allow' }
   const assessment = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { examples: [example] })
@@ -227,6 +249,12 @@ test('who may say something else is asked again with the request on which reader
   assert.ok(JSON.stringify(told[0]?.disagreement).includes('Action::\\"edit\\"') && !JSON.stringify(told[0]).includes('permit'))
   assert.deepEqual(generation.askedAgain, told)
   assert.equal(generation.diagnosis.kind, 'clean')
+})
+
+test('what the certifier does not sign is never compliant, whatever was judged here', async () => {
+  const { generation } = await generated([TEXT, TEXT], () => null)
+  assert.equal(generation.certificate, null)
+  assert.match(doubts(generation).join(), /the certifier judged the same evidence and does not find it compliant/)
 })
 
 test('nobody is asked for ever: after two times it is a question', async () => {

@@ -4,7 +4,7 @@ import { Failure } from '#core/failure.ts'
 import { testDatabase, type TestDatabase } from '#test/database.ts'
 import { diagnosticRow as row, execution, lsuRow as unit } from '#test/diagnostic-row.ts'
 import { generationRow } from '#test/generation-row.ts'
-import { databaseActivity, lastDayOfStabilizers, lastHour, listDiagnostics, readDiagnostic, recordDiagnostic, recordUnitDiagnostic } from './diagnostics.ts'
+import { databaseActivity, forgetDiagnostics, lastDayOfStabilizers, lastHour, listDiagnostics, readDiagnostic, recordDiagnostic, recordUnitDiagnostic } from './diagnostics.ts'
 import { recordGeneration } from './generations.ts'
 
 test('what is stored comes back as it was: the diagnostic, its unit and every check', async () => {
@@ -67,6 +67,18 @@ test('an empty database has no rates, and says what it is', async () => {
   assert.deepEqual(await lastHour(db), { certified: 0, refused: 0, undetermined: 0, failed: 0, p95_ms: null, median_undetermined_score: null })
   const { bytes, connections, version } = await databaseActivity(db)
   assert.ok(bytes > 0 && connections >= 1 && /^\d+/.test(version))
+})
+
+test('what is older than it is kept is forgotten whole, in as many steps as it takes, and nothing else', async () => {
+  await using db = await testDatabase()
+  const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000)
+  const ages = [400, 370, 366, 364, 0]
+  for (const [n, days] of ages.entries()) await recordUnitDiagnostic(db, row(n, { created_at: daysAgo(days) }), { ...unit, lsu_id: `LSU-${n}` }, [execution(0, 1), execution(1, -1)], daysAgo(days))
+  assert.equal(await forgetDiagnostics(db, 365, 2), 3)
+  assert.deepEqual((await listDiagnostics(db)).diagnostics.map(({ diagnostic_id }) => diagnostic_id), ['diag_4', 'diag_3'])
+  assert.equal(await left(db), 2 * (1 + 1 + 2))
+  assert.equal((await readDiagnostic(db, 'diag_3'))?.executions.length, 2)
+  assert.equal(await forgetDiagnostics(db, 365), 0)
 })
 
 const FAILS = { ...generationRow(1), title: 'a\0b' }

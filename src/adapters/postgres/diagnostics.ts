@@ -86,6 +86,26 @@ export async function recordUnitDiagnostic(tx: Queryable, row: DiagnosticRow, un
   )
 }
 
+/** So many are forgotten by one statement: others do not wait long for it. */
+const FORGOTTEN_AT_ONCE = 500
+
+/** Forgets diagnostics of so long ago, with their units and every check that was made on them. The generations stay. @returns How many. */
+export async function forgetDiagnostics(db: Queryable, keptDays: number, atOnce = FORGOTTEN_AT_ONCE): Promise<number> {
+  let forgotten = 0
+  for (let last = atOnce; last === atOnce;) {
+    const { rowCount } = await db.query(
+      `with old as (select id, diagnostic_id from system_diagnostics where created_at < now() - make_interval(days => $1) order by created_at limit $2),
+       executions as (delete from stabilizer_executions using old where diagnostic = old.id),
+       units as (delete from lsu_records using old where lsu_records.diagnostic_id = old.diagnostic_id)
+       delete from system_diagnostics using old where system_diagnostics.id = old.id`,
+      [keptDays, atOnce],
+    )
+    last = rowCount ?? 0
+    forgotten += last
+  }
+  return forgotten
+}
+
 export type DiagnosticFilters = {
   readonly kind?: DiagnosticRow['kind']
   readonly status?: DiagnosticRow['status']

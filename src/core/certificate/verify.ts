@@ -7,9 +7,8 @@ import { Failure } from '#core/failure.ts'
 import { examine } from '#core/generate.ts'
 import { parseJson } from '#core/json.ts'
 import { parseInput } from '#core/parse.ts'
-import { assemble } from '#core/policy/assemble.ts'
+import { policyOfNorms } from '#core/policy/assemble.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
-import { renderRules } from '#core/policy/render.ts'
 import { semanticHash } from '#core/policy/semantic-hash.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Proof } from '#core/proof/proof.ts'
@@ -184,7 +183,7 @@ function otherThan({ engines, limits, inputDigest, basis }: Proof, stated: State
 /** The policy that the norms of a statement make; null when they are no norms. */
 function policyOf(norms: readonly unknown[], schema: Schema): string | null {
   try {
-    return renderRules(assemble(norms as readonly Norm[], schema))
+    return policyOfNorms(norms as readonly Norm[], schema).text
   } catch {
     return null
   }

@@ -1,6 +1,5 @@
-import { assemble } from '#core/policy/assemble.ts'
+import { policyOfNorms } from '#core/policy/assemble.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
-import { renderRules } from '#core/policy/render.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Proof } from '#core/proof/proof.ts'
 import type { Reader, Reading } from '#core/synthesis/candidate.ts'
@@ -22,7 +21,7 @@ export type Grading = {
  * @returns Null when a comparison has no answer: such a sentence counts for nobody.
  */
 export async function gradeReadings({ text, norms }: KnownSentence, schema: Schema, readers: readonly { readonly method: string; readonly read: Reader }[], { parse, sameMeaning }: Grading): Promise<ReadingOutcome | null> {
-  const meanings = (of: readonly Norm[]): readonly PolicySet[] => [[], [EVERYTHING]].map((over) => parse(renderRules(assemble([...over, ...of], schema)), schema))
+  const meanings = (of: readonly Norm[]): readonly PolicySet[] => [[], [EVERYTHING]].map((over) => parse(policyOfNorms([...over, ...of], schema).text, schema))
   const isSame = async (a: readonly PolicySet[], b: readonly PolicySet[]): Promise<boolean | null> => {
     for (const [i, one] of a.entries()) {
       const { answer } = await sameMeaning(one, b[i] as PolicySet, schema)

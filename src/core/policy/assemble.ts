@@ -1,6 +1,7 @@
 import type { Norm } from '#core/unit/norm.ts'
 import { all, any, not, PRINCIPAL, RESOURCE, type Expression, type Uid } from './expression.ts'
-import { obligations, uidText, type ActionScope, type Rule, type Scope } from './policy.ts'
+import { obligations, uidText, type ActionScope, type PolicySet, type Rule, type Scope } from './policy.ts'
+import { written } from './render.ts'
 import type { Schema } from './schema.ts'
 
 /**
@@ -13,6 +14,11 @@ export function assemble(norms: readonly Norm[], schema: Schema): Rule[] {
   const drafts = norms.filter((norm) => norm.modality !== 'oblige').map((norm) => ({ norm, rule: ruleOf(norm) }))
   const obliged = norms.filter((norm) => norm.modality === 'oblige').reduce((present, norm) => present.flatMap((draft) => oblige(draft, norm, schema)), drafts)
   return obliged.map(({ rule }) => rule)
+}
+
+/** The policy that norms make. */
+export function policyOfNorms(norms: readonly Norm[], schema: Schema): PolicySet {
+  return written(assemble(norms, schema))
 }
 
 /** A rule with the norm that it serves, whose types and actions say what the rule can touch. */

@@ -21,6 +21,11 @@ export function renderExpression(expression: Expression): string {
   return text(expression, 0)
 }
 
+/** A policy as its rules are written. What Cedar reads from the text is for its parser to say. */
+export function written(rules: readonly Rule[]): PolicySet {
+  return { text: renderRules(rules), rules }
+}
+
 /** Renders a rule, annotations first, one clause a line. */
 export function renderRule(rule: Rule): string {
   const annotations = Object.entries({ id: rule.id, ...rule.annotations }).map(([name, value]) => `@${name}(${quote(value)})\n`)

@@ -1,7 +1,7 @@
 import { Failure } from '#core/failure.ts'
 import type { Expression } from '#core/policy/expression.ts'
 import { obligationsOfAll, type PolicySet, type Rule } from '#core/policy/policy.ts'
-import { renderRules } from '#core/policy/render.ts'
+import { written } from '#core/policy/render.ts'
 import type { Environment, Schema } from '#core/policy/schema.ts'
 import { merged, type Described } from './conditions-merged.ts'
 import { asExpression, atomsOf, conditionOf, conditionTerm, guardsOf, literalTerm, permitting, reads, type Atom, type Condition, type Literal, type Standing } from './conditions.ts'
@@ -152,7 +152,7 @@ function meets({ when, failing }: Condition, scene: Counterexample, look: Look):
 
 function standingsOf(expressions: readonly Expression[], scene: Counterexample, look: Look): readonly Standing[] {
   const rules = expressions.map((each, i) => probe(String(i), each))
-  const { satisfied, erring } = look.permits({ text: renderRules(rules), rules }, scene)
+  const { satisfied, erring } = look.permits(written(rules), scene)
   return rules.map(({ id }) => (satisfied.includes(id) ? 'holds' : erring.includes(id) ? 'fails' : 'does not hold'))
 }
 

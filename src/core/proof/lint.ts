@@ -1,5 +1,5 @@
 import { obligationsOfAll, type PolicySet, type Rule } from '#core/policy/policy.ts'
-import { renderRules } from '#core/policy/render.ts'
+import { written } from '#core/policy/render.ts'
 import type { Environment, Schema } from '#core/policy/schema.ts'
 import { decided, type EncodedPolicy, type EncodedRule, type Semantics } from './encode.ts'
 import type { Proof } from './proof.ts'
@@ -96,8 +96,7 @@ type Judged = {
 /** Permits and forbids are asked apart, so that Cedar names every rule that is satisfied; both texts stay the same for all rules. */
 function judgeBy(policy: PolicySet, semantics: Semantics): (...seen: Parameters<Claim['fails']>) => Judged {
   const askable = (effect: Rule['effect']): PolicySet => {
-    const rules = policy.rules.filter((rule) => rule.effect === effect).map((rule): Rule => ({ ...rule, effect: 'permit' }))
-    return { text: renderRules(rules), rules }
+    return written(policy.rules.filter((rule) => rule.effect === effect).map((rule): Rule => ({ ...rule, effect: 'permit' })))
   }
   const parts = [askable('permit'), askable('forbid')]
   return (scene, look) => {

@@ -1,7 +1,7 @@
 import type { BoundArticle } from '#core/constitution/article.ts'
 import type { Expression } from '#core/policy/expression.ts'
 import { obligationsOfAll, type PolicySet, type Rule } from '#core/policy/policy.ts'
-import { renderRules } from '#core/policy/render.ts'
+import { written } from '#core/policy/render.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { CedarEntity, CedarRequest } from '#core/unit/semantic-unit.ts'
 import type { Semantics } from './encode.ts'
@@ -49,7 +49,7 @@ export function lookWith({ schema, semantics }: { readonly schema: Schema; reado
     },
     concerned: ({ matches, unless }, counterexample) => {
       const rules = [probe('matches', matches), ...(unless === null ? [] : [probe('unless', unless)])]
-      const { determining, errors } = ask({ text: renderRules(rules), rules }, counterexample)
+      const { determining, errors } = ask(written(rules), counterexample)
       const erring = errors.map(({ rule }) => rule)
       return (determining.includes('matches') || erring.includes('matches')) && !determining.includes('unless')
     },

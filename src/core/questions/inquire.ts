@@ -1,10 +1,9 @@
 import { Failure } from '#core/failure.ts'
 import { renderNorm } from '#core/policy/english.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
-import { renderRules } from '#core/policy/render.ts'
-import { assemble } from '#core/policy/assemble.ts'
+import { policyOfNorms } from '#core/policy/assemble.ts'
 import type { Proof } from '#core/proof/proof.ts'
-import type { Instruments } from '#core/stabilizers/table.ts'
+import type { Instruments } from '#core/stabilizers/check.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import type { Correction } from '#core/syndrome/correct.ts'
 import type { Diagnosis, Fault } from '#core/syndrome/decode.ts'
@@ -64,7 +63,7 @@ export async function inquire(unit: SemanticUnit, candidates: readonly Candidate
   const nothing = { ...before, inquiry: null }
   if (base === undefined || diagnosis.kind === 'incomplete') return nothing
   const isDisputed = (diagnosis.kind === 'ambiguous' || (diagnosis.kind === 'unexplained' && isSaidByAuthor(unit, candidates))) && isBetweenReaders(candidates, measurements)
-  if (!isDisputed && (diagnosis.kind === 'unexplained' || diagnosis.kind === 'ambiguous' || base.policy.text !== renderRules(assemble(base.norms, unit.schema)))) return nothing
+  if (!isDisputed && (diagnosis.kind === 'unexplained' || diagnosis.kind === 'ambiguous' || base.policy.text !== policyOfNorms(base.norms, unit.schema).text)) return nothing
   const isOut = (i: number) => diagnosis.kind === 'explained' && diagnosis.faults.some(({ candidate, sentences }) => candidate === i && sentences === null)
   const readers = candidates.filter((candidate, i) => candidate.readsText && isSound(i, measurements) && !isOut(i))
   const sentences = understood(unit, readers, isDisputed ? null : base.norms)

@@ -1,7 +1,6 @@
 import { Failure } from '#core/failure.ts'
-import { assemble } from '#core/policy/assemble.ts'
+import { policyOfNorms } from '#core/policy/assemble.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
-import { renderRules } from '#core/policy/render.ts'
 import type { Correction } from '#core/syndrome/correct.ts'
 import type { Norm } from '#core/unit/norm.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
@@ -30,10 +29,7 @@ const NORMS_MAX = 40
  */
 export async function normExamples(unit: SemanticUnit, { norms, policy }: Correction, can: Pick<Asking, 'decidedOn' | 'decidedByPart'>): Promise<readonly NormExample[]> {
   if (norms.length > NORMS_MAX) return []
-  const policyOf = (some: readonly Norm[]): PolicySet => {
-    const rules = assemble(some, unit.schema)
-    return { text: renderRules(rules), rules }
-  }
+  const policyOf = (some: readonly Norm[]) => policyOfNorms(some, unit.schema)
   const without = norms.map((norm) => policyOf(norms.filter((each) => each !== norm)))
   const said = unit.request.examples.flatMap(({ name, request, entities }) => {
     const decided = saidBy({ ...request, entities })

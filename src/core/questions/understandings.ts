@@ -1,7 +1,6 @@
 import { canonical } from '#core/canonical.ts'
-import { assemble } from '#core/policy/assemble.ts'
+import { assemble, policyOfNorms } from '#core/policy/assemble.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
-import { renderRules } from '#core/policy/render.ts'
 import { semanticHash } from '#core/policy/semantic-hash.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
@@ -75,8 +74,7 @@ export function choicesOf(sentences: readonly Understood[]): readonly Understand
 
 export function understandingOf(chosen: Understanding['chosen'], schema: Schema): Understanding {
   const norms = chosen.flatMap((sense) => sense.norms)
-  const rules = assemble(norms, schema)
-  return { chosen, norms, policy: { text: renderRules(rules), rules } }
+  return { chosen, norms, policy: policyOfNorms(norms, schema) }
 }
 
 /** What one understanding corrects the readers to. */

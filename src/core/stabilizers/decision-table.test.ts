@@ -11,13 +11,13 @@ import { renderRules } from '#core/policy/render.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { LIMITS } from '#core/proof/questions.ts'
 import { seeded } from '#core/proof/random-world.ts'
+import { normsOf } from '#core/synthesis/candidate.ts'
 import { readControlledEnglish } from '#core/synthesis/controlled-english.ts'
 import type { Norm } from '#core/unit/norm.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
 import { sentencesOf } from '#core/unit/sentences.ts'
 import { randomSchemaText, validated, writer } from '#test/random-policy.ts'
 import { ROWS_MAX, tabulate, type DecisionTable } from './decision-table.ts'
-import { normsOf } from './representation.ts'
 
 const prover = createProver(LIMITS)
 after(() => prover[Symbol.asyncDispose]())

@@ -1,6 +1,5 @@
-import { assemble } from '#core/policy/assemble.ts'
+import { policyOfNorms } from '#core/policy/assemble.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
-import { renderRules } from '#core/policy/render.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Counterexample } from '#core/proof/proof.ts'
 import type { Norm } from '#core/unit/norm.ts'
@@ -33,9 +32,9 @@ export async function distinguish(
     if (row !== undefined) return { kind: 'by', norm, request: row.request, from: 'table' }
     // What a prohibition forbids need not be permitted by anyone here, nor what an obligation demands.
     const beside = norm.modality === 'permit' ? norms : [ANYTHING, ...norms.filter(({ modality }) => modality === norm.modality)]
-    const whole = wholes.get(norm.modality) ?? policyFrom(beside, schema)
+    const whole = wholes.get(norm.modality) ?? policyOfNorms(beside, schema)
     wholes.set(norm.modality, whole)
-    const { answer } = await sameMeaning(whole, policyFrom(beside.filter((other) => other !== norm), schema), schema)
+    const { answer } = await sameMeaning(whole, policyOfNorms(beside.filter((other) => other !== norm), schema), schema)
     switch (answer.kind) {
       case 'proved': return { kind: 'nothing', norm }
       case 'refuted': return { kind: 'by', norm, request: answer.counterexample, from: 'prover' }
@@ -49,8 +48,3 @@ function saysTheSame(one: Norm, other: Norm): boolean {
 }
 
 const ANYTHING: Norm = { id: 'anything', sentence: 0, source: '', modality: 'permit', principals: [], actions: [], resources: [], when: null, unless: null, obligation: null }
-
-function policyFrom(norms: readonly Norm[], schema: Schema): PolicySet {
-  const rules = assemble(norms, schema)
-  return { text: renderRules(rules), rules }
-}

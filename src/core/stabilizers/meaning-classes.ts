@@ -1,11 +1,19 @@
+import type { Decision } from '#core/decision/decide.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { semanticHash } from '#core/policy/semantic-hash.ts'
 import type { Counterexample, Proof } from '#core/proof/proof.ts'
-import type { Instruments, Looking } from './table.ts'
 
 /** Whether two policies mean the same: as {@link Proof} says it, by whatever shows it. */
 export type Comparison = Pick<Proof, 'answer'>
+
+/** What telling meanings apart asks of the world: a proof, and what a policy decides on one request. */
+export type Telling = {
+  readonly sameMeaning: (a: PolicySet, b: PolicySet, schema: Schema) => Promise<Comparison>
+  readonly decidedOn: (request: Counterexample, schema: Schema) => (policy: PolicySet) => Pick<Decision, 'decision' | 'obligations'>
+  /** Lets others have their turn, before each comparison. */
+  readonly turn?: () => Promise<void>
+}
 
 /**
  * Compares policies over one schema, and proves no more than it has to: what means the same as one of two that were compared is told by what they were
@@ -13,7 +21,7 @@ export type Comparison = Pick<Proof, 'answer'>
  *
  * One comparison waits for the other, so that it can follow from it.
  */
-export function comparingByClasses({ sameMeaning, decidedOn, turn }: Pick<Instruments, 'sameMeaning' | 'decidedOn' | 'turn'>, schema: Schema): Looking['sameMeaning'] {
+export function comparingByClasses({ sameMeaning, decidedOn, turn }: Telling, schema: Schema): Telling['sameMeaning'] {
   /** By semantic hash, the hash of the first of its class. */
   const classOf = new Map<string, string>()
   const scenes: { readonly counterexample: Counterexample; readonly said: (policy: PolicySet) => string }[] = []

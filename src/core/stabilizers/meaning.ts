@@ -1,17 +1,16 @@
 import { Failure } from '#core/failure.ts'
-import { assemble } from '#core/policy/assemble.ts'
+import { policyOfNorms } from '#core/policy/assemble.ts'
 import { rulesIn } from '#core/policy/norm-sections.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
-import { renderRules } from '#core/policy/render.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { semanticHash } from '#core/policy/semantic-hash.ts'
 import type { Proof } from '#core/proof/proof.ts'
 import { meets } from '#core/unit/example.ts'
-import type { Candidate } from '#core/synthesis/candidate.ts'
+import { normsOf, type Candidate } from '#core/synthesis/candidate.ts'
 import { mayHideRule, type SemanticUnit } from '#core/unit/semantic-unit.ts'
 import type { Row } from './decision-table.ts'
-import { hasRead, normsOf, type ReadNorms, type Representations } from './representation.ts'
-import type { Looking, Outcome } from './table.ts'
+import { hasRead, type ReadNorms, type Representations } from './representation.ts'
+import type { Looking, Outcome } from './check.ts'
 
 /** Whether two readers give the sentences that both have read one meaning. */
 export async function sameMeaning({ unit, candidates }: Representations, use: Looking, [i = 0, j = 0]: readonly number[]): Promise<Outcome> {
@@ -73,7 +72,7 @@ export async function decides({ unit, candidates }: Representations, use: Lookin
 
 /** Of the rules that determined a decision, the sentences: a rule has the id of its norm, and more behind it where an obligation divided it. */
 function sentencesOf(candidate: Candidate, rules: readonly string[]): readonly number[] {
-  const norms = candidate.readings.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : []))
+  const norms = normsOf(candidate.readings)
   const found = rules.flatMap((rule) => norms.filter(({ id }) => rule === id || (rule.startsWith(id) && /^[abxy]+$/.test(rule.slice(id.length)))).map(({ sentence }) => sentence))
   return [...new Set(found)].sort((a, b) => a - b)
 }
@@ -103,8 +102,7 @@ function meant({ cedar, readings }: Pick<Stated, 'readings' | 'cedar'>, wanted: 
 
 /** The policy that one reader's norms for some sentences make. */
 export function policyOf({ readings }: Pick<Candidate, 'readings'>, schema: Schema, wanted: (sentence: number) => boolean): PolicySet {
-  const assembled = assemble(normsOf(readings.filter(({ sentence }) => wanted(sentence))), schema)
-  return { text: renderRules(assembled), rules: assembled }
+  return policyOfNorms(normsOf(readings.filter(({ sentence }) => wanted(sentence))), schema)
 }
 
 /** The sentences whose norms are not written alike: the disagreement is about some of them. */
@@ -151,12 +149,12 @@ export function parsed(cedar: string, schema: Schema, use: Looking): PolicySet |
   }
 }
 
-/** The request of a row, read once for all candidates. */
-function deciderOf(row: Row, schema: Schema, use: Looking): ReturnType<Looking['decidedOn']> {
+/** The request of a row, read once for all candidates by whoever decides it. */
+function deciderOf(row: Row, schema: Schema, { decidedOn }: Looking): ReturnType<Looking['decidedOn']> {
   const known = deciders.get(row)
-  if (known !== undefined) return known
-  const made = use.decidedOn(row.request, schema)
-  deciders.set(row, made)
-  return made
+  if (known?.by === decidedOn) return known.decide
+  const decide = decidedOn(row.request, schema)
+  deciders.set(row, { by: decidedOn, decide })
+  return decide
 }
-const deciders = new WeakMap<Row, ReturnType<Looking['decidedOn']>>()
+const deciders = new WeakMap<Row, { readonly by: Looking['decidedOn']; readonly decide: ReturnType<Looking['decidedOn']> }>()

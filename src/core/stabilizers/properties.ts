@@ -2,12 +2,12 @@ import { Failure } from '#core/failure.ts'
 import { normsIn, sayWhatBinds } from '#core/policy/norm-sections.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
 import type { Proof } from '#core/proof/proof.ts'
-import type { Candidate } from '#core/synthesis/candidate.ts'
+import { normsOf, type Candidate } from '#core/synthesis/candidate.ts'
 import { mayHideRule, type SemanticUnit } from '#core/unit/semantic-unit.ts'
 import { distinguish } from './distinguish.ts'
 import { firstUnread, outcomeOf, parsed, unreadable } from './meaning.ts'
-import { normsOf, type Representations } from './representation.ts'
-import type { Looking, Outcome } from './table.ts'
+import type { Representations } from './representation.ts'
+import type { Looking, Outcome } from './check.ts'
 
 /** Whether a candidate is Cedar that the schema takes. */
 export async function isWellTyped({ unit, candidates }: Representations, use: Looking, [i = 0]: readonly number[]): Promise<Outcome> {

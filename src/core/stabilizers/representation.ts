@@ -1,8 +1,6 @@
-import { assemble } from '#core/policy/assemble.ts'
+import { policyOfNorms } from '#core/policy/assemble.ts'
 import { sayWhatBinds } from '#core/policy/norm-sections.ts'
-import { renderRules } from '#core/policy/render.ts'
-import type { Candidate, Reading } from '#core/synthesis/candidate.ts'
-import type { Norm } from '#core/unit/norm.ts'
+import { normsOf, type Candidate } from '#core/synthesis/candidate.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
 import { tabulate, type DecisionTable } from './decision-table.ts'
 
@@ -54,7 +52,7 @@ export function representationsOf(unit: SemanticUnit, candidates: readonly Candi
   const all = normsOf(norms.readings)
   const table = tabulate(all, unit.schema)
   fromNorms.add(table)
-  return { unit, candidates, norms, table, document: sayWhatBinds(all, renderRules(assemble(all, unit.schema))) }
+  return { unit, candidates, norms, table, document: sayWhatBinds(all, policyOfNorms(all, unit.schema).text) }
 }
 
 /** Whether a decision table is the one that its norms make, so that they say all that is in it. */
@@ -62,10 +60,6 @@ export function isMadeFromNorms(table: DecisionTable): boolean {
   return fromNorms.has(table)
 }
 const fromNorms = new WeakSet<DecisionTable>()
-
-export function normsOf(readings: readonly Reading[]): readonly Norm[] {
-  return readings.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : []))
-}
 
 /** Whether a reader accounts for a sentence; one that says nothing of single sentences means the whole text. */
 export function hasRead({ readings }: Pick<Candidate, 'readings'>, sentence: number): boolean {

@@ -55,6 +55,7 @@ test('no number without a reason to have one: not calibrated, not measured, no m
   assert.match(because(sure([A], [], { ...counted(50), calibration: null })), /never compared/)
   assert.match(because(sure([A, reader('model:b')], [compared(0, 1)])), /how often model:b is wrong was never measured/)
   assert.match(because(sure([A, B], [compared(0, 1, [1])])), /ambiguous/)
+  assert.match(because(confidenceIn({ unit, candidates: [A, B, C] }, [], { kind: 'outvoted', between: [], disagreement: null }, correction, counted(50))), /nothing of single requests/)
 })
 
 test('the posterior of a class is the share of worlds in which it is right, counted', () => {

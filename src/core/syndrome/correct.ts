@@ -1,6 +1,5 @@
-import { assemble } from '#core/policy/assemble.ts'
+import { policyOfNorms } from '#core/policy/assemble.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
-import { renderRules } from '#core/policy/render.ts'
 import type { Proof } from '#core/proof/proof.ts'
 import type { Candidate, Reading } from '#core/synthesis/candidate.ts'
 import type { Norm } from '#core/unit/norm.ts'
@@ -66,10 +65,9 @@ function merge(unit: SemanticUnit, readers: readonly Candidate[], setAside: read
   })
   const norms = sentences.flatMap(({ read }) => read[0]?.norms ?? [])
   const witnesses = sentences.filter(({ read }) => read.length > 0).map(({ read }) => lineagesOf(read.map(({ reader }) => reader)))
-  const rules = assemble(norms, unit.schema)
   return {
     norms,
-    policy: { text: renderRules(rules), rules },
+    policy: policyOfNorms(norms, unit.schema),
     unread: sentences.filter(({ read }) => read.length === 0).map(({ sentence, because }) => ({ sentence: sentence.number, text: sentence.text, because })),
     independentWitnesses: witnesses.length === 0 ? 0 : Math.min(...witnesses),
     setAside,

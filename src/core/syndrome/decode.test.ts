@@ -58,6 +58,12 @@ test('one against two of other lineages is blamed, in the sentences where they d
   assert.deepEqual(blamedIn(decode([holds('same-meaning', 0, 1), differ([2, 5], 0, 2), differ([2, 5], 1, 2)], three)), [[2, [2, 5]]])
 })
 
+test('an example blames a reader wholly where it differs in one sentence, and only there where it differs in several', () => {
+  const shown = [holds('same-meaning', 0, 1), fires('decides', 2), holds('decides', 0), holds('decides', 1)]
+  assert.deepEqual(blamedIn(decode([...shown, differ([1, 2], 0, 2), differ([1, 2], 1, 2)], three)), [[2, [1, 2]]])
+  assert.deepEqual(blamedIn(decode([...shown, differ([2], 0, 2), differ([2], 1, 2)], three)), [[2, null]])
+})
+
 test('every reader may be wrong somewhere else: each is blamed where the two others agree', () => {
   assert.deepEqual(blamedIn(decode([differ([1, 2], 0, 1), differ([1, 3], 0, 2), differ([2, 3], 1, 2)], three, NEUTRAL)), [[0, [1]], [1, [2]], [2, [3]]])
 })

@@ -1,7 +1,7 @@
 import { candidateId, candidateIndex } from '#core/stabilizers/representation.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import { EXACT_MAX, explanationsOf, partsOf, TIE } from './explain.ts'
-import type { Measurement } from './measure.ts'
+import { sentencesIn, type Measurement } from './measure.ts'
 import { faultModel, nodesOf, readerIndex, tellsOfFaults, type FaultMechanism, type FaultModel } from './mechanisms.ts'
 import { isOneLineage, WEIGHTS, type Weights } from './weights.ts'
 
@@ -145,7 +145,7 @@ function faultsOf(blamed: readonly FaultMechanism[], { causes }: FaultModel, can
 
 /** The sentences about which some comparison with a candidate fired. */
 function disputedBy(candidate: number, causes: FaultModel['causes']): readonly number[] {
-  return [...new Set(causes.filter(({ measurement }) => isComparison(measurement) && measurement.representations.includes(candidateId(candidate))).flatMap(({ measurement: { outcome } }) => (outcome.value === -1 ? ((outcome.evidence as { sentences?: readonly number[] } | null)?.sentences ?? []) : [])))]
+  return [...new Set(causes.map(({ measurement }) => measurement).filter((measurement) => isComparison(measurement) && measurement.representations.includes(candidateId(candidate))).flatMap(sentencesIn))]
 }
 
 /** Whether a known syndrome still gets its known diagnosis: what the decoder's health is probed with. */

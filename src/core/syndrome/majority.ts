@@ -6,6 +6,7 @@ import type { Schema } from '#core/policy/schema.ts'
 import { semanticHash } from '#core/policy/semantic-hash.ts'
 import type { Halves, Voter } from '#core/proof/majority.ts'
 import type { Counterexample, Proof } from '#core/proof/proof.ts'
+import { comparingByClasses } from '#core/stabilizers/meaning-classes.ts'
 
 /** What finding a majority asks of the world. */
 export type Jury = {
@@ -20,25 +21,17 @@ export type Jury = {
 /** Candidates of proven equal meaning, by index, the first one first. */
 export type Classes = { readonly kind: 'told'; readonly classes: readonly (readonly number[])[] } | { readonly kind: 'untold'; readonly because: string }
 
-/**
- * Groups candidates by what they mean. A comparison that gives no answer leaves it untold: nobody is taken to agree.
- *
- * A request that has told two apart is put to the others before anybody is asked to prove anything: to decide takes less time than to prove.
- */
+/** Groups candidates by what they mean. A comparison that gives no answer leaves it untold: nobody is taken to agree. */
 export async function classesOf(candidates: readonly PolicySet[], schema: Schema, jury: Pick<Jury, 'sameMeaning' | 'decidedOn'>): Promise<Classes> {
+  const compare = comparingByClasses(jury, schema)
   const classes: number[][] = []
-  const scenes: ((candidate: number) => string)[] = []
   for (const [i, candidate] of candidates.entries()) {
     let home: number[] | null = null
     for (const members of classes) {
       const first = members[0] as number
-      if (scenes.some((answer) => answer(first) !== answer(i))) continue
-      const { answer } = await jury.sameMeaning(candidates[first] as PolicySet, candidate, schema)
+      const { answer } = await compare(candidates[first] as PolicySet, candidate, schema)
       if (answer.kind === 'unknown') return { kind: 'untold', because: `whether candidates ${first + 1} and ${i + 1} mean the same is not known` }
-      if (answer.kind === 'refuted') {
-        scenes.push(answersTo(answer.counterexample, candidates, schema, jury))
-        continue
-      }
+      if (answer.kind === 'refuted') continue
       home = members
       break
     }
@@ -46,20 +39,6 @@ export async function classesOf(candidates: readonly PolicySet[], schema: Schema
     else home.push(i)
   }
   return { kind: 'told', classes }
-}
-
-/** What each candidate says of one request, asked once. */
-function answersTo(counterexample: Counterexample, candidates: readonly PolicySet[], schema: Schema, { decidedOn }: Pick<Jury, 'decidedOn'>): (candidate: number) => string {
-  const decided = decidedOn(counterexample, schema)
-  const known = new Map<number, string>()
-  return (i) => {
-    const found = known.get(i)
-    if (found !== undefined) return found
-    const { decision, obligations } = decided(candidates[i] as PolicySet)
-    const said = `${decision} ${obligations.join()}`
-    known.set(i, said)
-    return said
-  }
 }
 
 export type Majority =

@@ -5,9 +5,9 @@ import { createExaminer } from '#adapters/examiner.ts'
 import { createProver } from '#adapters/solver/prover.ts'
 import { parseConstitution } from '#core/constitution/constitution.ts'
 import { LIMITS } from '#core/proof/questions.ts'
-import { normsOf, representationsOf, type Representations } from '#core/stabilizers/representation.ts'
-import type { Instruments } from '#core/stabilizers/table.ts'
-import type { Candidate, Reading } from '#core/synthesis/candidate.ts'
+import { representationsOf, type Representations } from '#core/stabilizers/representation.ts'
+import type { Instruments } from '#core/stabilizers/check.ts'
+import { normsOf, type Candidate, type Reading } from '#core/synthesis/candidate.ts'
 import { readControlledEnglish } from '#core/synthesis/controlled-english.ts'
 import { readShallowParse } from '#core/synthesis/shallow-parse.ts'
 import { assemble } from '#core/policy/assemble.ts'
@@ -93,6 +93,13 @@ test('a fault in the decision table shows against every candidate, with a reques
   const [shown] = (await measure({ ...of, table }, use)).flatMap(({ outcome }) => (outcome.value === -1 ? [outcome.evidence as { request: unknown; decided: string }] : []))
   assert.deepEqual(shown?.request, rows[wrong]?.request)
   assert.equal(shown?.decided, 'allow')
+})
+
+test('a table that was measured before is decided by who measures it now', async () => {
+  const of = representing(TEXT)
+  assert.deepEqual(await firing(of), [])
+  const denying: Instruments = { ...use, decidedOn: (request, schema) => (policies) => ({ ...use.decidedOn(request, schema)(policies), decision: 'deny', obligations: [] }) }
+  assert.deepEqual((await firing(representing(TEXT), denying)).filter((check) => check.startsWith('conforms-to-table')), ['conforms-to-table 0', 'conforms-to-table 1'])
 })
 
 test('a fault in the document shows in its rules or in its words', async () => {
@@ -212,7 +219,7 @@ test('what gave no answer is no pass, whichever check it is', async () => {
   assert.deepEqual(gave(unreadable, 'conforms-to-table'), ['failed', 'failed'])
 
   const lacking = { name: 'lacking', request: { principal: 'Agent::"a"', action: 'Action::"sendPayment"', resource: 'Payment::"p"', context: {} }, entities: [], decision: 'deny' } as const
-  const asked = await outcomes({ ...of, unit: { ...of.unit, request: { ...of.unit.request, examples: [lacking] } } }, { decide: () => ({ decision: 'deny', verdict: 'error', determining: [], obligations: [] }) as unknown as ReturnType<Instruments['decide']> })
+  const asked = await outcomes({ ...of, unit: { ...of.unit, request: { ...of.unit.request, examples: [lacking] } } }, { decide: () => ({ decision: 'deny', verdict: 'error', determining: [], errors: [], missing: ['Payment::"p"'], obligations: [] }) as unknown as ReturnType<Instruments['decide']> })
   assert.deepEqual(gave(asked, 'decides'), ['failed', 'failed'], 'a denial because of an error is not the denial that the author wants')
 })
 

@@ -1,5 +1,6 @@
 import type { RepresentationId, Representations } from '#core/stabilizers/representation.ts'
-import { checksOf, type Check, type Instruments, type Outcome } from '#core/stabilizers/table.ts'
+import type { Check, Instruments, Outcome } from '#core/stabilizers/check.ts'
+import { checksOf } from '#core/stabilizers/table.ts'
 import { createVerdictMemory, type VerdictMemory } from './memory.ts'
 
 /** One check's outcome, with what it looked at. */
@@ -19,6 +20,12 @@ export async function measure(of: Representations, use: Instruments, memory: Ver
     const { stabilizer, candidates, representations, compares } = check
     return { stabilizer, candidates, representations, outcome: await memory.recall(stabilizer, compares, async () => (await use.turn?.(), run(check))) }
   }))
+}
+
+/** The sentences that what fired is about, by number; none where nothing did, or where it is about none. */
+export function sentencesIn({ outcome }: Measurement): readonly number[] {
+  const said = outcome.value === -1 ? (outcome.evidence as { sentences?: unknown } | null)?.sentences : undefined
+  return Array.isArray(said) ? said.filter((each) => typeof each === 'number') : []
 }
 
 export function syndromeOf(measurements: readonly Measurement[]): Syndrome {

@@ -1,7 +1,7 @@
 import { candidateId, candidateIndex, NORMS_METHOD, type RepresentationId } from '#core/stabilizers/representation.ts'
 import { showsOf } from '#core/stabilizers/table.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
-import type { Measurement } from './measure.ts'
+import { sentencesIn, type Measurement } from './measure.ts'
 import { alikeRate, cautious, misreadRate, type Lineage, type Weights } from './weights.ts'
 
 /**
@@ -52,7 +52,7 @@ export function faultModel(measurements: readonly Measurement[], candidates: rea
   const checks = measurements.filter((measurement) => measurement.outcome.value !== 0 && tellsOfFaults(measurement)).map((measurement) => ({ measurement, nodes: nodesOf(measurement), fires: measurement.outcome.value === -1 }))
   const examples = examplesIn(measurements)
   const pairs = checks.filter(({ measurement, nodes }) => nodes.length === 2 && !examples.has(measurement))
-  const firing = pairs.filter(({ fires }) => fires).map((pair) => ({ ...pair, said: sentencesOf(pair.measurement) }))
+  const firing = pairs.filter(({ fires }) => fires).map((pair) => ({ ...pair, said: sentencesIn(pair.measurement) }))
   const known = [...new Set(firing.flatMap(({ said }) => said))].sort((a, b) => a - b)
   const disputed = known.length > 0 || firing.length === 0 ? known : [SOMEWHERE]
   const apart = new Map(firing.map(({ measurement, said }) => [measurement, said.length > 0 ? said : disputed]))
@@ -215,11 +215,6 @@ function examplesIn(measurements: readonly Measurement[]): ReadonlyMap<Measureme
     counted.set(candidate as number, number)
     return [measurement, number]
   }))
-}
-
-function sentencesOf({ outcome }: Measurement): readonly number[] {
-  const said = outcome.value === -1 ? (outcome.evidence as { sentences?: unknown } | null)?.sentences : undefined
-  return Array.isArray(said) ? said.filter((each) => typeof each === 'number') : []
 }
 
 /** The members, those together that some pair joins, however far apart. */

@@ -1,4 +1,5 @@
-import { TABLE_VERSION, type Outcome } from '#core/stabilizers/table.ts'
+import type { Outcome } from '#core/stabilizers/check.ts'
+import { TABLE_VERSION } from '#core/stabilizers/table.ts'
 
 /** What checks came to, by the digests of what they compared; within one process. */
 export type VerdictMemory = {

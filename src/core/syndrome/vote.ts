@@ -1,16 +1,15 @@
-import { assemble } from '#core/policy/assemble.ts'
-import { renderRules } from '#core/policy/render.ts'
+import { policyOfNorms } from '#core/policy/assemble.ts'
 import type { Voter } from '#core/proof/majority.ts'
 import { policyOf } from '#core/stabilizers/meaning.ts'
 import { hasRead, representationsOf } from '#core/stabilizers/representation.ts'
-import type { Instruments } from '#core/stabilizers/table.ts'
+import type { Instruments } from '#core/stabilizers/check.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
 import type { Correction, Vote } from './correct.ts'
 import { isAboutAlone, type Diagnosis } from './decode.ts'
 import { classesOf, majorityOf, type Jury } from './majority.ts'
 import { tellsOfFaults } from './mechanisms.ts'
-import { measure, type Measurement } from './measure.ts'
+import { measure, sentencesIn, type Measurement } from './measure.ts'
 import type { VerdictMemory } from './memory.ts'
 import { lineagesOf, WEIGHTS, type Weights } from './weights.ts'
 import { effectiveWitnesses, witnessWeights } from './witnesses.ts'
@@ -70,7 +69,7 @@ export async function vote(unit: SemanticUnit, candidates: readonly Candidate[],
 async function confirm(unit: SemanticUnit, voters: readonly Candidate[], correction: Correction, can: Jury, weights: Weights): Promise<Vote | string> {
   const isCommon = (sentence: number) => voters.every((voter) => hasRead(voter, sentence))
   const { parse } = can
-  const policy = parse(renderRules(assemble(correction.norms.filter(({ sentence }) => isCommon(sentence)), unit.schema)), unit.schema)
+  const policy = parse(policyOfNorms(correction.norms.filter(({ sentence }) => isCommon(sentence)), unit.schema).text, unit.schema)
   const { said, votes } = ballots(unit, voters, isCommon, parse, weights)
   for (const halves of ['deny', 'permit'] as const) {
     const proof = await can.isMajority(policy, votes, unit.schema, halves)
@@ -129,5 +128,5 @@ async function stillFiring(unit: SemanticUnit, corrected: readonly Candidate[], 
 }
 
 function disputedIn(measurements: readonly Measurement[]): readonly number[] {
-  return [...new Set(measurements.flatMap(({ candidates, outcome }) => (candidates.length > 1 && outcome.value === -1 ? ((outcome.evidence as { sentences?: readonly number[] } | null)?.sentences ?? []) : [])))]
+  return [...new Set(measurements.filter(({ candidates }) => candidates.length > 1).flatMap(sentencesIn))]
 }

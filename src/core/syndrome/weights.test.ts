@@ -33,9 +33,17 @@ test('rates, and correlation with its interval, follow from the counts', () => {
   assert.ok(low !== null && high !== null && low < value && value < high && low > 0.5 && high < 0.8)
 })
 
+test('witnesses are weighed by the upper end of what was measured', () => {
+  const weights = countOutcomes(EMPTY, file([...times(80, { a: 'right', b: 'right' }), ...times(10, { a: 'wrong 1', b: 'wrong 1' }), ...times(10, { a: 'wrong 1', b: 'right' })]))
+  const { value, high } = correlation(A, B, weights)
+  assert.ok(high !== null && high > value)
+  assert.deepEqual(witnessWeights([A, B], weights), [1 / (1 + high), 1 / (1 + high)])
+})
+
 test('few counts say nothing: then the assumption holds, and is said to be one', () => {
   const weights = countOutcomes(EMPTY, file([...times(49, { a: 'right', b: 'right' })]))
   assert.deepEqual(misreadRate('a', weights), { value: EMPTY.assumed.misread.value, low: null, high: null, of: 49, isMeasured: false })
+  assert.equal(correlation(A, B, countOutcomes(EMPTY, file([...times(30, { a: 'right', b: 'right' }), ...times(15, { a: 'wrong 1', b: 'wrong 1' })]))).isMeasured, false)
   assert.equal(correlation(A, B, countOutcomes(EMPTY, file(times(4_000, { a: 'right', b: 'right' })))).isMeasured, false)
 })
 

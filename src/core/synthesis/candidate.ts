@@ -28,6 +28,16 @@ export type Candidate = {
   readonly readings: readonly Reading[]
 }
 
+/** Whether a language model made it: nobody else can make it again from the text. */
+export function isOfModel({ method }: Pick<Candidate, 'method'>): boolean {
+  return method.startsWith('model:')
+}
+
+/** Every norm that was read, in the order of the sentences. */
+export function normsOf(readings: readonly Reading[]): readonly Norm[] {
+  return readings.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : []))
+}
+
 /** What one sentence means, as its norms: `N3`, or `N3.1`, `N3.2`. */
 export function numbered(meanings: readonly Omit<Norm, 'id' | 'sentence' | 'source'>[], { number, text }: Pick<Sentence, 'number' | 'text'>): readonly Norm[] {
   return meanings.map((meaning, i) => ({ id: meanings.length === 1 ? `N${number}` : `N${number}.${i + 1}`, sentence: number, source: text, ...meaning }))

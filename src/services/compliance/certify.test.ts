@@ -16,6 +16,7 @@ import { LIMITS } from '#core/proof/questions.ts'
 import { GenerateBody } from '#core/unit/request.ts'
 import { semanticHash } from '#core/policy/semantic-hash.ts'
 import { toUnit } from '#core/unit/to-unit.ts'
+import { normsOf, type Candidate } from '#core/synthesis/candidate.ts'
 import { propose } from '#services/synthesis/propose.ts'
 import { createLog } from '#telemetry/log.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
@@ -110,4 +111,25 @@ test('what a reader did not say is not certified in its name, by whoever reads a
 
   const careless = setUp()
   assert.notEqual(await careless.certify({ ...honest, candidates: without }, 'ann'), null, 'sabotage: without reading again it would be signed')
+})
+
+test('what a language model said can hold a certificate back where the text is read again, and brings none about', async () => {
+  const { certify, evidence } = setUp({ readsAgain: true })
+  const honest = await evidence('clinic')
+  const [first] = honest.candidates as [Candidate, ...Candidate[]]
+  const model = (name: string, said: Candidate): Candidate => ({ ...said, method: `model:${name}`, lineage: name })
+  const stated = (certificate: Awaited<ReturnType<typeof certify>>) => (certificate === null ? null : (JSON.parse(Buffer.from(certificate.envelope.payload, 'base64').toString()) as Statement).predicate)
+
+  const agreeing = stated(await certify({ ...honest, candidates: [...honest.candidates, model('a', first)] }, 'ann'))
+  const alone = stated(await certify(honest, 'ann'))
+  assert.deepEqual([agreeing?.digests, agreeing?.independentWitnesses], [alone?.digests, alone?.independentWitnesses], 'it is no witness in the certificate')
+
+  // Models that leave the exception of sentence 1 out.
+  const readings = first.readings.map((reading) => (reading.kind === 'norms' && reading.sentence === 1 ? { ...reading, norms: reading.norms.map((norm) => ({ ...norm, unless: null })) } : reading))
+  const lying = { ...first, readings, cedar: renderRules(assemble(normsOf(readings), honest.unit.schema)) }
+  const beside = (...names: readonly string[]): Evidence => ({ ...honest, candidates: [...honest.candidates, ...names.map((name) => model(name, lying))] })
+  assert.ok((await certify(beside('a'), 'ann')) !== null, 'the readers agree against one')
+  assert.ok((await certify(beside('a', 'b'), 'ann')) === null, 'against two they do not decide')
+  assert.ok((await certify(beside('a', 'b', 'c', 'd'), 'ann')) === null, 'a majority that the text does not bear')
+  assert.ok((await setUp().certify(beside('a', 'b', 'c', 'd'), 'ann')) !== null, 'sabotage: without reading again it would be signed')
 })

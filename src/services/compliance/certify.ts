@@ -4,7 +4,7 @@ import { canonical } from '#core/canonical.ts'
 import { certify, stateOf, type Certificate } from '#core/certificate/statement.ts'
 import type { BoundArticle } from '#core/constitution/article.ts'
 import { assess, type Evidence } from '#core/generate.ts'
-import type { Candidate } from '#core/synthesis/candidate.ts'
+import { isOfModel, type Candidate } from '#core/synthesis/candidate.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
 import { certificateIssued, certificateRefused, type Telemetry } from '#telemetry/events.ts'
 
@@ -24,7 +24,10 @@ export function certifier({ examiner, key, constitutionalHash, threshold, validD
   /** What the evidence says of a lower one does not count. */
   threshold: number
   validDays: number
-  /** Reads the text once more, where the candidates come from another process: what a reader did not say is not certified in its name. */
+  /**
+   * Reads the text once more, where the candidates come from another process: what a reader did not say is not certified in its name. What a language
+   * model said nobody can read again: it can hold a certificate back, and is no witness in one.
+   */
   readAgain?: ((unit: SemanticUnit, bound: readonly BoundArticle[]) => Promise<readonly Candidate[]>) | null
   /** Null where nobody counts: on the command line. */
   telemetry: Telemetry | null
@@ -35,17 +38,19 @@ export function certifier({ examiner, key, constitutionalHash, threshold, validD
     const schema = examiner.parseSchema(evidence.unit.schema.text)
     const request = { ...evidence.unit.request, complianceThreshold: Math.max(threshold, evidence.unit.request.complianceThreshold) }
     const judged = { ...evidence, unit: { ...evidence.unit, schema, request } }
-    if (readAgain !== null && !isSame(await readAgain(judged.unit, examiner.bind(schema).bound), evidence.candidates)) {
-      if (telemetry !== null) certificateRefused(telemetry, { verdict: 'read differently' })
+    const refused = (verdict: string) => {
+      if (telemetry !== null) certificateRefused(telemetry, { verdict })
       return null
     }
-    const assessment = await assess(judged, examiner.examining(schema))
-    if (assessment.verdict.kind !== 'compliant') {
-      if (telemetry !== null) certificateRefused(telemetry, { verdict: assessment.verdict.kind })
-      return null
-    }
+    const shown = readAgain === null ? judged : { ...judged, candidates: judged.candidates.filter((each) => !isOfModel(each)) }
+    if (readAgain !== null && !isSame(await readAgain(judged.unit, examiner.bind(schema).bound), shown.candidates)) return refused('read differently')
+    const said = await assess(judged, examiner.examining(schema))
+    if (said.verdict.kind !== 'compliant') return refused(said.verdict.kind)
+    const isShownWhole = shown.candidates.length === judged.candidates.length
+    const assessment = isShownWhole ? said : await assess(shown, examiner.examining(schema))
+    if (assessment.verdict.kind !== 'compliant' || assessment.semanticHash !== said.semanticHash) return refused('compliant by what a language model said alone')
     const enforced = { hash: constitutionalHash, digest: constitution.digest, document: constitution.document }
-    const certificate = certify(stateOf(judged, assessment, { constitution: enforced, author, at: now(), validDays }), key)
+    const certificate = certify(stateOf(shown, assessment, { constitution: enforced, author, at: now(), validDays }), key)
     if (telemetry !== null) certificateIssued(telemetry, { id: certificate.id })
     return certificate
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Check, Outcome } from '#core/stabilizers/table.ts'
+import type { Check, Outcome } from '#core/stabilizers/check.ts'
 import { clocked } from './clocked.ts'
 
 test('each check is clocked by its own outcome, also when several run at once; what was not run here is not measured', async () => {

@@ -1,4 +1,4 @@
-import type { Check, Outcome } from '#core/stabilizers/table.ts'
+import type { Check, Outcome } from '#core/stabilizers/check.ts'
 
 /**
  * Runs checks and remembers how long each took, from its begin to its outcome. Checks run side by side, so that they may take longer together

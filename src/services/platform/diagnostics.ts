@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Examiner } from '#adapters/examiner.ts'
 import type { Database } from '#adapters/postgres/connect.ts'
-import { readDiagnostic, recordDiagnostic, recordUnitDiagnostic, type DiagnosticRow, type ExecutionRow } from '#adapters/postgres/diagnostics.ts'
+import { forgetDiagnostics, readDiagnostic, recordDiagnostic, recordUnitDiagnostic, type DiagnosticRow, type ExecutionRow } from '#adapters/postgres/diagnostics.ts'
 import { readRequest } from '#adapters/postgres/generation-requests.ts'
 import { readGeneration } from '#adapters/postgres/generations.ts'
 import { digest, type Json } from '#core/canonical.ts'
@@ -16,6 +16,7 @@ import type { GenerateBody } from '#core/unit/request.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
 import { diagnosticFinished, diagnosticFound, type Telemetry } from '#telemetry/events.ts'
 import type { Diagnosed } from '#telemetry/metrics.ts'
+import { recurring } from '#telemetry/recurring.ts'
 import { clocked } from './clocked.ts'
 import type { createSystemLook, Depth } from './diagnose-system.ts'
 import { diagnosticRowOf } from './record.ts'
@@ -26,7 +27,9 @@ export type FullDiagnostic = DiagnosticRow & { readonly executions: readonly Exe
 /** What a document was found to be. */
 export type Validated = { readonly diagnostic: DiagnosticRow; readonly stabilizersExecuted: number; readonly semanticHash: string | null; readonly isKept: boolean }
 
-export type Diagnostics = {
+export type Diagnostics = Disposable & {
+  /** Begins to forget what is older than it is kept: at once, and then every ten minutes. */
+  readonly begin: () => void
   /** @throws {Failure} `NOT_FOUND` for what is neither a component nor a generation; `CONFLICT` for a generation that has not ended. */
   readonly diagnose: (target: string, depth: Depth, subject: string) => Promise<FullDiagnostic>
   /** @throws {Failure} `SCHEMA_INVALID`, `DOMAIN_UNKNOWN` or `REQUEST_MALFORMED`, with the member of the document. */
@@ -35,8 +38,10 @@ export type Diagnostics = {
   readonly read: (id: string) => Promise<FullDiagnostic | null>
 }
 
+const FORGET_MS = 600_000
+
 /** @param given.constitutionalHash The id of the constitution in force. */
-export function createDiagnostics({ database, telemetry, look, examiner, propose, unitOf, constitutionalHash, now }: {
+export function createDiagnostics({ database, telemetry, look, examiner, propose, unitOf, constitutionalHash, keptDays, now }: {
   database: Database
   telemetry: Telemetry
   look: ReturnType<typeof createSystemLook>
@@ -45,6 +50,7 @@ export function createDiagnostics({ database, telemetry, look, examiner, propose
   /** @throws {Failure} when the text cannot be understood against any schema. */
   unitOf: (id: string, body: GenerateBody) => SemanticUnit
   constitutionalHash: string
+  keptDays: number
   now: () => Date
 }): Diagnostics {
   const counted = async <T>(of: Diagnosed, work: () => Promise<T>): Promise<T> => {
@@ -85,7 +91,7 @@ export function createDiagnostics({ database, telemetry, look, examiner, propose
     return { ...row, executions: [], isKept }
   }
 
-  /** As it was stored with the generation; one that a release before this has stored is diagnosed now, from its evidence. */
+  /** As it was stored with the generation; one that is not there any longer, or never was, is diagnosed now from the generation's evidence. */
   const ofGeneration = async (id: string): Promise<FullDiagnostic | null> => {
     const diagnosticId = diagnosticIdOf(id)
     if (diagnosticId === null) return null
@@ -97,7 +103,7 @@ export function createDiagnostics({ database, telemetry, look, examiner, propose
     const diagnosed = diagnoseAssessment({ ...evidence, objections: evidence.objections ?? [] }, evidence.candidates)
     const row = diagnosticRowOf(diagnosed, {
       diagnostic_id: diagnosticId, kind: 'generation', target_system: id, subject: generation.user_id ?? '', constitutional_hash: generation.constitutional_hash, duration_ms: null,
-      created_at: generation.created_at, not_measured: [{ what: 'executions', because: 'an earlier release made the generation, and did not store them' }],
+      created_at: generation.created_at, not_measured: [{ what: 'executions', because: 'they are not stored any longer, or an earlier release made the generation and did not store them' }],
     })
     const isKept = await kept(() => recordDiagnostic(database, row))
     diagnosticFound(telemetry, { id: diagnosticId, of: 'generation', status: row.status, findings: row.findings })
@@ -132,7 +138,16 @@ export function createDiagnostics({ database, telemetry, look, examiner, propose
     return { diagnostic: row, stabilizersExecuted: diagnosed.executions.filter(({ outcome }) => outcome !== 0).length, semanticHash: record.semantic_hash, isKept }
   }
 
+  const forgotten = recurring(telemetry.log, 'diagnostics that are older than they are kept are still there')
+  const forget = () => void forgotten(forgetDiagnostics(database, keptDays))
+  let timer: NodeJS.Timeout | undefined
+
   return {
+    begin: () => {
+      timer = setInterval(forget, FORGET_MS).unref()
+      forget()
+    },
+    [Symbol.dispose]: () => clearInterval(timer),
     diagnose: async (target, depth, subject) => {
       const component = target === 'system' ? null : target
       if (component === null || look.names().includes(component)) return counted(component === null ? 'system' : 'component', () => ofSystem(component, depth, subject))

@@ -7,6 +7,7 @@ import { uidText } from '#core/policy/policy.ts'
 import { renderExpression } from '#core/policy/render.ts'
 import type { Norm } from '#core/unit/norm.ts'
 import { mayHideRule } from '#core/unit/semantic-unit.ts'
+import { isOfModel } from '#core/synthesis/candidate.ts'
 import type { z } from 'zod'
 import type { Inquiry } from '#core/questions/inquire.ts'
 import type { GenerateReply, Questionnaire } from './contract.ts'
@@ -91,7 +92,7 @@ export function certifiedReply(generation: Generation, shown: Shown, ledger: Led
       errors_corrected: setAside.length,
       syndrome_diagnosis_id: null,
     },
-    generation_metadata: { models_used: [], consensus_method: vote === null ? 'agreement of the readers, proved' : 'weighted majority of the readers at every request, proved', fault_tolerance_applied: setAside.length > 0, error_corrections: setAside.length },
+    generation_metadata: { models_used: candidates.filter(isOfModel).map(({ method }) => method), consensus_method: vote === null ? 'agreement of the readers, proved' : 'weighted majority of the readers at every request, proved', fault_tolerance_applied: setAside.length > 0, error_corrections: setAside.length },
     certificate,
     timestamp: elapsed.at.toISOString(),
   } as unknown as GenerateReply

@@ -14,7 +14,7 @@ import { Failure, type Problem } from '#core/failure.ts'
 import { examine } from '#core/generate.ts'
 import type { VerifyApproval } from '#adapters/keys/approval.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
-import { renderRules } from '#core/policy/render.ts'
+import { written } from '#core/policy/render.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import type { Approved } from '#core/revision/approval.ts'
 import type { Application } from '#core/revision/application.ts'
@@ -329,7 +329,7 @@ type Proposal = { readonly content: RevisionContent; readonly examination: Exami
 /** As a set decides once certificates of it are revoked: their prohibitions stay. */
 function withoutPermitsOf(revoked: ReadonlySet<string>, policy: PolicySet): PolicySet {
   const kept = policy.rules.filter(({ effect, annotations: { certificate } }) => effect === 'forbid' || certificate === undefined || !revoked.has(certificate))
-  return kept.length === policy.rules.length ? policy : { text: renderRules(kept), rules: kept }
+  return kept.length === policy.rules.length ? policy : written(kept)
 }
 
 const VERDICTS = { proved: 'proved', refuted: 'refuted', unknown: 'undetermined' } as const

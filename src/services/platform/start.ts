@@ -154,7 +154,7 @@ export async function startPlatform(given: Given): Promise<Server> {
     health, metrics: telemetry.metrics, database, pool: given.pool, databaseConnectionsMax: config.database.connectionsMax, hasRedis: config.redis.url !== null,
     complianceThreshold: constitutional.complianceThreshold,
   })
-  const diagnostics = createDiagnostics({ database, telemetry, look, examiner: given.examiner, propose: given.propose, unitOf, constitutionalHash: inForce.shown.hash, now: () => new Date() })
+  const diagnostics = createDiagnostics({ database, telemetry, look, examiner: given.examiner, propose: given.propose, unitOf, constitutionalHash: inForce.shown.hash, keptDays: config.diagnostic.keptDays, now: () => new Date() })
   const diagnosing = diagnosticRoutes({
     diagnostics, database, admission, constitutionalHash: inForce.shown.hash, articles: inForce.constitution.clauses.map(({ id, text }) => ({ id, text })), packs: packs.map(({ name }) => name),
     timeoutMs: generationEngine.proofTimeoutMs, isTested: given.selfTest.proved > 0 && given.selfTest.refuted > 0,
@@ -167,10 +167,12 @@ export async function startPlatform(given: Given): Promise<Server> {
   })
   await health.start()
   requests.begin()
+  diagnostics.begin()
   return {
     ...server,
     close: async (options) => {
       progress.end()
+      diagnostics[Symbol.dispose]()
       await reproof[Symbol.asyncDispose]()
       // What clients wait for and what nobody waits for is finished while there is time; the rest is another process's, at once.
       const deadline = performance.now() + options.drainMs + options.deadlineMs

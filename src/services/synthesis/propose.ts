@@ -1,8 +1,7 @@
 import { setImmediate as pause } from 'node:timers/promises'
 import type { BoundArticle } from '#core/constitution/article.ts'
-import { assemble } from '#core/policy/assemble.ts'
-import { renderRules } from '#core/policy/render.ts'
-import type { Candidate, Method, Reader, Reading } from '#core/synthesis/candidate.ts'
+import { policyOfNorms } from '#core/policy/assemble.ts'
+import { normsOf, type Candidate, type Method, type Reader, type Reading } from '#core/synthesis/candidate.ts'
 import { readControlledEnglish } from '#core/synthesis/controlled-english.ts'
 import { proposePrinciples } from '#core/synthesis/principles.ts'
 import { readShallowParse } from '#core/synthesis/shallow-parse.ts'
@@ -72,8 +71,7 @@ export async function propose(unit: SemanticUnit, bound: readonly BoundArticle[]
   const readings = await read(unit)
   const candidates = READERS.map(({ method, lineage }, i): Candidate => {
     const own = readings[i] ?? []
-    const norms = own.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : []))
-    return { method, readsText: true, lineage, cedar: renderRules(assemble(norms, unit.schema)), readings: own }
+    return { method, readsText: true, lineage, cedar: policyOfNorms(normsOf(own), unit.schema).text, readings: own }
   })
   return [...candidates, proposePrinciples(unit, bound)]
 }

@@ -1,4 +1,4 @@
-import type { Candidate } from '#core/synthesis/candidate.ts'
+import { normsOf, type Candidate } from '#core/synthesis/candidate.ts'
 import { mayHideRule, type SemanticUnit } from '#core/unit/semantic-unit.ts'
 import { route, type Route } from '#http/contract.ts'
 import type { z } from 'zod'
@@ -24,7 +24,7 @@ export function routes(use: Use): Route[] {
           lineage,
           cedar,
           readings: [...readings],
-          norms: readings.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : [])),
+          norms: [...normsOf(readings)],
           unread: readings.flatMap((reading) =>
             reading.kind === 'unread' ? [{ sentence: reading.sentence, text: unit.sentences[reading.sentence - 1]?.text ?? '', because: reading.because, may_rule: mayHideRule(unit, reading.sentence) }] : [],
           ),
