@@ -57,6 +57,40 @@ test('what the server and the driver say of themselves stays in the cause, whate
   }
 })
 
+test('the last statement of a transaction takes the commit with it: both, or nothing, and nothing after it', async () => {
+  await using database = await testDatabase()
+  await database.query('create table t (x int unique)')
+  const rows = async () => (await database.query<{ x: number }>('select x from t order by x')).rows.map(({ x }) => x)
+  assert.equal(await database.transaction(async (tx) => {
+    await tx.query('insert into t values (1)')
+    return (await tx.last('insert into t values (2) returning x')).rowCount
+  }), 1)
+  assert.deepEqual(await rows(), [1, 2])
+
+  await assert.rejects(database.transaction(async (tx) => {
+    await tx.query('insert into t values (3)')
+    await tx.last('insert into t values (1)')
+  }), /duplicate key/)
+  await assert.rejects(database.transaction(async (tx) => {
+    await tx.query('insert into t values (4)')
+    await tx.query('insert into t values (1)').catch(() => {})
+  }), /rolled back/, 'a failure that nobody looks at is no commit')
+  await assert.rejects(database.transaction(async (tx) => {
+    await tx.last('insert into t values (5)')
+    await tx.query('insert into t values (6)')
+  }), /after the last one/)
+  assert.deepEqual(await rows(), [1, 2, 5])
+})
+
+test('statements that are sent at once are carried out in their order, and one that fails leaves nothing of those behind it', async () => {
+  await using database = await testDatabase()
+  await database.query('create table t (x int unique)')
+  const sent = (numbers: readonly number[]) => database.transaction((tx) => Promise.all(numbers.map(async (x) => (await tx.query<{ n: string }>('insert into t values ($1) returning (select count(*) from t) as n', [x])).rows[0]?.n)))
+  assert.deepEqual(await sent([1, 2, 3]), ['0', '1', '2'])
+  await assert.rejects(sent([4, 3, 5]), /duplicate key/)
+  assert.equal((await database.query('select from t')).rowCount, 3)
+})
+
 test('a connection to a server that may not be written to any more is not used again', async () => {
   await using own = await testDatabase()
   await using database = connect(own.url, { name: 'test', connectionsMax: 1 })

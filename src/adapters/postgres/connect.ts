@@ -8,12 +8,21 @@ export type Queryable = {
   readonly query: <R extends pg.QueryResultRow = pg.QueryResultRow>(sql: string, values?: unknown[]) => Promise<pg.QueryResult<R>>
 }
 
+/** The one connection of a transaction. Statements are sent at once and carried out in their order, whether or not replies are waited for. */
+export type Transaction = Queryable & {
+  /**
+   * The last statement, with the commit sent right behind it: what it locks is held for no reply of ours. Where it fails, everything is rolled back.
+   * Nothing can be asked after it.
+   */
+  readonly last: Queryable['query']
+}
+
 export type Database = Queryable & {
   /**
    * Runs work in one transaction: everything it did, or nothing.
    * @throws whatever `work` throws, after rolling back; {Failure} `DATABASE_UNAVAILABLE` when the server cannot be reached.
    */
-  readonly transaction: <T>(work: (tx: Queryable) => Promise<T>, mode?: 'read write' | 'snapshot') => Promise<T>
+  readonly transaction: <T>(work: (tx: Transaction) => Promise<T>, mode?: 'read write' | 'snapshot') => Promise<T>
   /** Connections that are open at present, idle ones included. */
   readonly connections: () => number
   readonly [Symbol.asyncDispose]: () => Promise<void>
@@ -42,6 +51,7 @@ export function connect(url: string, options: ConnectOptions): Database {
     connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
     statement_timeout: statementTimeoutMs,
     idleTimeoutMillis: 30_000,
+    pipeline: true,
   })
   let ended: Promise<void> | undefined
   pool.on('error', options.onLost ?? (() => {}))
@@ -57,10 +67,25 @@ export function connect(url: string, options: ConnectOptions): Database {
     transaction: (work, mode = 'read write') => guard(async () => {
       const client = await pool.connect().catch(rise)
       let broken: Error | undefined
+      let commit: Promise<pg.QueryResult> | null = null
+      const send: Queryable['query'] = (sql, values) => {
+        if (commit !== null) throw new Error('a statement came after the last one of its transaction')
+        return client.query(question(sql, values))
+      }
       try {
+        // Waited for: what follows a `begin` that failed would be kept whatever comes after it.
         await client.query(question(mode === 'snapshot' ? 'begin isolation level repeatable read read only' : 'begin'))
-        const result = await work(client as Queryable)
-        await client.query('commit')
+        const result = await work({
+          query: send,
+          last: (sql, values) => {
+            const reply = send<never>(sql, values)
+            commit = client.query(question('commit'))
+            commit.catch(ignore) // Whoever waits for the reply hears of it first.
+            return reply
+          },
+        })
+        const { command } = await (commit ?? client.query(question('commit')))
+        if (command !== 'COMMIT') throw new Error('the transaction was rolled back: one of its statements had failed')
         return result
       } catch (error) {
         if (isAwayFor(error)) broken = error // Not to be used again: the next one may lead to another server.

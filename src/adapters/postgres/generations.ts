@@ -47,10 +47,11 @@ export function evidenceOf(generation: Generation): Json {
  * Stores a generation whole and appends its digests to the ledger, both in the caller's transaction.
  *
  * @param told What its client is told, where that is kept to be told again.
+ * @param send `tx.last`, where nothing comes after it.
  * @returns its place in the ledger; for a `generation_id` that is already stored, the place it has had since then, and nothing changes.
  * @throws {Failure} `REQUEST_MALFORMED` when a text holds U+0000 or half of a surrogate pair, which PostgreSQL cannot store.
  */
-export async function recordGeneration(tx: Queryable, generation: GenerationRow, told: string | null = null): Promise<Receipt> {
+export async function recordGeneration(tx: Queryable, generation: GenerationRow, told: string | null = null, send = tx.query): Promise<Receipt> {
   const row = GenerationRow.parse(generation)
   const evidenceText = documentText('evidence', row.evidence)
   const evidenceDigest = sha256(evidenceText)
@@ -79,7 +80,7 @@ export async function recordGeneration(tx: Queryable, generation: GenerationRow,
       evidence: evidenceDigest,
       ...(certificate === null ? {} : { certificate: digest(certificate) }),
     },
-  })
+  }, send)
 }
 
 /** The newest first. `next` is the cursor of the page after this one; null on the last. */

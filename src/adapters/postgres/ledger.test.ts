@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { before, after, describe, test } from 'node:test'
 
 import { digest } from '#core/canonical.ts'
+import type { Failure } from '#core/failure.ts'
 import { entryText, readEntry, type LedgerEntry } from '#core/ledger/entry.ts'
 import { append as grow, EMPTY, leafHash, root } from '#core/ledger/merkle.ts'
 import { testDatabase, type TestDatabase } from '#test/database.ts'
@@ -55,6 +56,18 @@ test('appends from many connections form one chain without gaps', async () => {
   const receipts = await Promise.all(Array.from({ length: 25 }, (_, n) => db.transaction((tx) => recordGeneration(tx, generationRow(n)))))
   assert.deepEqual(receipts.map(({ index }) => index).toSorted((a, b) => a - b), Array.from({ length: 25 }, (_, n) => n))
   assert.equal((await verifyLedger(db)).valid, true)
+})
+
+test('the database grows the tree as the program does, at every size', async () => {
+  await using db = await testDatabase()
+  let tree = EMPTY
+  for (let n = 0; n < 70; n++) {
+    const { index, root: found } = await db.transaction((tx) => recordGeneration(tx, generationRow(n), null, tx.last))
+    const { rows: [tip] } = await db.query<{ entry: string; frontier: Buffer[] }>('select entry, frontier from ledger_entries, ledger_tip where index = $1', [n])
+    assert.ok(tip)
+    tree = grow(tree, leafHash(tip.entry))
+    assert.deepEqual([index, found, tip.frontier.map((node) => node.toString('hex'))], [n, Buffer.from(root(tree)).toString('hex'), tree.nodes.map((node) => Buffer.from(node).toString('hex'))])
+  }
 })
 
 test('a transaction that is rolled back leaves neither row nor entry, and the next entry takes its number', async () => {
@@ -204,6 +217,13 @@ test('a tip that was changed or removed is found, and nothing more is appended',
   const entry: LedgerEntry = { kind: 'generation.refused', at: '2026-11-24T12:00:00.000Z', subject: { generation: 'x' }, digests: {} }
   finds(await tamper(db, `update ledger_tip set root = sha256('x')`), /tip is not the one/, null, null)
   await assert.rejects(db.transaction((tx) => append(tx, entry)), { code: 'LEDGER_CORRUPT' })
+  // As many nodes as before, of other subtrees; as many entries as before, with another number of nodes.
+  for (const change of [`frontier = array[sha256('y'), sha256('z')], root = ledger_root(array[sha256('y'), sha256('z')])`, `frontier = frontier || sha256('y')`, `size = 7`]) {
+    await using other = await ledgerOf(3)
+    await tamper(other, `update ledger_tip set ${change}`)
+    const refusal = await other.transaction((tx) => append(tx, entry)).then(() => null, (error: Failure) => error.code)
+    assert.equal(refusal ?? (await verifyLedger(other)).valid, refusal === null ? false : 'LEDGER_CORRUPT', change)
+  }
   finds(await tamper(db, 'delete from ledger_tip'), /tip is missing/, null, null)
   await assert.rejects(db.transaction((tx) => append(tx, entry)), { code: 'LEDGER_CORRUPT' })
 })

@@ -4,8 +4,7 @@ import { z } from 'zod'
 
 import { Failure } from '#core/failure.ts'
 import { entryText, subjectOf, type LedgerEntry } from '#core/ledger/entry.ts'
-import { append as grow, isFrontier, leafHash, root, type Frontier } from '#core/ledger/merkle.ts'
-import type { Database, Queryable } from './connect.ts'
+import type { Database, Queryable, Transaction } from './connect.ts'
 
 /** Where an entry stands: its number, from 0, and the root of the tree that ends with it, in hex. */
 export type Receipt = { readonly index: number; readonly root: string }
@@ -28,7 +27,7 @@ export function guardLedger(database: Database, known: () => KnownState | null):
   return {
     ...database,
     transaction: (work, mode) => database.transaction((tx) => {
-      const guarded: Queryable = { query: (sql, values) => tx.query(sql, values) } // The connection itself goes back to the pool, and to others.
+      const guarded: Transaction = { ...tx } // The connection itself goes back to the pool, and to others.
       KNOWN.set(guarded, known)
       return work(guarded)
     }, mode),
@@ -65,31 +64,24 @@ function contradicts(row: unknown, known: KnownState): string | null {
  * Appends one entry, in the transaction of what it is about: both are kept, or neither.
  *
  * Appends are serialised by the lock on the tip until that transaction ends, so this comes last in it.
+ *
+ * @param send `tx.last`, where nothing comes after it in the transaction: then the tip is let go without a reply of ours.
  * @throws {Failure} `LEDGER_CORRUPT` when the tip is not one that we wrote, or contradicts what is known from elsewhere.
  */
-export async function append(tx: Queryable, entry: LedgerEntry): Promise<Receipt> {
+export async function append(tx: Queryable, entry: LedgerEntry, send = tx.query): Promise<Receipt> {
   const known = KNOWN.get(tx)?.() ?? null
-  const { rows } = await tx.query('select size, frontier, root, (select root from ledger_entries where index = $1::bigint - 1) as known from ledger_tip for update', [known?.size ?? 0])
-  const tip = TipRow.safeParse(rows[0])
-  if (!tip.success) throw corrupt('its tip is missing')
-  const against = known === null ? null : contradicts(rows[0], known)
-  if (against !== null) throw corrupt(against)
-  const before: Frontier = { size: tip.data.size, nodes: tip.data.frontier }
-  if (!isFrontier(before) || !same(root(before), tip.data.root)) throw corrupt('its tip contradicts itself')
-
-  const text = entryText(entry)
-  const leaf = leafHash(text)
-  const after = grow(before, leaf)
-  const now = root(after)
   const subject = subjectOf(entry)
   assert(subject !== null)
-  await tx.query(
-    `with grown as (update ledger_tip set size = $1 + 1, frontier = $8, root = $7)
-     insert into ledger_entries (index, kind, at, subject, entry, leaf_hash, root) values ($1::bigint, $2, $3, $4, $5, $6, $7)`,
-    [before.size, entry.kind, entry.at, subject, text, leaf, now, after.nodes],
-  )
-  return { index: before.size, root: hex(now) }
+  const values = [entry.kind, entry.at, subject, entryText(entry), known?.size ?? 0, known === null ? null : Buffer.from(known.root, 'hex')]
+  const { rows } = await send<{ its_index: string; its_root: Buffer }>('select its_index, its_root from ledger_append($1, $2, $3, $4, $5, $6)', values).catch((error: { readonly code?: string; readonly message: string }) => {
+    throw error.code === CORRUPT ? corrupt(error.message) : error
+  })
+  const [{ its_index: index, its_root: root }] = rows as [(typeof rows)[number]]
+  return { index: Number(index), root: hex(root) }
 }
+
+/** What `ledger_append` raises. */
+const CORRUPT = 'ACL01'
 
 /** How far the ledger has come. */
 export async function ledgerTip(db: Queryable): Promise<KnownState> {

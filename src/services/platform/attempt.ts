@@ -65,9 +65,12 @@ export function createAttempt({ examiner, database, telemetry, shown, propose, c
         const diagnosed = diagnoseAssessment(whole, whole.candidates, durationMs)
         const stored = diagnosedRows(whole, diagnosed, { subject, at, constitutionalHash: shown.hash })
         const receipt = await database.transaction(async (tx) => {
-          if (!(await endRequest(tx, id, { state: 'finished', at: end, steps, outcome: kept }))) throw new EndedElsewhere(id)
-          await recordUnitDiagnostic(tx, stored.row, stored.unit, diagnosed.executions, end)
-          return recordGeneration(tx, row, kept)
+          const [isOurs] = await Promise.all([
+            endRequest(tx, id, { state: 'finished', at: end, steps, outcome: kept }),
+            recordUnitDiagnostic(tx, stored.row, stored.unit, diagnosed.executions, end),
+          ])
+          if (!isOurs) throw new EndedElsewhere(id)
+          return recordGeneration(tx, row, kept, tx.last)
         })
         outcome = told
         diagnosticFound(telemetry, { id: stored.row.diagnostic_id, of: 'generation', status: diagnosed.status, findings: diagnosed.findings })
