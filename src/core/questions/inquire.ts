@@ -13,6 +13,8 @@ import type { Measurement } from '#core/syndrome/measure.ts'
 import { VOTERS_MIN } from '#core/syndrome/vote.ts'
 import { lineagesOf, misreadRate, WEIGHTS } from '#core/syndrome/weights.ts'
 import { isAnswer, meets } from '#core/unit/example.ts'
+import { sayDifference } from '#core/unit/ground-differences.ts'
+import type { Norm } from '#core/unit/norm.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
 import { chooseQuestion, largest, type Asking, type Question, type Said } from './question.ts'
 import { correctionOf, countOf, understandingOf, understandings, understood, UNDERSTANDINGS_MAX, type Understanding, type Understood } from './understandings.ts'
@@ -97,6 +99,13 @@ export async function inquire(unit: SemanticUnit, candidates: readonly Candidate
   if (only === undefined) return nothing
   if (others.length === 0) {
     const closing = await closingProofs(left.map(({ policy }) => policy), unit, can)
+    const beside = await classesOf(besideAnyone(left, unit, can), unit.schema, can)
+    if (beside.kind === 'untold') return unknown('whether the ways which are left mean the same beside other policies is not known', `reword the sentences ${disputed.join(', ')}, or try again when the prover is available`)
+    // Alone they decide alike, because nothing is permitted by silence; what each forbids counts wherever another policy permits it.
+    if (beside.classes.length > 1) {
+      const [one, other] = beside.classes.map(first) as [Understanding, Understanding]
+      return unknown(`they forbid different things, which no request to this text alone can tell: ${sayDifference([one.norms, other.norms])}`, `say in the sentences ${disputed.join(', ')} what is forbidden, with a sentence for each prohibition`)
+    }
     if (closing === null) return unknown('that the ways which are left mean the same is not proved', `reword the sentences ${disputed.join(', ')}, or try again when the prover is available`)
     const chosen = withReaders(first(only), left)
     if ((await can.neverErrors(chosen.policy, unit.schema)).answer.kind !== 'proved') return unknown('that no rule of the meaning that is left can fail is not proved', `reword the sentences ${disputed.join(', ')}`)
@@ -167,6 +176,13 @@ function parsed(all: readonly Understanding[], { schema }: SemanticUnit, can: Pi
     throw error
   }
 }
+
+/** Each understanding beside a policy that permits everything: there, what it forbids is all that it says. */
+function besideAnyone(left: readonly Understanding[], { schema }: SemanticUnit, can: Pick<Inquiring, 'parse'>): readonly PolicySet[] {
+  return left.map(({ norms }) => can.parse(renderRules(assemble([ANYONE, ...norms.filter(({ modality }) => modality === 'forbid')], schema)), schema))
+}
+
+const ANYONE: Norm = { id: 'anyone', sentence: 0, source: '', modality: 'permit', principals: [], actions: [], resources: [], when: null, unless: null, obligation: null }
 
 /** That each means the same as the first; null when that is not proved of one. */
 async function closingProofs([first, ...others]: readonly PolicySet[], { schema }: SemanticUnit, can: Asking): Promise<readonly ClosingProof[] | null> {
