@@ -9,7 +9,7 @@ import { lowerAt, type Text } from './controlled-english-tokens.ts'
  */
 export function otherwise(way: readonly Statement[], text: Text): readonly (readonly Statement[])[] {
   return [
-    ...antecedents(way).map((who) => way.map((one) => ({ ...one, when: spokenOf(one.when, who), unless: spokenOf(one.unless, who) }))),
+    ...(CONDITIONAL.has(lowerAt(text, 0)) ? [] : antecedents(way)).map((who) => way.map((one) => ({ ...one, when: spokenOf(one.when, who), unless: spokenOf(one.unless, who) }))),
     ...(isTrailing(text) ? [...each(way, nearest), ...each(way, waived)] : []),
     ...each(way, (one) => onlyOther(one, text.lexicon)),
     ...onlyOnward(way, text),
@@ -65,8 +65,10 @@ function nearest(one: Statement): readonly (readonly Statement[])[] {
     return { ...noun, modifiers: [...noun.modifiers.slice(0, -1), nearer] }
   }
   const deeds = one.deeds.map((deed): Deed | null => {
-    const last = deed.object[deed.object.length - 1]
+    const tail = deed.tails[deed.tails.length - 1]
+    const last = tail?.noun ?? deed.object[deed.object.length - 1]
     const changed = last === undefined ? null : behindLast(last)
+    if (changed !== null && tail !== undefined) return { ...deed, tails: [...deed.tails.slice(0, -1), { ...tail, noun: changed }] }
     return changed === null ? null : { ...deed, object: [...deed.object.slice(0, -1), changed] }
   })
   return deeds.every((deed) => deed !== null) ? [[{ ...one, deeds, when: null }]] : []
