@@ -368,7 +368,7 @@ function exceptTests(statement: Statement, scope: Scope): Expression[] {
     const ofSubject = noun.words.length === 0 ? null : nounTest(noun, principal, scope)
     if (ofSubject !== null && ofObject === null) refuseTheirs(noun, statement, scope)
     const isBoth = ofObject !== null && ofSubject !== null && !isFalse(ofObject) && !isFalse(ofSubject)
-    if (isBoth) throw new Unclear(`\`except ${sayNoun(noun)}\` can be about who acts or what is acted on: say which`)
+    if (isBoth) return oneOf([ofObject, ofSubject], () => `\`except ${sayNoun(noun)}\` can be about who acts or what is acted on: say which`) as Expression
     return ofObject !== null && !isFalse(ofObject) ? ofObject : (ofSubject ?? ofObject ?? FALSE)
   })
 }
@@ -527,9 +527,8 @@ function tailTest(tail: Tail | (Modifier & { kind: 'of' }), scope: Scope, deed?:
     for (const words of [[tail.preposition, ...noun.words], ...(NEUTRAL.has(tail.preposition.toLowerCase()) ? [noun.words] : [])]) {
       const flags = booleans(words, everywhere, world, false)
       const values = flags.things.length > 0 ? [] : enumerated(words, everywhere, world, false)
-      if (flags.things.length + values.length > 1) throw new Unclear(`\`${words.join(' ')}\` can be several attributes: say which`)
-      const flag = flags.things[0]
-      const test = flag === undefined ? values[0]?.test : flags.isNegated ? negation(guarded([flag], flag.at)) : guarded([flag], flag.at)
+      const tests = [...flags.things.map((flag) => (flags.isNegated ? negation(guarded([flag], flag.at)) : guarded([flag], flag.at))), ...values.map((value) => value.test)]
+      const test = oneOf(tests, () => `\`${words.join(' ')}\` can be several attributes: say which`)
       if (test !== undefined) {
         meet(noun, scope)
         return done(test)
