@@ -8,7 +8,7 @@ import { SENSES_MAX } from '#core/unit/norm.ts'
 import type { Sentence } from '#core/unit/semantic-unit.ts'
 import { clausesOf } from '#core/unit/sentences.ts'
 import type { Statement } from '#core/unit/statement.ts'
-import { numbered, type Reader, type Reading } from './candidate.ts'
+import { numbered, openReading, type Reader, type Reading } from './candidate.ts'
 import { otherwise } from './controlled-english-open.ts'
 import { clausesAs } from './controlled-english-sentences.ts'
 import { isKnown, lowerAt, textOf, TooOpen, tokenize, type Text } from './controlled-english-tokens.ts'
@@ -28,7 +28,7 @@ function readSentence(sentence: Sentence, schema: Schema): Reading {
   const { number, text: source } = sentence
   if (sentence.isExplanation) return { kind: 'silent', sentence: number }
   const open = openForm(source, schema)
-  if (open !== null) return sentence.mayRule ? { kind: 'unread', sentence: number, because: open, isOpen: true } : { kind: 'silent', sentence: number }
+  if (open !== null) return sentence.mayRule ? openReading(open, sentence, (one) => readSentence(one, schema)) : { kind: 'silent', sentence: number }
   const parts = clausesOf(source)
   const clauses = parts.length > CLAUSES_MAX ? [tooMany(parts.length)] : parts.map((clause) => readClause(clause, schema))
   const unread = clauses.filter((clause) => clause.kind === 'unread')

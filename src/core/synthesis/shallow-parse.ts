@@ -8,7 +8,7 @@ import { SENSES_MAX } from '#core/unit/norm.ts'
 import type { Sentence } from '#core/unit/semantic-unit.ts'
 import { clausesOf } from '#core/unit/sentences.ts'
 import type { Statement } from '#core/unit/statement.ts'
-import { numbered, type Reader, type Reading } from './candidate.ts'
+import { numbered, openReading, type Reader, type Reading } from './candidate.ts'
 import { attemptsAt } from './shallow-parse-attempts.ts'
 import { quotedIn } from './shallow-parse-tokens.ts'
 
@@ -25,7 +25,7 @@ function readSentence(sentence: Sentence, schema: Schema): Reading {
   if (sentence.isExplanation) return { kind: 'silent', sentence: number }
   const lexicon = lexiconOf(schema)
   const left = openForm(sentence.text, schema)
-  if (left !== null) return sentence.mayRule ? { kind: 'unread', sentence: number, because: left, isOpen: true } : { kind: 'silent', sentence: number }
+  if (left !== null) return sentence.mayRule ? openReading(left, sentence, (one) => readSentence(one, schema)) : { kind: 'silent', sentence: number }
   const tried = attemptsAt(clausesOf(sentence.text), lexicon).map((attempt) => ({ attempt, found: attempt.kind === 'unread' ? attempt : groundAll(attempt.statements, schema) }))
   const isRead = tried.some(({ attempt, found }) => !attempt.isOther && found.kind === 'norms')
   const counting = tried.filter(({ attempt, found }) => !attempt.isOther || (isRead && found.kind === 'norms'))
