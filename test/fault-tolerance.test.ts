@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { FAULT_CLASSES } from '#core/injection/faults.ts'
 import { seeded } from '#core/proof/random-world.ts'
-import { Ambiguous } from '../bench/fault-tolerance/ambiguous.ts'
+import { Ambiguous, Fresh } from '../bench/fault-tolerance/ambiguous.ts'
 import { barChart } from '../bench/fault-tolerance/chart.ts'
 import { withContext } from '../bench/fault-tolerance/context.ts'
 import { readNatural } from '../bench/fault-tolerance/natural.ts'
@@ -66,7 +66,9 @@ test('settings reach from (3, 1) to (7, 3), with enough trials for what is claim
 test('ambiguous requests and natural faults are data of the form that is read', () => {
   const { requests } = Ambiguous.parse(JSON.parse(read('bench/fault-tolerance/ambiguous.json')))
   assert.ok(requests.filter(({ settled_by_schema: settled }) => settled === undefined).length >= 40)
-  assert.equal(new Set(requests.map(({ text }) => text)).size, requests.length)
+  const { requests: fresh, plain } = Fresh.parse(JSON.parse(read('bench/fault-tolerance/ambiguous-fresh.json')))
+  const texts = [...requests, ...fresh, ...plain].map(({ text }) => text)
+  assert.equal(new Set(texts).size, texts.length)
   const { faults, versions } = readNatural()
   assert.ok(faults.every((fault) => fault.versions.every((commit) => versions.some((version) => version.commit === commit))))
 })

@@ -13,8 +13,8 @@ import type { Schema } from '#core/policy/schema.ts'
 
 /** The methods that read the text, here and offline. A lineage changes with the method's meaning. */
 export const READERS: readonly { readonly method: Method; readonly lineage: string; readonly read: Reader }[] = [
-  { method: 'controlled-english', lineage: 'controlled-english 2', read: readControlledEnglish },
-  { method: 'shallow-parse', lineage: 'shallow-parse 2', read: readShallowParse },
+  { method: 'controlled-english', lineage: 'controlled-english 3', read: readControlledEnglish },
+  { method: 'shallow-parse', lineage: 'shallow-parse 3', read: readShallowParse },
 ]
 
 /** Whether a reader still reads the first request of every pack: what its health is probed with. */
