@@ -81,13 +81,16 @@ function waived(one: Statement): readonly (readonly Statement[])[] {
   return [[{ ...one, when: { kind: 'any', parts: [when, unless] }, unless: null }]]
 }
 
-/** "May only view archived documents": nothing else with them, or nothing else at all. A clause behind the object has the stress, and is what "only" is about. */
+/**
+ * "May only view archived documents": nothing else with them, or nothing else at all. A clause behind the object and "their own" have the stress,
+ * and are what "only" is about.
+ */
 function onlyOther(one: Statement, lexicon: Lexicon): readonly (readonly Statement[])[] {
   if (one.only !== 'condition' || one.isOnlyOfVerb !== true || one.when !== null || one.unless !== null || one.except.length > 0) return []
-  const isClause = ({ modifiers }: Noun) => modifiers.some(({ kind }) => kind === 'such')
+  const isStressed = ({ modifiers }: Noun): boolean => modifiers.some((modifier) => modifier.kind === 'such' || (modifier.kind === 'own' && modifier.isSaid) || (modifier.kind === 'of' && isStressed(modifier.noun)))
   const isNarrow = ({ words, quoted, modifiers }: Noun) => quoted !== null || modifiers.length > 0 || (words.length > 1 && lexicon.types(words).length === 0)
   const objects = one.deeds.flatMap(({ object }) => object)
-  if (!objects.some(isNarrow) || objects.some(isClause) || one.deeds.some(({ tails }) => tails.length > 0)) return []
+  if (!objects.some(isNarrow) || objects.some(isStressed) || one.deeds.some(({ tails }) => tails.length > 0)) return []
   return [[{ ...one, only: 'deed' }], [{ ...one, only: 'all' }]]
 }
 

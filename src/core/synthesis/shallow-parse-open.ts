@@ -80,9 +80,17 @@ function withLast(deeds: readonly Deed[], condition: Condition): readonly Deed[]
   return changed
 }
 
-/** "archived documents", "charts of their own ward": the object is narrowed, and by no clause, which would have the stress. */
+/** "archived documents", "charts of their ward": the object is narrowed, and neither by a clause nor by "own", which would have the stress. */
 export function isNarrowedByWords(deeds: readonly Deed[], scope: Scope): boolean {
   const objects = deeds.flatMap(({ object }) => object)
   const narrows = ({ words, quoted, modifiers }: Noun) => quoted !== null || modifiers.length > 0 || (words.length > 1 && scope.lexicon.types(words).length === 0)
-  return deeds.every(({ tails }) => tails.length === 0) && objects.some(narrows) && !objects.some(({ modifiers }) => modifiers.some(({ kind }) => kind === 'such'))
+  return deeds.every(({ tails }) => tails.length === 0) && objects.some(narrows) && !objects.some(hasStress)
+}
+
+function hasStress({ modifiers }: Noun): boolean {
+  for (const modifier of modifiers) {
+    if (modifier.kind === 'such' || (modifier.kind === 'own' && modifier.isSaid)) return true
+    if (modifier.kind === 'of' && hasStress(modifier.noun)) return true
+  }
+  return false
 }
