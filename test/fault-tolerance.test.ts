@@ -66,8 +66,8 @@ test('settings reach from (3, 1) to (7, 3), with enough trials for what is claim
 test('ambiguous requests and natural faults are data of the form that is read', () => {
   const { requests } = Ambiguous.parse(JSON.parse(read('bench/fault-tolerance/ambiguous.json')))
   assert.ok(requests.filter(({ settled_by_schema: settled }) => settled === undefined).length >= 40)
-  const { requests: fresh, plain } = Fresh.parse(JSON.parse(read('bench/fault-tolerance/ambiguous-fresh.json')))
-  const texts = [...requests, ...fresh, ...plain].map(({ text }) => text)
+  const { requests: fresh, plain, common } = Fresh.parse(JSON.parse(read('bench/fault-tolerance/ambiguous-fresh.json')))
+  const texts = [...requests, ...fresh, ...plain, ...common].map(({ text }) => text)
   assert.equal(new Set(texts).size, texts.length)
   const { faults, versions } = readNatural()
   assert.ok(faults.every((fault) => fault.versions.every((commit) => versions.some((version) => version.commit === commit))))

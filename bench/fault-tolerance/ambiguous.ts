@@ -17,11 +17,12 @@ export const Ambiguous = z.strictObject({
   requests: z.array(Open).min(40),
 })
 
-/** Requests of like forms, written after the first were measured and before any reader had read them; `plain`: those that leave nothing open. */
+/** Requests of like forms, written after the first were measured and before any reader had read them; `plain`, `common`: those that leave nothing open. */
 export const Fresh = z.strictObject({
   because: z.string(),
   requests: z.array(Open).min(20),
   plain: z.array(z.strictObject({ schema: z.string(), text: z.string() })).min(20),
+  common: z.array(z.strictObject({ schema: z.string(), text: z.string() })).min(20),
 })
 
 export type AmbiguousResult = {
@@ -42,13 +43,13 @@ export type AmbiguousMeasured = { readonly first: readonly AmbiguousResult[]; re
 export async function measureAmbiguous({ examiner }: Context): Promise<AmbiguousMeasured> {
   const read = (name: string): unknown => JSON.parse(readFileSync(new URL(name, import.meta.url), 'utf8'))
   const { requests: first } = Ambiguous.parse(read('./ambiguous.json'))
-  const { requests: fresh, plain } = Fresh.parse(read('./ambiguous-fresh.json'))
+  const { requests: fresh, plain, common } = Fresh.parse(read('./ambiguous-fresh.json'))
   const measured = async (requests: readonly (Pick<z.infer<typeof Open>, 'schema' | 'text'> & { readonly ambiguity?: string; readonly settled_by_schema?: string })[]) => {
     const results: AmbiguousResult[] = []
     for (const each of requests) results.push(await tell(each.schema, each.text, examiner, { ambiguity: each.ambiguity ?? 'none', isSettledBySchema: each.settled_by_schema !== undefined }))
     return results
   }
-  return { first: await measured(first), fresh: await measured(fresh), plain: await measured(plain) }
+  return { first: await measured(first), fresh: await measured(fresh), plain: await measured([...plain, ...common]) }
 }
 
 async function tell(name: string, text: string, examiner: Context['examiner'], about: Pick<AmbiguousResult, 'ambiguity' | 'isSettledBySchema'>): Promise<AmbiguousResult> {

@@ -31,7 +31,7 @@ export function renderPage(measured: FaultTolerance): string {
   const reliability = reliabilityIn(measured)
   const open = ambiguous.first.filter(({ isSettledBySchema }) => !isSettledBySchema)
   const { fresh } = ambiguous
-  const asked = ambiguous.plain.filter(({ said }) => said !== 'silent')
+  const needless = ambiguous.plain.filter(({ said, isNamed }) => said !== 'silent' && isNamed)
   const isNamedOnly = ({ said, isNamed }: (typeof open)[number]) => isNamed && said !== 'silent' && said !== 'asked'
   const silent = open.filter(({ said }) => said === 'silent')
   const withExamples = representations.majority.filter(({ with: known }) => known.includes('examples'))
@@ -175,7 +175,8 @@ ${[...new Set([...open, ...fresh].map(({ ambiguity }) => ambiguity))].map((kind)
 
 The silent ones: ${[...silent, ...fresh.filter(({ said }) => said === 'silent')].map(({ text }) => `“${text}”`).join(' ')} Whoever has read one takes the meaning of it that [reading](concepts/reading.md) says, and the author may have had the other.
 
-**Needless questions**: of ${ambiguous.plain.length} requests of like forms that leave nothing open, ${figure(asked.length, ambiguous.plain.length)} came to a question or were not read${asked.length === 0 ? '' : `: ${asked.map(({ text }) => `“${text}”`).join(' ')}`}.
+**Needless questions**: of ${ambiguous.plain.length} requests that leave nothing open, in the same file, of like forms or as authors write them every day, ${figure(needless.length, ambiguous.plain.length)} came to a question or were named open${needless.length === 0 ? '' : `: ${needless.map(({ text }) => `“${text}”`).join(' ')}`};
+${figure(ambiguous.plain.filter(({ said, isNamed }) => said !== 'silent' && !isNamed).length, ambiguous.plain.length)} were not understood.
 
 ## What no such system can detect
 
