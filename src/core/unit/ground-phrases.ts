@@ -311,9 +311,8 @@ export function whoseTest(noun: Noun, thing: Thing, holders: readonly Thing[], s
       const ending = links.filter(({ names }) => names.some(isEnd))
       const isType = world.lexicon.types(said).includes(type ?? '')
       const namesakes = isType && whole.length + ending.length === 0 ? named(said, [holder], world, (one) => elementType(one) === type) : []
-      if (namesakes.length > 0 && links.length > 0) throw new Unclear(`\`${said.join(' ')}\` can be ${choices([...links, ...namesakes])}: say which`)
       const typed = isType ? links : []
-      const link = only([whole, ending, typed].find((group) => group.length > 0) ?? [], said)
+      const link = namesakes.length > 0 && links.length > 0 ? only([...links, ...namesakes], said) : only([whole, ending, typed].find((group) => group.length > 0) ?? [], said)
       const test = link === null ? null : meets(link, thing)
       return test !== null ? [test] : isMember ? [guarded([thing, holder], { kind: 'in', left: thing.at, right: holder.at })] : []
     })
