@@ -37,8 +37,8 @@ function joinedWordings(clauses: readonly string[], items: readonly string[]): r
 function exceptedWordings(sentence: string): readonly string[] {
   const { head, mark, first, occasion, rest } = EXCEPTED.exec(sentence)?.groups ?? {}
   if (head === undefined || mark === undefined || first === undefined || rest === undefined || BOUND.test(first) || BOUND.test(rest)) return []
-  const [isOccasion, also] = [/^(?:in|during)$/i.test(occasion ?? ''), `${occasion} ${rest}`]
-  return [`${head}${mark} ${first} or ${isOccasion ? also : rest}.`, `${head}${mark} ${first}; ${head}${also}.`]
+  const holds = /^(?:in|during)$/i.test(occasion ?? '') ? `there is ${rest}` : rest
+  return [`${head}${mark} ${first} or ${holds}.`, `${head}${mark} ${first}; ${head}${occasion} ${rest}.`]
 }
 
 const EXCEPTED = /^(?<head>[^,;"“]*\S )(?<mark>unless|except (?:if|when|where)) (?<first>[^,;]*?),? or (?<occasion>if|when|where|whenever|in|during) (?<rest>[^,;]*?)\.?$/i
