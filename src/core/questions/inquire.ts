@@ -104,7 +104,7 @@ export async function inquire(unit: SemanticUnit, candidates: readonly Candidate
     // Alone they decide alike, because nothing is permitted by silence; what each forbids counts wherever another policy permits it.
     if (beside.classes.length > 1) {
       const [one, other] = beside.classes.map(first) as [Understanding, Understanding]
-      return unknown(`they forbid different things, which no request to this text alone can tell: ${sayDifference([one.norms, other.norms])}`, `say in the sentences ${disputed.join(', ')} what is forbidden, with a sentence for each prohibition`)
+      return unknown(`they forbid different things, which no request to this text alone can tell: ${sayDifference([one.norms, other.norms])}`, `say what is forbidden, with a sentence for each prohibition, instead of ${disputed.length === 1 ? 'sentence' : 'the sentences'} ${disputed.join(', ')}`)
     }
     if (closing === null) return unknown('that the ways which are left mean the same is not proved', `reword the sentences ${disputed.join(', ')}, or try again when the prover is available`)
     const chosen = withReaders(first(only), left)
