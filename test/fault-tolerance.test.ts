@@ -7,7 +7,7 @@ import { seeded } from '#core/proof/random-world.ts'
 import { STABILIZERS, TABLE_VERSION } from '#core/stabilizers/table.ts'
 import { WEIGHTS } from '#core/syndrome/weights.ts'
 import { temporaryFolder } from '#test/server.ts'
-import { Ambiguous } from '../bench/fault-tolerance/ambiguous.ts'
+import { Ambiguous, Fresh } from '../bench/fault-tolerance/ambiguous.ts'
 import { barChart } from '../bench/fault-tolerance/chart.ts'
 import { withContext } from '../bench/fault-tolerance/context.ts'
 import { readNatural } from '../bench/fault-tolerance/natural.ts'
@@ -121,7 +121,9 @@ test('settings reach from (3, 1) to (7, 3), with enough trials for what is claim
 test('ambiguous requests and natural faults are data of the form that is read', () => {
   const { requests } = Ambiguous.parse(JSON.parse(read('bench/fault-tolerance/ambiguous.json')))
   assert.ok(requests.filter(({ settled_by_schema: settled }) => settled === undefined).length >= 40)
-  assert.equal(new Set(requests.map(({ text }) => text)).size, requests.length)
+  const { requests: fresh, plain, common } = Fresh.parse(JSON.parse(read('bench/fault-tolerance/ambiguous-fresh.json')))
+  const texts = [...requests, ...fresh, ...plain, ...common].map(({ text }) => text)
+  assert.equal(new Set(texts).size, texts.length)
   const { faults, versions } = readNatural()
   assert.ok(faults.every((fault) => fault.versions.every((commit) => versions.some((version) => version.commit === commit))))
 })

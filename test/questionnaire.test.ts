@@ -204,6 +204,40 @@ test('sabotaged: who takes every two meanings for the same accepts one that the 
   assert.deepEqual(wrong, ['compliant', 'compliant', 'compliant'])
 })
 
+/** Nothing is permitted: whatever is forbidden, every request to this text alone is denied. */
+const FORBIDDING = 'Nurses and doctors on duty must not edit charts.'
+
+test('meanings that forbid different things are not settled because nothing permits either', async () => {
+  const place = unitOf(FORBIDDING)
+  const candidates = await propose(place.unit, [])
+  const { inquiry, verdict } = await assess({ unit: place.unit, candidates }, place.examiner.examining(place.unit.schema))
+  assert.ok(inquiry?.kind === 'unknown' && /forbid different things/.test(inquiry.because), JSON.stringify(inquiry))
+  assert.equal(verdict.kind, 'undetermined')
+  // Beside a permission in the same text a request tells, and is asked about.
+  const beside = unitOf(`Nurses and doctors may edit charts. ${FORBIDDING}`)
+  const { inquiry: asking } = await assess({ unit: beside.unit, candidates: await propose(beside.unit, []) }, beside.examiner.examining(beside.unit.schema))
+  assert.match(asking?.kind === 'open' ? asking.question.words : '', /^Given nurse “nurse1” \(on duty: no\).*: may nurse “nurse1” edit chart “chart1”\?$/)
+})
+
+test('sabotaged: who takes what is forbidden for the same certifies the first of two meanings, and this test sees it', async () => {
+  const gullible = unitOf(FORBIDDING, CLINIC, saying((real) => ({ ...real, answer: { kind: 'proved' } })))
+  const { inquiry, verdict } = await assess({ unit: gullible.unit, candidates: await propose(gullible.unit, []) }, gullible.examiner.examining(gullible.unit.schema))
+  assert.deepEqual([inquiry?.kind, verdict.kind], ['settled', 'compliant'])
+})
+
+test('what "only" is about is asked with a request that tells, where another sentence permits it', async () => {
+  const place = unitOf('Nurses may view and edit charts. Nurses may only view sealed charts.')
+  const candidates = await propose(place.unit, [])
+  const meanings = await meaningsOf(place, candidates)
+  assert.equal(meanings.length, 3)
+  for (const meant of meanings) {
+    const { assessment, asked } = await answered(place, candidates, whoMeans(meant, place))
+    assert.equal(assessment.inquiry?.kind, 'settled', JSON.stringify(assessment.inquiry))
+    assert.equal(await means(assessment, meant, place), 'proved')
+    assert.ok(asked.length >= 1 && asked.length <= 2)
+  }
+})
+
 test('every norm gets a request that only it decides, unless it is proved that there is none', async () => {
   const place = unitOf('Nurses may view charts. Nurses on duty may view charts. Doctors may edit charts. Every edit must be logged. Nobody may view sealed charts.')
   const examining = place.examiner.examining(place.unit.schema)

@@ -30,7 +30,10 @@ export function renderPage(measured: FaultTolerance): string {
   const wrongOf = (some: readonly Measured[], who: 'ours' | 'voting') => sum(some, (one) => one.all[who].false_accepts)
   const target = (isMet: boolean) => (isMet ? 'met' : '**missed**')
   const reliability = reliabilityIn(measured)
-  const open = ambiguous.filter(({ isSettledBySchema }) => !isSettledBySchema)
+  const open = ambiguous.first.filter(({ isSettledBySchema }) => !isSettledBySchema)
+  const { fresh } = ambiguous
+  const needless = ambiguous.plain.filter(({ said, isNamed }) => said !== 'silent' && isNamed)
+  const isNamedOnly = ({ said, isNamed }: (typeof open)[number]) => isNamed && said !== 'silent' && said !== 'asked'
   const silent = open.filter(({ said }) => said === 'silent')
   const withExamples = representations.majority.filter(({ with: known }) => known.includes('examples'))
   const bothWrong = majorityScene(representations.majority, 'both readers with the same fault, nobody else')
@@ -161,14 +164,21 @@ together: of these sentences two readers are hardly more than one. An example, o
 
 ## Ambiguous requests
 
-${ambiguous.length} requests that leave a meaning open (\`bench/fault-tolerance/ambiguous.json\`), written before any reader had read them, put to the product's own readers. In ${ambiguous.length - open.length} of them the schema can say only one of the meanings. Of the other ${open.length}:
-reported ${figure(open.length - silent.length, open.length)} (${figure(open.filter(({ isNamed }) => isNamed).length, open.length)} with the meanings that are left; the others as not understood), and **a policy comes out without a word** in ${figure(silent.length, open.length)}.
+${ambiguous.first.length} requests that leave a meaning open (\`bench/fault-tolerance/ambiguous.json\`), written before any reader had read them, and ${ambiguous.fresh.length} more (\`ambiguous-fresh.json\`), written when the first had been measured and the forms that readers take one way were known, but before
+any reader had read these: they tell a gain from a fit to single sentences, not to kinds of them. Both are put to the product's own readers. In ${ambiguous.first.length - open.length} of the first the schema can say only one of the meanings. Of the others:
 
-| what is open | requests | reported | silent |
-|---|---|---|---|
-${[...Map.groupBy(open, ({ ambiguity }) => ambiguity)].map(([ambiguity, some]) => `| ${ambiguity} | ${some.length} | ${some.filter(({ said }) => said !== 'silent').length} | ${some.filter(({ said }) => said === 'silent').length} |`).join('\n')}
+| | asked, with a request that tells | named as open, to be said otherwise | not understood | **a policy without a word** |
+|---|---|---|---|---|
+${([['the first', open], ['the fresh', fresh]] as const).map(([name, some]) => `| ${name} | ${figure(some.filter(({ said }) => said === 'asked').length, some.length)} | ${figure(some.filter(isNamedOnly).length, some.length)} | ${figure(some.filter((one) => one.said !== 'silent' && one.said !== 'asked' && !one.isNamed).length, some.length)} | ${figure(some.filter(({ said }) => said === 'silent').length, some.length)} |`).join('\n')}
 
-The silent ones: ${silent.map(({ text }) => `“${text}”`).join(' ')} Whoever has read one takes the same meaning of it, and the author may have had the other.
+| what is open | first | silent | fresh | silent |
+|---|---|---|---|---|
+${[...new Set([...open, ...fresh].map(({ ambiguity }) => ambiguity))].map((kind) => `| ${kind} | ${[open, fresh].map((some) => some.filter(({ ambiguity }) => ambiguity === kind)).map((some) => `${some.length} | ${some.filter(({ said }) => said === 'silent').length}`).join(' | ')} |`).join('\n')}
+
+The silent ones: ${[...silent, ...fresh.filter(({ said }) => said === 'silent')].map(({ text }) => `“${text}”`).join(' ')} Whoever has read one takes the meaning of it that [reading](concepts/reading.md) says, and the author may have had the other.
+
+**Needless questions**: of ${ambiguous.plain.length} requests that leave nothing open, in the same file, of like forms or as authors write them every day, ${figure(needless.length, ambiguous.plain.length)} came to a question or were named open${needless.length === 0 ? '' : `: ${needless.map(({ text }) => `“${text}”`).join(' ')}`};
+${figure(ambiguous.plain.filter(({ said, isNamed }) => said !== 'silent' && !isNamed).length, ambiguous.plain.length)} were not understood.
 
 ## What no such system can detect
 

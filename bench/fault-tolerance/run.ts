@@ -9,7 +9,7 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { STABILIZERS, TABLE_VERSION } from '#core/stabilizers/table.ts'
 import { WEIGHTS } from '#core/syndrome/weights.ts'
 import { basisNow, isSame, partsOf, standingOf, toldOf, type Basis } from './basis.ts'
-import { measureAmbiguous, type AmbiguousResult } from './ambiguous.ts'
+import { measureAmbiguous, type AmbiguousMeasured } from './ambiguous.ts'
 import { withContext, type Context } from './context.ts'
 import { measureNatural, type NaturalMeasured } from './natural.ts'
 import { chartsOf, renderPage } from './page.ts'
@@ -28,7 +28,7 @@ export type FaultTolerance = {
   readonly trials: { readonly [setting: string]: Part<Measured> }
   readonly representations?: Part<RepresentationsMeasured>
   readonly natural?: Part<NaturalMeasured>
-  readonly ambiguous?: Part<readonly AmbiguousResult[]>
+  readonly ambiguous?: Part<AmbiguousMeasured>
 }
 
 type Choice = { readonly seed: number; readonly instances: number }

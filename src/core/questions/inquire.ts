@@ -4,6 +4,7 @@ import type { PolicySet } from '#core/policy/policy.ts'
 import { policyOfNorms } from '#core/policy/assemble.ts'
 import type { Proof } from '#core/proof/proof.ts'
 import type { Instruments } from '#core/stabilizers/check.ts'
+import { ANYTHING } from '#core/stabilizers/distinguish.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import type { Correction } from '#core/syndrome/correct.ts'
 import type { Diagnosis, Fault } from '#core/syndrome/decode.ts'
@@ -12,6 +13,7 @@ import type { Measurement } from '#core/syndrome/measure.ts'
 import { VOTERS_MIN } from '#core/syndrome/vote.ts'
 import { lineagesOf, misreadRate, WEIGHTS } from '#core/syndrome/weights.ts'
 import { isAnswer, meets } from '#core/unit/example.ts'
+import { sayDifference } from '#core/unit/ground-differences.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
 import { chooseQuestion, largest, type Asking, type Question, type Said } from './question.ts'
 import { choicesOf, COMPARED_MAX, correctionOf, countOf, understandingOf, understood, UNDERSTANDINGS_MAX, type Understanding, type Understood } from './understandings.ts'
@@ -102,6 +104,13 @@ export async function inquire(unit: SemanticUnit, candidates: readonly Candidate
   if (only === undefined) return nothing
   if (others.length === 0) {
     const closing = await closingProofs(left.map(({ policy }) => policy), unit, can)
+    const beside = await classesOf(besideAnyone(left, unit, can), unit.schema, can)
+    if (beside.kind === 'untold') return unknown('whether the ways which are left mean the same beside other policies is not known', `reword the sentences ${disputed.join(', ')}, or try again when the prover is available`)
+    // Alone they decide alike, because nothing is permitted by silence; what each forbids counts wherever another policy permits it.
+    if (beside.classes.length > 1) {
+      const [one, other] = beside.classes.map(first) as [Understanding, Understanding]
+      return unknown(`they forbid different things, which no request to this text alone can tell: ${sayDifference([one.norms, other.norms])}`, `say what is forbidden, with a sentence for each prohibition, instead of ${disputed.length === 1 ? 'sentence' : 'the sentences'} ${disputed.join(', ')}`)
+    }
     if (closing === null) return unknown('that the ways which are left mean the same is not proved', `reword the sentences ${disputed.join(', ')}, or try again when the prover is available`)
     const chosen = withReaders(first(only), left)
     if ((await can.neverErrors(chosen.policy, unit.schema)).answer.kind !== 'proved') return unknown('that no rule of the meaning that is left can fail is not proved', `reword the sentences ${disputed.join(', ')}`)
@@ -177,6 +186,11 @@ async function parsed(sentences: readonly Understood[], { schema }: SemanticUnit
     if (error instanceof Failure && error.code === 'POLICY_INVALID') return error
     throw error
   }
+}
+
+/** Each understanding beside a policy that permits everything: there, what it forbids is all that it says. */
+function besideAnyone(left: readonly Understanding[], { schema }: SemanticUnit, can: Pick<Inquiring, 'parse'>): readonly PolicySet[] {
+  return left.map(({ norms }) => can.parse(policyOfNorms([ANYTHING, ...norms.filter(({ modality }) => modality === 'forbid')], schema).text, schema))
 }
 
 /** That each means the same as the first; null when that is not proved of one. */

@@ -47,4 +47,5 @@ function saysTheSame(one: Norm, other: Norm): boolean {
   return one.modality === other.modality && (one.modality !== 'oblige' || one.obligation === other.obligation)
 }
 
-const ANYTHING: Norm = { id: 'anything', sentence: 0, source: '', modality: 'permit', principals: [], actions: [], resources: [], when: null, unless: null, obligation: null }
+/** A permission of everything: what else stands beside it is all that decides. */
+export const ANYTHING: Norm = { id: 'anything', sentence: 0, source: '', modality: 'permit', principals: [], actions: [], resources: [], when: null, unless: null, obligation: null }

@@ -1,4 +1,6 @@
+import { canonical } from '#core/canonical.ts'
 import type { Norm } from '#core/unit/norm.ts'
+import type { OpenForm } from '#core/unit/open-forms.ts'
 import type { SemanticUnit, Sentence } from '#core/unit/semantic-unit.ts'
 
 export type Method = 'controlled-english' | 'shallow-parse' | 'principles' | `model:${string}`
@@ -41,4 +43,17 @@ export function normsOf(readings: readonly Reading[]): readonly Norm[] {
 /** What one sentence means, as its norms: `N3`, or `N3.1`, `N3.2`. */
 export function numbered(meanings: readonly Omit<Norm, 'id' | 'sentence' | 'source'>[], { number, text }: Pick<Sentence, 'number' | 'text'>): readonly Norm[] {
   return meanings.map((meaning, i) => ({ id: meanings.length === 1 ? `N${number}` : `N${number}.${i + 1}`, sentence: number, source: text, ...meaning }))
+}
+
+/** What a reader says of a sentence that is open by its form: with senses, where it reads every text that says one of them. */
+export function openReading({ because, wordings }: OpenForm, sentence: Sentence, read: (sentence: Sentence) => Reading): Reading {
+  const senses = sensesIn(wordings, sentence, read)
+  return { kind: 'unread', sentence: sentence.number, because, isOpen: true, ...(senses === null ? {} : { senses }) }
+}
+
+/** What a reader makes of texts that say a sentence in every way that it can mean: its senses, where it reads each of them and no two alike. */
+function sensesIn(wordings: readonly string[], sentence: Sentence, read: (sentence: Sentence) => Reading): readonly (readonly Norm[])[] | null {
+  const readings = wordings.map((text) => read({ ...sentence, text }))
+  const senses = readings.flatMap((reading) => (reading.kind === 'norms' ? [numbered(reading.norms.map(({ id: _, sentence: __, source: ___, ...meaning }) => meaning), sentence)] : []))
+  return senses.length > 1 && senses.length === wordings.length && new Set(senses.map((norms) => canonical(norms))).size === senses.length ? senses : null
 }

@@ -86,7 +86,8 @@ function furnishedNobody(text: Text, at: number): readonly Hit<Noun>[] {
 
 // ---- May, must not ----
 
-export type Modal = { readonly force: 'permit' | 'forbid' | 'must'; readonly isOnly: boolean; readonly form: 'base' | 'ing' }
+/** `isStrict`: "must not", which behind "all" denies each; "may not" can deny all of them together. */
+export type Modal = { readonly force: 'permit' | 'forbid' | 'must'; readonly isOnly: boolean; readonly form: 'base' | 'ing'; readonly isStrict?: true }
 
 const LAWFUL = ['allowed', 'permitted', 'authorized', 'authorised', 'entitled', 'free', 'able']
 export const UNLAWFUL = ['forbidden', 'prohibited', 'banned', 'barred', 'prevented', 'disallowed']
@@ -94,10 +95,10 @@ export const UNLAWFUL = ['forbidden', 'prohibited', 'banned', 'barred', 'prevent
 export function modals(text: Text, at: number): readonly Hit<Modal>[] {
   return remember(text, 'modals', at, () => {
     const found: Hit<Modal>[] = []
-    const add = (force: Modal['force'], to: number, form: Modal['form'] = 'base', isOnly = false) => {
+    const add = (force: Modal['force'], to: number, form: Modal['form'] = 'base', isOnly = false, isStrict = false) => {
       const only = eat(text, to, 'only')
       // "May always" is may; "may not always" is another thing.
-      found.push(hit({ force, form, isOnly: isOnly || only !== null }, maybe(text, only ?? to, 'also', ...(force === 'permit' ? ['always'] : []))))
+      found.push(hit({ force, form, isOnly: isOnly || only !== null, ...(isStrict ? { isStrict } : {}) }, maybe(text, only ?? to, 'also', ...(force === 'permit' ? ['always'] : []))))
     }
     const never = eatAny(text, at, ['never', 'not'])
     const start = never ?? at
@@ -111,7 +112,7 @@ export function modals(text: Text, at: number): readonly Hit<Modal>[] {
       if (allowed !== null && never === null && ((not === null && word !== 'may' && word !== 'can') || not !== null)) {
         found.push(hit({ force: not === null ? 'permit' : 'forbid', form: 'base', isOnly: false }, allowed))
       } else if (not !== null) {
-        if (never === null && lowerAt(text, not) !== 'only') add('forbid', not)
+        if (never === null && lowerAt(text, not) !== 'only') add('forbid', not, 'base', false, word !== 'may' && word !== 'can')
       } else if (never !== null) add('forbid', to)
       else if (word === 'may' || word === 'can') add('permit', only ?? to, 'base', only !== null)
       else if (only === null) add('must', to)
@@ -129,8 +130,8 @@ export function modals(text: Text, at: number): readonly Hit<Modal>[] {
       if (LAWFUL.includes(state) && end !== null && !(not !== null && (only !== null || onlyTo !== null))) add(not === null ? 'permit' : 'forbid', end, 'base', only !== null || onlyTo !== null)
       if (UNLAWFUL.includes(state) && not === null && only === null) {
         const from = eat(text, to, 'from')
-        if (end !== null && onlyTo === null) add('forbid', end)
-        if (from !== null) add('forbid', from, 'ing')
+        if (end !== null && onlyTo === null) add('forbid', end, 'base', false, true)
+        if (from !== null) add('forbid', from, 'ing', false, true)
       }
       const notTo = not === null ? null : eat(text, not, 'to')
       if (notTo !== null) add('forbid', notTo)
@@ -177,8 +178,8 @@ export function forceOf(text: Text, who: Who, modal: Modal): 'permit' | 'forbid'
     if (modal.force === 'forbid') text.effort.hint ??= 'it denies twice: say who may, or who must not'
     return modal.force === 'forbid' ? null : 'forbid'
   }
-  if (modal.force === 'forbid' && who.isAll) {
-    text.effort.hint ??= '`all … not` can mean none, or not every one: say `no …` for none'
+  if (modal.force === 'forbid' && who.isAll && modal.isStrict !== true) {
+    text.effort.open ??= '`all … may not` can mean that none may, or that not every one may: say `no …` for none, or who may not'
     return null
   }
   if (who.kind === 'only' && (modal.force !== 'permit' || modal.isOnly)) return null
@@ -251,7 +252,8 @@ function moreVerbs(text: Text, at: number, form: Form): readonly Hit<readonly (r
   ]
 }
 
-type Deeds = { readonly deeds: readonly Deed[]; readonly isOnly: boolean }
+/** `isAll`: of all or every one of them. */
+type Deeds = { readonly deeds: readonly Deed[]; readonly isOnly: boolean; readonly isAll?: true }
 
 const ANYTHING = [
   'do anything with',
@@ -280,7 +282,7 @@ export function deed(text: Text, at: number, form: Form): readonly Hit<Deeds>[] 
             // "send payments only to verified accounts".
             const isNarrow = from > behind
             return isNarrow && ends.length === 0 ? [] : [
-              hit<Deeds>({ deeds: list.map((verb) => ({ verb, object, tails: ends })), isOnly: only !== null || isNarrow }, end),
+              hit<Deeds>({ deeds: list.map((verb) => ({ verb, object, tails: ends })), isOnly: only !== null || isNarrow, ...(object.length > 0 && ['all', 'every'].includes(lowerAt(text, of)) ? { isAll: true } : {}) }, end),
             ]
           }),
         ),

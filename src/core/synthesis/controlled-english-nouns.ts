@@ -68,6 +68,11 @@ function isApart(text: Text, at: number, others: readonly Noun[]): boolean {
   return others.length === 1 && text.tokens[at]?.kind === 'comma'
 }
 
+/** "Orders that are paid and not shipped": "not shipped" goes on with what they are, and is no other thing. */
+function isDenial({ lexicon }: Text, { words }: Noun): boolean {
+  return words[0]?.toLowerCase() === 'not' && words.every((_, start) => lexicon.types(words.slice(start)).length === 0)
+}
+
 /** ", b and c", "and c": ends with the one behind the conjunction. */
 function rest(text: Text, at: number, role: Role): readonly Hit<readonly Noun[]>[] {
   return remember(text, `rest:${role}`, at, () => {
@@ -78,7 +83,7 @@ function rest(text: Text, at: number, role: Role): readonly Hit<readonly Noun[]>
         last === null
           ? []
           : then(
-            nounPhrases(text, last, role),
+            nounPhrases(text, last, role).filter(({ value }) => !isDenial(text, value)),
             (one, to) => [hit([one], to), ...then(rest(text, to, role), (others, end) => [hit([one, ...others], end)])],
           )
       ),

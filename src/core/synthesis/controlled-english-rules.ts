@@ -37,12 +37,13 @@ export function actives(text: Text, at: number): readonly Hit<Main>[] {
 export function underModal(text: Text, who: Who, modal: Modal, at: number): readonly Hit<Main>[] {
   const force = forceOf(text, who, modal)
   if (force === null || force === 'must') return []
-  return then(deedLists(text, at, modal.form), ({ deeds, isOnly, isApart }, end) => {
+  return then(deedLists(text, at, modal.form), ({ deeds, isOnly, isApart, isAll }, end) => {
+    if (force === 'forbid' && isAll === true) text.effort.open ??= '`not … all` can mean none of them, or not every one: say `any …` for none, or which must not'
     if (modal.isOnly && isOnly) return []
     const isCondition = modal.isOnly || isOnly
     if (isCondition && (force !== 'permit' || who.kind === 'only')) return []
     const only = who.kind === 'only' ? 'subject' : isCondition ? 'condition' : null
-    const found = ruled(text, end, { force, only, subject: who.nouns, exceptSubject: who.except, deeds }, isApart)
+    const found = ruled(text, end, { force, only, ...(only === 'condition' && modal.isOnly ? { isOnlyOfVerb: true } : {}), subject: who.nouns, exceptSubject: who.except, deeds }, isApart)
     return who.kind === 'some' && only === null ? found.map(({ value, to }) => hit({ ...value, who }, to)) : found
   })
 }

@@ -19,8 +19,8 @@ export type Text = {
   readonly tokens: readonly Token[]
   readonly lexicon: Lexicon
   readonly memo: Map<string, readonly Hit<unknown>[]>
-  /** Rules tried so far, and the furthest token that any of them accepted. */
-  readonly effort: { tried: number; furthest: number; hint: string | null }
+  /** Rules tried so far, the furthest token that any of them accepted, a hint, and what English leaves open in the clause whatever follows. */
+  readonly effort: { tried: number; furthest: number; hint: string | null; open: string | null }
   /** Values that the schema lists for texts, `@values("draft, final")`, lower case. */
   readonly listed: ReadonlySet<string>
 }
@@ -34,7 +34,7 @@ export class TooOpen extends Error {}
 const TRIED_MAX = 40_000
 
 export function textOf(tokens: readonly Token[], schema: Schema): Text {
-  return { tokens, lexicon: lexiconOf(schema), memo: new Map(), effort: { tried: 0, furthest: 0, hint: null }, listed: listedOf(schema) }
+  return { tokens, lexicon: lexiconOf(schema), memo: new Map(), effort: { tried: 0, furthest: 0, hint: null, open: null }, listed: listedOf(schema) }
 }
 
 const NUMBER = /^(?:\d{1,3}(?:,\d{3})+|\d+)(?![\d.,]*\d)/

@@ -8,7 +8,8 @@ import { SENSES_MAX } from '#core/unit/norm.ts'
 import type { Sentence } from '#core/unit/semantic-unit.ts'
 import { clausesOf } from '#core/unit/sentences.ts'
 import type { Statement } from '#core/unit/statement.ts'
-import { numbered, type Reader, type Reading } from './candidate.ts'
+import { numbered, openReading, type Reader, type Reading } from './candidate.ts'
+import { otherwise } from './controlled-english-open.ts'
 import { clausesAs } from './controlled-english-sentences.ts'
 import { isKnown, lowerAt, textOf, TooOpen, tokenize, type Text } from './controlled-english-tokens.ts'
 import { ACCESS, DUTY_VERBS, FUNCTION_WORDS, HINTS, NUMBER_WORDS } from './controlled-english-words.ts'
@@ -27,7 +28,7 @@ function readSentence(sentence: Sentence, schema: Schema): Reading {
   const { number, text: source } = sentence
   if (sentence.isExplanation) return { kind: 'silent', sentence: number }
   const open = openForm(source, schema)
-  if (open !== null) return sentence.mayRule ? { kind: 'unread', sentence: number, because: open, isOpen: true } : { kind: 'silent', sentence: number }
+  if (open !== null) return sentence.mayRule ? openReading(open, sentence, (one) => readSentence(one, schema)) : { kind: 'silent', sentence: number }
   const parts = clausesOf(source)
   const clauses = parts.length > CLAUSES_MAX ? [tooMany(parts.length)] : parts.map((clause) => readClause(clause, schema))
   const unread = clauses.filter((clause) => clause.kind === 'unread')
@@ -76,6 +77,7 @@ function readClause(clause: string, schema: Schema): Read {
   const text = textOf(tokens, schema)
   const unknown = unknownWord(text)
   const ways = waysOf(text)
+  if (text.effort.open !== null && unknown === null) return { kind: 'unread', because: text.effort.open, isOpen: true }
   if (ways === null || ways.length > WAYS_MAX) return {
     kind: 'unread',
     because: unknown ?? 'the sentence can be understood in too many ways: make it shorter',
@@ -84,9 +86,15 @@ function readClause(clause: string, schema: Schema): Read {
 
   const meanings = new Map<string, readonly Meaning[]>()
   const reasons: (Grounded & { kind: 'unread' })[] = []
+  const others: (readonly Meaning[])[] = []
   let said: string | null = null
   for (const way of ways) {
     const grounded = ground(way, schema)
+    // What English leaves open beside this structure counts where the schema can say it.
+    for (const other of grounded.kind === 'norms' ? otherwise(way, text) : []) {
+      const also = ground(other, schema)
+      if (also.kind === 'norms') others.push(also.norms)
+    }
     if (grounded.kind === 'unread' && grounded.senses === undefined) reasons.push(grounded)
     if (grounded.kind === 'unread' && grounded.senses !== undefined) said ??= grounded.because
     for (const sense of grounded.kind === 'norms' ? [grounded.norms] : (grounded.senses ?? [])) {
@@ -94,12 +102,13 @@ function readClause(clause: string, schema: Schema): Read {
       if (!meanings.has(key)) meanings.set(key, sense)
     }
   }
-  const [norms, ...others] = meanings.values()
+  for (const sense of others) if (!meanings.has(keyOf(sense))) meanings.set(keyOf(sense), sense)
+  const [norms, ...more] = meanings.values()
   const open = reasons.find(({ isOpen }) => isOpen === true)
   if (open !== undefined && (norms !== undefined || unknown === null)) return open
   if (norms === undefined) return { kind: 'unread', because: unknown ?? reasons[0]?.because ?? stopped(text) }
   const quotes = tokens.flatMap((token) => (token.kind === 'quoted' ? [token.text] : []))
-  if (others.length > 0) {
+  if (more.length > 0) {
     const senses = [...meanings.values()]
     return { kind: 'unread', because: said ?? sayDifference(senses), isOpen: true, ...(senses.some((each) => unplaced(quotes, each) !== null) ? {} : { senses }) }
   }

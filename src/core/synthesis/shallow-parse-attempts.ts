@@ -1,10 +1,13 @@
 import type { Lexicon } from '#core/unit/lexicon.ts'
 import type { Statement } from '#core/unit/statement.ts'
 import { statementsOf } from './shallow-parse-frames.ts'
+import type { Scope } from './shallow-parse-phrases.ts'
 import { tokenize, Unread, type Token } from './shallow-parse-tokens.ts'
 
-/** One structure of a clause, or why one attempt found none. */
-export type Attempt = { readonly kind: 'statements'; readonly statements: readonly Statement[] } | { readonly kind: 'unread'; readonly because: string }
+/** One structure of a clause, or why one attempt found none. `isOther`: hardly what most people mean. */
+export type Attempt =
+  | { readonly kind: 'statements'; readonly statements: readonly Statement[]; readonly isOther: boolean }
+  | { readonly kind: 'unread'; readonly because: string; readonly isOther: boolean; readonly isOpen?: true }
 
 /** So many structures are tried; a clause that has more is too open to be read. */
 const ATTEMPTS_MAX = 48
@@ -19,14 +22,14 @@ export function attemptsAt(clauses: readonly string[], lexicon: Lexicon): readon
     if (clauses.length > CLAUSES_MAX) throw new Unread(`the sentence has ${clauses.length} parts: write several of at most ${CLAUSES_MAX}`)
     tokens = clauses.map(tokenize)
   } catch (error) {
-    if (error instanceof Unread) return [{ kind: 'unread', because: error.because }]
+    if (error instanceof Unread) return [{ kind: 'unread', because: error.because, isOther: false }]
     throw error
   }
   const attempts: Attempt[] = []
   let path: number[] | null = []
   while (path !== null) {
     if (attempts.length === ATTEMPTS_MAX) {
-      return [{ kind: 'unread', because: 'the sentence can be understood in too many ways: make it shorter' }]
+      return [{ kind: 'unread', because: 'the sentence can be understood in too many ways: make it shorter', isOther: false }]
     }
     const choices: { readonly taken: number; readonly count: number }[] = []
     const preset: readonly number[] = path
@@ -35,18 +38,26 @@ export function attemptsAt(clauses: readonly string[], lexicon: Lexicon): readon
       choices.push({ taken, count })
       return taken
     }
-    attempts.push(attempt(tokens, lexicon, choose))
+    let isOther = false
+    const other = (count: number): number => {
+      const taken = choose(count)
+      if (taken > 0) isOther = true
+      return taken
+    }
+    attempts.push({ ...attempt(tokens, { lexicon, choose, other }), isOther })
     const open = choices.findLastIndex(({ taken, count }) => taken + 1 < count)
     path = open < 0 ? null : [...choices.slice(0, open).map(({ taken }) => taken), (choices[open] as { taken: number }).taken + 1]
   }
   return attempts
 }
 
-function attempt(clauses: readonly (readonly Token[])[], lexicon: Lexicon, choose: (count: number) => number): Attempt {
+function attempt(clauses: readonly (readonly Token[])[], scope: Scope): DistributiveOmit<Attempt, 'isOther'> {
   try {
-    return { kind: 'statements', statements: statementsOf(clauses, { lexicon, choose }) }
+    return { kind: 'statements', statements: statementsOf(clauses, scope) }
   } catch (error) {
-    if (error instanceof Unread) return { kind: 'unread', because: error.because }
+    if (error instanceof Unread) return { kind: 'unread', because: error.because, ...(error.isOpen ? { isOpen: true } : {}) }
     throw error
   }
 }
+
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never

@@ -3,6 +3,7 @@ import { conditionOf } from './shallow-parse-conditions.ts'
 import {
   antecedent, ANYONE, isBase, mentionedIn, nounList, objects, predicate, SELF, subjectOf, verbLength, verbPhrases, withoutLead, withoutTrail, type Subject,
 } from './shallow-parse-deeds.ts'
+import { isNarrowedByWords, otherwise } from './shallow-parse-open.ts'
 import { isParticiple, type Scope } from './shallow-parse-phrases.ts'
 import { codes, ended, say, Unread, type Token } from './shallow-parse-tokens.ts'
 
@@ -26,7 +27,15 @@ export function statementsOf(clauses: readonly (readonly Token[])[], scope: Scop
 function clausesAt(tokens: readonly Token[], before: Clause | null, scope: Scope): Clause[] {
   const trimmed = purposeLast(withoutLead(tokens))
   if (trimmed[0]?.code === 's' || (trimmed[0]?.code === 'x' && trimmed[1]?.code === 'p')) return leading(trimmed, scope)
-  return frames(mainClauses(trimmed, scope), before, [], scope)
+  const found = frames(mainClauses(trimmed, scope), before, [], scope)
+  const isJoinedPlainly = !trimmed.some(({ code }) => code === ',' || code === 'x')
+  return isJoinedPlainly && goesOn(found) && scope.other(2) === 1 ? found.map((clause) => ({ ...clause, statements: clause.statements.map((one): Statement => ({ ...one, only: 'subject' })) })) : found
+}
+
+/** "Only mechanics may repair and drivers may drive …": whether "only" can be said of those who follow, too. */
+function goesOn([first, ...rest]: readonly Clause[]): boolean {
+  const isNew = ({ subject, statements }: Clause) => subject !== first?.subject && subject.nouns.length > 0 && !subject.isOnly && statements.every(({ force, only }) => force === 'permit' && only === null)
+  return first?.subject.isOnly === true && rest.length > 0 && rest.every(isNew)
 }
 
 function frames(clauses: readonly (readonly Token[])[], first: Clause | null, mentioned: readonly Noun[], scope: Scope): Clause[] {
@@ -290,12 +299,22 @@ function modal(tokens: readonly Token[], at: number, before: Clause | null, it: 
     return permission(marker, subjectOf(left, scope), before.deeds, EMPTY, before.mentioned)
   }
   if (marker.value === 'must') return duty(left, right, it, scope)
+  if (marker.value === 'forbid' && isWeak(marker) && isWhole(left[0])) throw new Unread('it denies of all together, or of each: say `no …`, or which may not', true)
   const isPassive = right[0]?.code === 'b' || (right[0]?.code === 'o' && right[1]?.code === 'b')
   if (isPassive) return passive(marker, left, right, it, scope)
   const isThey = codes(left) === 'u' && ['they', 'he'].includes(left[0]?.value ?? '')
   const spoken = isThey && before === null && it.length === 1 ? { ...ANYONE, nouns: [antecedent(left[0] as Token, it)], isAnyone: false } : null
   const subject = (left.length === 0 || isThey) && before !== null ? before.subject : (spoken ?? subjectOf(left, scope))
   return ruling(marker.value, marker, subject, right, it.length > 0 ? it : [...subject.nouns, ...subject.except].flatMap(ofNouns), scope)
+}
+
+/** "May not", "cannot", "are not allowed to": where all are spoken of, not all of them can be meant. "Must not" is said to each. */
+function isWeak({ text }: Token): boolean {
+  return !/^(?:must|shall|should|do|does|has|have)\b|\b(?:forbidden|prohibited|barred|banned|disallowed)\b/i.test(text)
+}
+
+function isWhole(token: Token | undefined): boolean {
+  return token !== undefined && (token.code === 'd' || token.code === '1' || token.code === 'B') && /^(?:all|every|each|everyone|everybody|both)\b/i.test(token.text)
 }
 
 /** "the owner of a document", "users who are the owner of a document": the document, which a later "it" can mean. */
@@ -394,6 +413,7 @@ function isOccasion(tokens: readonly Token[], index: number, scope: Scope): bool
 function ruling(force: string, marker: Token | null, subject: Subject, right: readonly Token[], it: readonly Noun[], scope: Scope, known?: readonly Deed[]): Clause {
   const rest = adjuncts(right, scope)
   const tail = denied(rest.body, scope)
+  if ((force === 'forbid' || subject.isNone) && known === undefined && deniesAll(rest.body)) throw new Unread('it denies of all of them together, or of each: say `any …`, or which', true)
   const first = known === undefined ? predicate(tail === null ? rest.body : rest.body.slice(0, tail), it, scope) : { deeds: known, isNarrowed: false }
   const second = tail === null ? null : predicate(behindVerb(rest.body.slice(tail + 1), scope), mentionedIn(first.deeds), scope)
   // "may read, but not edit, charts"
@@ -401,7 +421,12 @@ function ruling(force: string, marker: Token | null, subject: Subject, right: re
   const done = isShared ? { ...first, deeds: first.deeds.map((deed) => ({ ...deed, object: second.deeds[0]?.object ?? [] })) } : first
   if (known !== undefined) ended(rest.body, 0)
   if (done.isNarrowed && rest.when !== null) throw new Unread('`only` before the object beside a condition: write a sentence for each')
-  const clause = permission({ code: 'M', text: '', value: force, tags: new Set() }, subject, done.deeds, { ...rest, only: rest.only || done.isNarrowed }, [...it, ...mentionedIn(done.deeds)])
+  const meant = second === null ? otherwise(done.deeds, { when: rest.when, unless: rest.unless, isPermit: force !== 'forbid' && !subject.isNone, isOnly: force === 'only' || rest.only || done.isNarrowed, isApart: setsApart(right) }, scope) : { deeds: done.deeds, when: rest.when, unless: rest.unless }
+  const clause = permission({ code: 'M', text: '', value: force, tags: new Set() }, subject, meant.deeds, { ...rest, when: meant.when, unless: meant.unless, only: rest.only || done.isNarrowed }, [...it, ...mentionedIn(done.deeds)])
+  if (force === 'only' && second === null && rest.when === null && rest.unless === null && rest.except.length === 0 && isNarrowedByWords(done.deeds, scope)) {
+    const about = scope.other(3)
+    if (about > 0) return { ...clause, statements: clause.statements.map((one): Statement => ({ ...one, only: about === 1 ? 'deed' : 'all' })) }
+  }
   if (second === null) return clause
   if (marker === null || marker.value !== 'permit' || subject.isNone || subject.isOnly) {
     throw new Unread('write a sentence for what follows `but not`')
@@ -409,6 +434,18 @@ function ruling(force: string, marker: Token | null, subject: Subject, right: re
   if (rest.when !== null || rest.unless !== null || rest.except.length > 0) throw new Unread('write a sentence for what follows `but not`')
   const forbidden = permission({ ...marker, value: 'forbid' }, subject, second.deeds, EMPTY, clause.mentioned)
   return { ...clause, statements: [...clause.statements, ...forbidden.statements], deeds: [...done.deeds, ...second.deeds] }
+}
+
+/** "all charts", "every chart" behind the verbs. */
+function deniesAll(tokens: readonly Token[]): boolean {
+  const behind = tokens.findIndex(({ code }) => !/[wDc,B]/.test(code))
+  const first = tokens[behind]
+  return behind > 0 && first?.code === 'd' && /^(?:all|every)\b/i.test(first.text)
+}
+
+/** A comma before the condition or the exception. */
+function setsApart(tokens: readonly Token[]): boolean {
+  return tokens.some(({ code }, index) => code === ',' && /[sx]/.test(tokens[index + 1]?.code ?? ''))
 }
 
 /** Without the comma in "edit, charts". */

@@ -12,6 +12,11 @@ export type Scope = {
    * and is read only when all attempts that make sense mean the same.
    */
   readonly choose: (count: number) => number
+  /**
+   * The same where the first structure is what most people mean. An attempt with another one counts only where the schema can say it, and the
+   * first as well.
+   */
+  readonly other: (count: number) => number
 }
 
 type Chunk<T> = { readonly value: T; readonly next: number }

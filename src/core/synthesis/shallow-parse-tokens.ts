@@ -24,11 +24,13 @@ export type Token = {
  */
 export type Code = string
 
-/** What makes a clause unreadable, said to the author. */
+/** What makes a clause unreadable, said to the author. `isOpen`: it is understood, in more ways than one, whatever else is found. */
 export class Unread {
   readonly because: string
-  constructor(because: string) {
+  readonly isOpen: boolean
+  constructor(because: string, isOpen = false) {
     this.because = because
+    this.isOpen = isOpen
   }
 }
 

@@ -36,9 +36,9 @@ test('a word that nobody knows, put anywhere, is never read as if it were absent
   assert.deepEqual(heard, [])
 })
 
-test('may turned into must not turns every permission into a prohibition of the same', () => {
+test('may turned into must not turns every permission into a prohibition of the same, but of all or every one, which stays open', () => {
   const kept: string[] = []
-  for (const { text, schema } of READABLE.filter(({ text: said }) => /^(?!(?:Only|No|None)\b)[^,]* (?:may|can) (?!not\b|only\b|never\b|be\b|always\b)[^,;]*$/.test(said) && !/\b(?:only|provided|as long as|and \w+ (?:may|can)|no one|nobody|not|but)\b/i.test(said))) {
+  for (const { text, schema } of READABLE.filter(({ text: said }) => /^(?!(?:Only|No|None)\b)[^,]* (?:may|can) (?!not\b|only\b|never\b|be\b|always\b)[^,;]*$/.test(said) && !/\b(?:only|provided|as long as|and \w+ (?:may|can)|no one|nobody|not|but)\b/i.test(said) && !/ (?:may|can) \w+ (?:all|every)\b/.test(said))) {
     const [permitted, forbidden] = [text, text.replace(/ (?:may|can) /, ' must not ')].map((said) => read(said, schema))
     if (permitted?.kind !== 'norms') continue
     const turned = permitted.norms.map(({ source: _, ...norm }) => ({ ...norm, modality: 'forbid' }))

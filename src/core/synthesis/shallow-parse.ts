@@ -8,7 +8,7 @@ import { SENSES_MAX } from '#core/unit/norm.ts'
 import type { Sentence } from '#core/unit/semantic-unit.ts'
 import { clausesOf } from '#core/unit/sentences.ts'
 import type { Statement } from '#core/unit/statement.ts'
-import { numbered, type Reader, type Reading } from './candidate.ts'
+import { numbered, openReading, type Reader, type Reading } from './candidate.ts'
 import { attemptsAt } from './shallow-parse-attempts.ts'
 import { quotedIn } from './shallow-parse-tokens.ts'
 
@@ -25,9 +25,12 @@ function readSentence(sentence: Sentence, schema: Schema): Reading {
   if (sentence.isExplanation) return { kind: 'silent', sentence: number }
   const lexicon = lexiconOf(schema)
   const left = openForm(sentence.text, schema)
-  if (left !== null) return sentence.mayRule ? { kind: 'unread', sentence: number, because: left, isOpen: true } : { kind: 'silent', sentence: number }
-  const attempts = attemptsAt(clausesOf(sentence.text), lexicon)
-  const grounded = attempts.map((attempt) => (attempt.kind === 'unread' ? attempt : groundAll(attempt.statements, schema)))
+  if (left !== null) return sentence.mayRule ? openReading(left, sentence, (one) => readSentence(one, schema)) : { kind: 'silent', sentence: number }
+  const tried = attemptsAt(clausesOf(sentence.text), lexicon).map((attempt) => ({ attempt, found: attempt.kind === 'unread' ? attempt : groundAll(attempt.statements, schema) }))
+  const isRead = tried.some(({ attempt, found }) => !attempt.isOther && found.kind === 'norms')
+  const counting = tried.filter(({ attempt, found }) => !attempt.isOther || (isRead && found.kind === 'norms'))
+  const attempts = counting.map(({ attempt }) => attempt)
+  const grounded = counting.map(({ found }) => found)
   const meanings = new Map(grounded.flatMap((one) => (one.kind === 'norms' ? [one.norms] : sensesIn(one)).map((norms) => [canonical(norms), norms] as const)))
   const [norms, ...others] = meanings.values()
   const open = grounded.find((one) => one.kind === 'unread' && 'isOpen' in one && sensesIn(one).length === 0)

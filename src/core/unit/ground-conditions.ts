@@ -130,8 +130,7 @@ function isTest(ref: Ref, words: Phrase, scope: Scope): Expression | null {
     return flags.length > 0 ? flags : optional(noun.words, one, scope)
   })
   const { things: flags, isNegated } = booleans(said, from, world, true)
-  if (flags.length > 1) throw new Unclear(`\`${said.join(' ')}\` can be ${choices(flags)}: say which`)
-  const flag = flags[0]
+  const flag = oneOf(flags, () => `\`${said.join(' ')}\` can be ${choices(flags)}: say which`)
   if (flag === undefined) {
     const isGiven = said.length === noun.words.length + 1 && GIVEN.has((said[said.length - 1] as string).toLowerCase())
     const given = isGiven ? presence(noun.words, from, scope) : null

@@ -311,9 +311,8 @@ export function whoseTest(noun: Noun, thing: Thing, holders: readonly Thing[], s
       const ending = links.filter(({ names }) => names.some(isEnd))
       const isType = world.lexicon.types(said).includes(type ?? '')
       const namesakes = isType && whole.length + ending.length === 0 ? named(said, [holder], world, (one) => elementType(one) === type) : []
-      if (namesakes.length > 0 && links.length > 0) throw new Unclear(`\`${said.join(' ')}\` can be ${choices([...links, ...namesakes])}: say which`)
       const typed = isType ? links : []
-      const link = only([whole, ending, typed].find((group) => group.length > 0) ?? [], said)
+      const link = namesakes.length > 0 && links.length > 0 ? only([...links, ...namesakes], said) : only([whole, ending, typed].find((group) => group.length > 0) ?? [], said)
       const test = link === null ? null : meets(link, thing)
       return test !== null ? [test] : isMember ? [guarded([thing, holder], { kind: 'in', left: thing.at, right: holder.at })] : []
     })
@@ -672,8 +671,9 @@ function share(words: Phrase, a: Thing, b: Thing, scope: Scope): Expression | nu
     const typed = reach(thing, world).filter(({ thing: link, depth }) => depth === 1 && kinds.includes(elementType(link.type) ?? '')).map(({ thing: link }) => link)
     const groups = (thing.type.kind === 'entity' ? (schema.entityTypes.get(thing.type.name)?.ancestors ?? []) : []).filter((name) => kinds.includes(name))
     if (typed.length > 0 && typed.length + groups.length > 1) {
-      const ways = [...typed.map(({ label }) => label), ...groups.map((group) => `the \`${group}\` that ${thing.label} is in`)]
-      throw new Unclear(`\`${words.join(' ')}\` can be ${ways.join(' or ')}: say which`)
+      const ways = [...typed.map((link) => ({ label: link.label, side: { thing: link, groups: [] } })), ...groups.map((group) => ({ label: `the \`${group}\` that ${thing.label} is in`, side: { thing: null, groups: [group] } }))]
+      const way = oneOf(ways, () => `\`${words.join(' ')}\` can be ${ways.map(({ label }) => label).join(' or ')}: say which`)
+      if (way !== undefined) return way.side
     }
     if (typed.length + groups.length > 0) return { thing: typed[0] ?? null, groups }
     // Further away, a place of that type counts whatever it is called.
@@ -707,8 +707,8 @@ function ofTheirPeople(words: Phrase, thing: Thing, scope: Scope): Expression | 
   if (!isTied) return null
   const kind = world.lexicon.typePhrases(elementType(thing.type) ?? '')[0] ?? []
   const ways = [ownership(person, thing, { words: kind, isSaid: true }, scope), ...named.map((link) => meets(link, person))].filter((test) => test !== null)
-  if (new Set(ways.map((test) => JSON.stringify(test))).size > 1) throw new Unclear(`what is of \`their ${words.join(' ')}\` can be theirs, or name them as its own: say which`)
-  return ways[0] ?? null
+  const distinct = [...new Map(ways.map((test) => [JSON.stringify(test), test])).values()]
+  return oneOf(distinct, () => `what is of \`their ${words.join(' ')}\` can be theirs, or name them as its own: say which`) ?? null
 }
 
 /** Something that the resource names is the one who acts' own: the place of both, or what they own. */
@@ -717,8 +717,8 @@ export function ownPlace(thing: Thing, scope: Scope): Expression | null {
   const words = lexicon.typePhrases(elementType(thing.type) ?? '')[0] ?? []
   const shared = share(words, principal, thing, scope)
   const owned = ownership(principal, thing, { words: [], isSaid: true }, scope)
-  if (shared !== null && owned !== null) throw new Unclear(`\`their own ${words.join(' ')}\` can be where they are or what they own: say which`)
-  return shared ?? owned
+  const ways = [shared, owned].filter((test) => test !== null)
+  return oneOf(ways, () => `\`their own ${words.join(' ')}\` can be where they are or what they own: say which`) ?? null
 }
 
 function only(things: readonly Thing[], words: Phrase): Thing | null {
@@ -799,8 +799,7 @@ export function relation(subject: Thing, verb: Phrase, object: Thing, scope: Sco
   const held = onObject.filter(({ thing }) => (!isActive(thing) || !isAlike) && mayBe(thing, 'done to'))
   const done = onSubject.filter(({ thing }) => (isActive(thing) || !isAlike) && mayBe(thing, 'doing'))
   const found = [...held.map(({ thing }) => meets(thing, subject)), ...done.map(({ thing }) => meets(thing, object))].filter((test) => test !== null)
-  if (found.length > 1) throw new Unclear(`\`${verb.join(' ')}\` can be ${choices([...held, ...done].map((one) => one.thing))}: say which`)
-  return found[0] ?? null
+  return oneOf(found, () => `\`${verb.join(' ')}\` can be ${choices([...held, ...done].map((one) => one.thing))}: say which`) ?? null
 
   /** "Patients who treat them", where doctors have `treats`, is the wrong way round: whose attribute it is does it, or has it done to. */
   function mayBe(thing: Thing, role: Role): boolean {

@@ -6,7 +6,7 @@ import { meet, NEUTRAL, nounsIn, nounTest, ofTest, oneOf, sayNoun, settle, takin
 import { isDirected, runsAgainst } from './ground-directions.ts'
 import { booleans, conjunction, disjunction, enumerated, guarded, isFalse, isTrue, negation, worldsOf } from './ground-things.ts'
 import { isFarFetched, saidNearer, spelledOut } from './ground-ellipses.ts'
-import { lexiconOf, says, type Phrase } from './lexicon.ts'
+import { lexiconOf, says, type Lexicon, type Phrase } from './lexicon.ts'
 import { identifierWords, isAkin, isForm } from './morphology.ts'
 import { SENSES_MAX, type Modality, type Norm } from './norm.ts'
 import type { Atom, Condition, Deed, Modifier, Noun, Statement, Tail } from './statement.ts'
@@ -40,6 +40,43 @@ export function groundStatement(statement: Statement, schema: Schema): Grounded 
   if (known.size >= REMEMBERED_MAX) known.clear()
   known.set(key, made)
   return made
+}
+
+/** "May only view archived documents": what else must not be done, with them (`deed`) or at all (`all`). */
+function narrowedByOnly(statement: Statement, schema: Schema): Meaning[] | string | Unclear {
+  const permitted = attempt({ ...statement, only: statement.only === 'deed' ? null : 'condition' }, schema)
+  if (!Array.isArray(permitted)) return permitted
+  if (statement.only === 'deed') {
+    const others = otherDeeds(permitted, schema)
+    return others.length === 0 ? 'nothing else can be done with it' : [...permitted, ...others]
+  }
+  const lexicon = lexiconOf(schema)
+  const bare = (noun: Noun): Noun => ({ words: typeWords(noun.words, lexicon), quoted: null, other: false, modifiers: [] })
+  const elsewhere = attempt({ ...statement, only: 'condition', deeds: statement.deeds.map((deed) => ({ ...deed, object: deed.object.map(bare) })) }, schema)
+  if (!Array.isArray(elsewhere)) return elsewhere
+  const others = elsewhere.filter(({ modality }) => modality === 'forbid')
+  return others.length === 0 ? 'nothing else can be done at all' : [...permitted, ...others]
+}
+
+/** The words of a noun that name its type; its last word where none do. */
+function typeWords(words: Phrase, lexicon: Lexicon): Phrase {
+  return words.map((_, start) => words.slice(start)).find((part) => lexicon.types(part).length > 0) ?? words.slice(-1)
+}
+
+/** Prohibitions of everything but what is permitted, on the same things; none where what is permitted depends on the call. */
+function otherDeeds(permitted: readonly Meaning[], schema: Schema): readonly Meaning[] {
+  const isPermitted = (environment: Environment, of: Meaning) => of.actions.some(({ id, type }) => id === schema.actions.get(environment.action)?.uid.id && type === schema.actions.get(environment.action)?.uid.type)
+  return permitted.flatMap((one) => {
+    if (asksCall(one.when) || asksCall(one.unless)) return []
+    const concerns = ({ principal, resource }: Environment) => (one.principals.length === 0 || one.principals.includes(principal)) && (one.resources.length === 0 || one.resources.includes(resource))
+    const others = schema.environments.filter((environment) => concerns(environment) && !permitted.some((other) => isPermitted(environment, other)))
+    return boxes(others, schema.environments).map((box): Meaning => ({ ...one, modality: 'forbid', principals: box.principals, actions: box.actions.map((key) => (schema.actions.get(key) as Action).uid), resources: box.resources }))
+  })
+}
+
+function asksCall(part: unknown): boolean {
+  if (typeof part !== 'object' || part === null) return false
+  return ('kind' in part && part.kind === 'var' && 'name' in part && part.name === 'context') || Object.values(part).some(asksCall)
 }
 
 /** So often a statement is read again to find out what it can mean. */
@@ -116,6 +153,7 @@ type Piece = { readonly environment: Environment; readonly slot: string; readonl
 function groundOne(statement: Statement, schema: Schema): Meaning[] | string | Unclear {
   if (statement.deeds.length === 0) return 'it does not say what is done'
   if (statement.only !== null && statement.force !== 'permit') return '`only` beside a prohibition can mean two things: say who may, or who must not'
+  if (statement.only === 'deed' || statement.only === 'all') return narrowedByOnly(statement, schema)
   if (statement.force === 'require' && statement.requirement !== null) {
     const required = attempt({ ...statement, duty: null }, schema)
     if (Array.isArray(required) || statement.duty === null) return required
@@ -330,7 +368,7 @@ function exceptTests(statement: Statement, scope: Scope): Expression[] {
     const ofSubject = noun.words.length === 0 ? null : nounTest(noun, principal, scope)
     if (ofSubject !== null && ofObject === null) refuseTheirs(noun, statement, scope)
     const isBoth = ofObject !== null && ofSubject !== null && !isFalse(ofObject) && !isFalse(ofSubject)
-    if (isBoth) throw new Unclear(`\`except ${sayNoun(noun)}\` can be about who acts or what is acted on: say which`)
+    if (isBoth) return oneOf([ofObject, ofSubject], () => `\`except ${sayNoun(noun)}\` can be about who acts or what is acted on: say which`) as Expression
     return ofObject !== null && !isFalse(ofObject) ? ofObject : (ofSubject ?? ofObject ?? FALSE)
   })
 }
@@ -489,9 +527,8 @@ function tailTest(tail: Tail | (Modifier & { kind: 'of' }), scope: Scope, deed?:
     for (const words of [[tail.preposition, ...noun.words], ...(NEUTRAL.has(tail.preposition.toLowerCase()) ? [noun.words] : [])]) {
       const flags = booleans(words, everywhere, world, false)
       const values = flags.things.length > 0 ? [] : enumerated(words, everywhere, world, false)
-      if (flags.things.length + values.length > 1) throw new Unclear(`\`${words.join(' ')}\` can be several attributes: say which`)
-      const flag = flags.things[0]
-      const test = flag === undefined ? values[0]?.test : flags.isNegated ? negation(guarded([flag], flag.at)) : guarded([flag], flag.at)
+      const tests = [...flags.things.map((flag) => (flags.isNegated ? negation(guarded([flag], flag.at)) : guarded([flag], flag.at))), ...values.map((value) => value.test)]
+      const test = oneOf(tests, () => `\`${words.join(' ')}\` can be several attributes: say which`)
       if (test !== undefined) {
         meet(noun, scope)
         return done(test)

@@ -4,20 +4,46 @@ import { lexiconOf, says, type Lexicon, type Phrase } from './lexicon.ts'
 import { lemmas } from './morphology.ts'
 import { clausesOf, itemsOf } from './sentences.ts'
 
+/** Why a sentence is open, and, where these are all that it can mean, texts that have one meaning each. */
+export type OpenForm = { readonly because: string; readonly wordings: readonly string[] }
+
 /**
  * Why a sentence is open by its form alone, whichever reader takes it apart; null when it is not. English itself leaves these forms
  * open, so that no structure found in one speaks for its author.
  */
-export function openForm(sentence: string, schema: Schema): string | null {
+export function openForm(sentence: string, schema: Schema): OpenForm | null {
   const items = itemsOf(sentence)
   if (items.length > 1 && items.every((item) => CONDITIONAL.test(item))) {
-    return 'whether all of the conditions in the list must hold or any of them is open: join them with `and` or `or`'
+    return { because: 'whether all of the conditions in the list must hold or any of them is open: join them with `and` or `or`', wordings: joinedWordings(clausesOf(sentence), items) }
   }
   const lexicon = lexiconOf(schema)
   const clauses = clausesOf(sentence)
   if (clauses.length > CLAUSES_MAX) return null
-  return clauses.reduce<string | null>((found, clause) => found ?? openClause(clause.replace(/["“”][^"“”]*["“”]/g, '"'), lexicon), null)
+  const because = clauses.reduce<string | null>((found, clause) => found ?? openClause(clause.replace(/["“”][^"“”]*["“”]/g, '"'), lexicon), null)
+  if (because === null) return null
+  return { because, wordings: because === BEHIND_EXCEPTION_SAID && clauses.length === 1 ? exceptedWordings(sentence) : [] }
 }
+
+/** A list of conditions in one line, once with "and" and once with "or"; none where they do not begin alike. */
+function joinedWordings(clauses: readonly string[], items: readonly string[]): readonly string[] {
+  const [first = '', ...others] = clauses
+  const mark = MARK.exec(items[0] ?? '')?.[0]
+  if (mark === undefined || others.length + 1 !== items.length || !items.every((item) => MARK.exec(item)?.[0] === mark)) return []
+  const rest = others.map((clause, at) => clause.slice(clause.indexOf(items[at + 1] as string) + mark.length).replace(/[.;,]+$/, '').trim())
+  return ['and', 'or'].map((joint) => `${[first, ...rest].join(` ${joint} `)}.`)
+}
+
+/** "… unless A, or if B": unless any of both, or one more rule. */
+function exceptedWordings(sentence: string): readonly string[] {
+  const { head, mark, first, occasion, rest } = EXCEPTED.exec(sentence)?.groups ?? {}
+  if (head === undefined || mark === undefined || first === undefined || rest === undefined || BOUND.test(first) || BOUND.test(rest)) return []
+  const holds = /^(?:in|during)$/i.test(occasion ?? '') ? `there is ${rest}` : rest
+  return [`${head}${mark} ${first} or ${holds}.`, `${head}${mark} ${first}; ${head}${occasion} ${rest}.`]
+}
+
+const EXCEPTED = /^(?<head>[^,;"“]*\S )(?<mark>unless|except (?:if|when|where)) (?<first>[^,;]*?),? or (?<occasion>if|when|where|whenever|in|during) (?<rest>[^,;]*?)\.?$/i
+/** What has joints of its own can be grouped in more ways. */
+const BOUND = /\b(?:and|or|but|unless|except)\b/i
 
 /** What is longer no reader takes. */
 const CLAUSES_MAX = 100
@@ -27,6 +53,9 @@ const WORDS_MAX = 150
 const IF = 'if|when|whenever|where|while|once|provided(?: that)?|as long as|so long as|on (?:the )?condition that|in case|assuming(?: that)?|given that'
 const CONDITIONAL = new RegExp(`^(?:and |or )?(?:only )?(?:${IF}|unless|except)\\b`, 'i')
 
+const MARK = /^(?:if|when|whenever|where|while|unless)\b/i
+const BEHIND_EXCEPTION_SAID = 'what follows the exception can be one more exception or a condition of the rule: write a sentence for each'
+
 /** ", or if …" behind an exception: it can go on with the exception, or with the rule. */
 const BEHIND_EXCEPTION = new RegExp(`\\b(?:unless|except|without)\\b.*(?:,\\s*(?:or|and|but)\\s+(?:only\\s+|also\\s+)?(?:${IF}|in|during)\\b|\\b(?:or|and|but)\\s+(?:only\\s+|also\\s+)?(?:${IF})\\b)`, 'i')
 
@@ -34,7 +63,7 @@ function openClause(clause: string, lexicon: Lexicon): string | null {
   const words = clause.match(/\p{L}[\p{L}\p{M}\p{N}_-]*|,|"/gu) ?? []
   if (words.length > WORDS_MAX) return null
   if (BEHIND_EXCEPTION.test(clause.replace(/\bif,? and only if\b/gi, 'only if'))) {
-    return 'what follows the exception can be one more exception or a condition of the rule: write a sentence for each'
+    return BEHIND_EXCEPTION_SAID
   }
   const quantified = words.findIndex((_, at) => opensMany(words, at, lexicon))
   return quantified < 0 ? null : `\`${words.slice(quantified, quantified + 2).join(' ')}\` in a condition can be one or all of them, and not only the one the rule is about: say \`the …\` or \`they\``

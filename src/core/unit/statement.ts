@@ -11,8 +11,13 @@ export type Statement = {
    * - `oblige`: whoever does the deeds must do `duty`.
    */
   readonly force: 'permit' | 'forbid' | 'require' | 'oblige'
-  /** `subject`: "Only nurses may …". `condition`: "may only … of/if …", "… only if …". With `permit` only. */
-  readonly only: 'subject' | 'condition' | null
+  /**
+   * With `permit` only. `subject`: "Only nurses may …". `condition`: "may only … of/if …", "… only if …". `deed`: of these objects nothing but
+   * these deeds. `all`: these deeds on these objects, and nothing else at all.
+   */
+  readonly only: 'subject' | 'condition' | 'deed' | 'all' | null
+  /** `only` stands before the verb, so that it can be about the verb, the object or both. */
+  readonly isOnlyOfVerb?: true
   /** Any of these; empty: anyone. */
   readonly subject: readonly Noun[]
   /** "Nobody except nurses", "everyone but contractors". */

@@ -12,8 +12,8 @@ import type { Schema } from '#core/policy/schema.ts'
 
 /** The methods that read the text, here and offline. A lineage changes with the method's meaning. */
 export const READERS: readonly { readonly method: Method; readonly lineage: string; readonly read: Reader }[] = [
-  { method: 'controlled-english', lineage: 'controlled-english 2', read: readControlledEnglish },
-  { method: 'shallow-parse', lineage: 'shallow-parse 2', read: readShallowParse },
+  { method: 'controlled-english', lineage: 'controlled-english 3', read: readControlledEnglish },
+  { method: 'shallow-parse', lineage: 'shallow-parse 3', read: readShallowParse },
 ]
 
 /** What each of the readers makes of a unit's sentences, in the order of {@link READERS}. */
