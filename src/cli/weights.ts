@@ -14,7 +14,7 @@ import { agreement } from '#core/syndrome/confidence.ts'
 import { countOutcomes, readOutcomes, type Outcomes, type ReadingOutcome } from '#core/syndrome/outcomes.ts'
 import { MEASURED_FROM, alikeRate, correlation, misreadRate, readWeights, type Estimate, type Weights } from '#core/syndrome/weights.ts'
 import { effectiveWitnesses } from '#core/syndrome/witnesses.ts'
-import { READERS } from '#services/synthesis/propose.ts'
+import { READING } from '#services/synthesis/read.ts'
 import { EXIT, finish, newCommand, newGroup, progress, readCedar, readText, type Answer } from './terminal.ts'
 
 type Options = { weights: string; json?: boolean; quiet?: boolean }
@@ -92,7 +92,7 @@ async function measured(options: MeasureOptions): Promise<Answer> {
     const known = knownSentence(schema, random)
     if (known === null || seen.has(`${schema.digest} ${known.text}`)) continue
     seen.add(`${schema.digest} ${known.text}`)
-    const outcome = await gradeReadings(known, schema, READERS, { parse: parsePolicies, sameMeaning: prover.sameMeaning })
+    const outcome = await gradeReadings(known, schema, READING, { parse: parsePolicies, sameMeaning: prover.sameMeaning })
     if (outcome === null) unknown++
     else if (outcomes.push(outcome) % 100 === 0) progress(`${outcomes.length} of ${options.sentences} sentences`, options)
   }

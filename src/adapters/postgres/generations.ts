@@ -37,8 +37,8 @@ const SummaryRow = GenerationRow.omit({ policy_content: true, context: true, mod
 /** The columns of type jsonb. */
 const DOCUMENTS = new Set(['stakeholders', 'constitutional_principles', 'context', 'model_consensus_data', 'recommendations', 'certificate', 'request', 'evidence'])
 
-/** A generation as JSON once it is written: nothing is left out but what its schema's text says again. */
-export function evidenceOf(generation: Generation): Json {
+/** A generation as JSON once it is written: nothing is left out but what its schema's text says again, and the certificate, which has a column of its own. */
+export function evidenceOf({ certificate: _, ...generation }: Generation): Json {
   const { unit } = generation
   return { ...generation, unit: { ...unit, schema: { text: unit.schema.text, digest: unit.schema.digest } } } as unknown as Json
 }
