@@ -6,6 +6,8 @@ export type Returned<Answer> = { readonly number: number; readonly answer: Answe
 
 /** A module that answers questions in a thread of its own, where it holds nobody up: started by the first question, and by the next one when it was lost. */
 export type Thread<Known> = AsyncDisposable & {
+  /** Starts it ahead of the first question. */
+  readonly warm: () => void
   /**
    * @param made The question, from what is known of the thread that it goes to. What it may be and how it is answered is between caller and module.
    * @throws {ThreadLost} when there is no answer.
@@ -25,6 +27,9 @@ export class ThreadLost extends Error {
   }
 }
 
+/** What a question leaves behind dies young; without a limit every thread would take as much as the process. */
+const YOUNG_MB = 12
+
 /**
  * @param given.body The module that answers: it receives `Sent` and posts `Returned`.
  * @param given.name How errors call it.
@@ -36,7 +41,7 @@ export function startThread<Known>({ body, name, timeoutMs, knows }: { readonly 
   let running: Running | null = null
 
   const start = (): Running => {
-    const worker = new Worker(body)
+    const worker = new Worker(body, { resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } })
     const made = { worker, known: knows(), asked: 0 }
     worker.unref()
     worker.setMaxListeners(0) // One for each question that waits.
@@ -51,6 +56,7 @@ export function startThread<Known>({ body, name, timeoutMs, knows }: { readonly 
   }
 
   return {
+    warm: () => void (running ??= start()),
     ask: <Question, Answer>(made: (known: Known) => Question) => new Promise<Answer>((resolve, reject) => {
       const on = running ?? start()
       const { worker } = on

@@ -94,6 +94,7 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   })
   const telemetry = telemetryOf('acgs-pgp-v8')
 
+  const read = readingIn({ telemetry, ending })
   const { prover, examiner, test } = provingIn({ config, constitution: inForce.constitution, telemetry, ending })
 
   const embedded = config.database.url === null ? await startEmbedded({ dataDir: service.dataFolder, onEnded: restartTold(telemetry.log) }) : null
@@ -110,7 +111,6 @@ async function start(config: Config, signal: AbortSignal, ending: (() => Promise
   const redis = openRedis({ name: 'platform', config, telemetry, ending })
   const limitsFor = (service: Service, its: Telemetry) => limitsOf({ service, config: live.config, redis: service === 'platform' ? redis : openRedis({ name: service, config, telemetry: its, ending }), telemetry: its })
   const common = { config, version, inForce, packs, examiner, edge }
-  const read = readingIn({ telemetry, ending })
   const servers: Server[] = []
   const open = async (server: Server, port: number, name: Service) => {
     servers.push(server)

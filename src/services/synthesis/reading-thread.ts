@@ -6,7 +6,11 @@ import { readHere, type Read } from './propose.ts'
 import type { ToRead } from './reading-worker.ts'
 
 /** Reads in a thread of its own, so that a text holds up nobody's decision: reading is what takes the longest in a generation. */
-export type ReadingThread = AsyncDisposable & { readonly read: Read }
+export type ReadingThread = AsyncDisposable & {
+  readonly read: Read
+  /** Starts the thread ahead of the first text: it takes a second of a processor. */
+  readonly warm: () => void
+}
 
 /** So many schemas the thread keeps. */
 const KEPT_MAX = 16
@@ -18,6 +22,7 @@ const KEPT_MAX = 16
 export function startReading({ onLost, timeoutMs = 30_000, body = new URL('./reading-worker.ts', import.meta.url) }: { readonly onLost: (because: string) => void; readonly timeoutMs?: number; readonly body?: URL }): ReadingThread {
   const thread = startThread({ body, name: 'the thread that reads', timeoutMs, knows: () => places<Schema>(KEPT_MAX, (a, b) => a.digest === b.digest) })
   return {
+    warm: thread.warm,
     /** @throws {Failure} `OVERLOADED` when the text takes longer than its time: here it would hold up everybody. */
     read: async (unit) => {
       const { schema, ...text } = unit
@@ -37,9 +42,10 @@ export function startReading({ onLost, timeoutMs = 30_000, body = new URL('./rea
   }
 }
 
-/** The same, for as long as a process runs. */
+/** The same, from now on and for as long as a process runs. */
 export function readingIn({ telemetry, ending }: { readonly telemetry: Telemetry; readonly ending: (() => Promise<unknown>)[] }): Read {
   const reading = startReading({ onLost: (because) => telemetry.log.warn({ because }, 'text is read on the event loop, and a thread is started anew') })
   ending.push(async () => reading[Symbol.asyncDispose]())
+  reading.warm()
   return reading.read
 }
