@@ -7,6 +7,8 @@ declare module 'autocannon' {
     readonly duration: number
     readonly non2xx: number
     readonly errors: number
+    readonly timeouts: number
+    readonly statusCodeStats: Readonly<Record<string, unknown>>
   }
   export default function autocannon(options: {
     readonly url: string

@@ -9,14 +9,14 @@ export type Load = {
   readonly connections?: number
 }
 
-/** What came of it; latencies in milliseconds. `failed`: no reply, or one that is not a 2xx. */
-export type Fired = { readonly perSecond: number; readonly sent: number; readonly failed: number; readonly p50: number; readonly p95: number; readonly p99: number }
+/** What came of it; latencies in milliseconds. `failed`: no reply, or one that is not a 2xx; `why`: how many of which. */
+export type Fired = { readonly perSecond: number; readonly sent: number; readonly failed: number; readonly why: string; readonly p50: number; readonly p95: number; readonly p99: number }
 
 const CONNECTIONS = 50
 
 async function fire({ url, headers, bodies, seconds, connections = CONNECTIONS }: Load): Promise<Fired> {
   let connection = 0
-  const { requests, latency, duration, non2xx, errors } = await autocannon({
+  const { requests, latency, duration, non2xx, errors, timeouts, statusCodeStats } = await autocannon({
     url, method: bodies === null ? 'GET' : 'POST', headers: { ...(bodies === null ? {} : { 'content-type': 'application/json' }), ...headers }, connections, duration: seconds,
     ...(bodies === null ? {} : {
       setupClient: (client) => {
@@ -26,7 +26,7 @@ async function fire({ url, headers, bodies, seconds, connections = CONNECTIONS }
     }),
   })
   // Its 97.5th percentile is what it has that is no better than the 95th.
-  return { perSecond: requests.total / duration, sent: requests.total, failed: non2xx + errors, p50: latency.p50, p95: latency.p97_5, p99: latency.p99 }
+  return { perSecond: requests.total / duration, sent: requests.total, failed: non2xx + errors, why: `${timeouts} timeouts, ${errors - timeouts} connections broken, replies ${JSON.stringify(statusCodeStats)}`, p50: latency.p50, p95: latency.p97_5, p99: latency.p99 }
 }
 
 // A process of its own, on a core of its own: its parent sends one load after the other.

@@ -2,7 +2,7 @@ import { startCannon, startNode } from '../child.ts'
 import { aimed, summarize, type Result } from '../measure.ts'
 import type { Fired, Load } from './cannon.ts'
 import { activateOne } from './revision.ts'
-import { startSystem } from './system.ts'
+import { progress, startSystem } from './system.ts'
 
 const CONNECTIONS = 1_000
 const QUESTIONS = 10_000
@@ -21,6 +21,7 @@ export async function connections(seconds: number): Promise<readonly Result[]> {
   const results: Result[] = []
   for (const [name, load] of loads) {
     const fired = await fire.any({ ...load, seconds, connections: CONNECTIONS })
+    if (fired.failed > 0) progress(`${name}: ${fired.why}`)
     const perSecond = summarize(`${CONNECTIONS} connections for ${seconds} s on ${name}`, '1/s', [fired.perSecond], results[0])
     results.push(perSecond, latencies(`${CONNECTIONS} connections on ${name}: a reply`, fired), aimed(summarize(`${CONNECTIONS} connections on ${name}, ${fired.sent} requests: errors`, '', [fired.failed]), 'at most', 0))
   }
