@@ -9,7 +9,7 @@ import type { PolicySet } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { createVerdictMemory } from '#core/syndrome/memory.ts'
 import type { Proof } from '#core/proof/proof.ts'
-import { authorize, parsePolicies, parseSchema } from './cedar/cedar.ts'
+import { authorize, parsePolicies, parseSchema, parseTogether } from './cedar/cedar.ts'
 import { turn } from './turn.ts'
 
 /** The questions that an examination asks of the prover. */
@@ -30,6 +30,8 @@ export type Examiner = {
 const SCHEMAS_MAX = 64
 const POLICIES_MAX = 64
 const ANSWERS_MAX = 256
+/** So many characters are parsed in one piece. */
+const AHEAD_MAX = 20_000
 
 /**
  * Remembers schemas by their text, and the prover's answers by everything that they depend on, within this process: what the flow asks
@@ -52,11 +54,18 @@ export function createExaminer(constitution: Constitution, prover: Prover): Exam
     )
     return answer
   }
+  const keyOf = (cedar: string, over: Schema) => `${over.digest} ${sha256(cedar)}`
+  const parseAhead: Examining['parseAhead'] = (texts, over) => {
+    const fresh = [...new Set(texts)].filter((text) => !policies.knows(keyOf(text, over)))
+    if (fresh.length < 2 || fresh.reduce((sum, { length }) => sum + length, 0) > AHEAD_MAX) return
+    for (const [i, parsed] of parseTogether(fresh, over).entries()) if (parsed !== null) policies(keyOf(fresh[i] as string, over), () => parsed)
+  }
   const examining = (schema: Schema): Examining => ({
     bound: bindTo(schema),
     memory,
     turn,
-    parse: (cedar, over) => policies(`${over.digest} ${sha256(cedar)}`, () => parsePolicies(cedar, over)),
+    parseAhead,
+    parse: (cedar, over) => policies(keyOf(cedar, over), () => parsePolicies(cedar, over)),
     decide: decideExample,
     decidedOn: prover.decidedOn,
     proveArticles: (policy, over, articles) => once(['articles', policy.text, over.digest, digestOfArticles(articles)], () => prover.proveArticles(policy, over, articles)),
@@ -78,7 +87,7 @@ function remembersIn(memory: ReturnType<typeof remember<object>>): boolean {
 }
 
 /** A value for each key, made at the first call; the least recently used one is forgotten when there are too many. */
-function remember<T>(max: number): ((key: string, make: () => T) => T) & { forget: (key: string) => void } {
+function remember<T>(max: number): ((key: string, make: () => T) => T) & { knows: (key: string) => boolean; forget: (key: string) => void } {
   const known = new Map<string, T>()
   const recall = (key: string, make: () => T): T => {
     const value = known.has(key) ? (known.get(key) as T) : make()
@@ -87,7 +96,7 @@ function remember<T>(max: number): ((key: string, make: () => T) => T) & { forge
     if (known.size > max) known.delete(known.keys().next().value as string)
     return value
   }
-  return Object.assign(recall, { forget: (key: string) => void known.delete(key) })
+  return Object.assign(recall, { knows: (key: string) => known.has(key), forget: (key: string) => void known.delete(key) })
 }
 
 /** @throws {Failure} what `decide` does, with the example's name: a request can have many. */

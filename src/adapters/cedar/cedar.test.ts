@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Failure } from '#core/failure.ts'
-import { authorize, checkEntities, parsePolicies, parseSchema } from './cedar.ts'
+import { authorize, checkEntities, parsePolicies, parseSchema, parseTogether } from './cedar.ts'
 
 // Validation goes without the schema's annotations: what is only called so must stay.
 const NAMED = parseSchema(`
@@ -58,6 +58,28 @@ test('every fault of a policy set is named with its line and column, the same on
     'policies line 3 column 84: in rule `policy2`: unrecognized entity type `Usr`', 'policies line 3 column 104: in rule `policy2`: unrecognized action `Action::"vew"`',
   ])
   assert.deepEqual(problemsOf(() => parsePolicies('permit (principal action, resource);\npermit (principal, action, resource) when { 1 + };', SCHEMA)).map((each) => each.split(':')[0]), ['policies line 1 column 19', 'policies line 2 column 49'])
+})
+
+test('several texts at once are what each is alone; one that is wrong is never among them', () => {
+  const good = [
+    '@id("a")\npermit(principal, action, resource) when { principal.annotations < 9007199254740993 }; // to the end',
+    '@id("a")\nforbid(principal, action, resource) unless { context.annotations == "// no comment" };',
+    '', '// nothing',
+    Array.from({ length: 12 }, (_, i) => `@id("r${i}") permit(principal, action, resource) when { principal.annotations == ${i} };`).join('\n'),
+  ]
+  assert.deepEqual(parseTogether(good, NAMED), good.map((text) => parsePolicies(text, NAMED)))
+  const wrong = {
+    'does not parse': 'permit(principal', 'reaches into the next': 'permit(principal, action, resource) when { "', 'begins in the one before': '} ; permit(principal, action, resource);',
+    'of another type': 'permit(principal, action, resource) when { principal.annotations == "x" };',
+    'one id twice': '@id("a") permit(principal, action, resource); @id("a") forbid(principal, action, resource);', 'a template': 'permit(principal == ?principal, action, resource);',
+  }
+  for (const [what, text] of Object.entries(wrong)) {
+    for (const texts of [[text, ...good], [...good, text]]) {
+      const read = parseTogether(texts, NAMED)
+      assert.equal(read[texts.indexOf(text)], null, what)
+      for (const [i, policies] of read.entries()) if (policies !== null) assert.deepEqual(policies, parsePolicies(texts[i] as string, NAMED), what)
+    }
+  }
 })
 
 test('rules with one id are named where they stand, beside faults of type; templates too', () => {

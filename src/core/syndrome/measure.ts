@@ -16,6 +16,7 @@ export type Syndrome = readonly (1 | -1 | 0)[]
  */
 export async function measure(of: Representations, use: Instruments, memory: VerdictMemory = createVerdictMemory()): Promise<readonly Measurement[]> {
   const { run = (check: Check) => check.run() } = use
+  use.parseAhead?.(of.candidates.map(({ cedar }) => cedar), of.unit.schema)
   return Promise.all(checksOf(of, use).map(async (check) => {
     const { stabilizer, candidates, representations, compares } = check
     return { stabilizer, candidates, representations, outcome: await memory.recall(stabilizer, compares, async () => (await use.turn?.(), run(check))) }
