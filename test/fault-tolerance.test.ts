@@ -5,8 +5,10 @@ import { test } from 'node:test'
 import { FAULT_CLASSES } from '#core/injection/faults.ts'
 import { seeded } from '#core/proof/random-world.ts'
 import { STABILIZERS, TABLE_VERSION } from '#core/stabilizers/table.ts'
+import { agreement } from '#core/syndrome/confidence.ts'
 import { countOutcomes, readOutcomes } from '#core/syndrome/outcomes.ts'
-import { WEIGHTS } from '#core/syndrome/weights.ts'
+import { correlation, WEIGHTS, type Lineage } from '#core/syndrome/weights.ts'
+import { effectiveWitnesses } from '#core/syndrome/witnesses.ts'
 import { temporaryFolder } from '#test/server.ts'
 import { Ambiguous, Fresh } from '../bench/fault-tolerance/ambiguous.ts'
 import { barChart } from '../bench/fault-tolerance/chart.ts'
@@ -153,6 +155,11 @@ test('the weights that ship count the recorded outcomes of earlier versions, for
   const [shipped] = WEIGHTS.readings.pairs
   assert.ok(counted !== undefined && shipped !== undefined)
   const rest = { ...shipped, both_read: shipped.both_read - counted.both_read, alike: shipped.alike - counted.alike, apart: shipped.apart - counted.apart, only_first: shipped.only_first - counted.only_first, only_second: shipped.only_second - counted.only_second }
+  const [one, other] = ['controlled-english', 'shallow-parse'].map((method) => ({ method, lineage: method })) as [Lineage, Lineage]
+  assert.ok(correlation(one, other, WEIGHTS).isMeasured && effectiveWitnesses([one, other], WEIGHTS) < 1.1)
+  // Two that agree are as sure as one, hardly surer, and far from as sure as two that err apart.
+  const [alone, both, apart] = [agreement([one], WEIGHTS), agreement([one, other], WEIGHTS), agreement([one, other], { ...WEIGHTS, readings: { ...WEIGHTS.readings, pairs: [] } })]
+  assert.ok(alone < both && both - alone < (apart - alone) / 10, `${alone} ${both} ${apart}`)
   // What is left is of sentences that the rates are about: no more were read, or read wrongly, by both than by each.
   for (const { read: all, wrong } of WEIGHTS.readings.methods) assert.ok(rest.both_read >= 0 && rest.both_read <= all && rest.alike + rest.apart <= wrong)
 })
