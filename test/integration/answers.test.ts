@@ -121,6 +121,16 @@ test('examples that contradict each other are refused with the request, and leav
   assert.equal(await stored(), count)
 })
 
+test('a schema to which no sentence can be tied: every sentence is named, nothing is certified, and there is nothing to answer', async () => {
+  const schema = 'entity Turbine { rpm: Long }; entity Valve; action spin appliesTo { principal: Turbine, resource: Valve };'
+  const { status, body } = await generate({ ...REQUEST, context: { schema } })
+  assert.deepEqual([status, body.code, body.certificate ?? null, body.questionnaire ?? null], [422, 'POLICY_UNDETERMINED', null, null])
+  const messages: string[] = body.doubts.map(({ message }: { message: string }) => message)
+  for (const sentence of [1, 2]) assert.ok(messages.some((message) => message.includes(`sentence ${sentence}`)), messages.join('\n'))
+  for (const { remedy } of body.doubts) assert.ok(remedy.length > 0)
+  assert.deepEqual((await answer(body.generation_id, [{ question: 'q_1', decision: 'allow' }])).status, 404)
+})
+
 test('an answer under a key is given once', async () => {
   const { body: { generation_id: id, questionnaire: { question } } } = await generate(REQUEST)
   const given = [{ question: question.id, decision: saidBy(MEANT, question) }]

@@ -57,6 +57,13 @@ test('what the server and the driver say of themselves stays in the cause, whate
   }
 })
 
+test('our tables are found wherever the URL says that tables are looked for', async () => {
+  await using own = await testDatabase()
+  await using database = connect(`${own.url}?options=-c%20search_path%3Delsewhere`, { name: 'test' })
+  assert.deepEqual((await database.query('select size from ledger_tip')).rows, [{ size: '0' }])
+  assert.deepEqual(await database.transaction(async (tx) => (await tx.query('select size from ledger_tip')).rows), [{ size: '0' }])
+})
+
 test('the last statement of a transaction takes the commit with it: both, or nothing, and nothing after it', async () => {
   await using database = await testDatabase()
   await database.query('create table t (x int unique)')

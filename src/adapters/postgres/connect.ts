@@ -57,7 +57,8 @@ export function connect(url: string, options: ConnectOptions): Database {
   pool.on('error', options.onLost ?? (() => {}))
   // A connection that breaks fails its query; the event would end the process. One that breaks in the very moment in which it goes from one
   // to the next has neither of them as a listener.
-  pool.on('connect', (client) => client.on('error', ignore))
+  // Where tables are looked for is not for the URL, the role or the server to say: ours stand in `public` and `auth`.
+  pool.on('connect', (client) => client.on('error', ignore).query('set search_path to public').catch(ignore))
   // The server ends what takes too long; one that is frozen does not, so that we give up a little later.
   const question = (text: string, values?: unknown[]) => ({ text, query_timeout: statementTimeoutMs + GRACE_MS, ...(values === undefined ? {} : { values }) })
   const rise = (error: unknown): never => riseAs(error, () => pool.totalCount >= connectionsMax && pool.idleCount === 0)
