@@ -5,15 +5,20 @@ import { test } from 'node:test'
 import { FAULT_CLASSES } from '#core/injection/faults.ts'
 import { seeded } from '#core/proof/random-world.ts'
 import { STABILIZERS, TABLE_VERSION } from '#core/stabilizers/table.ts'
-import { WEIGHTS } from '#core/syndrome/weights.ts'
+import { agreement } from '#core/syndrome/confidence.ts'
+import { countOutcomes, readOutcomes } from '#core/syndrome/outcomes.ts'
+import { correlation, WEIGHTS, type Lineage } from '#core/syndrome/weights.ts'
+import { effectiveWitnesses } from '#core/syndrome/witnesses.ts'
 import { temporaryFolder } from '#test/server.ts'
 import { Ambiguous, Fresh } from '../bench/fault-tolerance/ambiguous.ts'
 import { barChart } from '../bench/fault-tolerance/chart.ts'
+import { faultsOf, togetherOf } from '../bench/fault-tolerance/collect.ts'
 import { withContext } from '../bench/fault-tolerance/context.ts'
 import { readNatural } from '../bench/fault-tolerance/natural.ts'
 import { chartsOf, renderPage } from '../bench/fault-tolerance/page.ts'
 import { applications, knownTexts, ROOT } from '../bench/fault-tolerance/policies.ts'
 import { basisNow, partsOf, standingOf, toldOf, type Basis } from '../bench/fault-tolerance/basis.ts'
+import type { ReadSentence } from '../bench/fault-tolerance/read-corpora.ts'
 import type { FaultTolerance } from '../bench/fault-tolerance/run.ts'
 import { measureSetting, SETTINGS } from '../bench/fault-tolerance/trials.ts'
 
@@ -126,6 +131,37 @@ test('ambiguous requests and natural faults are data of the form that is read', 
   assert.equal(new Set(texts).size, texts.length)
   const { faults, versions } = readNatural()
   assert.ok(faults.every((fault) => fault.versions.every((commit) => versions.some((version) => version.commit === commit))))
+})
+
+test('a sentence counts once for how readers err together: from the oldest version in which one was wrong, else from the newest', () => {
+  const read = (text: string, ...said: readonly (readonly ['right' | 'wrong' | 'unread', string])[]): readonly ReadSentence[] => said.map(([outcome, cedar], i) => ({ corpus: 'some', text, method: ['a', 'b'][i] as string, outcome, cedar, wrong: outcome === 'wrong' ? 'because' : null }))
+  const versions = [
+    { commit: 'old', read: [...read('mended', ['wrong', '@id("N1")\npermit x;'], ['wrong', '@id("N2")\npermit x;']), ...read('never', ['unread', ''], ['right', 'permit y;'])] },
+    { commit: 'mid', read: [...read('mended', ['wrong', 'permit x;'], ['right', 'permit z;']), ...read('never', ['unread', ''], ['right', 'permit y;'])] },
+    { commit: 'new', read: [...read('mended', ['right', 'permit z;'], ['right', 'permit z;']), ...read('never', ['right', 'permit y;'], ['right', 'permit y;'])] },
+  ]
+  const [mended, never] = togetherOf(versions).outcomes.map(({ readings }) => readings)
+  assert.match(mended?.['a'] ?? '', /^wrong /)
+  assert.equal(mended?.['b'], mended?.['a'])
+  assert.deepEqual(never, { a: 'right', b: 'right' })
+  assert.deepEqual(faultsOf(versions).faults.map(({ method, versions: had, other }) => [method, had, other]), [['a', ['old'], 'alike'], ['b', ['old'], 'alike'], ['a', ['mid'], 'otherwise']])
+})
+
+test('the weights that ship count the recorded outcomes of earlier versions, for how readers err together and for nothing else', () => {
+  const outcomes = readOutcomes(JSON.parse(read('bench/fault-tolerance/together.json')))
+  assert.equal(outcomes.counts, 'together')
+  assert.ok(WEIGHTS.readings.sources.some(({ id, counts }) => id === outcomes.source.id && counts === 'together'))
+  const [counted] = countOutcomes({ ...WEIGHTS, readings: { sources: [], methods: [], pairs: [] } }, outcomes).readings.pairs
+  const [shipped] = WEIGHTS.readings.pairs
+  assert.ok(counted !== undefined && shipped !== undefined)
+  const rest = { ...shipped, both_read: shipped.both_read - counted.both_read, alike: shipped.alike - counted.alike, apart: shipped.apart - counted.apart, only_first: shipped.only_first - counted.only_first, only_second: shipped.only_second - counted.only_second }
+  const [one, other] = ['controlled-english', 'shallow-parse'].map((method) => ({ method, lineage: method })) as [Lineage, Lineage]
+  assert.ok(correlation(one, other, WEIGHTS).isMeasured && effectiveWitnesses([one, other], WEIGHTS) < 1.1)
+  // Two that agree are as sure as one, hardly surer, and far from as sure as two that err apart.
+  const [alone, both, apart] = [agreement([one], WEIGHTS), agreement([one, other], WEIGHTS), agreement([one, other], { ...WEIGHTS, readings: { ...WEIGHTS.readings, pairs: [] } })]
+  assert.ok(alone < both && both - alone < (apart - alone) / 10, `${alone} ${both} ${apart}`)
+  // What is left is of sentences that the rates are about: no more were read, or read wrongly, by both than by each.
+  for (const { read: all, wrong } of WEIGHTS.readings.methods) assert.ok(rest.both_read >= 0 && rest.both_read <= all && rest.alike + rest.apart <= wrong)
 })
 
 test('a chart has a bar and an interval for each share, and says nothing of what was not measured', () => {

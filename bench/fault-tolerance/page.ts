@@ -160,7 +160,7 @@ ${natural.versions.map(({ commit, sentences, readings: { right, wrong, unread } 
 
 The ${natural.faults} different wrong readings are kept in \`bench/fault-tolerance/natural.json\`. Of them, the other reader of the same version wrote other rules in ${figure(natural.other.otherwise, natural.faults)}, which is a question to the author; had
 not read the sentence in ${figure(natural.other.unread, natural.faults)}, which leaves one witness; and wrote **the same wrong rules** in ${figure(natural.other.alike, natural.faults)}. ${natural.other.alike > natural.faults / 2 ? `The two readers share the words of the schema and how they are tied to it, and that is where they go wrong
-together: of these sentences two readers are hardly more than one. An example, or a reader of another kind, is worth more than either.` : ''}
+together: of these sentences two readers are hardly more than one. An example, or a reader of another kind, is worth more than either.` : ''} The decoder's weights count this: how the two err together, and not how often ([decoding](concepts/decoding.md#weights)).
 
 ## Ambiguous requests
 

@@ -34,6 +34,16 @@ test('a dry run says what would change and writes nothing; an update writes it, 
   assert.match(again.stderr, /`first` are counted already/)
 })
 
+test('outcomes that count for how methods err together change what pairs count as, which an update says, and no rate', async () => {
+  writeFileSync(outcomes, JSON.stringify({ source: { id: 'earlier', what: 'for a test' }, counts: 'together', outcomes: Array.from({ length: 60 }, (_, i) => ({ readings: i < 12 ? { 'model:c': 'wrong 1', 'model:d': 'wrong 1' } : { 'model:c': 'right', 'model:d': 'right' } })) }))
+  const { status, stdout } = await runAcgs(['weights', 'update', '--from', outcomes, '--weights', weights])
+  assert.equal(status, 0)
+  assert.match(stdout, /model:c and model:d\n.*correlation .*0\.300, assumed +→ +1\.00 .*counted on 60\n.*wrong alike .*0\.100, assumed +→ .*counted on 12\n.*witnesses .*1\.54 +→ +1\.00/)
+  assert.doesNotMatch(stdout, /^model:c +\d/m)
+  const shown = await runAcgs(['weights', 'show', '--weights', weights])
+  assert.match(shown.stdout, /counted for how methods err together: earlier, 60 sentences/)
+})
+
 test('what is no outcome, no JSON or not there is refused with the place', async () => {
   writeFileSync(outcomes, '{"source":{"id":"x","what":"y"},"outcomes":[{"readings":{"model:a":"maybe"}}]}')
   const malformed = await runAcgs(['weights', 'update', '--from', outcomes, '--weights', weights])

@@ -18,7 +18,7 @@ import { READING } from '#services/synthesis/read.ts'
 import { EXIT, finish, newCommand, newGroup, progress, readCedar, readText, type Answer } from './terminal.ts'
 
 type Options = { weights: string; json?: boolean; quiet?: boolean }
-type MeasureOptions = { schema: readonly string[]; sentences: number; seed: number; source?: string; out?: string; config?: string; json?: boolean; quiet?: boolean }
+type MeasureOptions = { weights: string; schema: readonly string[]; sentences: number; seed: number; source?: string; out?: string; config?: string; json?: boolean; quiet?: boolean }
 
 /** Those that ship, and that every process decodes with. */
 const SHIPPED = fileURLToPath(new URL('../core/syndrome/weights.json', import.meta.url))
@@ -36,6 +36,7 @@ export function command(): Command {
     .option('--seed <s>', 'another seed makes other sentences, the same one the same', whole(0, 2 ** 31 - 1), 1)
     .option('--source <id>', 'what the outcomes are called in the weights (known-sentences-SEED without this)')
     .option('--out <file>', 'where to write the outcomes')
+    .option('--weights <file>', 'another file of weights: answers are graded with the confidence that it gives once the outcomes are counted into it', SHIPPED)
     .option('--config <file>', 'another configuration file')
     .action(async (options: MeasureOptions) => finish(await measured(options), options))
   const update = newCommand('update', 'count recorded outcomes into the weights, and say what changes', './acgs weights update --from outcomes.json --dry-run')
@@ -51,7 +52,7 @@ function shown(weights: Weights): Answer {
   const { readings, calibration, assumed } = weights
   const text = [
     `weights ${weights.version}`,
-    ...readings.sources.map(({ id, what, sentences }) => `  counted: ${id}, ${sentences} sentences: ${what}`),
+    ...readings.sources.map(({ id, what, counts, sentences }) => `  counted${counts === 'together' ? ' for how methods err together' : ''}: ${id}, ${sentences} sentences: ${what}`),
     '', 'wrong, of the sentences it has read', ...json.methods.map(({ method, misread }) => `  ${method.padEnd(22)} ${said(misread)}`),
     '', 'wrong together (correlation), wrong alike of the sentences that the first has wrong, and as how many witnesses they count', ...json.pairs.map((pair) => `  ${pair.methods.join(' and ').padEnd(42)} ${said(pair.correlation)} · ${said(pair.alike)} · ${pair.effective_witnesses.toFixed(2)}`),
     '', calibration === null ? 'confidence was never compared with what came of it: replies carry none' : `confidence is calibrated on ${calibration.on}: ${calibration.right} right, Brier score ${calibration.brier.toFixed(4)}, expected calibration error ${calibration.expected_calibration_error.toFixed(4)}`,
@@ -62,15 +63,17 @@ function shown(weights: Weights): Answer {
 
 function figures(weights: Weights) {
   const { readings, calibration, assumed, version } = weights
-  const lineage = (method: string) => ({ method, lineage: method })
   return {
     version, sources: readings.sources, calibration, assumed,
     methods: readings.methods.map(({ method, read, wrong }) => ({ method, read, wrong, misread: misreadRate(method, weights) })),
-    pairs: readings.pairs.map((pair) => {
-      const [a, b] = [lineage(pair.methods[0]), lineage(pair.methods[1])]
-      return { ...pair, correlation: correlation(a, b, weights), alike: alikeRate(a, b, weights), effective_witnesses: effectiveWitnesses([a, b], weights) }
-    }),
+    pairs: readings.pairs.map((pair) => ({ ...pair, ...together(pair.methods, weights) })),
   }
+}
+
+/** How far two methods err together, and as how many witnesses they count. */
+function together(methods: readonly [string, string], weights: Weights) {
+  const [a, b] = [{ method: methods[0], lineage: methods[0] }, { method: methods[1], lineage: methods[1] }]
+  return { correlation: correlation(a, b, weights), alike: alikeRate(a, b, weights), effective_witnesses: effectiveWitnesses([a, b], weights) }
 }
 
 function said({ value, low, high, of, isMeasured }: Estimate): string {
@@ -98,11 +101,12 @@ async function measured(options: MeasureOptions): Promise<Answer> {
   }
   const counted = outcomes.slice(0, Math.ceil(outcomes.length / 2))
   const source = { id: options.source ?? `known-sentences-${options.seed}`, what: `sentences of known meaning (acgs weights measure --seed ${options.seed} --sentences ${options.sentences}) over ${options.schema.map((file) => `${basename(dirname(resolve(file)))}/${basename(file)}`).join(', ')}`.slice(0, 500) }
-  const weights = countOutcomes({ ...readWeights(parsed(SHIPPED)), readings: { sources: [], methods: [], pairs: [] } }, readOutcomes({ source, outcomes: counted }))
-  const graded = gradedTexts(outcomes.slice(counted.length), weights)
-  const recorded: Outcomes = { source, outcomes: counted, graded: graded.map(({ confidence, isRight }) => ({ confidence, right: isRight })) }
+  const own = readOutcomes({ source, outcomes: counted })
+  const before = readWeights(parsed(options.weights))
+  const graded = gradedTexts(outcomes.slice(counted.length), before.readings.sources.some(({ id }) => id === source.id) ? before : countOutcomes(before, own))
+  const recorded: Outcomes = { ...own, graded: graded.map(({ confidence, isRight }) => ({ confidence, right: isRight })) }
   if (options.out !== undefined) write(options.out, recorded)
-  const after = countOutcomes({ ...weights, readings: { sources: [], methods: [], pairs: [] } }, recorded)
+  const after = countOutcomes({ ...before, readings: { sources: [], methods: [], pairs: [] } }, recorded)
   const { text } = shown(after)
   const wrong = outcomes.filter(({ readings }) => Object.values(readings).some((outcome) => outcome.startsWith('wrong')))
   return {
@@ -135,10 +139,17 @@ function updated(options: Options & { from: string; dryRun?: boolean }): Answer 
   const rates = (weights: Weights) => new Map(weights.readings.methods.map(({ method }) => [method, misreadRate(method, weights)]))
   const [was, is] = [rates(before), rates(after)]
   const changes = [...is].map(([method, rate]) => ({ method, before: was.get(method) ?? misreadRate(method, before), after: rate }))
+  const pairs = after.readings.pairs.map(({ methods }) => ({ methods, before: together(methods, before), after: together(methods, after) }))
   return {
-    json: { written: options.dryRun !== true, file: options.weights, changes, calibration: { before: before.calibration, after: after.calibration }, weights: after },
+    json: { written: options.dryRun !== true, file: options.weights, changes, pairs, calibration: { before: before.calibration, after: after.calibration }, weights: after },
     text: [
       ...changes.map(({ method, before: old, after: now }) => `${method.padEnd(22)} ${said(old)}  →  ${said(now)}`),
+      ...pairs.flatMap(({ methods, before: old, after: now }) => [
+        methods.join(' and '),
+        `  ${'correlation'.padEnd(20)} ${said(old.correlation)}  →  ${said(now.correlation)}`,
+        `  ${'wrong alike'.padEnd(20)} ${said(old.alike)}  →  ${said(now.alike)}`,
+        `  ${'witnesses they are'.padEnd(20)} ${old.effective_witnesses.toFixed(2)}  →  ${now.effective_witnesses.toFixed(2)}`,
+      ]),
       after.calibration === null ? `${graded === 0 ? 'no graded answers' : graded === 1 ? '1 graded answer says too little' : `${graded} graded answers say too little`}: replies will carry no confidence; ${MEASURED_FROM} are needed` : `calibrated on ${after.calibration.on}`,
       options.dryRun === true ? 'nothing was written' : `written to ${relative(process.cwd(), options.weights) || options.weights}; processes that run read it when they start again`,
     ].join('\n'),

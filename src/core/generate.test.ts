@@ -168,16 +168,36 @@ test('an example that nobody contradicts and the policy does not meet is told: i
 
 test('what the author says is not outvoted: where an example stands against readers that are seldom wrong, the author is asked', async () => {
   const example: Example = { name: 'example 1', request: { principal: 'Clerk::"c"', action: 'Action::"edit"', resource: 'File::"f"', context: {} }, entities: [{ uid: { type: 'Clerk', id: 'c' }, attrs: { senior: false, level: 1 }, parents: [] }, { uid: { type: 'File', id: 'f' }, attrs: { sealed: false, pages: 1 }, parents: [] }], decision: 'allow' }
-  const assessment = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { examples: [example] })
+  // Of two readers that seldom err, and seldom alike; the two that ship err alike.
+  const apart = { methods: [A, C, 'model:b'], lineages: [A, C, 'model:b'] } as const
+  const assessment = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { ...apart, examples: [example] })
   assert.deepEqual([assessment.diagnosis.kind, assessment.corrections[0].vote, assessment.verdict.kind], ['unexplained', null, 'undetermined'])
   assert.match(doubts(assessment).join('\n'), /example 1 contradicts what the readers agree on/)
 
   // Who was asked about this very request has answered; a name that says so is no answer.
-  const named = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { examples: [{ ...example, name: answerName('q_1') }] })
+  const named = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { ...apart, examples: [{ ...example, name: answerName('q_1') }] })
   assert.deepEqual([named.diagnosis.kind, named.verdict.kind], ['unexplained', 'undetermined'])
-  const answered = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { examples: [{ ...example, name: answerName(questionId(example.request, example.entities, SCHEMA)) }] })
+  const answered = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { ...apart, examples: [{ ...example, name: answerName(questionId(example.request, example.entities, SCHEMA)) }] })
   assert.deepEqual([answered.diagnosis.kind, answered.verdict.kind], ['explained', 'compliant'])
   assert.equal(await meansSame(answered.corrections[0].policy.text, changed(1, 'Clerks may edit files.')), 'proved')
+})
+
+test('the two readers that ship err alike, so that against both of them an example and a reader of another lineage settle a sentence', async () => {
+  const example: Example = { name: 'example 1', request: { principal: 'Clerk::"c"', action: 'Action::"edit"', resource: 'File::"f"', context: {} }, entities: [{ uid: { type: 'Clerk', id: 'c' }, attrs: { senior: false, level: 1 }, parents: [] }, { uid: { type: 'File', id: 'f' }, attrs: { sealed: false, pages: 1 }, parents: [] }], decision: 'allow' }
+  const { diagnosis, corrections: [{ setAside, policy }], verdict } = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { examples: [example] })
+  assert.deepEqual([diagnosis.kind, setAside, verdict.kind], ['explained', [A, B], 'compliant'])
+  assert.equal(await meansSame(policy.text, changed(1, 'Clerks may edit files.')), 'proved')
+  // The example alone, against both and with nobody beside it, is a question.
+  const { diagnosis: without, verdict: asked } = await assessed([TEXT, TEXT], { examples: [example] })
+  assert.deepEqual([without.kind, asked.kind], ['unexplained', 'undetermined'])
+  // Two of other lineages are more than the two, and the explanation that blames them is not proved to be the majority.
+  const four = { methods: [A, B, C, 'model:b'], lineages: [A, B, C, 'model:b'] } as const
+  const halves = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.'), changed(1, 'Clerks may edit files.')], four)
+  assert.equal(halves.verdict.kind, 'undetermined')
+  assert.match(doubts(halves).join('\n'), /what most readers say is not what most of them decide/)
+  // And without the example one is outvoted by the two.
+  const outvoted = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')])
+  assert.deepEqual([outvoted.diagnosis.kind, outvoted.corrections[0].setAside, outvoted.verdict.kind], ['explained', [C], 'compliant'])
 })
 
 test('an example settles a sentence that two read differently, for who decides as it says', async () => {

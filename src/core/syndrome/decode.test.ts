@@ -31,6 +31,16 @@ test('when every reader is blamed nothing is left to believe', () => {
   assert.equal(decode([fires('decides', 0), fires('decides', 1)], candidates).kind, 'unexplained')
 })
 
+test('where an example stands against all of a long text, it is named, whichever is likelier wrong', () => {
+  for (const length of [1, 40]) {
+    const readings = Array.from({ length }, (_, i) => ({ kind: 'norms' as const, sentence: i + 1, norms: [] }))
+    const both = [{ ...candidate('controlled-english'), readings }, { ...candidate('shallow-parse'), readings }]
+    const diagnosis = decode([holds('same-meaning', 0, 1), fires('decides', 0), fires('decides', 1)], both)
+    assert.ok(diagnosis.kind === 'unexplained')
+    assert.match(diagnosis.because, /^example 1 contradicts what the readers agree on/)
+  }
+})
+
 test('a check that gave no answer is never a pass', () => {
   const silent: Measurement = { stabilizer: 'same-meaning', candidates: [0, 1], representations: [candidateId(0), candidateId(1)], outcome: { value: 0, why: 'failed', because: 'timeout' } }
   assert.deepEqual(decode([holds('well-typed', 0), silent], candidates), { kind: 'incomplete', because: 'same-meaning: timeout' })

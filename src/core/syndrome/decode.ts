@@ -2,7 +2,7 @@ import { candidateId, candidateIndex } from '#core/stabilizers/representation.ts
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import { EXACT_MAX, explanationsOf, partsOf, TIE } from './explain.ts'
 import { sentencesIn, type Measurement } from './measure.ts'
-import { faultModel, nodesOf, readerIndex, tellsOfFaults, type FaultMechanism, type FaultModel } from './mechanisms.ts'
+import { examplesIn, faultModel, nodesOf, readerIndex, tellsOfFaults, type FaultMechanism, type FaultModel } from './mechanisms.ts'
 import { isOneLineage, WEIGHTS, type Weights } from './weights.ts'
 
 /** A candidate that is blamed, and the check that shows why. */
@@ -70,7 +70,9 @@ export function decode(measurements: readonly Measurement[], candidates: readonl
   const faults = faultsOf(blamed, model, candidates, measurements)
   const isOut = (candidate: number, sentence: number | null) => faults.some((fault) => fault.candidate === candidate && (fault.sentences === null || (sentence !== null && fault.sentences.includes(sentence))))
   if (tied === null && candidates.every(({ readsText }, i) => !readsText || isOut(i, null))) {
-    return { kind: 'unexplained', because: `no reader is left: ${[...new Set(faults.map(({ method, shownBy }) => `${method} (${shownBy})`))].join(', ')}` }
+    const contradicted = [...new Set([...examplesIn(measurements)].flatMap(([{ outcome }, example]) => (outcome.value === -1 ? [example] : [])))]
+    const by = faults.every(({ shownBy }) => shownBy === 'decides') ? `example ${contradicted.join(', ')} contradicts what the readers agree on, and no reader is left` : 'no reader is left'
+    return { kind: 'unexplained', because: `${by}: ${[...new Set(faults.map(({ method, shownBy }) => `${method} (${shownBy})`))].join(', ')}` }
   }
   const unsettled = tied ?? unsettledIn(model, faults, candidates, isOut)
   if (unsettled !== null) return ambiguity(unsettled, candidates)

@@ -207,7 +207,7 @@ export function nodesOf({ representations }: Pick<Measurement, 'representations'
 }
 
 /** The checks of candidates against examples, each with the number of its example: a candidate's checks are in the order of the examples. */
-function examplesIn(measurements: readonly Measurement[]): ReadonlyMap<Measurement, number> {
+export function examplesIn(measurements: readonly Measurement[]): ReadonlyMap<Measurement, number> {
   const counted = new Map<number, number>()
   return new Map(measurements.filter(({ stabilizer }) => stabilizer === 'decides').map((measurement) => {
     const [candidate] = measurement.candidates

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Failure } from '#core/failure.ts'
 import { reliabilityOf } from '#core/injection/reliability.ts'
-import { MEASURED_FROM, readWeights, type Weights } from './weights.ts'
+import { CountedFor, MEASURED_FROM, readWeights, type Weights } from './weights.ts'
 
 /** What several methods made of one sentence, once somebody knows what it means. */
 export const ReadingOutcome = z.strictObject({
@@ -14,6 +14,11 @@ export type ReadingOutcome = z.infer<typeof ReadingOutcome>
 /** Recorded outcomes, from which weights are counted: `acgs weights update --from FILE`. */
 export const Outcomes = z.strictObject({
   source: z.strictObject({ id: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,63}$/), what: z.string().min(1).max(400) }),
+  /**
+   * `all`: how often each method is wrong, and how methods err together. `together`: only the latter, where the readings are of other versions, or of sentences
+   * chosen because somebody was wrong: they say nothing of how often.
+   */
+  counts: CountedFor.default('all'),
   outcomes: z.array(ReadingOutcome).min(1).max(1_000_000),
   /** Answers to other texts, with the confidence that they were given with: what calibration is counted on. */
   graded: z.array(z.strictObject({ confidence: z.number().min(0).max(1), right: z.boolean() })).max(1_000_000).default([]),
@@ -33,13 +38,13 @@ export function readOutcomes(value: unknown): Outcomes {
  *
  * @throws {Failure} `CONFLICT` when the source has been counted before.
  */
-export function countOutcomes(weights: Weights, { source, outcomes, graded }: Outcomes): Weights {
+export function countOutcomes(weights: Weights, { source, counts, outcomes, graded }: Outcomes): Weights {
   if (weights.readings.sources.some(({ id }) => id === source.id)) throw new Failure('CONFLICT', `the outcomes of \`${source.id}\` are counted already: give the new ones another source id`)
   const methods = new Map(weights.readings.methods.map((each) => [each.method, { ...each }]))
   const pairs = new Map(weights.readings.pairs.map((each) => [each.methods.join(' '), { ...each }]))
   for (const { readings } of outcomes) {
     const read = Object.entries(readings).filter(([, outcome]) => outcome !== 'unread').sort(([a], [b]) => (a < b ? -1 : 1))
-    for (const [method, outcome] of read) {
+    for (const [method, outcome] of counts === 'all' ? read : []) {
       const counted = methods.get(method) ?? { method, read: 0, wrong: 0 }
       methods.set(method, { method, read: counted.read + 1, wrong: counted.wrong + Number(outcome !== 'right') })
     }
@@ -59,7 +64,7 @@ export function countOutcomes(weights: Weights, { source, outcomes, graded }: Ou
   const byName = <T>(map: ReadonlyMap<string, T>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value)
   return readWeights({
     ...weights,
-    readings: { sources: [...weights.readings.sources, { ...source, sentences: outcomes.length }], methods: byName(methods), pairs: byName(pairs) },
+    readings: { sources: [...weights.readings.sources, { ...source, counts, sentences: outcomes.length }], methods: byName(methods), pairs: byName(pairs) },
     calibration: brier === null || error === null || answers < MEASURED_FROM ? null : { on: `${source.what}: ${answers} answers`, answers, right: graded.filter(({ right }) => right).length, brier, expected_calibration_error: error },
   })
 }

@@ -10,7 +10,7 @@ const EMPTY: Weights = { ...WEIGHTS, readings: { sources: [], methods: [], pairs
 const lineage = (method: string, of: string = method) => ({ method, lineage: of })
 const [A, B, C] = [lineage('a'), lineage('b'), lineage('c')]
 const times = (count: number, readings: { readonly [method: string]: string }) => Array.from({ length: count }, () => ({ readings }))
-const file = (outcomes: Outcomes['outcomes'], graded: Outcomes['graded'] = [], id = 'some'): Outcomes => ({ source: { id, what: 'for a test' }, outcomes, graded })
+const file = (outcomes: Outcomes['outcomes'], graded: Outcomes['graded'] = [], id = 'some', counts: Outcomes['counts'] = 'all'): Outcomes => ({ source: { id, what: 'for a test' }, counts, outcomes, graded })
 
 test('what ships is usable, and says of each thing that is assumed why', () => {
   assert.ok(Object.values(WEIGHTS.assumed).every(({ because }) => because.length > 20))
@@ -21,6 +21,23 @@ test('outcomes are counted by method and by pair; what was not read counts for n
   const { readings } = countOutcomes(EMPTY, file([...times(80, { a: 'right', b: 'right' }), ...times(6, { a: 'wrong 1', b: 'wrong 1' }), ...times(4, { b: 'wrong 1', a: 'wrong 2' }), ...times(7, { a: 'wrong x', b: 'right' }), ...times(3, { a: 'right', b: 'wrong x' }), ...times(9, { a: 'right', b: 'unread' })]))
   assert.deepEqual(readings.methods, [{ method: 'a', read: 109, wrong: 17 }, { method: 'b', read: 100, wrong: 13 }])
   assert.deepEqual(readings.pairs, [{ methods: ['a', 'b'], both_read: 100, only_first: 7, only_second: 3, apart: 4, alike: 6 }])
+})
+
+test('outcomes that count for how methods err together change no rate of a method, and the source says so', () => {
+  const outcomes = [...times(40, { a: 'right', b: 'right' }), ...times(20, { a: 'wrong 1', b: 'wrong 1' })]
+  const rated = countOutcomes(EMPTY, file(times(100, { a: 'right', b: 'right' })))
+  const [alone, both] = [countOutcomes(rated, file(outcomes, [], 'earlier', 'together')), countOutcomes(rated, file(outcomes, [], 'earlier'))]
+  assert.deepEqual(alone.readings.methods, rated.readings.methods)
+  assert.deepEqual(alone.readings.pairs, both.readings.pairs)
+  assert.deepEqual(alone.readings.pairs, [{ methods: ['a', 'b'], both_read: 160, only_first: 0, only_second: 0, apart: 0, alike: 20 }])
+  assert.deepEqual(alone.readings.sources.map(({ id, counts }) => [id, counts]), [['some', 'all'], ['earlier', 'together']])
+  assert.equal(both.readings.methods[0]?.wrong, 20)
+})
+
+test('what outcomes count for is all, where nothing is said, and nothing else than all or together', () => {
+  const given = { source: { id: 'x', what: 'y' }, outcomes: times(1, { a: 'right' }) }
+  assert.equal(readOutcomes(given).counts, 'all')
+  assert.throws(() => readOutcomes({ ...given, counts: 'rates' }), /counts/)
 })
 
 test('rates, and correlation with its interval, follow from the counts', () => {

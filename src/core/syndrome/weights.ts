@@ -6,6 +6,9 @@ import shipped from './weights.json' with { type: 'json' }
 const Count = z.int().min(0)
 const Assumed = z.strictObject({ value: z.number().gt(0).lt(1), because: z.string().min(1) })
 
+/** What the outcomes of a source are counted for: the rates of methods and how they err together, or only the latter. */
+export const CountedFor = z.enum(['all', 'together'])
+
 /**
  * What is known of how often methods are wrong: counts with the place where they were counted, and what is only assumed, with the reason.
  * It says nothing of any one sentence.
@@ -14,8 +17,8 @@ export const Weights = z
   .strictObject({
     version: z.string().regex(/^\d+\.\d+\.\d+$/),
     readings: z.strictObject({
-      /** Where sentences were compared with what they mean: every count below is a sum over these. */
-      sources: z.array(z.strictObject({ id: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,63}$/), what: z.string().min(1).max(500), sentences: Count })),
+      /** Where sentences were compared with what they mean: pairs are summed over these, methods over those that count for all. */
+      sources: z.array(z.strictObject({ id: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,63}$/), what: z.string().min(1).max(500), counts: CountedFor.default('all'), sentences: Count })),
       /** Of the sentences that a method has read, how many it got wrong. */
       methods: z.array(z.strictObject({ method: z.string().min(1), read: Count, wrong: Count })),
       /** Of the sentences that both have read: only the first wrong, only the second, both in different ways, both alike. */
