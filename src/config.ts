@@ -112,7 +112,7 @@ export const SECTIONS = {
   },
   caching: {
     candidates_ttl_seconds: key(z.int().min(0).max(2_592_000), 3_600, 'a whole number of seconds from 0 to 2592000'),
-    memory_bytes_max: key(z.int().min(0).max(4_294_967_296), 33_554_432, 'a number of bytes from 0 to 4294967296'),
+    memory_bytes_max: key(z.int().min(0).max(4_294_967_296), 8_388_608, 'a number of bytes from 0 to 4294967296'),
   },
   error_handling: {
     breaker_failures: key(z.int().min(1).max(1_000), 5, 'a whole number from 1 to 1000'),
