@@ -1,6 +1,6 @@
 import { createConnection, createServer, type Socket } from 'node:net'
 
-/** What went to a database through here: how often each statement, by its text, and how long somebody waited for an answer, in milliseconds; and the same of the tip of the ledger: how often it was locked, and for how long. */
+/** What went to a database through here: how often each statement, by its text, and how long somebody waited for an answer, in milliseconds; and the same of the tip of the ledger: how often an entry was appended, and for how long its transaction held the tip from then on. */
 export type Traffic = { readonly statements: ReadonlyMap<string, number>; readonly waitedMs: number; readonly locks: number; readonly lockedMs: number }
 
 /**
@@ -13,7 +13,7 @@ export function statementsOf(before: Traffic, after: Traffic, seconds: number, i
   return new Map([...after.statements.keys()].map((text) => [text, Math.max(0, between(before, after, text) - (between(idle.before, idle.after, text) * seconds) / idle.seconds)]))
 }
 
-const LOCKS = /from ledger_tip for update/
+const LOCKS = /ledger_append\(/
 const ENDS = /^(commit|rollback)/
 
 /**
@@ -31,26 +31,29 @@ export async function countTraffic(serverUrl: string): Promise<AsyncDisposable &
   const sockets = new Set<Socket>()
   const proxy = createServer((client) => {
     const upstream = createConnection({ host: server.hostname, port: Number(server.port) })
-    let asked: number | null = null
+    /** What was sent and is not answered yet: a client need not wait for one answer before it sends what comes next. */
+    const asked: { readonly text: string; readonly at: number }[] = []
     let parsed = ''
-    let last = ''
+    let answeredAt = 0
     let lockedAt: number | null = null
     const ofClient = createReader(true, (type, body) => {
       // A statement to be prepared comes with its name, here none, and is run by the messages that follow it.
       if (type === 'P') parsed = textIn(body, body.indexOf(0) + 1)
-      if (type === 'Q') count((last = textIn(body, 0)))
-      if (type === 'E') count((last = parsed))
-      if (type === 'Q' || type === 'S') asked ??= performance.now()
+      const text = type === 'Q' ? textIn(body, 0) : parsed
+      if (type === 'Q' || type === 'E') count(text)
+      if (type === 'Q' || type === 'S') asked.push({ text, at: performance.now() })
     })
     const ofServer = createReader(false, (type) => {
-      if (type !== 'Z' || asked === null) return
-      waitedMs += performance.now() - asked
-      asked = null
+      const answered = type === 'Z' ? asked.shift() : undefined
+      if (answered === undefined) return
+      const now = performance.now()
+      waitedMs += now - Math.max(answered.at, answeredAt)
+      answeredAt = now
       // Answered, it has the lock, until the transaction's end is answered.
-      if (LOCKS.test(last)) lockedAt ??= performance.now()
-      if (lockedAt === null || !ENDS.test(last)) return
+      if (LOCKS.test(answered.text)) lockedAt ??= now
+      if (lockedAt === null || !ENDS.test(answered.text)) return
       locks++
-      lockedMs += performance.now() - lockedAt
+      lockedMs += now - lockedAt
       lockedAt = null
     })
     for (const [from, to, read] of [[client, upstream, ofClient], [upstream, client, ofServer]] as const) {
