@@ -109,8 +109,8 @@ test('statements and commits on the way to a database are counted', async () => 
   await through.transaction((tx) => Promise.all([tx.query('select pg_sleep(0.05)'), tx.query('select pg_sleep(0.05)'), tx.last('select ledger_append()')]))
   const { locks, lockedMs: heldMs, waitedMs, statements } = counted.traffic()
   assert.equal(locks, 2)
-  assert.ok(heldMs - lockedMs < 50, `${heldMs - lockedMs}`)
-  assert.ok(waitedMs - before.waitedMs > 90 && waitedMs - before.waitedMs < 1_000)
+  assert.ok(waitedMs - before.waitedMs > 90)
+  assert.ok(heldMs - lockedMs < waitedMs - before.waitedMs - 90, 'what came before the append is not counted')
   assert.equal(statements.get('select pg_sleep(0.05)'), 2)
 
   const at = (statements: Record<string, number>) => ({ statements: new Map(Object.entries(statements)), waitedMs: 0, locks: 0, lockedMs: 0 })
