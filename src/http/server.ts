@@ -81,6 +81,12 @@ export type Server = {
   readonly close: (how: { drainMs: number; deadlineMs: number }) => Promise<{ cutOff: number }>
 }
 
+/**
+ * So many connections may come in one moment, before they are accepted, where the operating system allows it (`net.core.somaxconn`). Of more than that, and
+ * of more than Node's own 511, some would not be heard for ten seconds and longer.
+ */
+const BACKLOG = 4_096
+
 /** What the four processes share: parsing, headers, tokens, problems, health, metrics, documentation, an orderly end. */
 export async function createServer({ service, title, version, description, constitution, routes, direct = [], health, telemetry, authenticate, bodyBytesMax, raw = [], limits = null, edge = PLAIN }: {
   /** What `X-ACGS-Service` says. */
@@ -375,7 +381,7 @@ export async function createServer({ service, title, version, description, const
     drain,
     listen: async ({ host, port, setting }) => {
       try {
-        await app.listen({ host, port })
+        await app.listen({ host, port, backlog: BACKLOG })
       } catch (cause) {
         throw explained(cause, { service, host, port, setting })
       }

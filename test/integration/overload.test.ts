@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
 import { after, before, test } from 'node:test'
 import { startProduct, type Product } from '#test/product.ts'
 import { request } from '../../bench/load/requests.ts'
@@ -39,6 +42,25 @@ test('what is more than fits is told when to come back and is not written down; 
     assert.equal(status, wanted)
   }
   assert.equal(await metric('admission_waiting'), 0)
+})
+
+const SOMAXCONN = '/proc/sys/net/core/somaxconn'
+const needsRoom = { skip: existsSync(SOMAXCONN) && Number(readFileSync(SOMAXCONN, 'utf8')) >= 1_000 ? false : `${SOMAXCONN} is below 1000, or not there` }
+
+test('as many connections as come in one moment are taken, be the process busy with something else', needsRoom, async () => {
+  const { hostname: host, port } = new URL(product.url.platform)
+  process.kill(product.pid, 'SIGSTOP')
+  const sockets = Array.from({ length: 900 }, () => connect({ host, port: Number(port) }).on('error', () => {}))
+  try {
+    await Promise.all(sockets.map((socket) => once(socket, 'connect', { signal: AbortSignal.timeout(30_000) })))
+    process.kill(product.pid, 'SIGCONT')
+    const last = sockets.at(-1) as Socket
+    last.write('GET /livez HTTP/1.1\r\nhost: x\r\n\r\n')
+    assert.match(String((await once(last, 'data'))[0]), /^HTTP\/1\.1 200/)
+  } finally {
+    process.kill(product.pid, 'SIGCONT')
+    for (const socket of sockets) socket.destroy()
+  }
 })
 
 test('who goes away while waiting is not served, and holds nobody up; who does not wait is accepted all the same', async () => {
