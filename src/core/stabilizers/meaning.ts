@@ -107,9 +107,19 @@ export function policyOf({ readings }: Pick<Candidate, 'readings'>, schema: Sche
 
 /** The sentences whose norms are not written alike: the disagreement is about some of them. */
 function differing(a: Stated, b: Stated, unit: SemanticUnit, both: (sentence: number) => boolean): readonly number[] {
-  const hash = (of: Stated, number: number) => semanticHash(policyOf(of, unit.schema, (sentence) => sentence === number).rules, unit.schema)
-  return unit.sentences.map(({ number }) => number).filter((number) => both(number) && hash(a, number) !== hash(b, number))
+  return unit.sentences.map(({ number }) => number).filter((number) => both(number) && hashOfSentence(a, number, unit.schema) !== hashOfSentence(b, number, unit.schema))
 }
+
+/** The semantic hash of what was read in one sentence, worked out once for whoever asks in how many ways. */
+function hashOfSentence({ readings }: Stated, number: number, schema: Schema): string {
+  const known = hashes.get(readings)
+  const own = known?.schema === schema ? known.of : new Map<number, string>()
+  if (known?.of !== own) hashes.set(readings, { schema, of: own })
+  const found = own.get(number) ?? semanticHash(policyOf({ readings }, schema, (sentence) => sentence === number).rules, schema)
+  own.set(number, found)
+  return found
+}
+const hashes = new WeakMap<Stated['readings'], { readonly schema: Schema; readonly of: Map<number, string> }>()
 
 /** A candidate's policy, where it is about the same sentences as the norms: what is made of all norms can only be compared as a whole. */
 function comparable(candidate: Candidate, norms: ReadNorms, unit: SemanticUnit, use: Looking): PolicySet | Outcome {
