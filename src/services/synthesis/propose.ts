@@ -32,7 +32,7 @@ const BLANK = {
   title: '', stakeholders: [], principles: [], priority: 'low', examples: [], explanations: [], complianceThreshold: 1, consensusRequired: false, multiModelValidation: false,
 } as const
 
-/** Reads where it is called. Cost: some milliseconds a sentence; the first time some 80 MB and 0.2 s, for the words of English. */
+/** Reads where it is called. Cost: some milliseconds a sentence; the first time some 90 MB and 0.6 s, for the words of English. */
 export const readHere: Read = async (unit) => (await import('./read.ts')).readAll(unit)
 
 /** One candidate from every reader, and the one that the principles demand. Cost: that of reading. */

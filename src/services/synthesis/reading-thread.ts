@@ -8,7 +8,7 @@ import type { ToRead } from './reading-worker.ts'
 /** Reads in a thread of its own, so that a text holds up nobody's decision: reading is what takes the longest in a generation. */
 export type ReadingThread = AsyncDisposable & {
   readonly read: Read
-  /** Starts the thread ahead of the first text: it takes a second of a processor. */
+  /** Starts the thread ahead of the first text: it takes more than half a second of a processor. */
   readonly warm: () => void
 }
 
