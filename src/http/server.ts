@@ -82,8 +82,8 @@ export type Server = {
 }
 
 /**
- * So many connections may come in one moment, before they are accepted, where the operating system allows it (`net.core.somaxconn`). Of more than that, and
- * of more than Node's own 511, some would not be heard for ten seconds and longer.
+ * So many connections may wait to be accepted, where the operating system allows it (`net.core.somaxconn`); with Node's own 511 the handshakes of more
+ * than that are dropped, and tried again seconds later.
  */
 const BACKLOG = 4_096
 
