@@ -20,7 +20,7 @@ import { scrape, scrapedAlready } from '#telemetry/scrape.ts'
 import { authorize } from './authenticate.ts'
 import type { Authenticate } from './authenticate.ts'
 import { proxiedOverTls, type ProxyRules } from './client-address.ts'
-import { watchConnections } from './connections.ts'
+import { LISTENS, watchConnections, type Connections } from './connections.ts'
 import { Answer, route } from './contract.ts'
 import type { Caller, DirectRoute, Endpoint, Input, Route } from './contract.ts'
 import { answerDirectly, asMalformed } from './direct.ts'
@@ -30,7 +30,7 @@ import { STRICT_TRANSPORT, standardHeaders } from './headers.ts'
 import type { InForce } from './headers.ts'
 import type { Health } from './health.ts'
 import { PROBE_PATHS, openApi } from './openapi.ts'
-import { explained } from './port-holder.ts'
+import { explained, refuseTaken } from './port-holder.ts'
 import { PROBLEM_TYPE, toProblem } from './problem.ts'
 import type { RateLimits } from './rate-limit.ts'
 
@@ -81,12 +81,6 @@ export type Server = {
   readonly close: (how: { drainMs: number; deadlineMs: number }) => Promise<{ cutOff: number }>
 }
 
-/**
- * So many connections may wait to be accepted, where the operating system allows it (`net.core.somaxconn`); with Node's own 511 the handshakes of more
- * than that are dropped, and tried again seconds later.
- */
-const BACKLOG = 4_096
-
 /** What the four processes share: parsing, headers, tokens, problems, health, metrics, documentation, an orderly end. */
 export async function createServer({ service, title, version, description, constitution, routes, direct = [], health, telemetry, authenticate, bodyBytesMax, raw = [], limits = null, edge = PLAIN }: {
   /** What `X-ACGS-Service` says. */
@@ -130,7 +124,7 @@ export async function createServer({ service, title, version, description, const
   pages.docs = docsPage({ title, version, description, endpoints })
 
   let isDraining = false
-  let connections = () => 0
+  let connections: Connections | null = null as Connections | null
   const underWay = new Set<AbortController>()
   let directUnderWay = 0
   const traces = new WeakMap<IncomingMessage, Trace>()
@@ -184,7 +178,7 @@ export async function createServer({ service, title, version, description, const
       return sendProblem(error, request, reply)
     },
   })
-  telemetry.metrics.watchConnections('http', () => connections())
+  telemetry.metrics.watchConnections('http', () => connections?.open() ?? 0)
 
   /** Answers a scrape with the text of the last one, where nothing has changed and nothing is wrong. @returns False: it is still to be answered. */
   function resentMetrics(request: IncomingMessage, response: ServerResponse): boolean {
@@ -380,8 +374,10 @@ export async function createServer({ service, title, version, description, const
     endpoints,
     drain,
     listen: async ({ host, port, setting }) => {
+      if (LISTENS.reusePort) await refuseTaken({ service, host, port, setting })
       try {
-        await app.listen({ host, port, backlog: BACKLOG })
+        await app.listen({ host, port, ...LISTENS })
+        await connections?.listenBeside()
       } catch (cause) {
         throw explained(cause, { service, host, port, setting })
       }
@@ -397,7 +393,9 @@ export async function createServer({ service, title, version, description, const
         for (const abort of underWay) abort.abort(new Failure('SHUTTING_DOWN', 'the service is shutting down'))
         setTimeout(() => app.server.closeAllConnections(), 100)
       }, deadlineMs)
+      const besideEnded = connections?.stopBeside()
       await app.close()
+      await besideEnded
       clearTimeout(deadline)
       health.stop()
       return { cutOff }

@@ -40,9 +40,9 @@ export function openEdge({ service, security }: Pick<Config, 'service' | 'securi
   }
 }
 
-/** Four ports may be one process; the database, peers and files need some too. */
+/** Four ports may be one process; the sockets that listen (32 for each), the database, peers and files need some too. */
 const PORTS = 4
-const FILES_ASIDE = 200
+const FILES_ASIDE = 324
 const CONNECTIONS_MIN = 50
 const CONNECTIONS_MAX = 10_000
 
