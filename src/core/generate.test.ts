@@ -231,6 +231,16 @@ test('a sentence that one reader finds open stays unread, whatever another one c
   assert.deepEqual([norms.map(({ sentence }) => sentence), unread.map(({ sentence }) => sentence), verdict.kind], [[1, 3], [2], 'undetermined'])
 })
 
+test('what is demanded where nothing is permitted would never be demanded: that is told, unless the permission may be in what was not read', async () => {
+  const of = async (text: readonly string[], understood: readonly (string | null)[] = text) => {
+    const unit = unitOf(text)
+    return doubts(await assess({ unit, candidates: [reader(A, unit, understood), reader(B, unit, understood)] }, can))
+  }
+  assert.deepEqual(await of([...TEXT, 'Every view must be logged.']), [])
+  assert.deepEqual(await of([...TEXT, 'Every print must be logged.']), ['empty: sentence 4 demands `log` where nothing is permitted, so that it would never be demanded'])
+  assert.deepEqual((await of([...TEXT, 'Clerks may print files of one page.', 'Every print must be logged.'], [...TEXT, null, 'Every print must be logged.'])).map((doubt) => doubt.split(':')[0]), ['unread'])
+})
+
 test('one candidate alone is nobody’s majority: nothing fires, and one witness is counted', async () => {
   const unit = unitOf(TEXT)
   const { diagnosis, corrections: [{ independentWitnesses, vote }] } = await assess({ unit, candidates: [reader(B, unit, TEXT)] }, can)

@@ -1,4 +1,5 @@
 import type { Article, Inapplicable } from '#core/constitution/article.ts'
+import { isCarried } from '#core/policy/assemble.ts'
 import type { Counterexample, Proof } from '#core/proof/proof.ts'
 import type { Correction } from '#core/syndrome/correct.ts'
 import type { Diagnosis } from '#core/syndrome/decode.ts'
@@ -94,6 +95,13 @@ function doubtsOf(unit: SemanticUnit, diagnosis: Diagnosis, corrections: readonl
   }
   if (first !== undefined && first.policy.rules.length === 0) {
     doubts.push({ about: 'empty', message: 'no sentence permits or forbids anything', remedy: 'say who may or must not do what' })
+  }
+  // A permission may hide in what was not read, or in what is still to be asked.
+  if (first !== undefined && corrections.length === 1 && !doubts.some(({ about }) => about === 'unread' || about === 'empty')) {
+    for (const norm of first.norms) {
+      if (norm.modality !== 'oblige' || isCarried(norm, first.norms, unit.schema)) continue
+      doubts.push({ about: 'empty', sentence: norm.sentence, message: `sentence ${norm.sentence} demands \`${norm.obligation}\` where nothing is permitted, so that it would never be demanded`, remedy: `write a sentence that permits what it speaks of, correct it, or leave it out` })
+    }
   }
   // Open soft articles matter only when the score is short without them.
   const isShort = examinations.some((each) => (score(each) ?? 1) < unit.request.complianceThreshold)

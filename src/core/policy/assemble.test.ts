@@ -3,7 +3,7 @@ import test from 'node:test'
 import { authorize, parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
 import type { Norm } from '#core/unit/norm.ts'
 import { decide } from '#core/decision/decide.ts'
-import { assemble } from './assemble.ts'
+import { assemble, isCarried } from './assemble.ts'
 import { path, PRINCIPAL, RESOURCE } from './expression.ts'
 import { renderRules } from './render.ts'
 import { semanticHash } from './semantic-hash.ts'
@@ -93,4 +93,11 @@ test('operands that can fail keep their order in the semantic hash', () => {
   const overflow = { kind: 'less', left: { kind: 'add', left: { kind: 'long', value: '9223372036854775807' }, right: { kind: 'long', value: '1' } }, right: { kind: 'long', value: '0' } } as const
   const hash = (left: typeof SEALED | typeof overflow, right: typeof SEALED | typeof overflow) => semanticHash(assemble([norm({ when: { kind: 'and', left, right } })], schema), schema)
   assert.notEqual(hash(SEALED, overflow), hash(overflow, SEALED))
+})
+
+test('an obligation is carried by a permission that speaks of the same action, principals and resources, and by nothing else', () => {
+  const logged = norm({ id: 'N2', modality: 'oblige', obligation: 'log' })
+  const carried = (change: Partial<Norm>) => isCarried(logged, [norm(change), logged], schema)
+  assert.deepEqual([{}, { principals: [] }, { actions: [] }, { actions: [EDIT, VIEW] }, { resources: [] }].map(carried), [true, true, true, true, true])
+  assert.deepEqual([{ modality: 'forbid' as const }, { actions: [EDIT] }, { principals: ['Doctor'] }, { resources: ['Bill'], actions: [] }].map(carried), [false, false, false, false])
 })

@@ -8,12 +8,17 @@ import type { Schema } from './schema.ts'
  * The rules that norms demand: one for each permission and prohibition, in their order. An obligation goes onto every permit
  * that it touches; a permit that it touches only in part is split, so that nothing is demanded where the text demands nothing.
  *
- * An obligation that touches no permit leaves no trace in the rules: what is never permitted is never recorded.
+ * An obligation that touches no permit leaves no trace in the rules ({@link isCarried}): what is never permitted is never recorded.
  */
 export function assemble(norms: readonly Norm[], schema: Schema): Rule[] {
   const drafts = norms.filter((norm) => norm.modality !== 'oblige').map((norm) => ({ norm, rule: ruleOf(norm) }))
   const obliged = norms.filter((norm) => norm.modality === 'oblige').reduce((present, norm) => present.flatMap((draft) => oblige(draft, norm, schema)), drafts)
   return obliged.map(({ rule }) => rule)
+}
+
+/** Whether an obligation has a trace in the rules of these norms: one of them permits something that it speaks of. */
+export function isCarried(obligation: Norm, norms: readonly Norm[], schema: Schema): boolean {
+  return norms.some((norm) => norm.modality === 'permit' && touched(norm, obligation, schema).length > 0)
 }
 
 /** The policy that norms make. */
@@ -56,12 +61,9 @@ function typeTest(of: Expression, types: readonly string[]): Expression[] {
 
 function oblige(draft: Draft, norm: Norm, schema: Schema): Draft[] {
   const { rule, norm: origin } = draft
-  const present = actionsOf(origin.actions, schema)
-  const wanted = actionsOf(norm.actions, schema).map(uidText)
-  const touched = present.filter((uid) => wanted.includes(uidText(uid)))
-  const rest = present.filter((uid) => !touched.includes(uid))
-  const meets = touched.length > 0 && overlap(origin.principals, norm.principals) && overlap(origin.resources, norm.resources)
-  if (rule.effect !== 'permit' || !meets) return [draft]
+  const concerned = touched(origin, norm, schema)
+  if (rule.effect !== 'permit' || concerned.length === 0) return [draft]
+  const rest = actionsOf(origin.actions, schema).filter((uid) => !concerned.includes(uid))
 
   const conditions = [
     ...narrower(PRINCIPAL, origin.principals, norm.principals),
@@ -69,7 +71,7 @@ function oblige(draft: Draft, norm: Norm, schema: Schema): Draft[] {
     ...(norm.when === null ? [] : [norm.when]),
     ...(norm.unless === null ? [] : [not(norm.unless)]),
   ]
-  const part = rest.length === 0 ? draft : confine(draft, touched, 'a')
+  const part = rest.length === 0 ? draft : confine(draft, concerned, 'a')
   const obliged = withObligation(part, norm.obligation ?? '')
   return [
     ...(rest.length === 0 ? [] : [confine(draft, rest, 'b')]),
@@ -80,6 +82,13 @@ function oblige(draft: Draft, norm: Norm, schema: Schema): Draft[] {
           { ...part, rule: { ...part.rule, id: `${part.rule.id}y`, unless: [...part.rule.unless, all(conditions)] } },
         ]),
   ]
+}
+
+/** The actions of a norm that an obligation speaks of too, where both speak of the same principals and resources. */
+function touched(norm: Norm, obligation: Norm, schema: Schema): readonly Uid[] {
+  if (!overlap(norm.principals, obligation.principals) || !overlap(norm.resources, obligation.resources)) return []
+  const wanted = actionsOf(obligation.actions, schema)
+  return actionsOf(norm.actions, schema).filter((uid) => wanted.includes(uid))
 }
 
 function confine({ rule, norm }: Draft, actions: readonly Uid[], suffix: string): Draft {
