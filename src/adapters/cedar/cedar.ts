@@ -52,9 +52,7 @@ function refuseSchema(text: string, what: string, errors: readonly Detail[]): ne
  *   has a template, or gives two rules one id.
  */
 export function parsePolicies(text: string, schema: Schema): PolicySet {
-  const parts = partsOf(text)
-  const rules = parts.statics.map(({ part, place }) => readPart(part, place))
-  const problems = [...templatesIn(text, parts), ...duplicatesIn(text, parts, rules)]
+  const { parts, rules, problems } = readStatics(text)
   if (parts.templates.length > 0) throw new Failure('POLICY_INVALID', `the policy set has a template (\`?principal\` or \`?resource\`): link it first (on the command line with \`--links\`): ${summary(sorted(problems))}`, { problems: sorted(problems) })
   const answer = wasm.validate({ schema: bareSchema(schema), policies: { staticPolicies: text }, validationSettings: { mode: 'strict' } })
   if (answer.type === 'failure') refuse('POLICY_INVALID', 'the policy set cannot be validated', text, answer.errors)
@@ -72,9 +70,8 @@ export function parsePolicies(text: string, schema: Schema): PolicySet {
 export function parseTogether(texts: readonly string[], schema: Schema): readonly (PolicySet | null)[] {
   const read = texts.map((text): PolicySet | null => {
     try {
-      const parts = partsOf(text)
-      const rules = parts.statics.map(({ part, place }) => readPart(part, place))
-      return parts.templates.length > 0 || duplicatesIn(text, parts, rules).length > 0 ? null : { text, rules }
+      const { rules, problems } = readStatics(text)
+      return problems.length > 0 ? null : { text, rules }
     } catch (error) {
       if (error instanceof Failure) return null
       throw error
@@ -84,6 +81,13 @@ export function parseTogether(texts: readonly string[], schema: Schema): readonl
   const all = read.flatMap((policies) => policies?.text ?? []).join('\n')
   const answer = wasm.validate({ schema: bareSchema(schema), policies: { staticPolicies: all }, validationSettings: { mode: 'strict' } })
   return answer.type === 'success' && answer.validationErrors.length === 0 ? read : texts.map(() => null)
+}
+
+/** The static rules of a text in their order, and what is wrong with the text before it is held against a schema: templates, two rules with one id. */
+function readStatics(text: string): { readonly parts: Parts; readonly rules: readonly Rule[]; readonly problems: Problem[] } {
+  const parts = partsOf(text)
+  const rules = parts.statics.map(({ part, place }) => readPart(part, place))
+  return { parts, rules, problems: [...templatesIn(text, parts), ...duplicatesIn(text, parts, rules)] }
 }
 
 /** What Cedar says of a rule that it calls by its number, with its name in front. */
