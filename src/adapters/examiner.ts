@@ -1,5 +1,4 @@
-import { canonical, sha256 } from '#core/canonical.ts'
-import { digestOfArticles } from '#core/constitution/article.ts'
+import { canonical, digestOnce, sha256 } from '#core/canonical.ts'
 import { bind, type Binding } from '#core/constitution/bind.ts'
 import type { Constitution } from '#core/constitution/constitution.ts'
 import { decide } from '#core/decision/decide.ts'
@@ -68,7 +67,7 @@ export function createExaminer(constitution: Constitution, prover: Prover): Exam
     parse: (cedar, over) => policies(keyOf(cedar, over), () => parsePolicies(cedar, over)),
     decide: decideExample,
     decidedOn: prover.decidedOn,
-    proveArticles: (policy, over, articles) => once(['articles', policy.text, over.digest, digestOfArticles(articles)], () => prover.proveArticles(policy, over, articles)),
+    proveArticles: (policy, over, articles) => once(['articles', policy.text, over.digest, digestOnce(articles)], () => prover.proveArticles(policy, over, articles)),
     sameMeaning: (a, b, over) => once(['same meaning', a.text, b.text, over.digest], () => prover.sameMeaning(a, b, over)),
     splits: prover.splits,
     decidedByPart: prover.decidedByPart,

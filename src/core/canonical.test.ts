@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { canonical } from './canonical.ts'
+import { canonical, digest, digestOnce } from './canonical.ts'
 import { seeded, type Random } from './proof/random-world.ts'
 
 /** RFC 8785 once more, by what the language brings: members sorted by its own `sort`, everything written by its own `stringify`. */
@@ -36,4 +36,10 @@ test('what JSON cannot carry exactly has no canonical form', () => {
   for (const value of [Number.NaN, Number.POSITIVE_INFINITY, 1n, '\ud800', { '\udc00': 1 }, new Map([['a', 1]]), new Date(0), new Set([1]), [undefined], () => 1, new (class A { a = 1 })()]) {
     assert.throws(() => canonical({ value }), TypeError, String(value))
   }
+})
+
+test('of an object the digest is made once, and it is that of its value', () => {
+  let looked = 0
+  const value = { get member() { return [1, 'two', looked++ < 9] } }
+  assert.deepEqual([digestOnce(value), digestOnce(value), looked], [digest({ member: [1, 'two', true] }), digest({ member: [1, 'two', true] }), 1])
 })

@@ -74,3 +74,11 @@ export function sha256(text: string | Uint8Array): string {
 export function digest(value: unknown): string {
   return sha256(canonical(value))
 }
+
+/** The digest of a value that nobody changes: for each object it is made once, and remembered as long as the object is. */
+export function digestOnce(value: object): string {
+  const found = digests.get(value) ?? digest(value)
+  digests.set(value, found)
+  return found
+}
+const digests = new WeakMap<object, string>()

@@ -1,4 +1,3 @@
-import { digest } from '#core/canonical.ts'
 import type { Expression } from '#core/policy/expression.ts'
 import type { Environment } from '#core/policy/schema.ts'
 
@@ -55,13 +54,3 @@ export function attributesOf({ environments, protected: facts }: BoundArticle): 
   for (const { matches, unless } of environments) [matches, unless].forEach(visit)
   return [...names].sort()
 }
-
-/** SHA-256 of articles as they are bound; they are many kilobytes and the same for every policy over a schema, so that each is digested once. */
-export function digestOfArticles(bound: readonly BoundArticle[]): string {
-  const known = digests.get(bound)
-  if (known !== undefined) return known
-  const made = digest(bound)
-  digests.set(bound, made)
-  return made
-}
-const digests = new WeakMap<readonly BoundArticle[], string>()

@@ -1,5 +1,4 @@
-import { digest } from '#core/canonical.ts'
-import { digestOfArticles } from '#core/constitution/article.ts'
+import { digest, digestOnce } from '#core/canonical.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import type { Check, Instruments, Looking, Outcome } from './check.ts'
 import { comparingByClasses } from './meaning-classes.ts'
@@ -98,7 +97,8 @@ export function placesOf(over: Stabilizer['over'], readers: readonly number[], c
 
 /**
  * The digest of each representation, made when it is asked for. What is made from norms is digested with theirs: they say what it is about.
- * Text and candidates are digested once, whoever measures them: the certifier measures again what was measured.
+ * Text, candidates and articles are digested once, whoever measures them: the certifier measures again what was measured, and articles, which are
+ * many kilobytes, are the same for every policy over a schema.
  */
 function digestsOf({ unit, candidates, norms, table, document }: Representations, use: Looking): (id: RepresentationId) => string {
   const known = new Map<RepresentationId, string>()
@@ -109,7 +109,7 @@ function digestsOf({ unit, candidates, norms, table, document }: Representations
       case 'examples': return digest(unit.request.examples)
       case 'decision-table': return digest([of('norms'), table !== null && isMadeFromNorms(table) ? 'made from them' : table])
       case 'document': return digest([of('norms'), document])
-      case 'constitution': return digestOfArticles(use.bound.bound)
+      case 'constitution': return digestOnce(use.bound.bound)
       default: return digestOnce(candidates[candidateIndex(id) ?? -1] as Candidate)
     }
   }
@@ -120,10 +120,3 @@ function digestsOf({ unit, candidates, norms, table, document }: Representations
   }
   return of
 }
-
-function digestOnce(value: object): string {
-  const found = digests.get(value) ?? digest(value)
-  digests.set(value, found)
-  return found
-}
-const digests = new WeakMap<object, string>()
