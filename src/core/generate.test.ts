@@ -96,6 +96,13 @@ test('a vote is never taken where lineages are fewer than three, or the halves a
   }
 })
 
+test('who has not read what is disputed has no vote on it, and takes none from those who have', async () => {
+  const apart = [5, 7, 3].map((level) => changed(1, `Clerks may edit files if the clerk's level is greater than ${level}.`))
+  const four = { methods: [A, B, C, 'model:b'], lineages: [A, B, C, 'model:b'] } as const
+  const { diagnosis, corrections: [{ vote, norms }] } = await assessed([...apart, TEXT.with(1, null as never)], four)
+  assert.deepEqual([diagnosis.kind, vote?.voters.map(({ method }) => method), norms.map(({ sentence }) => sentence)], ['outvoted', [A, B, C], [1, 2, 3]])
+})
+
 test('a correction that is not proved to be the majority is not believed', async () => {
   const refused: Examining['isMajority'] = async (...question) => ({ ...await can.isMajority(...question), answer: { kind: 'refuted', counterexample: { principal: 'Clerk::"a"', action: 'Action::"view"', resource: 'File::"a"', context: {}, entities: [] } } })
   const assessment = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { examining: { ...can, isMajority: refused } })
@@ -239,6 +246,87 @@ test('what is demanded where nothing is permitted would never be demanded: that 
   assert.deepEqual(await of([...TEXT, 'Every view must be logged.']), [])
   assert.deepEqual(await of([...TEXT, 'Every print must be logged.']), ['empty: sentence 4 demands `log` where nothing is permitted, so that it would never be demanded'])
   assert.deepEqual((await of([...TEXT, 'Clerks may print files of one page.', 'Every print must be logged.'], [...TEXT, null, 'Every print must be logged.'])).map((doubt) => doubt.split(':')[0]), ['unread'])
+})
+
+/** Readers of which one leaves the second sentence open between some senses. */
+function leftOpen(senses: readonly string[], examining: Examining, text: readonly string[] = TEXT) {
+  const unit = unitOf(text)
+  const readings = reader(A, unit, text.with(1, null as never)).readings.map((reading): Reading => {
+    const sense = (as: string) => reader(A, unit, text.with(1, as)).readings.flatMap((each) => (each.kind === 'norms' && each.sentence === 2 ? each.norms : []))
+    return reading.kind === 'unread' ? { ...reading, isOpen: true, senses: senses.map(sense) } : reading
+  })
+  return assess({ unit, candidates: [{ ...reader(A, unit, text.with(1, null as never)), readings }, reader(B, unit, text.with(1, null as never))] }, examining)
+}
+/** Two ways to read the second sentence that say nothing which the first does not. */
+const ALIKE = ['Senior clerks may view files.', "Clerks may view files if the clerk's level is greater than 5."]
+
+test('where the ways to understand a sentence come to the same, there is nothing to ask: that is proved, and the proof is kept', async () => {
+  const { inquiry, corrections: [{ policy }] } = await leftOpen(ALIKE, can)
+  assert.ok(inquiry?.kind === 'settled')
+  assert.equal(inquiry.understandings, 2)
+  const [one, other] = ALIKE.map((text) => can.parse(reader(A, unitOf(TEXT), changed(1, text)).cedar, SCHEMA))
+  assert.ok(one !== undefined && other !== undefined)
+  assert.deepEqual(inquiry.closing.map(({ inputDigest }) => inputDigest), [(await can.sameMeaning(one, other, SCHEMA)).inputDigest])
+  assert.equal(await meansSame(policy.text, [TEXT[0] as string, TEXT[2] as string]), 'proved')
+})
+
+test('that what is left means the same is not taken on trust: without its proof the text stays open', async () => {
+  const asked = new Set<string>()
+  const once: Examining['sameMeaning'] = async (a, b, schema) => {
+    const proof = await can.sameMeaning(a, b, schema)
+    const isNew = asked.size < asked.add(`${a.text}\n\n${b.text}`).size
+    return isNew ? proof : { ...proof, answer: { kind: 'unknown', reason: 'a test' } }
+  }
+  const { inquiry, verdict } = await leftOpen(ALIKE, { ...can, memory: createVerdictMemory(), sameMeaning: once })
+  assert.ok(inquiry?.kind === 'unknown')
+  assert.match(inquiry.because, /^that the ways which are left mean the same is not proved/)
+  assert.equal(verdict.kind, 'undetermined')
+})
+
+test('readers that disagree are a question for the author; where what was made from the norms disagrees with every reader, no answer would settle it', async () => {
+  const apart = [TEXT, changed(1, 'Clerks may edit files.')]
+  assert.equal((await assessed(apart)).inquiry?.kind, 'open')
+  const turned: Examining['decidedOn'] = (request, schema) => {
+    const decided = can.decidedOn(request, schema)
+    return (policies) => { const said = decided(policies); return { ...said, decision: said.decision === 'allow' ? 'deny' : 'allow' } }
+  }
+  const { inquiry, measurements, verdict } = await assessed(apart, { examining: { ...can, memory: createVerdictMemory(), decidedOn: turned } })
+  assert.deepEqual(measurements.filter(({ stabilizer }) => stabilizer === 'conforms-to-table').map(({ outcome }) => outcome.value), [-1, -1])
+  assert.deepEqual([inquiry, verdict.kind], [null, 'undetermined'])
+})
+
+test('of several meanings only what all of them break is a violation, and after the first that breaks nothing no other is examined', async () => {
+  const counterexample = { principal: 'Clerk::"a"', action: 'Action::"view"', resource: 'File::"a"', context: {}, entities: [] }
+  const apart = [TEXT, changed(1, 'Clerks may edit files.')]
+  // The readers themselves are measured against the articles too, and remembered.
+  await assessed(apart)
+  const examined = async (breaking: number) => {
+    let count = 0
+    const proveArticles: Examining['proveArticles'] = async (...question) => {
+      const isBroken = ++count <= breaking
+      return (await can.proveArticles(...question)).map((proof) => (isBroken ? { ...proof, answer: { kind: 'refuted' as const, counterexample } } : proof))
+    }
+    const { verdict, corrections } = await assessed(apart, { examining: { ...can, proveArticles } })
+    assert.equal(corrections.length, 3)
+    return [count, verdict.kind]
+  }
+  assert.deepEqual(await examined(0), [1, 'undetermined'])
+  assert.deepEqual(await examined(1), [2, 'undetermined'])
+  assert.deepEqual(await examined(3), [3, 'violates'])
+})
+
+test('what is proved, hashed and signed is what Cedar reads from the text of the policy, never what we meant it to say', async () => {
+  const read = new Set<unknown>()
+  const parse: Examining['parse'] = (cedar, schema) => {
+    const policies = { ...can.parse(cedar, schema) }
+    read.add(policies)
+    return policies
+  }
+  const examined: unknown[] = []
+  const proveArticles: Examining['proveArticles'] = (policy, ...rest) => (examined.push(policy), can.proveArticles(policy, ...rest))
+  const { corrections: [{ policy }] } = await assessed([TEXT, TEXT], { examining: { ...can, memory: createVerdictMemory(), parse, proveArticles } })
+  assert.ok(read.has(policy))
+  assert.equal(examined.at(-1), policy)
 })
 
 test('one candidate alone is nobody’s majority: nothing fires, and one witness is counted', async () => {

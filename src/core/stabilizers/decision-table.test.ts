@@ -79,6 +79,14 @@ test('what is optional is absent in some rows', () => {
   assert.deepEqual(values(permitting('context has note && context.note'), 'context.note'), [true, false, null])
 })
 
+test('behind what is absent nothing is told apart: one row stands for all that could have been there', () => {
+  const schema = parseSchema('entity Doc; entity User { boss?: User, level: Long, note?: String }; action view appliesTo { principal: User, resource: Doc };')
+  const { rows } = tabulate(normed('permit (principal, action, resource) when { principal has boss && principal.boss has note && principal.boss.level > 5 };', schema), schema)
+  const without = rows.filter(({ values: all }) => all['principal.boss'] === null)
+  assert.deepEqual(without.map(({ decision }) => decision), ['deny'])
+  assert.equal(new Set(rows.map(({ request }) => JSON.stringify(request))).size, rows.length)
+})
+
 test('groups, sets and enumerated values have their classes', () => {
   assert.deepEqual(values(permitting('principal in Team::"red"'), 'principal in Team::"red"'), [false, true])
   assert.deepEqual(values(permitting('principal.friends.contains(resource.owner)'), 'principal.friends contains resource.owner'), [false, true])

@@ -127,3 +127,9 @@ test('norms that differ from what they were made of are our fault, not their rea
   const diagnosis = decode([holds('same-meaning', 0, 1), conforms(-1, 0), conforms(-1, 1)], candidates)
   assert.ok(diagnosis.kind === 'unexplained' && diagnosis.because.includes('norms'))
 })
+
+test('two lineages against two others are equally light to blame: a question, though on either side two agree', () => {
+  const four = (['model:a', 'model:b', 'model:c', 'model:d'] as const).map((method) => reader(method))
+  const halves = [holds('same-meaning', 0, 1), holds('same-meaning', 2, 3), ...[[0, 2], [0, 3], [1, 2], [1, 3]].map((pair) => differ([1], ...pair))]
+  assert.deepEqual(decode(halves, four, NEUTRAL), { kind: 'ambiguous', between: ['model:a', 'model:c'], disagreement: { sentences: [1] } })
+})
