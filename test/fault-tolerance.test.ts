@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { appendFileSync, cpSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -40,6 +41,16 @@ test('the figures are of the weights, the table and the constitution that are he
 test('the figures are of the sources and texts that are here', (t) => {
   const told = toldOf({ wrong: [], doubtful: standingOf(partsOf(measured).map(({ basis }) => basis), basisNow()).doubtful })
   if (told !== null) t.skip(told)
+})
+
+test('what can be chosen is said on --help, and a flag that is not known in one line', () => {
+  const run = (...flags: readonly string[]) => spawnSync(process.execPath, [join(ROOT, 'bench/fault-tolerance/run.ts'), ...flags], { encoding: 'utf8' })
+  const { status, stdout, stderr } = run('--help')
+  assert.deepEqual([status, stderr], [0, ''])
+  for (const flag of ['page', 'resume', 'part', 'instances', 'seed', 'help']) assert.match(stdout, new RegExp(`^  --${flag} `, 'm'))
+  for (const { id } of SETTINGS) assert.ok(stdout.includes(` ${id}`), id)
+  const wrong = run('--pages')
+  assert.deepEqual([wrong.status, wrong.stdout, wrong.stderr], [2, '', 'fault-tolerance: unknown option `--pages`; see npm run fault-tolerance -- --help\n'])
 })
 
 test('figures of other weights are wrong, of other sources doubtful, and of what nobody wrote down doubtful too', () => {

@@ -44,21 +44,48 @@ const MEASURED = fileURLToPath(new URL('./measured.json', import.meta.url))
 const PAGE = join(ROOT, 'docs/fault-tolerance.md')
 const CHARTS = join(ROOT, 'docs/fault-tolerance')
 
+const INSTANCES = 50
+const SEED = 1
+
+const HELP = `npm run fault-tolerance [-- FLAG…]
+
+Measures how often a policy whose candidates contain faults comes out right, and writes docs/fault-tolerance.md with its charts.
+Every part is kept in bench/fault-tolerance/measured.json as it ends, so that what was broken off goes on with --resume. All parts
+take up to 24 minutes on two processors, a part 4 seconds to two minutes; no server is needed.
+
+  --page             measures nothing: writes the page and its charts from what was measured before, in seconds
+  --resume           leaves out parts that were measured with the same --instances and --seed, and on the same sources and weights
+  --part NAME        measures this part alone; may be given several times
+  --instances N      how many instances of each class of faults are wanted in a part (${INSTANCES}); the time goes with it
+  --seed N           another seed makes other trials (${SEED})
+  --help             prints this
+
+Parts:
+${wrapped(Object.keys(PARTS))}
+
+exit: 0 the page is written · 1 it is not, since parts are not measured yet, or one could not be · 2 usage
+e.g.  npm run fault-tolerance -- --resume
+`
+
+/** Names in lines of a terminal's width. */
+function wrapped(names: readonly string[]): string {
+  return names.reduce((text, name) => `${text}${text === '' ? '  ' : text.length - text.lastIndexOf('\n') + name.length > 115 ? ',\n  ' : ', '}${name}`, '')
+}
+
 if (import.meta.main) await main()
 
 /**
- * `npm run fault-tolerance [-- --part NAME… --instances 50 --seed 1 --resume --page]`: measures, keeps every part in measured.json as it ends, and writes
- * docs/fault-tolerance.md with its charts. `--resume` leaves out parts that were measured with the same choice and on the same basis; `--page` measures nothing.
- * Either says which figures are of something else than what is here.
+ * `npm run fault-tolerance -- --help` says what can be chosen: measures, keeps every part in measured.json as it ends, and writes docs/fault-tolerance.md
+ * with its charts, saying which figures are of something else than what is here.
  */
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { part: { type: 'string', multiple: true, default: Object.keys(PARTS) }, instances: { type: 'string', default: '50' }, seed: { type: 'string', default: '1' }, resume: { type: 'boolean', default: false }, page: { type: 'boolean', default: false }, child: { type: 'boolean', default: false } } })
+  const values = readFlags()
+  if (values.help) return void process.stdout.write(HELP)
   const choice = { instances: Number(values.instances), seed: Number(values.seed) }
   const unknown = values.part.find((id) => !Object.hasOwn(PARTS, id))
-  if (unknown !== undefined || !(Number.isInteger(choice.instances) && choice.instances >= 1) || !Number.isInteger(choice.seed)) {
-    process.stderr.write(`fault-tolerance: ${unknown === undefined ? '--instances and --seed are whole numbers' : `there is no part ${unknown}: name some of ${Object.keys(PARTS).join(', ')}`}\n`)
-    process.exit(2)
-  }
+  if (unknown !== undefined) refuse(`there is no part \`${unknown}\``)
+  if (!(Number.isInteger(choice.instances) && choice.instances >= 1)) refuse(`--instances \`${values.instances}\` is not a whole number from 1`)
+  if (!Number.isInteger(choice.seed)) refuse(`--seed \`${values.seed}\` is not a whole number`)
   if (values.child) return measureForParent(choice)
   const basis = basisNow()
   let kept = existsSync(MEASURED) ? JSON.parse(readFileSync(MEASURED, 'utf8')) as FaultTolerance : null
@@ -96,6 +123,25 @@ async function main(): Promise<void> {
   for (const [name, svg] of Object.entries(chartsOf(kept))) writeFileSync(join(CHARTS, name), svg)
   const told = toldOf(standingOf(partsOf(kept).map((part) => part.basis), basis))
   process.stdout.write(`docs/fault-tolerance.md and its charts are written\n${told === null ? '' : `${told}\n`}`)
+}
+
+function readFlags() {
+  try {
+    return parseArgs({ options: {
+      part: { type: 'string', multiple: true, default: Object.keys(PARTS) }, instances: { type: 'string', default: String(INSTANCES) }, seed: { type: 'string', default: String(SEED) },
+      resume: { type: 'boolean', default: false }, page: { type: 'boolean', default: false }, help: { type: 'boolean', default: false },
+      // For the processes that this one starts.
+      child: { type: 'boolean', default: false },
+    } }).values
+  } catch (error) {
+    const [said = ''] = (error as Error).message.split(/\. |\n/)
+    return refuse(`${said.charAt(0).toLowerCase()}${said.slice(1)}`.replaceAll("'", '`'))
+  }
+}
+
+function refuse(what: string): never {
+  process.stderr.write(`fault-tolerance: ${what}; see npm run fault-tolerance -- --help\n`)
+  process.exit(2)
 }
 
 /** Measures the parts that the parent names, one after the other, until it has no more. */
