@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { getApplication, getApplications, putApplication } from '#services/platform/application-contract.ts'
 import { answerOf, asksService, askService, pathOf, type ServiceOptions } from './service.ts'
-import { finish, newCommand, newGroup, readText } from './terminal.ts'
+import { counted, finish, newCommand, newGroup, readText } from './terminal.ts'
 
 type PutOptions = ServiceOptions & { schema: string; ifMatch?: string }
 
@@ -55,5 +55,5 @@ function summary({ name, schema_digest, entities, active_revision, applicable }:
 }
 
 function standing({ entities, active_revision }: Pick<Shown, 'entities' | 'active_revision'>): string {
-  return `${entities.count} entities, version ${entities.version} · ${active_revision === null ? 'no revision is active: everything is denied' : `revision ${active_revision} decides`}`
+  return `${counted(entities.count, 'entity', 'entities')}, version ${entities.version} · ${active_revision === null ? 'no revision is active: everything is denied' : `revision ${active_revision} decides`}`
 }

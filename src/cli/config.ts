@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { stringify } from 'yaml'
 import { overrides, readConfig, redact } from '#config'
 import { Failure } from '#core/failure.ts'
-import { EXIT, finish, newCommand, newGroup } from './terminal.ts'
+import { EXIT, counted, finish, newCommand, newGroup } from './terminal.ts'
 
 type Options = { config?: string; data?: string; redacted?: boolean; json?: boolean; quiet?: boolean }
 
@@ -24,7 +24,7 @@ export function command(): Command {
       const variables = overrides(config, process.env, options.redacted === true)
       const lines = Object.entries(variables).map(([name, value]) => `${name}='${value.replaceAll("'", `'\\''`)}'`)
       if (file !== undefined) write(file, lines.map((line) => `${line}\n`).join(''))
-      finish({ json: file === undefined ? { variables } : { file, names: Object.keys(variables) }, text: file === undefined ? lines.join('\n') : `${file}: ${lines.length} variables`, exit: EXIT.yes }, options)
+      finish({ json: file === undefined ? { variables } : { file, names: Object.keys(variables) }, text: file === undefined ? lines.join('\n') : `${file}: ${counted(lines.length, 'variable')}`, exit: EXIT.yes }, options)
     })
   return newGroup('config', 'the configuration that is in effect', './acgs config show').addCommand(show).addCommand(env)
 }

@@ -1,5 +1,6 @@
 import type { CountedDocument, EnvironmentDocument, Told } from '#core/decision/difference-document.ts'
 import type { CedarRequest } from '#core/unit/semantic-unit.ts'
+import { counted } from './terminal.ts'
 
 type Means = Extract<CountedDocument, { means: unknown }>['means']
 const MEANS: { readonly [means in Means]: string } = {
@@ -7,7 +8,7 @@ const MEANS: { readonly [means in Means]: string } = {
 }
 
 /** What changed in one environment, for people; no lines where nothing did. */
-export function differenceLines({ principal, action, resource, gains, loses, demands = [], waives = [], open = [], counted }: EnvironmentDocument<CedarRequest>): readonly string[] {
+export function differenceLines({ principal, action, resource, gains, loses, demands = [], waives = [], open = [], counted: tally }: EnvironmentDocument<CedarRequest>): readonly string[] {
   const parts = new Map<string, Told<CedarRequest>[]>()
   const add = (part: string, told: readonly Told<CedarRequest>[]) => void (told.length > 0 && parts.set(part, [...(parts.get(part) ?? []), ...told]))
   add('gains', gains)
@@ -16,10 +17,10 @@ export function differenceLines({ principal, action, resource, gains, loses, dem
   for (const each of waives) add(`waives ${each.obligation}`, [each])
   for (const { part } of open) if (!parts.has(part)) parts.set(part, [])
   if (parts.size === 0) return []
-  const found = counted !== undefined && 'parts' in counted ? counted : null
+  const found = tally !== undefined && 'parts' in tally ? tally : null
   const lines = [...parts].flatMap(([part, told]) => {
     const count = found?.parts.find((each) => each.part === part)
-    const number = found === null || count === undefined ? '' : ` (${count.pairs} of ${found.pairs} pairs, ${count.principals} principal${count.principals === 1 ? '' : 's'}${MEANS[found.means]})`
+    const number = found === null || count === undefined ? '' : ` (${count.pairs} of ${counted(found.pairs, 'pair')}, ${counted(count.principals, 'principal')}${MEANS[found.means]})`
     const left = open.filter((each) => each.part === part).flatMap(({ reason, witness }) => [
       `    ${told.length === 0 ? 'perhaps, and it is not told how' : 'not all of it, perhaps'}: ${reason}`,
       ...(witness === undefined ? [] : [`      e.g. ${requestText(witness)}`]),
@@ -30,7 +31,7 @@ export function differenceLines({ principal, action, resource, gains, loses, dem
       `      e.g. ${requestText(witness)}`,
     ]), ...left]
   })
-  const uncounted = counted !== undefined && 'reason' in counted ? [`  ${counted.pairs} pairs, not counted: ${counted.reason}`] : []
+  const uncounted = tally !== undefined && 'reason' in tally ? [`  ${counted(tally.pairs, 'pair')}, not counted: ${tally.reason}`] : []
   return [`${principal} ${action} ${resource}`, ...lines, ...uncounted]
 }
 

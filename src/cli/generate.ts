@@ -14,7 +14,7 @@ import { certifier } from '#services/compliance/certify.ts'
 import { certifiedReply, notCertified, verdictName } from '#services/platform/reply.ts'
 import { propose } from '#services/synthesis/propose.ts'
 import { openOffline } from './offline.ts'
-import { EXIT, finish, newCommand, progress, readShaped, readText } from './terminal.ts'
+import { EXIT, counted, finish, newCommand, progress, readShaped, readText } from './terminal.ts'
 
 type Options = { schema?: string; constitution?: string; out?: string; data?: string; config?: string; json?: boolean; quiet?: boolean }
 
@@ -70,9 +70,9 @@ function summary(generation: Generation, ms: number): string {
   const total = examination.proofs.length + examination.inapplicable.length
   const proved = examination.proofs.filter(({ proof }) => proof.answer.kind === 'proved').length
   return [
-    `${verdictName(generation)}   ${examination.proofs.length} of ${total} articles apply`,
-    `${norms.length} ${norms.length === 1 ? 'norm' : 'norms'} · unread: ${unread.length === 0 ? 'none' : unread.map(({ sentence }) => `sentence ${sentence}`).join(', ')} · independent_witnesses ${independentWitnesses}`,
-    `${proved} of ${examination.proofs.length} ${examination.proofs.length === 1 ? 'article' : 'articles'} proved in ${ms} ms · score ${score === null ? 'null' : Number(score.toFixed(3))} · semantic_hash ${semanticHash}${certificate === null ? '' : ` · certificate ${certificate.id}`}`,
+    `${verdictName(generation)}   ${examination.proofs.length} of ${counted(total, 'article')} apply`,
+    `${counted(norms.length, 'norm')} · unread: ${unread.length === 0 ? 'none' : unread.map(({ sentence }) => `sentence ${sentence}`).join(', ')} · independent_witnesses ${independentWitnesses}`,
+    `${proved} of ${counted(examination.proofs.length, 'article')} proved in ${ms} ms · score ${score === null ? 'null' : Number(score.toFixed(3))} · semantic_hash ${semanticHash}${certificate === null ? '' : ` · certificate ${certificate.id}`}`,
     ...(redundant.length === 0 ? [] : [`without ${redundant.length === 1 ? '' : 'any one of '}${redundant.join(', ')} every request is decided alike: see whether ${redundant.length === 1 ? 'it says' : 'they say'} what is meant`]),
     ...(verdict.kind === 'violates' ? verdict.violations.map(({ article, counterexample, mentions, remedy }) => `${article} is violated by: ${describe(counterexample, mentions)}${remedy === undefined ? '' : `\n  to settle it: ${remedy}`}`) : []),
     ...(verdict.kind === 'undetermined' ? verdict.doubts.map(({ message, remedy }) => `${message}\n  to settle it: ${remedy}`) : []),

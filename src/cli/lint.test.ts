@@ -45,7 +45,7 @@ test('as SARIF: a run with its rules, and one result for each finding at its pla
 
 test('a policy in which nothing is found exits 0, and bad input says where', async () => {
   const well = await runAcgs(['lint', file('w.cedar', 'permit (principal, action, resource) when { principal.ok };'), '--schema', schema], {})
-  assert.deepEqual([well.status, well.stdout.trim()], [0, 'nothing found in 1 rules'])
+  assert.deepEqual([well.status, well.stdout.trim()], [0, 'nothing found in 1 rule'])
   const broken = await runAcgs(['lint', file('b.cedar', 'permit (principal, action, resource);\npermit (principal action, resource);'), '--schema', schema], {})
   assert.deepEqual([broken.status, /b\.cedar:2:19: /.test(broken.stderr)], [2, true], broken.stderr)
   const nobody = await runAcgs(['lint', policy, '--schema', schema, '--principal', 'Nobody'], {})

@@ -3,7 +3,7 @@ import packageJson from '../../package.json' with { type: 'json' }
 import type { RuleFindings } from '#core/proof/lint.ts'
 import type { Counterexample, Proof } from '#core/proof/proof.ts'
 import { newQuestion, openQuestion, type ProverOptions } from './questioned.ts'
-import { EXIT, finish, progress, type Answer } from './terminal.ts'
+import { EXIT, counted, finish, progress, type Answer } from './terminal.ts'
 
 type Options = ProverOptions & { format?: 'json' | 'sarif' }
 
@@ -48,7 +48,7 @@ async function run(file: string, options: Options): Promise<Answer> {
     ...findings.map(({ line, column, kind, rule, message, counterexample }) => `${file}:${line}:${column}: ${KINDS[kind].level}: ${rule} ${message}${counterexample === undefined ? '' : `, e.g. ${counterexample.principal} ${counterexample.action} ${counterexample.resource}`} (${kind})`),
     ...unknown.map(({ rule, question, reason }) => `${file}: unknown: whether ${rule} is ${question}: ${reason}`),
   ]
-  return { json, text: lines.length === 0 ? `nothing found in ${all.length} rules` : lines.join('\n'), exit }
+  return { json, text: lines.length === 0 ? `nothing found in ${counted(all.length, 'rule')}` : lines.join('\n'), exit }
 }
 
 function findingsOf({ rule, vacuous, shadowed, redundant, neverFails }: RuleFindings, { line, column }: { line: number; column: number }, semantics: ProverOptions['semantics']): readonly Finding[] {

@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import { postValidateLsu } from '#services/platform/diagnostic-contract.ts'
 import { findingLines } from './ops-diagnose.ts'
 import { answerOf, asksService, askService, type ServiceOptions } from './service.ts'
-import { EXIT, finish, newCommand, newGroup, readBytes } from './terminal.ts'
+import { EXIT, counted, finish, newCommand, newGroup, readBytes } from './terminal.ts'
 
 type Reply = z.output<typeof postValidateLsu.reply>
 
@@ -20,7 +20,7 @@ export function command(): Command {
 
 function summary({ lsu_id, validation_status, stabilizers_executed, compliance_score, semantic_hash, findings, not_measured, diagnostic_id }: Reply): string {
   return [
-    `${lsu_id} is ${validation_status}${validation_status === 'healthy' && findings.length > 0 ? ', nothing critical was found' : ''}: ${stabilizers_executed} checks, score ${compliance_score === null ? 'none' : compliance_score.toFixed(2)}, semantic hash ${semantic_hash ?? 'none'}`,
+    `${lsu_id} is ${validation_status}${validation_status === 'healthy' && findings.length > 0 ? ', nothing critical was found' : ''}: ${counted(stabilizers_executed, 'check')}, score ${compliance_score === null ? 'none' : compliance_score.toFixed(2)}, semantic hash ${semantic_hash ?? 'none'}`,
     ...findingLines(findings), ...not_measured.map(({ what, because }) => `not checked: ${what}: ${because}`),
     ...(diagnostic_id === null ? [] : [`kept as ${diagnostic_id}`]),
   ].join('\n')

@@ -2,7 +2,7 @@ import { Option, type Command } from 'commander'
 import type { z } from 'zod'
 import { getDiagnostic, getDiagnostics, postDiagnose, type Diagnostic as DiagnosticReply } from '#services/platform/diagnostic-contract.ts'
 import { answerOf, asksService, askService, pathOf, type ServiceOptions } from './service.ts'
-import { EXIT, finish, newCommand } from './terminal.ts'
+import { EXIT, counted, finish, newCommand } from './terminal.ts'
 
 type Diagnostic = z.output<typeof DiagnosticReply>
 type Page = z.output<typeof getDiagnostics.reply>
@@ -39,7 +39,7 @@ export function diagnosticsCommand(): Command {
 function summary(found: Diagnostic): string {
   const { target_system, kind, status, health_score, errors_detected, not_measured, diagnostic_id } = found
   return [
-    `${target_system}${kind === 'system' ? '' : ` (${kind})`} is ${status}: ${errors_detected} ${errors_detected === 1 ? 'finding' : 'findings'}, health ${health_score === null ? 'not measured' : health_score.toFixed(2)}`,
+    `${target_system}${kind === 'system' ? '' : ` (${kind})`} is ${status}: ${counted(errors_detected, 'finding')}, health ${health_score === null ? 'not measured' : health_score.toFixed(2)}`,
     ...findingLines(found.findings), ...not_measured.map(({ what, because }) => `not measured: ${what}: ${because}`),
     ...(diagnostic_id === null ? [] : [`kept as ${diagnostic_id}`]),
   ].join('\n')
@@ -57,6 +57,6 @@ function checkLine({ stabilizer, candidates, outcome, reason, duration_ms }: Dia
 
 function page({ diagnostics, next_cursor }: Page): string {
   const lines = diagnostics.map(({ timestamp, status, diagnostic_id, target_system, errors_detected, faults_detected, faults_corrected }) =>
-    `${timestamp}  ${status.padEnd(9)}  ${diagnostic_id}  ${target_system}  ${errors_detected} findings${faults_detected === 0 ? '' : `, ${faults_corrected} of ${faults_detected} faults corrected`}`)
+    `${timestamp}  ${status.padEnd(9)}  ${diagnostic_id}  ${target_system}  ${counted(errors_detected, 'finding')}${faults_detected === 0 ? '' : `, ${faults_corrected} of ${counted(faults_detected, 'fault')} corrected`}`)
   return [...(lines.length === 0 ? ['nothing of that kind was diagnosed'] : lines), ...(next_cursor === null ? [] : ['there are more: --limit, at most 200, shows more of them'])].join('\n')
 }

@@ -129,7 +129,7 @@ function changeLines({ base, difference }: Shown): readonly string[] {
   if (difference === undefined) return []
   if (difference === null) return [base === null ? '  nothing decided when it was proposed: whatever it permits is new' : '  what it changes was not kept']
   const { against, equivalent, environments, compared, entities, unknown } = difference
-  const over = entities === null ? '' : `, counted over ${entities.count === 1 ? '1 entity' : `${entities.count} entities`}`
+  const over = entities === null ? '' : `, counted over ${counted(entities.count, 'entity', 'entities')}`
   if (unknown !== null) return [`  what it changes against revision ${against} is not known: ${unknown}`]
   if (equivalent === true) return [`  means the same as revision ${against} in all of ${counted(compared, 'request environment')}`]
   return [`  against revision ${against}, in ${environments.length} of ${counted(compared, 'request environment')}${over}:`, ...environments.flatMap(differenceLines).map((line) => `    ${line}`)]

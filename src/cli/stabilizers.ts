@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander'
 import { matrixOf, type Fate, type Located, type Matrix, type MatrixRow, type Mechanism } from '#core/stabilizers/matrix.ts'
 import { STABILIZERS, TABLE_VERSION } from '#core/stabilizers/table.ts'
-import { EXIT, finish, newCommand, newGroup, type Answer } from './terminal.ts'
+import { EXIT, counted, finish, newCommand, newGroup, type Answer } from './terminal.ts'
 
 type Options = { candidates: number; json?: boolean; quiet?: boolean }
 
@@ -79,7 +79,7 @@ function textOf({ rows, columns, cells, singles, doubles, hidden }: Matrix, n: n
   const alike = [...Map.groupBy(doubles.filter(({ indistinguishable }) => indistinguishable.length > 0), ({ mechanisms, indistinguishable }) => [mechanisms, ...indistinguishable].map(said).sort().join(' = ')).keys()]
   const smallest = (what: string, set: readonly Mechanism[] | null) => (set === null ? `${what}: every set shows` : `${what}: ${set.length} (${said(set)})`)
   return [
-    `the check matrix for ${n} candidate${n === 1 ? '' : 's'}, table ${TABLE_VERSION}: ${rows.length} checks, ${columns.length} fault mechanisms`,
+    `the check matrix for ${counted(n, 'candidate')}, table ${TABLE_VERSION}: ${rows.length} checks, ${columns.length} fault mechanisms`,
     '+ holds, - fires, 0 is not run; where there are several, it depends on which requests a fault touches', '',
     ...grid, '',
     ...table.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()), '',

@@ -8,7 +8,7 @@ import { toUnit } from '#core/unit/to-unit.ts'
 import { evidence } from '#services/platform/reply.ts'
 import { propose, READERS } from '#services/synthesis/propose.ts'
 import { openOffline } from './offline.ts'
-import { EXIT, finish, newCommand, readText } from './terminal.ts'
+import { EXIT, counted, finish, newCommand, readText } from './terminal.ts'
 
 type Options = { schema: string; only?: string; json?: boolean; quiet?: boolean; config?: string }
 
@@ -52,7 +52,7 @@ async function run(file: string, options: Options) {
   }
   const read = unit.sentences.length - unread.length
   const text = [
-    `${read} of ${unit.sentences.length} sentences read · ${unread.length} unread · ${shown.applicable.articles} of ${shown.applicable.of} articles apply · readers: ${shown.independent_witnesses}`,
+    `${read} of ${counted(unit.sentences.length, 'sentence')} read · ${unread.length} unread · ${shown.applicable.articles} of ${shown.applicable.of} articles apply · readers: ${shown.independent_witnesses}`,
     ...norms.map((norm) => `  ${norm.id}  ${renderNorm(norm)}`),
     ...unread.map(({ sentence, text, because }) => `  sentence ${sentence} unread: ${because}\n      “${text}”`),
     ...(diagnosis.kind === 'clean' ? [] : [`  diagnosis: ${diagnosis.kind}${inquiry?.kind === 'open' ? `: ${inquiry.question.words}` : ''}`]),

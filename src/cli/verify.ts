@@ -11,7 +11,7 @@ import { parseConstitution } from '#core/constitution/constitution.ts'
 import { Failure } from '#core/failure.ts'
 import { getCertificateStatus } from '#services/platform/revision-contract.ts'
 import { pathOf } from './service.ts'
-import { EXIT, finish, newCommand, progress, readBytes } from './terminal.ts'
+import { EXIT, counted, finish, newCommand, progress, readBytes } from './terminal.ts'
 
 type Options = { offline?: boolean; trust?: string; data?: string; config?: string; json?: boolean; quiet?: boolean }
 
@@ -48,7 +48,7 @@ async function run(certificate: string, options: Options) {
   const count = (prefix: string) => checks.filter(({ name }) => name.startsWith(prefix)).length
   const failed = checks.filter(({ ok }) => !ok)
   const text = isValid
-    ? `valid: signature, ${count('digest ')} digests, ${count('proof ')} proofs run again; ${SAID[revocation]}`
+    ? `valid: signature, ${counted(count('digest '), 'digest')}, ${counted(count('proof '), 'proof')} run again; ${SAID[revocation]}`
     : valid ? `not valid: revoked, as the platform at ${config.services.platformUrl} says`
     : `not valid: ${failed.map(({ name, detail }) => (detail === '' || detail === 'not valid' ? name : `${name}: ${detail}`)).join('; ')}`
   const constitution = statement?.predicate.constitution

@@ -77,7 +77,7 @@ function scopeOf({ unit: { schema }, corrections: [{ norms }] }: Omit<Generation
   const who = said(isOpen(({ principals }) => principals) ? [] : norms.flatMap(({ principals }) => principals), 'everyone who asks')
   const what = said(isOpen(({ actions }) => actions) ? [] : norms.flatMap(({ actions }) => actions.map(({ id }) => id)), 'every action')
   const which = said(isOpen(({ resources }) => resources) ? [] : norms.flatMap(({ resources }) => resources), 'every resource')
-  return `Who: ${who}. What: ${what}. On which: ${which}. The schema allows ${schema.environments.length} kinds of request; what no rule permits is denied.`
+  return `Who: ${who}. What: ${what}. On which: ${which}. The schema allows ${schema.environments.length} ${schema.environments.length === 1 ? 'kind' : 'kinds'} of request; what no rule permits is denied.`
 }
 
 function definitionsOf({ unit: { schema }, corrections: [{ norms }] }: Omit<Generation, 'certificate' | 'askedAgain'>): readonly string[] {

@@ -312,7 +312,7 @@ test('on the command line: a diagnosis, what was diagnosed, one of it, a documen
   assert.match(none.stderr, /there is no `teapot` to be diagnosed: .*`solver`/)
   const list = await product.acgs('ops', 'diagnostics', '--correction', 'corrected')
   assert.equal(list.status, 0, list.stderr)
-  assert.match(list.stdout, /, 1 of 1 faults corrected$/m)
+  assert.match(list.stdout, /, 1 of 1 fault corrected$/m)
   const one = await product.acgs('ops', 'diagnostics', refused.syndrome_diagnosis_id, '--json')
   assert.deepEqual(JSON.parse(one.stdout), (await ask(`/api/v1/diagnostics/${refused.syndrome_diagnosis_id}`, 'operator')).body)
   const file = join(folder, 'unit.json')

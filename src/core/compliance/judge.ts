@@ -115,7 +115,7 @@ function doubtsOf(unit: SemanticUnit, diagnosis: Diagnosis, corrections: readonl
     doubts.push({ about: 'principle', message: `the principle ${principle} binds nothing in this schema`, remedy: `annotate the schema with ${missing.map((concept) => `@concept("${concept}")`).join(', ')}, or do not name the principle` })
   }
   if (unit.request.consensusRequired && first !== undefined && first.independentWitnesses < 2) {
-    doubts.push({ about: 'consensus', message: `consensus was required and ${first.independentWitnesses} reader has read every sentence`, remedy: 'reword the sentences that only one reader has read, or do not require consensus' })
+    doubts.push({ about: 'consensus', message: `consensus was required and ${first.independentWitnesses === 0 ? 'no' : 'only one'} reader has read every sentence`, remedy: 'reword the sentences that only one reader has read, or do not require consensus' })
   }
   if (unit.request.consensusRequired && diagnosis.kind === 'outvoted') {
     doubts.push({ about: 'consensus', message: `consensus was required and ${diagnosis.between.join(' and ')} read the text differently`, remedy: 'reword the sentence that they read differently, or do not require consensus' })

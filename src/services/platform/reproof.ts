@@ -57,7 +57,7 @@ export function createReproof({ revisions, database, telemetry, intervalMs = 60_
     probe: async () => {
       const { revisions: all, revoked, expiring } = await standing()
       const fallen = all.filter(({ verdict }) => verdict !== 'proved').map(({ application, revision, verdict }) => `revision ${revision} of ${application} is ${verdict} and still decides: the council must act`)
-      const late = expiring.length === 0 ? [] : [`${expiring.length} certificates of active revisions expire within ${WARNING_DAYS} days`]
+      const late = expiring.length === 0 ? [] : [`${expiring.length} ${expiring.length === 1 ? 'certificate of an active revision expires' : 'certificates of active revisions expire'} within ${WARNING_DAYS} days`]
       const without = revoked.map(({ application, revision, certificate }) => `revision ${revision} of ${application} decides without the permits of the revoked certificate ${certificate}: the council must replace it`)
       const details = [...fallen, ...without, ...late]
       return details.length === 0 ? { status: 'healthy' } : { status: 'degraded', detail: details.join('; ') }
