@@ -39,7 +39,11 @@ test('what is asked without a server is written down as an example that lacks it
     const open = await run([])
     assert.equal(open.status, 4, open.stdout + open.stderr)
     assert.match(open.stdout, /to answer it here: .*question\.json is the request that is asked about/)
-    assert.match(open.stdout, /sentence 1 was not read: .*\n {2}to settle it: answer the question, or reword it\n/)
+    // One sentence that is open is one doubt, and what it can mean is said once.
+    assert.equal([...open.stdout.matchAll(/\n {2}to settle it: /g)].length, 1, open.stdout)
+    assert.match(open.stdout, /^sentence 1 can be understood in several ways, which come to 2 meanings\n {2}to settle it: answer question q_/m)
+    assert.equal([...open.stdout.matchAll(/ it can mean “/g)].length, 1, open.stdout)
+    assert.equal([...readFileSync(join(out, 'document.md'), 'utf8').matchAll(/ it can mean “/g)].length, 1)
     const question = JSON.parse(readFileSync(join(out, 'question.json'), 'utf8'))
     const settled = await run([{ ...question, decision: 'deny' }])
     assert.equal(settled.status, 0, settled.stdout + settled.stderr)

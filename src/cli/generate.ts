@@ -63,7 +63,7 @@ async function run(request: string, options: Options) {
 const COMMAND_LINE = 'command line'
 
 function summary(generation: Generation, ms: number): string {
-  const { examination, verdict, corrections: [{ norms, unread, independentWitnesses }], certificate, score, semanticHash, normExamples } = generation
+  const { examination, verdict, corrections: [{ norms, unread, independentWitnesses }], certificate, score, semanticHash, normExamples, inquiry } = generation
   const decidesNothing = new Set(normExamples.flatMap(({ kind, norm }) => (kind === 'redundant' ? [norm] : [])))
   // Of a sentence with several norms, such as “only nurses may …”, one often says nothing new.
   const redundant = norms.filter(({ sentence }) => norms.every((other) => other.sentence !== sentence || decidesNothing.has(other.id))).map(({ id }) => id)
@@ -76,6 +76,8 @@ function summary(generation: Generation, ms: number): string {
     ...(redundant.length === 0 ? [] : [`without ${redundant.length === 1 ? '' : 'any one of '}${redundant.join(', ')} every request is decided alike: see whether ${redundant.length === 1 ? 'it says' : 'they say'} what is meant`]),
     ...(verdict.kind === 'violates' ? verdict.violations.map(({ article, counterexample, mentions, remedy }) => `${article} is violated by: ${describe(counterexample, mentions)}${remedy === undefined ? '' : `\n  to settle it: ${remedy}`}`) : []),
     ...(verdict.kind === 'undetermined' ? verdict.doubts.map(({ message, remedy }) => `${message}\n  to settle it: ${remedy}`) : []),
+    // What a sentence can mean that the question is about.
+    ...(inquiry?.kind === 'open' ? unread.filter(({ sentence }) => inquiry.sentences.includes(sentence)).map(({ sentence, because }) => `sentence ${sentence}: ${because}`) : []),
   ].join('\n')
 }
 

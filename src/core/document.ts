@@ -51,7 +51,8 @@ export function renderDocument(generation: Omit<Generation, 'certificate' | 'ask
         ...(setAside.length === 0 ? [] : [`- Set aside, wholly or where others agree against it: ${setAside.join(', ')}.`]),
         ...(vote === null ? [] : [`- ${VOTED[vote.from]} It is proved to decide as most of ${list(vote.voters.map(({ method }) => method), 'and')} at every request.`]),
         ...(verdict.kind === 'violates' ? verdict.violations.map(({ article, counterexample, mentions }) => `- ${article} is broken by: ${describe(counterexample, mentions)}`) : []),
-        ...(verdict.kind === 'undetermined' ? verdict.doubts.map(({ message, remedy }) => `- ${capital(message)}. To settle it: ${remedy}.`) : []),
+        // Why a sentence was not read is said above.
+        ...(verdict.kind === 'undetermined' ? verdict.doubts.map(({ about, sentence, message, remedy }) => `- ${about === 'unread' && sentence !== undefined ? `Sentence ${sentence} was not read` : capital(message)}. To settle it: ${remedy}.`) : []),
       ].join('\n'),
       constitutionalBasis: [],
     },

@@ -115,3 +115,8 @@ test('required consensus needs two witnesses; required models need models', () =
   assert.equal(judge(unit({ consensusRequired: true }), { kind: 'clean' }, [correction()], [examined([hard, PROVED])]).kind, 'compliant')
   assert.equal(judge(unit({ multiModelValidation: true }), { kind: 'clean' }, [correction()], [examined([hard, PROVED])]).kind, 'undetermined')
 })
+
+test('what is not known of one meaning of a text, and not of another either, is one doubt', () => {
+  const verdict = judge(unit(), { kind: 'clean' }, [correction(), correction()], [examined([hard, UNKNOWN], [article('b.c', true), REFUTED]), examined([hard, UNKNOWN])])
+  assert.deepEqual(verdict.kind === 'undetermined' && verdict.doubts.map(({ message }) => message), ['privacy.a is neither proved nor refuted: timeout'])
+})

@@ -35,8 +35,13 @@ export function judge(unit: SemanticUnit, diagnosis: Diagnosis, corrections: rea
   const standings = examinations.map((examination) => standingOf(examination, unit.request.complianceThreshold))
   const [first] = standings
   if (first !== undefined && standings.every(({ kind }) => kind === 'refuted')) return { kind: 'violates', violations: first.violations }
-  const doubts = [...doubtsOf(unit, diagnosis, corrections, examinations), ...missed.map(exampleDoubt), ...objections.map(correctionDoubt)]
+  const doubts = distinct([...doubtsOf(unit, diagnosis, corrections, examinations), ...missed.map(exampleDoubt), ...objections.map(correctionDoubt)])
   return doubts.length > 0 ? { kind: 'undetermined', doubts } : { kind: 'compliant' }
+}
+
+/** Each doubt once: what is not known of one meaning of the text is often not known of another either. */
+function distinct(doubts: readonly Doubt[]): readonly Doubt[] {
+  return [...new Map(doubts.map((doubt) => [`${doubt.about} ${doubt.message}`, doubt])).values()]
 }
 
 function correctionDoubt(message: string): Doubt {

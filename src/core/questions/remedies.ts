@@ -10,21 +10,22 @@ import { askInWords, factsOf } from './words.ts'
 
 /**
  * The same verdict, in which every doubt and every violation says what would settle it: the question to answer, the example to take back, the sentence
- * to write. A text that is still to be asked about is never compliant.
+ * to write. A text that is still to be asked about is never compliant. A sentence that is asked about is one doubt, however many readers left it open.
  */
 export function withRemedies(verdict: Verdict, inquiry: Inquiry | null, given: { readonly unit: SemanticUnit; readonly measurements: readonly Measurement[]; readonly bound: readonly BoundArticle[] }): Verdict {
   const { unit, measurements, bound } = given
   if (verdict.kind === 'violates') return { ...verdict, violations: verdict.violations.map((violation) => ({ ...violation, remedy: remedyOf(violation, bound, unit.schema) })) }
   const asked = inquiry === null ? null : doubtOf(inquiry)
   const doubts = verdict.kind === 'compliant' ? [] : verdict.doubts
-  // That nothing is ruled yet is no doubt of its own while there is a question.
-  const others = doubts.filter(({ about }) => asked === null || (about !== 'ambiguous' && !(about === 'diagnosis' && inquiry?.kind === 'contradicted') && !(about === 'empty' && inquiry?.kind === 'open')))
-  const all = [...(asked === null ? [] : [asked]), ...others.map((doubt) => (doubt.about === 'diagnosis' ? contradicting(doubt, unit, measurements) : doubt.about === 'unread' && isAskedAbout(doubt, inquiry) ? { ...doubt, remedy: 'answer the question, or reword it' } : doubt))]
+  // That nothing is ruled yet is no doubt of its own while there is a question, nor is that a sentence was left open.
+  const others = doubts.filter((doubt) => asked === null || (doubt.about !== 'ambiguous' && !isSaidOf(doubt, inquiry) && !(doubt.about === 'diagnosis' && inquiry?.kind === 'contradicted') && !(doubt.about === 'empty' && inquiry?.kind === 'open')))
+  const all = [...(asked === null ? [] : [asked]), ...others.map((doubt) => (doubt.about === 'diagnosis' ? contradicting(doubt, unit, measurements) : doubt))]
   return all.length === 0 ? verdict : { kind: 'undetermined', doubts: all }
 }
 
-function isAskedAbout({ sentence }: Doubt, inquiry: Inquiry | null): boolean {
-  return sentence !== undefined && inquiry?.kind === 'open' && inquiry.sentences.includes(sentence)
+/** Whether a doubt is that nobody read a sentence of which the inquiry says in how many ways it can be understood. */
+function isSaidOf({ about, sentence }: Doubt, inquiry: Inquiry | null): boolean {
+  return about === 'unread' && sentence !== undefined && (inquiry?.kind === 'open' || inquiry?.kind === 'unknown') && inquiry.sentences.includes(sentence)
 }
 
 /** Null once it is settled. */
