@@ -9,7 +9,7 @@ import { malformed, step } from '#core/json.ts'
  * @throws {Failure} REQUEST_MALFORMED naming every member that is missing, unknown or of the wrong shape.
  */
 export function parseInput<S extends z.ZodType>(schema: S, value: unknown, place: string): z.output<S> {
-  const parsed = schema.safeParse(value)
+  const parsed = schema.safeParse(value, { reportInput: true })
   if (parsed.success) return parsed.data
   throw malformed(parsed.error.issues.flatMap((issue) => problemsOf(issue, place)))
 }
@@ -26,5 +26,17 @@ function problemsOf(issue: Issue, root: string): Problem[] {
   if (issue.code === 'invalid_type' && issue.input === undefined && /received undefined/.test(issue.message)) {
     return [{ place, message: `is missing (${issue.expected})` }]
   }
+  if (issue.code === 'too_small' || issue.code === 'too_big') return [{ place, message: outOfBounds(issue) }]
   return [{ place, message: issue.message.replace(/^Invalid input: /, '').replace(/^[A-Z]/, (letter) => letter.toLowerCase()) }]
 }
+
+/** That something is too much or too little, and how much is wanted. */
+function outOfBounds(issue: Extract<Issue, { readonly code: 'too_small' | 'too_big' }>): string {
+  const [what, bound, most, beyond] = issue.code === 'too_small' ? ['too small', issue.minimum, 'at least', 'more than'] : ['too big', issue.maximum, 'at most', 'less than']
+  const unit = UNITS[issue.origin]
+  if (unit === undefined) return `${what}: give ${issue.inclusive === false ? beyond : most} ${bound}`
+  const say = (count: number) => `${count} ${unit}${count === 1 ? '' : 's'}`
+  const { length: count } = issue.input as { readonly length: number }
+  return `${count === 0 ? 'is empty' : `${what} (${say(count)})`}: give ${most} ${say(Number(bound))}`
+}
+const UNITS: { readonly [origin: string]: string } = { string: 'character', array: 'element' }
