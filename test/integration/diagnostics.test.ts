@@ -124,6 +124,8 @@ test('who asks again under a key is told the same diagnostic, and it is not in w
 })
 
 test('stabilizers are those that generations are measured by', async () => {
+  const some = await ask('/api/v1/stabilizers?candidates=3', 'service')
+  assert.deepEqual([some.status, some.body.problems], [400, [{ place: 'query.candidates', message: 'is not a member that is known here' }]])
   const { status, body } = await ask('/api/v1/stabilizers', 'service')
   assert.equal(status, 200)
   assert.deepEqual(body.stabilizers.map(({ id }: any) => id), ['STAB-CONST001', 'STAB-SEMAN001', 'STAB-PERF0001'])

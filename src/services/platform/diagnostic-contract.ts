@@ -36,6 +36,8 @@ export const getStabilizers = {
   path: '/api/v1/stabilizers',
   summary: 'The groups of checks that every generation is measured by',
   access: MAY.readStabilizers,
+  // All of them, always: a parameter that would choose some is refused rather than ignored.
+  query: z.strictObject({}),
   reply: z.strictObject({
     stabilizers: z.array(z.strictObject({
       id: z.string().regex(/^STAB-[A-Z0-9]{8}$/),
