@@ -10,7 +10,7 @@ import { normExamples, type NormExample } from './questions/norm-examples.ts'
 import type { Asking } from './questions/question.ts'
 import { withRemedies } from './questions/remedies.ts'
 import { representationsOf } from './stabilizers/representation.ts'
-import type { Instruments } from './stabilizers/check.ts'
+import { isOf, type Instruments } from './stabilizers/check.ts'
 import { confidenceIn, type Confidence } from './syndrome/confidence.ts'
 import { correct, type Correction } from './syndrome/correct.ts'
 import { decode, type Diagnosis } from './syndrome/decode.ts'
@@ -173,7 +173,7 @@ async function examineAll(corrections: readonly Correction[], { schema, request 
 
 /** Candidates of which those that do not parse have no say: nothing can be made from them. */
 function withoutUnreadable(candidates: readonly Candidate[], measurements: readonly Measurement[]): readonly Candidate[] {
-  const isUnreadable = (i: number) => measurements.some(({ stabilizer, candidates: [only], outcome }) => stabilizer === 'well-typed' && only === i && outcome.value === -1)
+  const isUnreadable = (i: number) => measurements.some((measurement) => isOf('well-typed', measurement) && measurement.candidates[0] === i && measurement.outcome.value === -1)
   return candidates.map((candidate, i) => (isUnreadable(i) ? { ...candidate, readsText: false } : candidate))
 }
 

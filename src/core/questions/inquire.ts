@@ -3,7 +3,7 @@ import { renderNorm } from '#core/policy/english.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
 import { policyOfNorms } from '#core/policy/assemble.ts'
 import type { Proof } from '#core/proof/proof.ts'
-import type { Instruments } from '#core/stabilizers/check.ts'
+import { isOf, type Instruments } from '#core/stabilizers/check.ts'
 import { ANYTHING } from '#core/stabilizers/distinguish.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import type { Correction } from '#core/syndrome/correct.ts'
@@ -159,13 +159,13 @@ function isBetweenReaders(candidates: readonly Candidate[], measurements: readon
   const fired = measurements.filter(({ outcome }) => outcome.value === -1)
   const readers = [...candidates.keys()].filter((i) => candidates[i]?.readsText === true && isSound(i, measurements))
   const isDerived = ({ representations }: Measurement) => representations.some((id) => id === 'norms' || id === 'decision-table' || id === 'document')
-  const againstAll = Map.groupBy(fired.filter((measurement) => measurement.candidates.length <= 1 && isDerived(measurement) && measurement.stabilizer !== 'examples-distinguish'), ({ stabilizer }) => stabilizer)
-  return fired.some(({ stabilizer }) => stabilizer === 'same-meaning') && ![...againstAll.values()].some((group) => readers.every((i) => group.some(({ candidates: [only] }) => only === undefined || only === i)))
+  const againstAll = Map.groupBy(fired.filter((measurement) => measurement.candidates.length <= 1 && isDerived(measurement) && !isOf('examples-distinguish', measurement)), ({ stabilizer }) => stabilizer)
+  return fired.some((measurement) => isOf('same-meaning', measurement)) && ![...againstAll.values()].some((group) => readers.every((i) => group.some(({ candidates: [only] }) => only === undefined || only === i)))
 }
 
 /** Whether nothing but examples speaks against a candidate. */
 function isSound(candidate: number, measurements: readonly Measurement[]): boolean {
-  return !measurements.some(({ stabilizer, candidates, outcome }) => outcome.value === -1 && candidates.length === 1 && candidates[0] === candidate && ['well-typed', 'never-errors'].includes(stabilizer))
+  return !measurements.some((measurement) => measurement.outcome.value === -1 && measurement.candidates.length === 1 && measurement.candidates[0] === candidate && (isOf('well-typed', measurement) || isOf('never-errors', measurement)))
 }
 
 /** An example that cannot be evaluated is not met. */

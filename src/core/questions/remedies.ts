@@ -2,6 +2,7 @@ import type { Doubt, Verdict, Violation } from '#core/compliance/judge.ts'
 import type { BoundArticle } from '#core/constitution/article.ts'
 import { renderNorm, spaced, verb } from '#core/policy/english.ts'
 import type { Schema } from '#core/policy/schema.ts'
+import { evidenceOf } from '#core/stabilizers/check.ts'
 import { prohibitingNorms } from '#core/synthesis/principles.ts'
 import type { Measurement } from '#core/syndrome/measure.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
@@ -50,10 +51,10 @@ function doubtOf(inquiry: Inquiry): Doubt | null {
 
 /** Names what stands against which example. */
 function contradicting(doubt: Doubt, unit: SemanticUnit, measurements: readonly Measurement[]): Doubt {
-  const against = measurements.flatMap(({ stabilizer, outcome }) => (stabilizer === 'decides' && outcome.value === -1 ? [outcome.evidence as { example: string; wanted: string; against?: readonly number[] }] : []))
+  const against = measurements.flatMap((measurement) => evidenceOf('decides', measurement) ?? [])
   const byExample = Map.groupBy(against, ({ example }) => example)
   const said = [...byExample].map(([example, all]) => {
-    const sentences = [...new Set(all.flatMap((each) => each.against ?? []))].sort((a, b) => a - b)
+    const sentences = [...new Set(all.flatMap((each) => each.against))].sort((a, b) => a - b)
     const quoted = sentences.map((number) => `sentence ${number} (“${unit.sentences[number - 1]?.text ?? ''}”)`)
     const wanted = all[0]?.wanted ?? ''
     return sentences.length === 0 ? `${example} wants ${wanted}, and no sentence ${wanted === 'allow' ? 'permits' : 'forbids'} it: write one that does, or take the example back`

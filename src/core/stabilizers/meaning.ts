@@ -4,26 +4,26 @@ import { rulesIn } from '#core/policy/norm-sections.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { semanticHash } from '#core/policy/semantic-hash.ts'
-import type { Proof } from '#core/proof/proof.ts'
+import type { Counterexample, Proof } from '#core/proof/proof.ts'
 import { meets } from '#core/unit/example.ts'
 import { normsOf, type Candidate } from '#core/synthesis/candidate.ts'
 import { mayHideRule, type SemanticUnit } from '#core/unit/semantic-unit.ts'
 import type { Row } from './decision-table.ts'
 import { hasRead, type ReadNorms, type Representations } from './representation.ts'
-import type { Looking, Outcome } from './check.ts'
+import type { Differing, Looking, OutcomeOf, Showing, Unanswered } from './check.ts'
 
 /** Whether two readers give the sentences that both have read one meaning. */
-export async function sameMeaning({ unit, candidates }: Representations, use: Looking, [i = 0, j = 0]: readonly number[]): Promise<Outcome> {
+export async function sameMeaning({ unit, candidates }: Representations, use: Looking, [i = 0, j = 0]: readonly number[]): Promise<OutcomeOf<'same-meaning'>> {
   return compared(candidates[i] as Candidate, candidates[j] as Candidate, unit, use)
 }
 
 /** Whether a candidate gives the sentences that it has read the meaning that the norms give them. */
-export async function conforms({ unit, candidates, norms }: Representations, use: Looking, [i = 0]: readonly number[]): Promise<Outcome> {
+export async function conforms({ unit, candidates, norms }: Representations, use: Looking, [i = 0]: readonly number[]): Promise<OutcomeOf<'conforms'>> {
   return norms === null ? withoutNorms() : compared(candidates[i] as Candidate, norms, unit, use)
 }
 
 /** Whether a candidate decides every row of the decision table as the norms do. */
-export async function conformsToTable({ unit, candidates, norms, table }: Representations, use: Looking, [i = 0]: readonly number[]): Promise<Outcome> {
+export async function conformsToTable({ unit, candidates, norms, table }: Representations, use: Looking, [i = 0]: readonly number[]): Promise<OutcomeOf<'conforms-to-table'>> {
   if (norms === null || table === null) return withoutNorms()
   const policies = comparable(candidates[i] as Candidate, norms, unit, use)
   if ('value' in policies) return policies
@@ -43,7 +43,7 @@ export async function conformsToTable({ unit, candidates, norms, table }: Repres
 }
 
 /** Whether the rules that the document shows, read back from it, mean what a candidate means. */
-export async function isRoundTrip({ unit, candidates, norms, document }: Representations, use: Looking, [i = 0]: readonly number[]): Promise<Outcome> {
+export async function isRoundTrip({ unit, candidates, norms, document }: Representations, use: Looking, [i = 0]: readonly number[]): Promise<OutcomeOf<'round-trip'>> {
   if (norms === null || document === null) return withoutNorms()
   const policies = comparable(candidates[i] as Candidate, norms, unit, use)
   if ('value' in policies) return policies
@@ -51,12 +51,12 @@ export async function isRoundTrip({ unit, candidates, norms, document }: Represe
   if (cedar === null) return { value: -1, evidence: { because: 'the document does not show one set of rules' } }
   const shown = parsed(cedar, unit.schema, use)
   if (shown instanceof Failure) return { value: -1, evidence: { because: 'the rules in the document cannot be read', message: shown.message } }
-  const { outcome, request } = await equivalence(shown, policies, unit.schema, use)
-  return outcome.value === -1 ? { value: -1, evidence: { sentences: differing(candidates[i] as Candidate, norms, unit, () => true), request } } : outcome
+  const outcome = await equivalence(shown, policies, unit.schema, use)
+  return outcome.value === -1 ? { value: -1, evidence: { sentences: differing(candidates[i] as Candidate, norms, unit, () => true), request: outcome.evidence } } : outcome
 }
 
 /** Whether a candidate decides an example as the author does. */
-export async function decides({ unit, candidates }: Representations, use: Looking, [i = 0]: readonly number[], time: number): Promise<Outcome> {
+export async function decides({ unit, candidates }: Representations, use: Looking, [i = 0]: readonly number[], time: number): Promise<OutcomeOf<'decides'>> {
   const [candidate, example] = [candidates[i] as Candidate, unit.request.examples[time] as SemanticUnit['request']['examples'][number]]
   const policies = parsed(candidate.cedar, unit.schema, use)
   if (policies instanceof Failure) return unreadable(candidate)
@@ -80,17 +80,16 @@ function sentencesOf(candidate: Candidate, rules: readonly string[]): readonly n
 /** What is compared with a candidate: another, or norms, which make a policy of their own. */
 type Stated = ReadNorms & Partial<Pick<Candidate, 'cedar'>>
 
-async function compared(a: Candidate, b: Stated, unit: SemanticUnit, use: Looking): Promise<Outcome> {
+async function compared(a: Candidate, b: Stated, unit: SemanticUnit, use: Looking): Promise<Showing<Differing>> {
   for (const { cedar, method } of [a, b]) if (cedar !== undefined && parsed(cedar, unit.schema, use) instanceof Failure) return unreadable({ method })
   const both = (sentence: number) => hasRead(a, sentence) && hasRead(b, sentence)
   if (!unit.sentences.some(({ number }) => both(number))) return { value: 0, why: 'idle', because: 'no sentence was read by both' }
-  const { outcome, request } = await equivalence(meant(a, both, unit, use), meant(b, both, unit, use), unit.schema, use)
-  return outcome.value === -1 ? { value: -1, evidence: { sentences: differing(a, b, unit, both), request } } : outcome
+  const outcome = await equivalence(meant(a, both, unit, use), meant(b, both, unit, use), unit.schema, use)
+  return outcome.value === -1 ? { value: -1, evidence: { sentences: differing(a, b, unit, both), request: outcome.evidence } } : outcome
 }
 
-async function equivalence(a: PolicySet, b: PolicySet, schema: Schema, use: Looking): Promise<{ readonly outcome: Outcome; readonly request: unknown }> {
-  const outcome = outcomeOf(await use.sameMeaning(a, b, schema))
-  return { outcome, request: outcome.value === -1 ? outcome.evidence : null }
+async function equivalence(a: PolicySet, b: PolicySet, schema: Schema, use: Looking): Promise<Showing<Counterexample>> {
+  return outcomeOf(await use.sameMeaning(a, b, schema))
 }
 
 /** What is meant by some sentences: the policy as it is written where it says nothing else, else what was read in them. */
@@ -122,7 +121,7 @@ function hashOfSentence({ readings }: Stated, number: number, schema: Schema): s
 const hashes = new WeakMap<Stated['readings'], { readonly schema: Schema; readonly of: Map<number, string> }>()
 
 /** A candidate's policy, where it is about the same sentences as the norms: what is made of all norms can only be compared as a whole. */
-function comparable(candidate: Candidate, norms: ReadNorms, unit: SemanticUnit, use: Looking): PolicySet | Outcome {
+function comparable(candidate: Candidate, norms: ReadNorms, unit: SemanticUnit, use: Looking): PolicySet | Unanswered {
   const policies = parsed(candidate.cedar, unit.schema, use)
   if (policies instanceof Failure) return unreadable(candidate)
   const rules = (of: Pick<Candidate, 'readings'>, sentence: number) => of.readings.some((reading) => reading.sentence === sentence && reading.kind === 'norms')
@@ -134,7 +133,7 @@ export function firstUnread({ readings }: Pick<Candidate, 'readings'>, unit: Sem
   return readings.find((reading) => reading.kind === 'unread' && mayHideRule(unit, reading.sentence))?.sentence ?? null
 }
 
-export function outcomeOf(proof: Pick<Proof, 'answer'>): Outcome {
+export function outcomeOf(proof: Pick<Proof, 'answer'>): Showing<Counterexample> {
   switch (proof.answer.kind) {
     case 'proved': return { value: 1 }
     case 'refuted': return { value: -1, evidence: proof.answer.counterexample }
@@ -142,11 +141,11 @@ export function outcomeOf(proof: Pick<Proof, 'answer'>): Outcome {
   }
 }
 
-function withoutNorms(): Outcome {
+function withoutNorms(): Unanswered {
   return { value: 0, why: 'idle', because: 'no candidate comes from the reader whose norms are compared' }
 }
 
-export function unreadable({ method }: Pick<Candidate, 'method'>): Outcome {
+export function unreadable({ method }: Pick<Candidate, 'method'>): Unanswered {
   return { value: 0, why: 'idle', because: `the candidate of ${method} does not parse` }
 }
 

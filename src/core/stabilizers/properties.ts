@@ -7,23 +7,23 @@ import { mayHideRule, type SemanticUnit } from '#core/unit/semantic-unit.ts'
 import { distinguish } from './distinguish.ts'
 import { firstUnread, outcomeOf, parsed, unreadable } from './meaning.ts'
 import type { Representations } from './representation.ts'
-import type { Looking, Outcome } from './check.ts'
+import type { Looking, OutcomeOf } from './check.ts'
 
 /** Whether a candidate is Cedar that the schema takes. */
-export async function isWellTyped({ unit, candidates }: Representations, use: Looking, [i = 0]: readonly number[]): Promise<Outcome> {
+export async function isWellTyped({ unit, candidates }: Representations, use: Looking, [i = 0]: readonly number[]): Promise<OutcomeOf<'well-typed'>> {
   const { cedar, method } = candidates[i] as Candidate
   const policies = parsed(cedar, unit.schema, use)
   return policies instanceof Failure ? { value: -1, evidence: { method, problems: policies.problems, message: policies.message } } : { value: 1 }
 }
 
 /** Whether no rule of a candidate can fail to evaluate. */
-export async function neverErrors({ unit, candidates }: Representations, use: Looking, [i = 0]: readonly number[]): Promise<Outcome> {
+export async function neverErrors({ unit, candidates }: Representations, use: Looking, [i = 0]: readonly number[]): Promise<OutcomeOf<'never-errors'>> {
   const policies = parsed((candidates[i] as Candidate).cedar, unit.schema, use)
   return policies instanceof Failure ? { value: 0, why: 'idle', because: 'the candidate does not parse' } : outcomeOf(await use.neverErrors(policies, unit.schema))
 }
 
 /** Whether a reader has read every sentence that may rule. */
-export async function isCovered({ unit, candidates }: Representations, _: Looking, [i = 0]: readonly number[]): Promise<Outcome> {
+export async function isCovered({ unit, candidates }: Representations, _: Looking, [i = 0]: readonly number[]): Promise<OutcomeOf<'covers'>> {
   const { readings, method } = candidates[i] as Candidate
   const unread = readings.filter((reading) => reading.kind === 'unread' && mayHideRule(unit, reading.sentence))
   // Not understanding is an abstention, not a fault: nothing that this reader says is thereby wrong.
@@ -31,7 +31,7 @@ export async function isCovered({ unit, candidates }: Representations, _: Lookin
 }
 
 /** Whether for every norm there is a request that only this norm decides. */
-export async function distinguishes({ unit, norms, table }: Representations, use: Looking): Promise<Outcome> {
+export async function distinguishes({ unit, norms, table }: Representations, use: Looking): Promise<OutcomeOf<'examples-distinguish'>> {
   const all = norms === null ? [] : normsOf(norms.readings)
   if (table === null || all.length === 0) return { value: 0, why: 'idle', because: 'no sentence was read as a norm' }
   const found = await distinguish(all, table, unit.schema, use.sameMeaning)
@@ -42,7 +42,7 @@ export async function distinguishes({ unit, norms, table }: Representations, use
 }
 
 /** Whether the document says every norm, and no other, in the words that its meaning has. */
-export async function saysTheNorms({ norms, document }: Representations): Promise<Outcome> {
+export async function saysTheNorms({ norms, document }: Representations): Promise<OutcomeOf<'says-the-norms'>> {
   if (norms === null || document === null) return { value: 0, why: 'idle', because: 'there is no document without norms' }
   const [wanted, said] = [normsIn(sayWhatBinds(normsOf(norms.readings), '')), normsIn(document)]
   const other = [...new Set([...wanted.keys(), ...said.keys()])].filter((id) => wanted.get(id) !== said.get(id))
@@ -50,7 +50,7 @@ export async function saysTheNorms({ norms, document }: Representations): Promis
 }
 
 /** Whether no hard article forbids what a candidate means. */
-export async function isWithin({ unit, candidates }: Representations, use: Looking, [i = 0]: readonly number[]): Promise<Outcome> {
+export async function isWithin({ unit, candidates }: Representations, use: Looking, [i = 0]: readonly number[]): Promise<OutcomeOf<'within'>> {
   const candidate = candidates[i] as Candidate
   const policies = parsed(candidate.cedar, unit.schema, use)
   if (policies instanceof Failure) return unreadable(candidate)

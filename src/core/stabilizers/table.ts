@@ -1,6 +1,6 @@
 import { digest, digestOnce } from '#core/canonical.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
-import type { Check, Instruments, Looking, Outcome } from './check.ts'
+import type { Check, Instruments, Looking, OutcomeOf, StabilizerId } from './check.ts'
 import { comparingByClasses } from './meaning-classes.ts'
 import { conforms, conformsToTable, decides, isRoundTrip, sameMeaning } from './meaning.ts'
 import { distinguishes, isCovered, isWellTyped, isWithin, neverErrors, saysTheNorms } from './properties.ts'
@@ -23,8 +23,10 @@ export type Shows = 'unreadable' | 'erring' | 'differs' | 'may-differ' | 'redund
  *
  * `group` is the id under which the API shows it (`GET /api/v1/stabilizers`).
  */
-export type Stabilizer = {
-  readonly id: string
+export type Stabilizer = { readonly [Id in StabilizerId]: StabilizerOf<Id> }[StabilizerId]
+
+type StabilizerOf<Id extends StabilizerId> = {
+  readonly id: Id
   readonly group: 'STAB-SEMAN001' | 'STAB-CONST001' | 'STAB-PERF0001'
   /** What is so where it does not fire. */
   readonly holds: string
@@ -34,7 +36,7 @@ export type Stabilizer = {
   readonly with: readonly RepresentationId[]
   readonly shows: Shows
   /** @param time Which of the author's examples, where there is one check for each. */
-  readonly look: (of: Representations, use: Looking, candidates: readonly number[], time: number) => Promise<Outcome>
+  readonly look: (of: Representations, use: Looking, candidates: readonly number[], time: number) => Promise<OutcomeOf<Id>>
   /** Whether there is one check for each of the author's examples; else there is one. */
   readonly isPerExample?: true
 }

@@ -1,3 +1,4 @@
+import { isOf } from '#core/stabilizers/check.ts'
 import { candidateId, candidateIndex, NORMS_METHOD, type RepresentationId } from '#core/stabilizers/representation.ts'
 import { showsOf } from '#core/stabilizers/table.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
@@ -209,7 +210,7 @@ export function nodesOf({ representations }: Pick<Measurement, 'representations'
 /** The checks of candidates against examples, each with the number of its example: a candidate's checks are in the order of the examples. */
 export function examplesIn(measurements: readonly Measurement[]): ReadonlyMap<Measurement, number> {
   const counted = new Map<number, number>()
-  return new Map(measurements.filter(({ stabilizer }) => stabilizer === 'decides').map((measurement) => {
+  return new Map(measurements.filter((measurement) => isOf('decides', measurement)).map((measurement) => {
     const [candidate] = measurement.candidates
     const number = (counted.get(candidate as number) ?? 0) + 1
     counted.set(candidate as number, number)
