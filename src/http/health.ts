@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Failure } from '#core/failure.ts'
 import { componentProbed } from '#telemetry/events.ts'
 import type { Telemetry } from '#telemetry/events.ts'
 import { Answer, route } from './contract.ts'
@@ -232,6 +233,7 @@ async function within(timeoutMs: number, probe: Component['probe']): Promise<Pro
   try {
     return await Promise.race([(async () => probe(abort.signal))(), late])
   } catch (error) {
+    if (error instanceof Failure) return { status: 'unhealthy', detail: error.message }
     const code = error instanceof Error && 'code' in error ? String(error.code) : error instanceof Error ? error.name : 'unknown reason'
     return { status: 'unhealthy', detail: `could not be looked at: ${code}` }
   } finally {
