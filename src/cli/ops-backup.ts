@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
-import { backUp, planBackup, refuseExisting, type BackupKind } from '#adapters/postgres/backup.ts'
+import { backUp, planBackup, refuseTarget, type BackupKind } from '#adapters/postgres/backup.ts'
 import { Failure } from '#core/failure.ts'
 import { EXIT, finish, progress, type Answer } from './terminal.ts'
 import { megabytes, onDatabase, withTarget, type DatabaseOptions } from './ops-database.ts'
@@ -31,9 +31,9 @@ export function exportCommand(): Command {
 
 async function backup(file: string, options: Options): Promise<Answer> {
   if (file === '-') throw new Failure('FILE_UNREADABLE', 'a backup is a file with its digest beside it, and is not written to standard output: name a file')
+  refuseTarget(file)
   return withTarget(options, false, async ({ db, url, isEmbedded }) => {
     const kind = options.format ?? (isEmbedded ? 'export' : 'custom')
-    refuseExisting(file)
     const plan = await planBackup(db, kind)
     const by = plan.program === null ? null : `${plan.program.name} ${plan.program.major} (${plan.program.path})`
     const of = { server: plan.server, embedded: isEmbedded, format: kind, program: by }

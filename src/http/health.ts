@@ -1,9 +1,11 @@
 import { z } from 'zod'
+import { Failure } from '#core/failure.ts'
 import { componentProbed } from '#telemetry/events.ts'
 import type { Telemetry } from '#telemetry/events.ts'
 import { Answer, route } from './contract.ts'
 import type { Endpoint, Route } from './contract.ts'
 import type { InForce } from './headers.ts'
+import { whyUntrusted } from './trust.ts'
 
 /** What a probe found; `detail` is a short sentence without names of people or texts of requests. */
 export type ProbeResult = { readonly status: 'healthy' | 'degraded' | 'unhealthy'; readonly detail?: string }
@@ -19,13 +21,17 @@ export type Component = {
 /**
  * Another process as a component: whether it is there. Without it, this one is merely degraded.
  *
+ * @param name In small letters what its `…_SERVICE_URL` begins with.
  * @param isThere Told each time when it is.
  */
 export function peerComponent(name: string, url: string, isThere: () => void = () => {}): Component {
   return {
     name, isCritical: false,
     probe: async (signal) => {
-      if (!(await fetch(`${url}/livez`, { signal })).ok) return { status: 'unhealthy', detail: 'does not answer /livez with 200' }
+      const { ok } = await fetch(`${url}/livez`, { signal }).catch((cause: unknown) => {
+        throw new Failure('PEER_UNAVAILABLE', whyUntrusted(cause) ?? `does not answer: start it, or correct ${name.toUpperCase()}_SERVICE_URL`, { cause })
+      })
+      if (!ok) return { status: 'unhealthy', detail: 'does not answer /livez with 200' }
       isThere()
       return { status: 'healthy' }
     },
@@ -232,6 +238,7 @@ async function within(timeoutMs: number, probe: Component['probe']): Promise<Pro
   try {
     return await Promise.race([(async () => probe(abort.signal))(), late])
   } catch (error) {
+    if (error instanceof Failure) return { status: 'unhealthy', detail: error.message }
     const code = error instanceof Error && 'code' in error ? String(error.code) : error instanceof Error ? error.name : 'unknown reason'
     return { status: 'unhealthy', detail: `could not be looked at: ${code}` }
   } finally {

@@ -342,6 +342,7 @@ test('health answers from background probes: fresh and idle is healthy, a missin
   await using at = await start([
     { name: 'database', isCritical: true, probe: () => { calls++; return { status: database } } },
     { name: 'gs', isCritical: false, probe: () => { throw Object.assign(new Error('secret'), { code: 'ECONNREFUSED' }) } },
+    { name: 'cedar', isCritical: false, probe: () => { throw new Failure('SOLVER_FAILED', 'it says nothing: start it') } },
     { name: 'solver', isCritical: false, probe: (signal) => new Promise((resolve) => signal.addEventListener('abort', () => setTimeout(() => resolve({ status: 'healthy' }), 1_000).unref())) },
   ])
   for (const path of ['/readyz', '/startupz']) assert.equal((await at.inject(path)).statusCode, 503, path)
@@ -349,6 +350,7 @@ test('health answers from background probes: fresh and idle is healthy, a missin
   const first = (await at.inject('/health')).json()
   assert.equal(first.status, 'degraded')
   assert.equal(first.components.gs.detail, 'could not be looked at: ECONNREFUSED')
+  assert.equal(first.components.cedar.detail, 'it says nothing: start it', 'a sentence of ours, not its code')
   assert.match(first.components.solver.detail, /no answer within 40 ms/)
   assert.equal(first.constitutional_hash, HASH)
   assert.match(first.timestamp, /Z$/)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
 import { after, test } from 'node:test'
 import { startEmbedded } from '#adapters/postgres/embedded.ts'
 import { recordGeneration } from '#adapters/postgres/generations.ts'
@@ -12,6 +12,8 @@ import { query } from '#test/postgres.ts'
 
 const { folder, outside, backups, keep, fill, dataFolder, remove, ops } = backupFolder()
 after(remove)
+/** Everything below a folder, with what stands in it. */
+const listed = (below: string) => readdirSync(below, { recursive: true, withFileTypes: true }).map((each) => `${each.parentPath}/${each.name} ${each.isFile() ? readFileSync(join(each.parentPath, each.name), 'utf8') : ''}`).toSorted()
 
 test('the embedded database is backed up while it runs, and comes back in another data folder, verified', async () => {
   const data = dataFolder('embedded')
@@ -32,8 +34,39 @@ test('the embedded database is backed up while it runs, and comes back in anothe
     assert.equal(statSync(file).mode & 0o777, 0o600)
     assert.equal(readFileSync(`${file}.sha256`, 'utf8'), `${made.json().sha256}  embedded.acgs\n`)
     assert.deepEqual(readdirSync(backups).toSorted(), ['embedded.acgs', 'embedded.acgs.sha256'])
-    const again = await ops(['backup', file], { data })
-    assert.deepEqual([again.status, /there already: name another/.test(again.said)], [2, true], again.said)
+
+    // Odd places for one: a line that says what to do, and nothing is there that was not there before.
+    const odd = join(folder, 'odd')
+    mkdirSync(join(odd, 'link-to'), { recursive: true })
+    writeFileSync(join(odd, 'file'), 'kept')
+    writeFileSync(join(odd, 'left.acgs.sha256'), 'of another')
+    symlinkSync(join(odd, 'nothing'), join(odd, 'lost'))
+    symlinkSync(join(odd, 'file'), join(odd, 'link'))
+    const before = listed(odd)
+    for (const [target, said] of [
+      [file, /embedded\.acgs` is there already: name another file$/],
+      [relative(process.cwd(), file), /embedded\.acgs` is there already: name another file$/],
+      [odd, /odd` is a folder: name a file in it$/],
+      [join(odd, 'new/'), /` names a folder: name a file in it$/],
+      ['', /` names a folder: name a file in it$/],
+      ['/dev/null', /`\/dev\/null` is no file, but a device, a pipe or a socket: name a file$/],
+      [join(odd, 'lost'), /lost` is a link that leads nowhere: name another file$/],
+      [join(odd, 'link'), /link` is there already: name another file$/],
+      [join(odd, 'file', 'below'), /its path leads through a file: name another place$/],
+      [join(odd, 'left.acgs'), /left\.acgs\.sha256` is there already: name another file$/],
+      [join(odd, 'n'.repeat(250)), /the name is too long, with what is added to it: name it shorter$/],
+      ['/proc/self/backup', /cannot write `\/proc\/self\/backup`: it cannot be there \(ENOENT\): name another place$/],
+    ] as const) {
+      const refused = await ops(['backup', target, '--quiet'], { data })
+      assert.deepEqual([refused.status, refused.text, refused.said.trim().split('\n').length], [2, '', 1], `${target}: ${refused.said}`)
+      assert.match(refused.said.trim(), said)
+      assert.deepEqual(listed(odd), before, target)
+    }
+    assert.deepEqual(readdirSync(backups).toSorted(), ['embedded.acgs', 'embedded.acgs.sha256'])
+    const within = relative(process.cwd(), join(folder, 'made', 'for', 'it.acgs'))
+    const relatively = await ops(['backup', within, '--json'], { data })
+    assert.deepEqual([relatively.status, relatively.json().file], [0, join(folder, 'made', 'for', 'it.acgs')], 'a folder that is not there is made; a relative path is of where one stands')
+    assert.deepEqual(readdirSync(join(folder, 'made', 'for')).toSorted(), ['it.acgs', 'it.acgs.sha256'])
 
     const verified = await ops(['verify', file, '--json'], { data })
     assert.equal(verified.status, 0, verified.said + verified.text)
@@ -49,8 +82,8 @@ test('the embedded database is backed up while it runs, and comes back in anothe
     assert.match(keyless.text, /before it is started, copy `keys`, `ledger` and `decision-point` .* into .*keyless: a start without them makes new keys/)
     const there = await on(server.url, contentsOf)
     const target = dataFolder('embedded-new')
-    const before = await ops(['restore', file, '--dry-run'], { data: target })
-    assert.deepEqual([before.status, existsSync(join(target, 'postgres'))], [0, false], before.said)
+    const tried = await ops(['restore', file, '--dry-run'], { data: target })
+    assert.deepEqual([tried.status, existsSync(join(target, 'postgres'))], [0, false], tried.said)
     const restored = await ops(['restore', file, '--json'], { data: target })
     assert.equal(restored.status, 0, restored.said + restored.text)
     assert.doesNotMatch(restored.text, /before it is started/)

@@ -73,7 +73,13 @@ test('without its database the platform says so at once, accepts nothing, and de
   await until(async () => !(await fetch(`${product.url.platform}/readyz`)).ok, 'it is not ready any more')
   const ready = await ask(`${product.url.platform}/readyz`)
   assert.deepEqual([ready.status, /database/.test(ready.body.because.join())], [503, true])
-  assert.equal((await fetch(`${product.url.platform}/health`)).status, 503)
+  assert.deepEqual(ready.body.because.filter((each: string) => each.startsWith('database')), ['database: the database does not answer: start it, or correct DATABASE_URL'])
+  for (const url of [product.url.platform, product.url.auth]) {
+    await until(async () => !(await fetch(`${url}/readyz`)).ok, 'it is not ready any more')
+    const health = await ask(`${url}/health`)
+    assert.deepEqual([health.status, health.body.components.database.detail], [503, 'the database does not answer: start it, or correct DATABASE_URL'])
+    assert.doesNotMatch(JSON.stringify(health.body), /DATABASE_UNAVAILABLE|57P0|ECONN|password|postgres(ql)?:/)
+  }
   const { status, body } = await ask(`${product.url.platform}/api/v1/status`)
   assert.deepEqual([status, body.overall_status, body.ledger], [200, 'degraded', null])
   assert.deepEqual([(await decide()).status, (await decide()).body], [200, decided.body])

@@ -55,14 +55,15 @@ test('every process says who it is, and no connection leaks: not by refusals, fa
   })
   await Promise.all(work)
   const found = await counted()
-  assert.deepEqual(Object.keys(found).filter((name) => !/^acgs-pgp-v8-(platform|platform-holds|auth|validation)$/.test(name)), [])
+  assert.deepEqual(Object.keys(found).filter((name) => !/^acgs-pgp-v8-(platform|platform-holds|platform-replicas|auth|validation)$/.test(name)), [])
   assert.ok(found['acgs-pgp-v8-platform']!.count >= 1 && found['acgs-pgp-v8-platform']!.count <= CONNECTIONS, JSON.stringify(found))
   assert.ok((found['acgs-pgp-v8-platform-holds']?.count ?? 0) <= 2)
+  assert.equal(found['acgs-pgp-v8-platform-replicas']?.count, 1)
   await until(async () => Object.values(await counted()).every(({ stuck }) => stuck === 0), 'no transaction is left open')
   const text = await (await fetch(`${product.url.platform}/metrics`)).text()
   const shown = Number(/active_connections\{connection_type="database"\} (\d+)/.exec(text)?.[1])
   const now = await counted()
-  assert.equal(shown, (now['acgs-pgp-v8-platform']?.count ?? 0) + (now['acgs-pgp-v8-platform-holds']?.count ?? 0), 'the metric says what the server says')
+  assert.equal(shown, (now['acgs-pgp-v8-platform']?.count ?? 0) + (now['acgs-pgp-v8-platform-holds']?.count ?? 0) + (now['acgs-pgp-v8-platform-replicas']?.count ?? 0), 'the metric says what the server says')
 })
 
 test('when every connection is in use callers are told to come back, without a word of the database, and nothing stays behind', async () => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { cpSync, readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startDivided, type Divided } from '#test/divided.ts'
-import { runAcgs } from '#test/product.ts'
+import { freePorts, runAcgs } from '#test/product.ts'
 
 let divided: Divided
 let author = ''
@@ -105,6 +105,18 @@ test('each has its own secrets and refuses those of the others', async () => {
   assert.match(await divided.refusal('platform', { ACGS_SECURITY_CERTIFICATE_KEY_FILE: key }), /`security.certificate_key_file` is of compliance and must not be given to platform: leave it out/)
   assert.match(await divided.refusal('synthesis', { DATABASE_URL: 'postgresql://u:p@127.0.0.1:1/d' }), /`database.url` is of platform and auth and must not be given to synthesis: leave it out/)
   assert.match(await divided.refusal('auth', { PORT: new URL(divided.url.platform).port }), /port \d+ of auth is in use by process/)
+})
+
+test('a second platform is refused on the data folder of the first, and with another name for the ledger on its database', async () => {
+  const [port] = await freePorts(1)
+  const pid = divided.running.get('platform')?.pid
+  assert.match(await divided.refusal('platform', { PORT: String(port) }), new RegExp(`the data folder \`.*platform/data\` is in use by process ${pid}; stop it, or choose another folder`))
+  const data = `${divided.division.folder}/second`
+  cpSync(`${divided.division.folder}/platform/data/keys`, `${data}/keys`, { recursive: true })
+  const refused = await divided.refusal('platform', { PORT: String(port), ACGS_SERVICE_DATA_FOLDER: data, ACGS_AUDIT_CHECKPOINT_ORIGIN: 'other' })
+  assert.match(refused, new RegExp(`\`audit.checkpoint_origin\` is \`other\` here and \`acgs-pgp-v8\` at .*:${pid}, which works on the same database`))
+  assert.equal(refused.trim().split('\n').length, 1)
+  assert.equal((await healthOf('platform')).components.replicas.status, 'healthy')
 })
 
 test('neither database role can touch the other’s part', async () => {

@@ -34,6 +34,8 @@ than the caller asked for.
   --without-drain, --without-min-revision, --without-takeover
                     breaks what is tested here, and must fail
 
+A shallow clone is made whole from its origin first (git fetch --unshallow).
+
 exit: 0 nothing failed and nothing was lost, or it cannot be tried here (skipped, and why) · 1 something was, or it could not be done · 2 usage
 e.g.  npm run rolling -- --seconds 60 --from v8.0.0
 `
@@ -65,7 +67,7 @@ const NO_MIN_REVISION: Sabotage = { file: 'decision-routes.ts', from: 'if (curre
 
 const options = readOptions()
 const say = (text: string) => void (options.json || process.stdout.write(`${text}\n`))
-const obstacle = noBalancer() ?? noHistory()
+const obstacle = noBalancer() ?? noHistory(true)
 if (obstacle !== null) {
   process.stdout.write(options.json ? `${JSON.stringify({ skipped: obstacle })}\n` : `skipped: rolling: ${obstacle}\n`)
   process.exit(0)

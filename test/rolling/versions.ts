@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const GIT_MS = 300_000
 /** What the product is made of, as its image is. */
 const PRODUCT = ['acgs', 'config', 'constitutions', 'examples', 'migrations', 'package.json', 'packs', 'src']
 
@@ -18,11 +19,19 @@ export type Version = {
   readonly keepsRequests: boolean
 }
 
-/** Why no earlier version can be had here; null when one can. */
-export function noHistory(): string | null {
-  const shallow = git('rev-parse', '--is-shallow-repository')
+/**
+ * Why no earlier version can be had here; null when one can.
+ *
+ * @param isFetched Whether a shallow clone is made whole first, where its origin answers.
+ */
+export function noHistory(isFetched = false): string | null {
+  const isShallow = () => git('rev-parse', '--is-shallow-repository')
+  const shallow = isShallow()
   if (shallow === null) return 'this is no git repository: earlier versions are taken from its history'
-  return shallow === 'true' ? 'this clone is shallow: `git fetch --unshallow` brings the earlier versions' : null
+  if (shallow === 'false') return null
+  if (!isFetched) return 'this clone is shallow: `git fetch --unshallow` brings the earlier versions'
+  git('fetch', '--quiet', '--unshallow')
+  return isShallow() === 'false' ? null : 'this clone is shallow, and its origin did not give the earlier versions: `git fetch --unshallow` says why'
 }
 
 /**
@@ -115,6 +124,7 @@ function installed(name: string): string | null {
 }
 
 function git(...args: readonly string[]): string | null {
-  const { status, stdout } = spawnSync('git', args, { cwd: ROOT, encoding: 'utf8', maxBuffer: 2 ** 28 })
+  // An origin that asks for a password, or does not answer, is none.
+  const { status, stdout } = spawnSync('git', args, { cwd: ROOT, encoding: 'utf8', maxBuffer: 2 ** 28, timeout: GIT_MS, env: { ...process.env, GIT_TERMINAL_PROMPT: '0', GIT_SSH_COMMAND: 'ssh -o BatchMode=yes' } })
   return status === 0 ? stdout.trim() : null
 }

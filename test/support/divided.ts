@@ -36,8 +36,14 @@ export type Divided = {
   readonly databaseOf: (name: 'platform' | 'auth') => Database
 } & AsyncDisposable
 
-/** @param options.sabotage Breaks every platform at one place. */
-export async function startDivided({ platforms = 1, env = {}, sabotage }: { platforms?: number; env?: Readonly<Record<string, string>>; sabotage?: Sabotage } = {}): Promise<Divided> {
+/** How the processes speak TLS: the settings of each one's own certificate, and the file of those whom all of them believe. */
+export type OverTls = { readonly settingsOf: (name: ProcessName) => Readonly<Record<string, string>>; readonly authorities: string }
+
+/**
+ * @param options.tls With it they speak TLS, to each other too; whoever tests must believe the authorities as well.
+ * @param options.sabotage Breaks every platform at one place.
+ */
+export async function startDivided({ platforms = 1, env = {}, tls, sabotage }: { platforms?: number; env?: Readonly<Record<string, string>>; tls?: OverTls; sabotage?: Sabotage } = {}): Promise<Divided> {
   const server = await startTestServer()
   const folder = mkdtempSync(join(tmpdir(), 'acgs-divided-'))
   const base = new URL(server.url)
@@ -48,27 +54,28 @@ export async function startDivided({ platforms = 1, env = {}, sabotage }: { plat
   await runSql(server.url, readFileSync(division.databaseSql, 'utf8'))
 
   const ports = await freePorts(4 + platforms - 1)
-  const url = Object.fromEntries(PROCESSES.map((name, i) => [name, `http://127.0.0.1:${ports[i]}`])) as Record<ProcessName, string>
-  const where = { AUTH_SERVICE_URL: url.auth, GS_SERVICE_URL: url.synthesis, PGC_SERVICE_URL: url.compliance, PLATFORM_SERVICE_URL: url.platform }
+  const at = (port: number | undefined) => `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`
+  const url = Object.fromEntries(PROCESSES.map((name, i) => [name, at(ports[i])])) as Record<ProcessName, string>
+  const where: Readonly<Record<string, string>> = { ...(tls === undefined ? {} : { NODE_EXTRA_CA_CERTS: tls.authorities }), AUTH_SERVICE_URL: url.auth, GS_SERVICE_URL: url.synthesis, PGC_SERVICE_URL: url.compliance, PLATFORM_SERVICE_URL: url.platform }
   const environmentOf = (name: ProcessName) => Object.fromEntries([...readFileSync(division.environments[name], 'utf8').matchAll(/^(\w+)='(.*)'$/gm)].map(([, key, value]) => [key as string, value as string]))
   const running = new Map<ProcessName, Started>()
   const connections: Database[] = []
 
   const broken = sabotage === undefined ? {} : { NODE_OPTIONS: `--import=${new URL('sabotage.ts', import.meta.url).href}`, ACGS_TEST_SABOTAGE: JSON.stringify(sabotage) }
-  const settings = (name: ProcessName) => ({ ...environmentOf(name), ...where, ACGS_MONITORING_PROBE_INTERVAL_MS: '200', ...(name === 'platform' ? broken : {}), ...env })
+  const settings = (name: ProcessName) => ({ ...environmentOf(name), ...where, ...tls?.settingsOf(name), ACGS_MONITORING_PROBE_INTERVAL_MS: '200', ...(name === 'platform' ? broken : {}), ...env })
   const start = async (name: ProcessName) => {
     const started = await spawned(name, { ...settings(name), PORT: new URL(url[name]).port }, `${url[name]}/readyz`)
     running.set(name, started)
     return started
   }
-  const platformUrls = [url.platform, ...ports.slice(4).map((port) => `http://127.0.0.1:${port}`)]
+  const platformUrls = [url.platform, ...ports.slice(4).map(at)]
   const others = new Map<number, Started>()
   const startPlatform = async (n: number) => {
     if (n === 0) return start('platform')
-    const at = platformUrls[n] as string
+    const own = platformUrls[n] as string
     const data = join(folder, `platform-${n}`)
     cpSync(join(division.folder, 'platform', 'data', 'keys'), join(data, 'keys'), { recursive: true })
-    const started = await spawned('platform', { ...settings('platform'), PORT: new URL(at).port, ACGS_SERVICE_DATA_FOLDER: data }, `${at}/readyz`)
+    const started = await spawned('platform', { ...settings('platform'), PORT: new URL(own).port, ACGS_SERVICE_DATA_FOLDER: data }, `${own}/readyz`)
     others.set(n, started)
     return started
   }
@@ -96,7 +103,7 @@ export async function startDivided({ platforms = 1, env = {}, sabotage }: { plat
       return platform
     },
     refusal: async (name, more) => {
-      const { ended, printed } = run(name, { ...environmentOf(name), ...where, ...more })
+      const { ended, printed } = run(name, { ...environmentOf(name), ...where, ...tls?.settingsOf(name), ...more })
       await ended
       return printed()
     },

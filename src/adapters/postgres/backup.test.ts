@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Failure } from '#core/failure.ts'
@@ -7,6 +7,7 @@ import { testDatabase, type TestDatabase } from '#test/database.ts'
 import { filledDatabase } from '#test/fill-database.ts'
 import { generationRow } from '#test/generation-row.ts'
 import { temporaryFolder } from '#test/server.ts'
+import { smallDisk, whyNoDisk } from '#test/small-disk.ts'
 import { importTwin } from '#test/twin.ts'
 import { backUp, kindOf, validateBackup } from './backup.ts'
 import { withoutPassword } from './programs.ts'
@@ -26,6 +27,27 @@ test('a backup that cannot be written leaves nothing, and replaces nothing', asy
   await assert.rejects(write(filled.db, join(folder, 'a', 'file', 'below')), { code: 'FILE_UNREADABLE' })
   assert.deepEqual(readdirSync(folder).filter((name) => name.includes('partial')), [])
   assert.equal(existsSync(`${there}.sha256`), false)
+})
+
+test('a backup on a disk that only reads leaves nothing, and says what to do', { skip: whyNoDisk() ?? false }, async () => {
+  using disk = smallDisk('1m', 'ro')
+  for (const file of [join(disk.folder, 'backup'), join(disk.folder, 'below', 'backup')]) {
+    await assert.rejects(write(filled.db, file), { code: 'FILE_UNREADABLE', message: /^cannot write `.*`: the disk is read-only: mount it so that it can be written, or name another place$/ })
+  }
+  assert.deepEqual(readdirSync(disk.folder), [])
+})
+
+test('whoever is quicker with a file of its name, or of its digest’s, keeps it, and the backup is not there without its digest', async () => {
+  for (const name of ['raced', 'raced.sha256']) {
+    const at = join(folder, name)
+    const backup = write(filled.db, join(folder, 'raced'))
+    while (!readdirSync(folder).some((each) => each.startsWith('raced.partial'))) await new Promise((resolve) => setImmediate(resolve))
+    writeFileSync(at, 'theirs')
+    await assert.rejects(backup, { code: 'FILE_UNREADABLE', message: /raced(\.sha256)?` is there already: name another file$/ })
+    assert.deepEqual(readdirSync(folder).filter((each) => each.startsWith('raced')), [name])
+    assert.equal(readFileSync(at, 'utf8'), 'theirs')
+    rmSync(at)
+  }
 })
 
 type Module = Pick<typeof import('./backup.ts'), 'validateBackup'>

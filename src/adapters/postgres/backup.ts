@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { closeSync, createReadStream, createWriteStream, existsSync, fsyncSync, linkSync, openSync, readFileSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, createReadStream, createWriteStream, existsSync, fsyncSync, linkSync, lstatSync, openSync, readFileSync, readSync, rmSync, statSync, writeFileSync, type Stats } from 'node:fs'
 import { mkdir, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
@@ -45,9 +45,9 @@ export async function planBackup(db: Queryable, kind: BackupKind): Promise<Backu
  */
 export async function backUp({ db, url, kind, file, release, at }: { db: Database; url: string; kind: BackupKind; file: string; release: string; at: Date }): Promise<Backup> {
   const target = resolve(file)
+  refuseTarget(file)
   const { program } = await planBackup(db, kind)
-  refuseExisting(target)
-  const draft = `${target}.partial-${process.pid}`
+  const draft = draftOf(target)
   let isBegun = false
   const clear = () => {
     if (isBegun) rmSync(draft, { force: true })
@@ -67,26 +67,49 @@ export async function backUp({ db, url, kind, file, release, at }: { db: Databas
       }, 'snapshot')
     sync(draft)
     const sha256 = await digestOf(draft)
+    linkSync(draft, target)
     try {
-      linkSync(draft, target)
+      writeFileSync(digestFile(target), `${sha256}  ${basename(target)}\n`, { mode: 0o600, flag: 'wx' })
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === 'EEXIST') refuseExisting(target)
+      rmSync(target)
+      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') rmSync(digestFile(target), { force: true })
       throw cause
     }
-    writeFileSync(digestFile(target), `${sha256}  ${basename(target)}\n`, { mode: 0o600 })
     return { file: target, kind, bytes: statSync(target).size, sha256, entries }
   } catch (cause) {
     if (cause instanceof Failure || !(cause as NodeJS.ErrnoException).code?.startsWith('E')) throw cause
-    throw new Failure('FILE_UNREADABLE', `cannot write \`${target}\`: ${whyUnwritable(cause, 'name another place') ?? (cause as NodeJS.ErrnoException).code}`, { cause })
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') refuseTaken(target) // Somebody was quicker.
+    throw new Failure('FILE_UNREADABLE', `cannot write \`${target}\`: ${whyUnwritable(cause, 'name another place') ?? `it cannot be there (${(cause as NodeJS.ErrnoException).code}): name another place`}`, { cause })
   } finally {
     clear()
     process.off('exit', clear)
   }
 }
 
-/** Passes when there is no such file. @throws {Failure} `FILE_UNREADABLE` */
-export function refuseExisting(file: string): void {
-  if (existsSync(file)) throw new Failure('FILE_UNREADABLE', `\`${file}\` is there already: name another file`)
+/** Passes when a backup can be named so: neither it nor its digest is there, whatever they would be. @throws {Failure} `FILE_UNREADABLE` */
+export function refuseTarget(file: string): void {
+  if (file === '' || file.endsWith('/')) throw new Failure('FILE_UNREADABLE', `\`${file}\` names a folder: name a file in it`)
+  refuseTaken(resolve(file))
+}
+
+function refuseTaken(target: string): void {
+  for (const each of [target, digestFile(target), draftOf(target)]) {
+    try {
+      const isLost = lstatSync(each).isSymbolicLink() && !existsSync(each)
+      throw new Failure('FILE_UNREADABLE', `\`${each}\` ${isLost ? 'is a link that leads nowhere: name another file' : existingAs(statSync(each))}`)
+    } catch (cause) {
+      if (cause instanceof Failure) throw cause
+      const { code } = cause as NodeJS.ErrnoException
+      if (code === 'ENOTDIR') throw new Failure('FILE_UNREADABLE', `cannot write \`${target}\`: its path leads through a file: name another place`, { cause })
+      if (code === 'ENAMETOOLONG') throw new Failure('FILE_UNREADABLE', `cannot write \`${target}\`: the name is too long, with what is added to it: name it shorter`, { cause })
+      if (code !== 'ENOENT') throw new Failure('FILE_UNREADABLE', `cannot write \`${target}\`: ${whyUnwritable(cause, 'name another place') ?? code}`, { cause })
+    }
+  }
+}
+
+/** Why a backup cannot be put where there is something. */
+function existingAs(found: Stats): string {
+  return found.isDirectory() ? 'is a folder: name a file in it' : found.isFile() ? 'is there already: name another file' : 'is no file, but a device, a pipe or a socket: name a file'
 }
 
 /**
@@ -288,6 +311,10 @@ async function stateAt(live: Queryable, size: number): Promise<{ readonly size: 
 async function serverOf(db: Queryable): Promise<{ version: string; major: number }> {
   const { rows } = await db.query<{ version: string; number: string }>(`select current_setting('server_version') as version, current_setting('server_version_num') as number`)
   return { version: rows[0]?.version ?? '', major: Math.floor(Number(rows[0]?.number) / 10_000) }
+}
+
+function draftOf(file: string): string {
+  return `${file}.partial-${process.pid}`
 }
 
 function digestFile(file: string): string {

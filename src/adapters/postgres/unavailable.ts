@@ -55,6 +55,12 @@ export async function atStart<T>(url: string, work: () => Promise<T>): Promise<T
   }
 }
 
+/** What an operator is told of a database that cannot be used, where anybody may read it: why, and what to do; no host, no user, no code. */
+export function toldWithRemedy(failure: Failure): string {
+  const trouble = troubleOf.get(failure)
+  return trouble === undefined ? failure.message : `${failure.message}: ${trouble.remedy}`
+}
+
 /** A database as an operator knows it, without the password. */
 function named(url: string): string {
   const { username, host, pathname } = new URL(url)
