@@ -64,29 +64,41 @@ export function parsePolicies(text: string, schema: Schema): PolicySet {
 }
 
 /**
- * The same for several texts at once, in their order: what takes the longest is that Cedar reads the schema for every validation, and here there is one.
+ * The same for several texts at once, in their order. What takes the longest is done once: a rule that several have is read once, and Cedar, which reads the
+ * schema for every validation, validates the different rules of all together.
  * Null: `parsePolicies` says what is wrong with this one, or with another.
  */
 export function parseTogether(texts: readonly string[], schema: Schema): readonly (PolicySet | null)[] {
+  const known = new Map<string, Rule>()
+  const different = new Set<string>()
   const read = texts.map((text): PolicySet | null => {
     try {
-      const { rules, problems } = readStatics(text)
-      return problems.length > 0 ? null : { text, rules }
+      const { parts, rules, problems } = readStatics(text, known)
+      if (problems.length > 0) return null
+      for (const { part } of parts.statics) different.add(part)
+      return { text, rules }
     } catch (error) {
       if (error instanceof Failure) return null
       throw error
     }
   })
-  // Each is a whole text by itself, so that none reaches into the next.
-  const all = read.flatMap((policies) => policies?.text ?? []).join('\n')
-  const answer = wasm.validate({ schema: bareSchema(schema), policies: { staticPolicies: all }, validationSettings: { mode: 'strict' } })
+  const answer = wasm.validate({ schema: bareSchema(schema), policies: { staticPolicies: [...different].join('\n') }, validationSettings: { mode: 'strict' } })
   return answer.type === 'success' && answer.validationErrors.length === 0 ? read : texts.map(() => null)
 }
 
-/** The static rules of a text in their order, and what is wrong with the text before it is held against a schema: templates, two rules with one id. */
-function readStatics(text: string): { readonly parts: Parts; readonly rules: readonly Rule[]; readonly problems: Problem[] } {
+/**
+ * The static rules of a text in their order, and what is wrong with the text before it is held against a schema: templates, two rules with one id.
+ *
+ * @param known Rules that were read before, by place and text.
+ */
+function readStatics(text: string, known = new Map<string, Rule>()): { readonly parts: Parts; readonly rules: readonly Rule[]; readonly problems: Problem[] } {
   const parts = partsOf(text)
-  const rules = parts.statics.map(({ part, place }) => readPart(part, place))
+  const rules = parts.statics.map(({ part, place }) => {
+    const key = `${place} ${part}`
+    const rule = known.get(key) ?? readPart(part, place)
+    known.set(key, rule)
+    return rule
+  })
   return { parts, rules, problems: [...templatesIn(text, parts), ...duplicatesIn(text, parts, rules)] }
 }
 
