@@ -24,7 +24,7 @@ test('the embedded database is backed up while it runs, and comes back in anothe
     // Of a server that a product holds: borrowed, and left running. (This process holds it.)
     const dry = await ops(['backup', file, '--dry-run'], { data })
     assert.equal(dry.status, 0, dry.said)
-    assert.match(dry.text, /would write .*12 ledger entries of PostgreSQL 18\.\d+ \(embedded\), as an export of ours/)
+    assert.match(dry.text, /would write .*12 ledger entries of the embedded one in .*, PostgreSQL 18\.\d+, as an export of ours/)
     assert.equal(existsSync(file), false)
     const made = await ops(['backup', file, '--json'], { data })
     assert.equal(made.status, 0, made.said)
