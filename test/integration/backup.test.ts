@@ -91,6 +91,10 @@ test('the embedded database is backed up while it runs, and comes back in anothe
     } finally {
       await elsewhere.stop()
     }
+    // Where there is no data folder, none is left behind.
+    const nowhere = join(folder, 'nowhere')
+    assert.equal((await ops(['verify', join(backups, 'foreign.acgs')], { data: nowhere })).status, 0)
+    assert.equal(existsSync(nowhere), false)
     const other = await ops(['verify', join(backups, 'foreign.acgs'), '--json'], { data })
     assert.equal(other.status, 3, other.said)
     assert.match(other.json().problems[0].message, /are not those that are known from elsewhere/)
