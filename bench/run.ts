@@ -20,17 +20,11 @@ const BENCHES: { readonly [name: string]: () => Promise<{ run: (options: Options
   syndrome: () => import('./syndrome.ts'),
 }
 
-const { values, positionals } = parseArgs({ args: process.argv.slice(2), allowPositionals: true, options: { json: { type: 'boolean', default: false }, part: { type: 'string', multiple: true, default: [] }, seconds: { type: 'string' }, write: { type: 'boolean', default: false } } })
+const { values, positionals } = readArguments()
 const [name = ''] = positionals
-if (name !== 'all' && !Object.hasOwn(BENCHES, name)) {
-  process.stderr.write(`bench: name one of ${[...Object.keys(BENCHES), 'all'].join(', ')}, e.g. npm run bench -- generate\n`)
-  process.exit(2)
-}
+if (name !== 'all' && !Object.hasOwn(BENCHES, name)) refuse(`name one of ${[...Object.keys(BENCHES), 'all'].join(', ')}, e.g. npm run bench -- generate`)
 const options: Options = { parts: values.part, seconds: values.seconds === undefined ? null : Number(values.seconds), isWritten: values.write }
-if (options.seconds !== null && !(options.seconds >= 1 && options.seconds <= 3_600)) {
-  process.stderr.write('bench: --seconds is a number from 1 to 3600\n')
-  process.exit(2)
-}
+if (options.seconds !== null && !(options.seconds >= 1 && options.seconds <= 3_600)) refuse('--seconds is a number from 1 to 3600')
 const results: Result[] = []
 for (const each of name === 'all' ? Object.keys(BENCHES) : [name]) results.push(...(await (await (BENCHES[each] as () => Promise<{ run: (options: Options) => Promise<readonly Result[]> }>)()).run(options)))
 
@@ -43,6 +37,19 @@ else {
   const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => (row[column] ?? '').length))) ?? []
   process.stdout.write(`${machine.cpu}, ${machine.cores} cores, ${machine.memory_gib} GiB, ${machine.platform}, node ${versions.node}\n`)
   for (const row of table) process.stdout.write(`${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()}\n`)
+}
+
+function readArguments() {
+  try {
+    return parseArgs({ args: process.argv.slice(2), allowPositionals: true, options: { json: { type: 'boolean', default: false }, part: { type: 'string', multiple: true, default: [] }, seconds: { type: 'string' }, write: { type: 'boolean', default: false } } })
+  } catch (error) {
+    return refuse(`${(error as Error).message.split('. ')[0]}: there are NAME, --json, and for load --part, --seconds and --write; NAME is one of ${[...Object.keys(BENCHES), 'all'].join(', ')}`)
+  }
+}
+
+function refuse(text: string): never {
+  process.stderr.write(`bench: ${text}\n`)
+  process.exit(2)
 }
 
 function round(value: number): string {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { test } from 'node:test'
@@ -20,6 +21,12 @@ test('no two requests of the load are alike, and the same seed asks the same', (
   assert.deepEqual(request(7, 19_999), request(7, 19_999))
   const outcomes = Array.from({ length: 1_000 }, (_, n) => request(3, n).outcome)
   assert.ok(outcomes.filter((each) => each === 'refused').length > 100 && outcomes.filter((each) => each === 'certified').length > 500)
+})
+
+test('an option that there is not is told, with those that there are', () => {
+  const { status, stderr } = spawnSync(process.execPath, ['bench/run.ts', 'load', '--second', '3'], { encoding: 'utf8' })
+  assert.equal(status, 2)
+  assert.match(stderr, /^bench: Unknown option '--second': there are NAME, --json, .*--seconds/)
 })
 
 test('a target is met by the figure that it is about', () => {

@@ -25,3 +25,9 @@ test('sabotage twin: with nobody taking over, the same audit finds what was lost
   assert.equal(status, 1, printed)
   assert.match(printed, /problem: not finished within 15 s/)
 })
+
+test('an option that there is not is told, with where the others are', async () => {
+  const { status, printed } = await chaos('--kill', '3')
+  assert.equal(status, 2)
+  assert.match(printed, /^chaos: Unknown option '--kill'; see npm run chaos -- --help\n$/)
+})

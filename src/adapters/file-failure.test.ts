@@ -10,6 +10,7 @@ test('why a place cannot be written says what to do, and what else would help th
   assert.match(whyUnwritable(failed('EACCES')) ?? '', /--data DIR/)
   assert.equal(whyUnwritable(failed('EACCES'), 'name another place'), 'this user may not: give it to the user who runs this, or name another place')
   assert.equal(whyUnwritable(failed('EEXIST')), null)
+  for (const found of [failed('ENOTDIR'), failed('EEXIST', { syscall: 'mkdir' })]) assert.match(whyUnwritable(found) ?? '', /a file where a folder is needed.*--data DIR/)
 })
 
 test('why a file cannot be read is said in words', () => {

@@ -11,12 +11,15 @@ export function whyUnwritable(error: unknown, otherwise = 'choose another data f
   const { code, syscall, path } = error as { code?: unknown; syscall?: unknown; path?: unknown }
   // What makes folders with those above them says ENOENT of a disk that is read-only.
   if (code === 'ENOENT' && syscall === 'mkdir' && typeof path === 'string') return whyClosed(path, otherwise)
+  // It says EEXIST of a file that stands where the last of the folders should.
+  if (code === 'EEXIST' && syscall === 'mkdir') return whyUnwritable({ code: 'ENOTDIR' }, otherwise)
   switch (code) {
     case 'ENOSPC':
     case 'EDQUOT': return 'the disk is full: make room there'
     case 'EROFS': return `the disk is read-only: mount it so that it can be written, or ${otherwise}`
     case 'EACCES':
     case 'EPERM': return `this user may not: give it to the user who runs this, or ${otherwise}`
+    case 'ENOTDIR': return `there is a file where a folder is needed: move it, or ${otherwise}`
     case 'EIO': return 'the disk fails: replace it, and restore a backup'
     default: return null
   }

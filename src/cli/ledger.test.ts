@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
+import { certificateKeyIn, keysIn } from '#adapters/keys/certificate-key.ts'
+import { signCheckpoint } from '#core/ledger/checkpoint.ts'
 import { emptyDatabase, testDatabase } from '#test/database.ts'
 import { runAcgs } from '#test/product.ts'
 
@@ -38,4 +40,18 @@ test('a database that does not answer is named, with what to do', async () => {
   assert.equal(out.status, 1, out.stdout)
   assert.match(out.stderr, /\(someone@127\.0\.0\.1:1\/acgs_db\): start it, or correct DATABASE_URL/)
   assert.doesNotMatch(out.stderr, /secret/)
+})
+
+test('a ledger that is shorter than what was signed is told with what to do', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'acgs-ledger-'))
+  try {
+    mkdirSync(join(folder, 'ledger'))
+    writeFileSync(join(folder, 'ledger', 'checkpoint'), signCheckpoint({ origin: 'acgs-pgp-v8', size: 3, root: 'ab'.repeat(32) }, certificateKeyIn(keysIn(folder))).note)
+    await using db = await testDatabase()
+    const older = await runAcgs(['ledger', 'verify', '--data', folder], { DATABASE_URL: db.url })
+    assert.equal(older.status, 3, older.stderr)
+    assert.match(older.stdout, /3 entries are known from elsewhere and only 0 are here.*\nrestore a newer backup; .*“When entries are lost for good”/)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 })

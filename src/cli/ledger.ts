@@ -39,6 +39,8 @@ function reading(name: string, what: string, example: string): Command {
   return onDatabase(name, what, example).option('--trust <keys>', 'public keys whose checkpoints count; without it, those of the data folder')
 }
 
+const SHORTER = 'restore a newer backup; where there is none, go on as docs/concepts/ledger.md says (“When entries are lost for good”)'
+
 async function verify(options: Options): Promise<Answer> {
   const config = configOf(options)
   const keys = trusted(config, options)
@@ -59,7 +61,7 @@ async function verify(options: Options): Promise<Answer> {
     : `agrees with the signed checkpoints in ${compared.map(({ file, size }) => `${file} (${size})`).join(' and ')}`
   const text = all.length === 0
     ? `valid: ${report.entries} entries, root ${report.root}\n${notice}`
-    : [`not valid: ${report.entries} entries`, ...problemLines(all)].join('\n')
+    : [`not valid: ${report.entries} entries`, ...problemLines(all), ...(found.some(({ size }) => size > report.entries) ? [SHORTER] : [])].join('\n')
   return { json: { ...report, valid: all.length === 0, problems: all, compared }, text, exit: all.length === 0 ? EXIT.yes : EXIT.no }
 }
 

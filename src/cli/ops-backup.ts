@@ -2,7 +2,7 @@ import { Option, type Command } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
 import { backUp, planBackup, refuseTarget, type BackupKind } from '#adapters/postgres/backup.ts'
 import { Failure } from '#core/failure.ts'
-import { EXIT, finish, progress, type Answer } from './terminal.ts'
+import { counted, EXIT, finish, progress, type Answer } from './terminal.ts'
 import { megabytes, onDatabase, withTarget, type DatabaseOptions } from './ops-database.ts'
 
 type Options = DatabaseOptions & { format?: BackupKind }
@@ -32,20 +32,20 @@ export function exportCommand(): Command {
 async function backup(file: string, options: Options): Promise<Answer> {
   if (file === '-') throw new Failure('FILE_UNREADABLE', 'a backup is a file with its digest beside it, and is not written to standard output: name a file')
   refuseTarget(file)
-  return withTarget(options, false, async ({ db, url, isEmbedded }) => {
+  return withTarget(options, false, async ({ db, url, name, isEmbedded }) => {
     const kind = options.format ?? (isEmbedded ? 'export' : 'custom')
     const plan = await planBackup(db, kind)
     const by = plan.program === null ? null : `${plan.program.name} ${plan.program.major} (${plan.program.path})`
     const of = { server: plan.server, embedded: isEmbedded, format: kind, program: by }
     if (options.dryRun) {
-      return { json: { ...of, file, entries: plan.entries, dry_run: true }, text: `would write ${file}: ${plan.entries} ledger entries of PostgreSQL ${plan.server}${isEmbedded ? ' (embedded)' : ''}, as ${MEANS[kind]}${by === null ? '' : `\nby ${by}`}`, exit: EXIT.yes }
+      return { json: { ...of, file, entries: plan.entries, dry_run: true }, text: `would write ${file}: ${counted(plan.entries, 'ledger entry', 'ledger entries')} of ${name}, PostgreSQL ${plan.server}, as ${MEANS[kind]}${by === null ? '' : `\nby ${by}`}`, exit: EXIT.yes }
     }
     progress('reading the database …', options)
     const { bytes, sha256, entries, file: written } = await backUp({ db, url, kind, file, release: packageJson.version, at: new Date() })
     return {
       json: { ...of, file: written, bytes, sha256, entries },
       text: [
-        `${written}: ${megabytes(bytes)}, ${entries} ledger entries, sha256 ${sha256}`,
+        `${written}: ${megabytes(bytes)}, ${counted(entries, 'ledger entry', 'ledger entries')} of ${name}, sha256 ${sha256}`,
         `${MEANS[kind]}${by === null ? '' : `; by ${by}`}`,
         'keys and checkpoints are not in it: keep the data folder’s keys, ledger and decision-point too; try it with ./acgs ops verify',
       ].join('\n'),

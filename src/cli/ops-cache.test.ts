@@ -30,7 +30,8 @@ test('a time to live is too short when a longer one would have answered, and not
 })
 
 test('what is wrong with Redis is said, with what to do', () => {
-  assert.match(advice({}, { bytesMax: null }), /has no maxmemory/)
+  assert.match(advice({}, { bytesMax: null, policy: 'noeviction' }), /has no maxmemory.*CONFIG SET maxmemory 256mb.*maxmemory-policy allkeys-lru/)
+  assert.doesNotMatch(advice({}, { bytesMax: null, policy: 'allkeys-lru' }), /maxmemory-policy/)
   assert.match(advice({}, { policy: 'noeviction' }), /allkeys-lru/)
   assert.match(advice({}, { evicted: 3, bytesUsed: 990_000 }), /3 entries were pushed out.*rate limits/)
   assert.match(advice({ rejected: 1 }), /who else writes/)

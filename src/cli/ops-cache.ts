@@ -94,7 +94,8 @@ export function adviceOn({ platform, redis, ttlSeconds, isShared }: { platform: 
 }
 
 function memoryAdvice({ policy, bytesMax, bytesUsed, evicted }: RedisReport, isShared: boolean): readonly string[] {
-  if (bytesMax === null) return [`Redis has no maxmemory: give it one, with \`CONFIG SET maxmemory-policy allkeys-lru\`, so that it cannot grow without end`]
+  const evicting = policy === 'noeviction' ? ' and `redis-cli CONFIG SET maxmemory-policy allkeys-lru`' : ''
+  if (bytesMax === null) return [`Redis has no maxmemory and can grow without end: \`redis-cli CONFIG SET maxmemory 256mb\`${evicting}, and the same in its redis.conf, which a restart reads`]
   const isFull = bytesUsed > 0.9 * bytesMax
   return [
     ...(policy === 'noeviction' ? [`maxmemory-policy is noeviction: a full Redis refuses to write; \`CONFIG SET maxmemory-policy allkeys-lru\` is safe, nothing in it is needed`] : []),

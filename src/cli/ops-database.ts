@@ -9,7 +9,7 @@ import { borrowEmbedded } from '#adapters/postgres/embedded.ts'
 import type { Parts } from '#adapters/postgres/export.ts'
 import type { LedgerProblem } from '#adapters/postgres/ledger-verify.ts'
 import { readMigrations } from '#adapters/postgres/migrate.ts'
-import { atStart } from '#adapters/postgres/unavailable.ts'
+import { atStart, databaseName } from '#adapters/postgres/unavailable.ts'
 import { Failure } from '#core/failure.ts'
 import type { NoteKey } from '#core/ledger/note.ts'
 import type { Command } from 'commander'
@@ -23,12 +23,12 @@ export const INTERRUPTING = ['SIGINT', 'SIGTERM'] as const
 /** What the commands on a whole database take. */
 export type DatabaseOptions = { data?: string; config?: string; trust?: string; checkpoint?: string; dryRun?: boolean; json?: boolean; quiet?: boolean }
 
-/** The database that is meant: the embedded one of the data folder, or that of DATABASE_URL. */
-export type Target = { readonly config: Config; readonly db: Database; readonly url: string; readonly isEmbedded: boolean }
+/** The database that is meant: the embedded one of the data folder, or that of DATABASE_URL. `name` tells an operator which. */
+export type Target = { readonly config: Config; readonly db: Database; readonly url: string; readonly name: string; readonly isEmbedded: boolean }
 
 export function onDatabase(name: string, what: string, example: string): Command {
   return newCommand(name, what, example)
-    .option('--data <dir>', 'the data folder of the embedded database')
+    .option('--data <dir>', 'the data folder: what its embedded database holds where there is no DATABASE_URL, and its checkpoints')
     .option('--config <file>', 'another configuration file')
 }
 
@@ -69,7 +69,7 @@ export async function withTarget<T>(options: DatabaseOptions, isNewAllowed: bool
   try {
     const url = embedded?.url ?? (config.database.url as string)
     await using db = connect(url, { name: 'cli', connectionsMax: 4, connectTimeoutMs: config.database.connectTimeoutMs })
-    return await atStart(url, () => work({ config, db, url, isEmbedded: embedded !== null }))
+    return await atStart(url, () => work({ config, db, url, name: embedded === null ? databaseName(url) : `the embedded one in ${dataFolder}`, isEmbedded: embedded !== null }))
   } catch (error) {
     if (isGivenUp) await new Promise(() => {}) // What fails because its server ends is not worth a report: `giveUp` leaves.
     throw error

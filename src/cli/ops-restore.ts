@@ -41,12 +41,12 @@ async function restore(file: string, shown: string, name: 'restore' | 'import', 
   if (known.problems.length > 0) return { json: { file: shown, valid: false, problems: known.problems }, text: ['nothing was restored:', ...problemLines(known.problems)].join('\n'), exit: EXIT.no }
   if (options.dryRun && isNew(options)) return { json: { file: shown, kind, bytes, dry_run: true, empty: true, found: [] }, text: `would restore ${shown} (${kind}, ${megabytes(bytes)}) into a new embedded PostgreSQL\n${known.notice}`, exit: EXIT.yes }
 
-  return withTarget(options, true, async ({ config, db, url, isEmbedded }) => {
+  return withTarget(options, true, async ({ config, db, url, name: target, isEmbedded }) => {
     const found = await contentOf(db)
     if (found.length > 0) {
       return { json: { file: shown, kind, valid: null, empty: false, found }, text: '', error: `${notEmpty(found)}: restore into an empty one; nothing was changed`, exit: EXIT.no }
     }
-    if (options.dryRun) return { json: { file: shown, kind, bytes, dry_run: true, empty: true, found }, text: `would restore ${shown} (${kind}, ${megabytes(bytes)}); the database is empty\n${known.notice}`, exit: EXIT.yes }
+    if (options.dryRun) return { json: { file: shown, kind, bytes, dry_run: true, empty: true, found }, text: `would restore ${shown} (${kind}, ${megabytes(bytes)}) into ${target}, which is empty\n${known.notice}`, exit: EXIT.yes }
     progress('restoring …', options)
     const { report, behind } = await restoreInto({
       db, url, file, parts: allParts(), known: known.found, keys: known.keys, keepOwners: options.keepOwners ?? false, isOlderAccepted: options.acceptOlder ?? false,
@@ -58,7 +58,7 @@ async function restore(file: string, shown: string, name: 'restore' | 'import', 
     }
     const unsigned = known.keys === null && isEmbedded ? [`before it is started, copy \`keys\`, \`ledger\` and \`decision-point\` of the data folder that was backed up into ${config.service.dataFolder}: a start without them makes new keys, by which no certificate or checkpoint of before counts`] : []
     const lost = behind === 0 ? [] : [`known from elsewhere and lost: ${counted(behind, 'entry', 'entries')}. Nothing is recorded before you go on as docs/concepts/ledger.md says (“When entries are lost for good”)`]
-    return { json, text: [`restored and valid: ${report.entries} entries, root ${report.root}`, known.notice, ...unsigned, ...lost].join('\n'), exit: EXIT.yes }
+    return { json, text: [`restored into ${target} and valid: ${counted(report.entries, 'entry', 'entries')}, root ${report.root}`, known.notice, ...unsigned, ...lost].join('\n'), exit: EXIT.yes }
   })
 }
 
@@ -87,8 +87,8 @@ async function verify(file: string, shown: string, options: Options): Promise<An
   return {
     json: { file: shown, ...found, valid, problems },
     text: valid
-      ? [`valid: ${found.entries} entries, root ${found.root} (${found.kind}, ${megabytes(found.bytes)})`, `${behind}; ${known.notice}`].join('\n')
-      : [`not valid: ${found.entries} entries`, ...problemLines(problems)].join('\n'),
+      ? [`valid: ${counted(found.entries, 'entry', 'entries')}, root ${found.root} (${found.kind}, ${megabytes(found.bytes)})`, `${behind}; ${known.notice}`].join('\n')
+      : [`not valid: ${counted(found.entries, 'entry', 'entries')}`, ...problemLines(problems)].join('\n'),
     exit: valid ? EXIT.yes : EXIT.no,
   }
 }

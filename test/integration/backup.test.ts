@@ -26,7 +26,7 @@ test('the embedded database is backed up while it runs, and comes back in anothe
     // Of a server that a product holds: borrowed, and left running. (This process holds it.)
     const dry = await ops(['backup', file, '--dry-run'], { data })
     assert.equal(dry.status, 0, dry.said)
-    assert.match(dry.text, /would write .*12 ledger entries of PostgreSQL 18\.\d+ \(embedded\), as an export of ours/)
+    assert.match(dry.text, /would write .*12 ledger entries of the embedded one in .*, PostgreSQL 18\.\d+, as an export of ours/)
     assert.equal(existsSync(file), false)
     const made = await ops(['backup', file, '--json'], { data })
     assert.equal(made.status, 0, made.said)
@@ -124,6 +124,10 @@ test('the embedded database is backed up while it runs, and comes back in anothe
     } finally {
       await elsewhere.stop()
     }
+    // Where there is no data folder, none is left behind.
+    const nowhere = join(folder, 'nowhere')
+    assert.equal((await ops(['verify', join(backups, 'foreign.acgs')], { data: nowhere })).status, 0)
+    assert.equal(existsSync(nowhere), false)
     const other = await ops(['verify', join(backups, 'foreign.acgs'), '--json'], { data })
     assert.equal(other.status, 3, other.said)
     assert.match(other.json().problems[0].message, /are not those that are known from elsewhere/)

@@ -194,7 +194,9 @@ async function runRestore({ db, url, file, kind, keepOwners }: { db: Queryable; 
     // The program runs what a text tells it to, on this machine too, until it is told not to and by which word it may again.
     const restricted = ['--command', `\\restrict ${randomBytes(24).toString('hex')}`, '--file=-']
     await runProgram(newest('psql'), ['--no-psqlrc', '--quiet', '--single-transaction', '--set=ON_ERROR_STOP=1', '--output=/dev/null', ...restricted], url, Readable.from(withoutRestriction(file))).catch((cause: unknown) => {
-      if (!(cause instanceof Failure) || !cause.message.includes('\\restrict')) throw cause
+      if (!(cause instanceof Failure)) throw cause
+      if (cause.message.includes('permission denied to create extension')) throw new Failure('DATABASE_UNAVAILABLE', `${cause.message.replace(/\.$/, '')}: plain SQL makes the extensions again, so give DATABASE_URL a superuser, or restore a custom backup or an export, which leave them to the server`, { cause })
+      if (!cause.message.includes('\\restrict')) throw cause
       throw new Failure('NOT_FOUND', 'the `psql` here would run commands that stand in the file, on this machine: update it (to 13.22, 14.19, 15.14, 16.10, 17.6 or later), or restore an export', { cause })
     })
     return

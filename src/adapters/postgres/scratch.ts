@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, rmdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { connect, type Queryable } from './connect.ts'
 import { holderOf } from './data-lock.ts'
@@ -47,7 +47,7 @@ async function sweep(admin: Queryable): Promise<void> {
 
 async function embedded(dataFolder: string): Promise<Scratch> {
   const folder = resolve(dataFolder)
-  mkdirSync(folder, { recursive: true, mode: 0o755 })
+  const isMade = mkdirSync(folder, { recursive: true, mode: 0o755 }) !== undefined
   await sweepFolders(folder)
   const own = join(folder, `${FOLDER}${process.pid}-${randomBytes(4).toString('hex')}`)
   mkdirSync(own, { mode: 0o755 })
@@ -57,6 +57,7 @@ async function embedded(dataFolder: string): Promise<Scratch> {
     [Symbol.asyncDispose]: async () => {
       await server.stop()
       rmSync(own, { recursive: true, force: true })
+      if (isMade && readdirSync(folder).length === 0) rmdirSync(folder)
     },
   }
 }

@@ -51,7 +51,7 @@ export async function atStart<T>(url: string, work: () => Promise<T>): Promise<T
     const trouble = troubleOf.get(error)
     if (trouble === undefined) throw error
     const said = message === '' ? String(code) : message
-    throw new Failure('DATABASE_UNAVAILABLE', `${error.message}: ${said} (${named(url)}): ${trouble.remedy}`, { cause: error.cause, details: error.details })
+    throw new Failure('DATABASE_UNAVAILABLE', `${error.message}: ${said} (${databaseName(url)}): ${trouble.remedy}`, { cause: error.cause, details: error.details })
   }
 }
 
@@ -62,7 +62,7 @@ export function toldWithRemedy(failure: Failure): string {
 }
 
 /** A database as an operator knows it, without the password. */
-function named(url: string): string {
+export function databaseName(url: string): string {
   const { username, host, pathname } = new URL(url)
   return `${username === '' ? '' : `${decodeURIComponent(username)}@`}${host}${decodeURIComponent(pathname)}`
 }

@@ -68,6 +68,19 @@ test('where nobody listens it is away, and once closed it stays so', async () =>
   await assert.rejects(redis.ping(), isAway)
 })
 
+test('a password that Redis refuses, or that is not given, is told as that', needsRedis, async () => {
+  await using server = await startRedis()
+  const { host } = new URL(server.url)
+  const refuses = async (url: string, said: RegExp) => {
+    await using redis = connectRedis({ url, ...LIMITS })
+    await assert.rejects(redis.ping(), (error) => isAway(error) && said.test((error as Failure).message))
+  }
+  await refuses(`redis://:given@${host}`, /^Redis refuses the user or the password: .*: correct both in REDIS_URL$/)
+  await server.command('CONFIG', 'SET', 'requirepass', 'right')
+  await refuses(server.url, /^Redis refuses the user or the password: NOAUTH .*: correct both in REDIS_URL$/)
+  await refuses(`redis://:wrong@${host}`, /^Redis refuses the user or the password: WRONGPASS .*: correct both in REDIS_URL$/)
+})
+
 for (const [what, says] of [['says nothing', null], ['says something else', 'HTTP/1.1 400 Bad Request\r\n\r\n'], ['hangs up', '']] as const) {
   test(`where somebody listens who ${what}, it is away in time`, async () => {
     const server = createServer((socket) => {

@@ -66,7 +66,7 @@ export function connectRedis({ url, name, connectTimeoutMs, timeoutMs, guard = (
       }
     } catch (cause) {
       const lacksScript = cause instanceof Error && cause.message.startsWith('NOSCRIPT')
-      throw new Failure('CACHE_UNAVAILABLE', `Redis does not answer: ${because(cause)}`, { cause, details: lacksScript ? NO_SCRIPT : {} })
+      throw new Failure('CACHE_UNAVAILABLE', whyAway(because(cause)), { cause, details: lacksScript ? NO_SCRIPT : {} })
     }
   })
 
@@ -126,6 +126,11 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** A password that is wrong, missing, or given to a Redis that has none is an answer, and waiting does not help. */
+function whyAway(said: string): string {
+  return /^(NOAUTH|WRONGPASS|ERR (AUTH|Client sent AUTH)) /.test(said) ? `Redis refuses the user or the password: ${said.replace(/\.$/, '')}: correct both in REDIS_URL` : `Redis does not answer: ${said}`
 }
 
 function because(error: unknown): string {

@@ -265,7 +265,7 @@ test('the command prints the bare token, or what it is as JSON; its refusals are
   assert.equal(wrong.exit, 2)
   assert.match(wrong.err, /author, council, operator, service/)
   assert.notEqual(keyless.exit, 0)
-  assert.match(keyless.err, /start the server once/)
+  assert.match(keyless.err, /start the server once.*in production.*\/client-acgs-author\.jwk\.json/)
 })
 
 test('used assertions are forgotten once they have expired', async () => {

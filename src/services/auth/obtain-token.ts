@@ -5,7 +5,7 @@ import type { Role } from '#http/contract.ts'
 import { scopeOf } from '#http/roles.ts'
 import { whyUntrusted } from '#http/trust.ts'
 import { postToken } from './contract.ts'
-import { clientKey, embeddedClientId, keysFolder, type PrivateKey } from './keys.ts'
+import { clientFile, clientKey, embeddedClientId, keysFolder, type PrivateKey } from './keys.ts'
 
 export type ObtainedToken = { readonly accessToken: string; readonly expiresIn: number }
 
@@ -79,7 +79,7 @@ function keyOf(folder: string, role: Role): PrivateKey {
     return clientKey(folder, role)
   } catch (cause) {
     if (!(cause instanceof Failure) || cause.code !== 'FILE_UNREADABLE') throw cause
-    throw new Failure('FILE_UNREADABLE', `there is no key for the role \`${role}\` in \`${folder}\`: start the server once (./acgs serve), or name its data folder with --data`, { cause })
+    throw new Failure('FILE_UNREADABLE', `there is no key for the role \`${role}\` in \`${folder}\`: start the server once (./acgs serve), or name its data folder with --data; in production, which makes no keys, the folder that has keys/${clientFile(role)}, such as ./secrets/people`, { cause })
   }
 }
 
