@@ -19,7 +19,6 @@ import { createRequests, type Requests } from './requests.ts'
 const telemetry = { log: createLog({ service: 'test', level: 'silent' }), metrics: createMetrics({ service: 'test', version: '8.0.0', constitutionalHash: 'cdd01ef066bc6cf2', description: 'test' }) }
 const body = GenerateBody.parse({ title: 'Documents', description: 'Users may read documents of theirs.' })
 const ada = { subject: 'ada', clientId: 'ada', roles: ['author'] } as const
-const waits = { key: null, isAsync: false } as const
 
 /** Stores a refusal as the real attempt does; `before` runs ahead of the end. */
 function attempt(db: TestDatabase, name: string, before: (work: UnderWork) => Promise<unknown> = async () => {}): Attempt {
@@ -56,7 +55,7 @@ describe('requests', { concurrency: 6 }, () => {
     await using db = await testDatabase()
     const dead = requestsOf(db, attempt(db, 'the dead', never)) // It has not begun to say that it still works, nor to look.
     const living = requestsOf(db, attempt(db, 'the living'))
-    const { id } = await dead.accept(body, ada, waits)
+    const { id } = await dead.undertake(body, ada, null)
     living.begin()
     assert.equal(await untilEnded(living, id, 8_000), 'finished')
     assert.deepEqual((await living.progress(id))?.steps.map(({ attempt, step }) => [attempt, step]), [[2, 'propose']])
@@ -69,7 +68,7 @@ describe('requests', { concurrency: 6 }, () => {
     await using db = await testDatabase()
     const dead = requestsOf(db, attempt(db, 'the dead', never))
     const living = requestsOf(db, attempt(db, 'the living'))
-    const { id } = await dead.accept(body, ada, waits)
+    const { id } = await dead.undertake(body, ada, null)
     assert.equal(await untilEnded(living, id, 8_000), 'accepted')
   })
 
@@ -79,10 +78,10 @@ describe('requests', { concurrency: 6 }, () => {
     const other = requestsOf(db, attempt(db, 'the other'))
     slow.begin()
     other.begin()
-    const { id, ended } = await slow.accept(body, ada, waits)
+    const { id, ended } = await slow.undertake(body, ada, null)
     await sleep(2_000)
     assert.deepEqual((await other.progress(id))?.steps.map(({ step }) => step), ['propose'], 'the other sees how far it has come')
-    assert.equal(await told(ended()), 'refused by the slow')
+    assert.equal(await told(ended), 'refused by the slow')
     await Promise.all([slow.close(0), other.close(0)])
   })
 
@@ -90,9 +89,9 @@ describe('requests', { concurrency: 6 }, () => {
     await using db = await testDatabase()
     const paused = requestsOf(db, attempt(db, 'the paused', () => sleep(6_500)))
     const other = requestsOf(db, attempt(db, 'the other'))
-    const { ended } = await paused.accept(body, ada, waits)
+    const { ended } = await paused.undertake(body, ada, null)
     other.begin()
-    assert.equal(await told(ended()), 'refused by the other')
+    assert.equal(await told(ended), 'refused by the other')
     assert.equal(await entries(db), 1)
     await other.close(0)
   })
@@ -101,24 +100,23 @@ describe('requests', { concurrency: 6 }, () => {
     await using db = await testDatabase()
     const gate = Promise.withResolvers<void>()
     const requests = requestsOf(db, attempt(db, 'one', () => gate.promise))
-    const keyed = { key: 'k', isAsync: false }
-    const first = await requests.accept(body, ada, keyed)
-    await assert.rejects(requests.accept(body, ada, keyed), (error: Failure) => error.code === 'CONFLICT' && error.details['reason'] === 'in_flight' && error.details['generation_id'] === first.id)
-    assert.equal((await requests.accept(body, ada, { ...keyed, isAsync: true })).id, first.id, 'who does not wait is told where it is')
+    const first = await requests.undertake(body, ada, 'k')
+    await assert.rejects(requests.undertake(body, ada, 'k'), (error: Failure) => error.code === 'CONFLICT' && error.details['reason'] === 'in_flight' && error.details['generation_id'] === first.id)
+    assert.equal((await requests.accept(body, ada, 'k')).id, first.id, 'who does not wait is told where it is')
     gate.resolve()
-    const ended = await first.ended()
-    assert.deepEqual(await (await requests.accept(body, ada, keyed)).ended(), ended)
-    await assert.rejects(requests.accept({ ...body, title: 'Other documents' }, ada, keyed), { code: 'IDEMPOTENCY_KEY_REUSED' })
+    const ended = await first.ended
+    assert.deepEqual(await (await requests.undertake(body, ada, 'k')).ended, ended)
+    await assert.rejects(requests.undertake({ ...body, title: 'Other documents' }, ada, 'k'), { code: 'IDEMPOTENCY_KEY_REUSED' })
     assert.equal(await entries(db), 1)
-    const bens = await requests.accept(body, { ...ada, subject: 'ben' }, keyed)
+    const bens = await requests.undertake(body, { ...ada, subject: 'ben' }, 'k')
     assert.notEqual(bens.id, first.id)
-    await bens.ended()
+    await bens.ended
   })
 
   test('of many who send one key at once, one is accepted', async () => {
     await using db = await testDatabase()
     const requests = requestsOf(db, attempt(db, 'one', () => sleep(200)))
-    const all = await Promise.allSettled(Array.from({ length: 10 }, async () => (await requests.accept(body, ada, { key: 'k', isAsync: false })).ended()))
+    const all = await Promise.allSettled(Array.from({ length: 10 }, async () => (await requests.undertake(body, ada, 'k')).ended))
     assert.equal(all.filter(({ status }) => status === 'fulfilled').length, 1)
     assert.equal(await entries(db), 1)
   })
@@ -130,8 +128,8 @@ describe('requests', { concurrency: 6 }, () => {
       if (isAway) throw new Failure('PEER_UNAVAILABLE', 'compliance does not answer')
     }))
     requests.begin()
-    const { id, ended } = await requests.accept(body, ada, waits)
-    await assert.rejects(ended(), (error: Failure) => error.code === 'PEER_UNAVAILABLE' && /is kept and will be finished/.test(error.message) && error.details['generation_id'] === id)
+    const { id, ended } = await requests.undertake(body, ada, null)
+    await assert.rejects(ended, (error: Failure) => error.code === 'PEER_UNAVAILABLE' && /is kept and will be finished/.test(error.message) && error.details['generation_id'] === id)
     assert.equal(await untilEnded(requests, id, 1_500), 'accepted')
     isAway = false
     assert.equal(await untilEnded(requests, id, 5_000), 'finished')
@@ -141,17 +139,16 @@ describe('requests', { concurrency: 6 }, () => {
   test('what would fail again ends as failed, and whoever asks again is told the same', async () => {
     await using db = await testDatabase()
     const requests = requestsOf(db, async () => { throw new Failure('SCHEMA_INVALID', 'the schema is not valid', { problems: [{ place: 'context.schema', message: 'is not one' }] }) })
-    const keyed = { key: 'k', isAsync: false }
-    const { outcome } = await (await requests.accept(body, ada, keyed)).ended()
+    const { outcome } = await (await requests.undertake(body, ada, 'k')).ended
     assert.deepEqual([outcome.kind, outcome.kind === 'problem' && outcome.code], ['problem', 'SCHEMA_INVALID'])
-    assert.deepEqual((await (await requests.accept(body, ada, keyed)).ended()).outcome, outcome)
+    assert.deepEqual((await (await requests.undertake(body, ada, 'k')).ended).outcome, outcome)
     assert.equal(await entries(db), 0)
   })
 
   test('a request that ends every process that touches it is given up', async () => {
     await using db = await testDatabase()
     const requests = requestsOf(db, attempt(db, 'one'))
-    const { id } = await requestsOf(db, attempt(db, 'the dead', never)).accept(body, ada, waits)
+    const { id } = await requestsOf(db, attempt(db, 'the dead', never)).undertake(body, ada, null)
     await db.query(`update generation_requests set silent = 8, held_until = now()`)
     requests.begin()
     assert.equal(await untilEnded(requests, id, 3_000), 'failed')
@@ -164,9 +161,9 @@ describe('requests', { concurrency: 6 }, () => {
     const other = requestsOf(db, attempt(db, 'the other'))
     stopping.begin()
     await sleep(300) // Its first look has ended: one that is under way when it is told to stop may still take a request.
-    const { id } = await stopping.accept(body, ada, waits)
+    const { id } = await stopping.undertake(body, ada, null)
     stopping.rest()
-    const later = await stopping.accept(body, ada, { key: null, isAsync: true })
+    const later = await stopping.accept(body, ada, null)
     await sleep(700)
     assert.equal(stopping.isWorkedOnHere(later.id), false)
     assert.equal(await stopping.close(100), 1)
@@ -185,7 +182,7 @@ describe('requests', { concurrency: 6 }, () => {
       atOnce--
     }), 2)
     requests.begin()
-    const ids = await Promise.all(Array.from({ length: 12 }, async () => (await requests.accept(body, ada, { key: null, isAsync: true })).id))
+    const ids = await Promise.all(Array.from({ length: 12 }, async () => (await requests.accept(body, ada, null)).id))
     for (const id of ids) assert.equal(await untilEnded(requests, id, 5_000), 'finished')
     assert.equal(most, 2)
     await requests.close(0)
@@ -194,7 +191,7 @@ describe('requests', { concurrency: 6 }, () => {
   test('while too many wait for somebody nothing more is accepted for later, and afterwards it is', async () => {
     await using db = await testDatabase()
     const requests = requestsOf(db, attempt(db, 'one'), 4, 3)
-    const later = () => requests.accept(body, ada, { key: null, isAsync: true })
+    const later = () => requests.accept(body, ada, null)
     requests.rest() // Nobody takes them.
     for (let n = 0; n < 3; n++) await later()
     await assert.rejects(later(), { code: 'OVERLOADED' })
