@@ -36,8 +36,8 @@ function attempt(db: TestDatabase, name: string, before: (work: UnderWork) => Pr
   }
 }
 
-function requestsOf(db: TestDatabase, how: Attempt, workersMax = 4, backlogMax = 1_000): Requests {
-  return createRequests({ database: db, holds: db, telemetry, unitOf: (id) => ({ id }) as SemanticUnit, attempt: how, onJudged: () => {}, workersMax, keptHours: 24, backlogMax })
+function requestsOf(db: TestDatabase, how: Attempt, workersMax = 4, backlogMax = 1_000, log = telemetry.log): Requests {
+  return createRequests({ database: db, holds: db, telemetry: { ...telemetry, log }, unitOf: (id) => ({ id }) as SemanticUnit, attempt: how, onJudged: () => {}, workersMax, keptHours: 24, backlogMax })
 }
 const never = () => new Promise<never>(() => {})
 const told = async (ended: Promise<{ outcome: unknown }>) => ((await ended).outcome as { detail: string }).detail
@@ -170,6 +170,21 @@ describe('requests', { concurrency: 6 }, () => {
     other.begin()
     for (const each of [id, later.id]) assert.equal(await untilEnded(other, each, 1_000), 'finished')
     await other.close(0)
+  })
+
+  test('what another process has ended for a client of its own is no warning here', async () => {
+    await using db = await testDatabase()
+    const lines: string[] = []
+    const log = createLog({ service: 'test', level: 'warn', destination: { write: (line: string) => void lines.push(line) } })
+    const requests = requestsOf(db, async ({ request: { id } }) => {
+      assert.ok(await endRequest(db, id, { state: 'finished', at: new Date(), steps: [], outcome: null }), 'as the other does')
+      throw new EndedElsewhere(id)
+    }, 4, 1_000, log)
+    requests.begin()
+    const { id } = await requests.accept(body, ada, null)
+    assert.equal(await untilEnded(requests, id, 5_000), 'finished')
+    await requests.close(5_000)
+    assert.deepEqual(lines, [])
   })
 
   test('no more are taken at once than may be', async () => {

@@ -108,7 +108,7 @@ export function createRequests({ database, holds, telemetry, unitOf, attempt, on
 
   const endedElsewhere = async (id: string): Promise<Ended> => {
     const there = await readRequest(database, id)
-    if (there?.outcome === null || there?.outcome === undefined) throw new Error(`request ${id} ended elsewhere, and what came of it is not there`)
+    if (there?.outcome === null || there?.outcome === undefined) throw new EndedElsewhere(`request ${id} ended elsewhere, and what came of it was kept for nobody`)
     const outcome = readOutcome(there.outcome)
     if (there.state !== 'failed') return { outcome, ledger: await readReceiptOf(database, id, { told: there.outcome, requestDigest: there.request_digest }) }
     if (outcome.kind !== 'problem' || isJudged(outcome)) throw new Failure('LEDGER_CORRUPT', `request \`${id}\` came to no generation, and what was kept to be told speaks of one`)
@@ -164,7 +164,9 @@ export function createRequests({ database, holds, telemetry, unitOf, attempt, on
       if (request.silent > 1) requestTaken(telemetry, { id: request.id, attempt: request.attempt })
       workers++
       void inTrace(traceFrom(undefined, request.id), () => begin(request))
-        .catch((error: unknown) => telemetry.log.warn({ err: error, generation_id: request.id }, 'request is not finished yet'))
+        .catch((error: unknown) => {
+          if (!(error instanceof EndedElsewhere)) telemetry.log.warn({ err: error, generation_id: request.id }, 'request is not finished yet')
+        })
         .finally(() => {
           workers--
           wake()
