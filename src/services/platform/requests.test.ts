@@ -85,6 +85,35 @@ describe('requests', { concurrency: 6 }, () => {
     await Promise.all([slow.close(0), other.close(0)])
   })
 
+  test('a process whose hold has lapsed does not begin a second time what it works on', async () => {
+    await using db = await testDatabase()
+    const gate = Promise.withResolvers<void>()
+    let begun = 0
+    const requests = requestsOf(db, attempt(db, 'one', () => (begun++, gate.promise)))
+    const { id, ended } = await requests.undertake(body, ada, null)
+    requests.begin()
+    for (let n = 0; n < 15; n++, await sleep(100)) await db.query(`update generation_requests set held_until = now() - interval '1 second' where generation_id = $1`, [id])
+    assert.equal(begun, 1)
+    gate.resolve()
+    await ended
+    await requests.close(0)
+  })
+
+  test('who has lost a request shows how far it has come where it is worked on', async () => {
+    await using db = await testDatabase()
+    const gate = Promise.withResolvers<void>()
+    const lost = requestsOf(db, attempt(db, 'the one that lost it', () => gate.promise))
+    const taker = requestsOf(db, attempt(db, 'the taker', () => gate.promise))
+    const { id, ended } = await lost.undertake(body, ada, null)
+    await db.query(`update generation_requests set held_until = now()`)
+    taker.begin()
+    const attempts = async () => (await lost.progress(id))?.steps.map(({ attempt }) => attempt) ?? []
+    for (const deadline = Date.now() + 30_000; !(await attempts()).includes(2); await sleep(50)) assert.ok(Date.now() < deadline, 'it shows its own')
+    gate.resolve()
+    await ended
+    await taker.close(5_000)
+  })
+
   test('whoever is overtaken keeps nothing, and tells its client what is stored', async () => {
     await using db = await testDatabase()
     const paused = requestsOf(db, attempt(db, 'the paused', () => sleep(6_500)))
@@ -143,6 +172,28 @@ describe('requests', { concurrency: 6 }, () => {
     assert.deepEqual([outcome.kind, outcome.kind === 'problem' && outcome.code], ['problem', 'SCHEMA_INVALID'])
     assert.deepEqual((await (await requests.undertake(body, ada, 'k')).ended).outcome, outcome)
     assert.equal(await entries(db), 0)
+  })
+
+  test('what was kept to be told of a failure is not told when it speaks of a verdict', async () => {
+    await using db = await testDatabase()
+    const requests = requestsOf(db, async () => { throw new Failure('SCHEMA_INVALID', 'the schema is not valid') })
+    await (await requests.undertake(body, ada, 'k')).ended
+    await db.query('update generation_requests set outcome = $1', [JSON.stringify({ kind: 'problem', code: 'POLICY_REFUSED', detail: 'refused', details: {} })])
+    await assert.rejects(async () => (await requests.undertake(body, ada, 'k')).ended, { code: 'LEDGER_CORRUPT' })
+  })
+
+  test('a solver that fails on one request again and again is not waited for without end', async () => {
+    await using db = await testDatabase()
+    const requests = requestsOf(db, async () => { throw new Failure('SOLVER_FAILED', 'the solver died') })
+    const idle = requestsOf(db, attempt(db, 'nobody'))
+    idle.rest()
+    const { id } = await idle.accept(body, ada, null)
+    await db.query('update generation_requests set postponed = 4')
+    requests.begin()
+    for (const deadline = Date.now() + 10_000; (await db.query(`select from generation_requests where postponed = 5`)).rowCount === 0; await sleep(50)) assert.ok(Date.now() < deadline, 'the fifth time it is laid aside once more')
+    await db.query('update generation_requests set held_until = now()')
+    assert.equal(await untilEnded(requests, id, 10_000), 'failed')
+    await requests.close(0)
   })
 
   test('a request that ends every process that touches it is given up', async () => {
