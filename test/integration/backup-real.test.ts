@@ -15,7 +15,7 @@ import { generationRow } from '#test/generation-row.ts'
 import { needsPostgres, query, startPostgres, type TestPostgres } from '#test/postgres.ts'
 import { runAcgs } from '#test/product.ts'
 
-const { outside, backups, fill, dataFolder, remove, ops } = backupFolder()
+const { folder, outside, backups, fill, dataFolder, remove, ops } = backupFolder()
 let pg: TestPostgres | null = null
 after(async () => {
   await pg?.[Symbol.asyncDispose]()
@@ -142,6 +142,10 @@ test('a real server is backed up by pg_dump, custom and plain, and restored into
     const other = await restored(5, '--accept-older')
     assert.equal(other.status, 3, other.said)
     assert.match(other.json().problems[0].message, /the first 5 entries are not those that are known from elsewhere/)
+    const strangers = join(folder, 'strangers')
+    certificateKeyIn(keysIn(strangers)) // Makes a key: whose checkpoints stand in the backup is not known there.
+    const signedByOthers = await ops(['restore', join(backups, 'real.custom'), '--json'], { url: older, data: strangers })
+    assert.deepEqual([signedByOthers.status, signedByOthers.json().valid], [3, false], signedByOthers.said + signedByOthers.text)
     assert.deepEqual(await query(older, `select relname from pg_class c join pg_namespace n on n.oid = c.relnamespace where nspname = 'public'`), [])
     const accepted = await restored(14, '--accept-older')
     assert.deepEqual([accepted.status, accepted.json().behind], [0, 2], accepted.said + accepted.text)
