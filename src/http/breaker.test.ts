@@ -74,6 +74,19 @@ test('who may wait is let through when the one call finds that it goes again, an
   }
 })
 
+test('who waits for a call that never comes out tries in its place once the rest is over', async () => {
+  const world = bench(ours, 'wait')
+  for (let i = 0; i < 3; i++) await ended(world, 'failure')
+  world.pass(100)
+  for (let i = 0; i < 2; i++) void world.call()
+  assert.equal(world.begun.length, 4)
+  world.pass(100)
+  for (const deadline = Date.now() + 30_000; world.begun.length < 5; await sleep(10)) assert.ok(Date.now() < deadline, 'it still waits')
+  world.begun[4]?.end('success')
+  await settle()
+  assert.equal(world.breaker.state(), 'closed')
+})
+
 /** Every standing that there is, by its kind and by whether its rest is over. */
 const STANDINGS: readonly ours.Standing[] = [
   ...Array.from({ length: RULES.failuresMax }, (_, failures) => ({ kind: 'closed' as const, failures })),

@@ -23,7 +23,7 @@ const at = async (max: number | null) => {
   return { server, connections, telemetry, said, begun, open, get }
 }
 const soon = async (isSo: () => boolean) => {
-  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 5))
+  for (const deadline = Date.now() + 60_000; !isSo(); await new Promise((resolve) => setTimeout(resolve, 5))) assert.ok(Date.now() < deadline, String(isSo))
 }
 
 for (const [sockets, isAlone] of [['one socket', true], ['several sockets', false]] as const) {

@@ -69,6 +69,7 @@ export function watchConnections(server: HttpServer, max: number | null, telemet
   limit()
 
   const listen = async (where: AddressInfo) => {
+    // As the servers of node:http and node:https listen themselves.
     const listener = createServer({ noDelay: true, allowHalfOpen: !(server instanceof TlsServer) })
     const one = { listener, open: 0 }
     listener.on('connection', (socket: Socket) => {

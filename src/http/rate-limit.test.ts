@@ -31,9 +31,9 @@ function telemetry() {
 }
 
 /** Limits with a clock of their own. */
-function limits({ perMinute = { address: 3, generation: 2, diagnosis: 1 }, shared = null, module = ours }: { perMinute?: ours.PerMinute; shared?: SharedCount | null; module?: Module } = {}) {
+function limits({ service = 'test', perMinute = { address: 3, generation: 2, diagnosis: 1 }, shared = null, module = ours }: { service?: string; perMinute?: ours.PerMinute; shared?: SharedCount | null; module?: Module } = {}) {
   let at = 0
-  const made = module.createRateLimits({ service: 'test', perMinute: () => perMinute, addressOf: (remote) => remote ?? null, shared, telemetry: telemetry(), now: () => at })
+  const made = module.createRateLimits({ service, perMinute: () => perMinute, addressOf: (remote) => remote ?? null, shared, telemetry: telemetry(), now: () => at })
   const headers = new Map<string, string>()
   const reply = { getHeader: (name: string) => headers.get(name), header: (name: string, value: string) => headers.set(name, value) }
   return {
@@ -110,6 +110,29 @@ test('what the replicas admitted together is what counts; who is refused here is
   const before = asked
   assert.ok(!(await world.from('a')))
   assert.equal(asked, before)
+})
+
+test('what is counted together is of one service, one limit and one caller, whose name is not to be read there', async () => {
+  const keys: string[] = []
+  const shared: SharedCount = async (key) => (keys.push(key), { admitted: true, remaining: 1, freeInMs: 1 })
+  const nobody = { getHeader: () => undefined, header: () => {} }
+  for (const service of ['platform', 'compliance']) {
+    const { from, limits: its } = limits({ service, shared })
+    for (const who of ['198.51.100.1', '198.51.100.2']) {
+      await from(who)
+      for (const endpoint of [generate, diagnose]) await its.asked(endpoint, { socket: { remoteAddress: who }, headers: {} } as never, nobody, async () => ({ subject: who, clientId: who, roles: ['author'] }))
+    }
+  }
+  assert.equal(keys.length, 12)
+  assert.equal(new Set(keys).size, 12)
+  assert.ok(keys.every((key) => !key.includes('198.51')))
+})
+
+test('of very many callers, who was away longest is forgotten first, so that nobody fills the memory', async () => {
+  const world = limits({ perMinute: { address: 1, generation: 0, diagnosis: 0 } })
+  await world.from('first')
+  for (let n = 0; n < 20_000; n++) await world.from(`caller ${n}`)
+  assert.deepEqual([await world.from('caller 19999'), await world.from('first')], [false, true])
 })
 
 test('while nobody can be asked, each counts for itself: a limit is never lifted', async () => {

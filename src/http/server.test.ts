@@ -432,6 +432,15 @@ test('a port in use names the process that holds it, and how to choose another',
   })
 })
 
+test('no more connections are open than the edge allows', async () => {
+  await using at = await start([], { tls: null, proxies: { trusted: [], header: 'x-forwarded-for' }, connectionsMax: 2 })
+  const { port } = await at.server.listen({ host: '127.0.0.1', port: 0 })
+  const sockets = Array.from({ length: 10 }, () => connect(port, '127.0.0.1').on('error', () => {}))
+  const left = () => sockets.filter(({ closed }) => !closed).length
+  for (const deadline = Date.now() + 30_000; left() > 2; await sleep(10)) assert.ok(Date.now() < deadline, `${left()} are open`)
+  for (const socket of sockets) socket.destroy()
+})
+
 test('connections open at the moment of a scrape are counted', async () => {
   await using at = await start()
   const { port } = await at.server.listen({ host: '127.0.0.1', port: 0 })

@@ -4,6 +4,7 @@ import { seeded } from '#core/proof/random-world.ts'
 import { startDivided, type Started } from '#test/divided.ts'
 import { audit, standing, underWay, untilEnded, WITHIN_MS } from './audit.ts'
 import { activateForever, generateForever, newRecords, prepare, type Asking } from './clients.ts'
+import { NO_TAKEOVER } from './no-takeover.ts'
 
 const HELP = `npm run chaos [-- OPTIONS]
 
@@ -25,7 +26,6 @@ const [kills, seed, clients] = [values.kills, values.seed, values.clients].map((
 }) as [number, number, number]
 
 const PLATFORMS = 3
-const NO_TAKEOVER = { file: 'generation-requests.ts', from: `where state = 'accepted' and held_until <= now() and`, to: `where state = 'accepted' and held_by is null and held_until <= now() and` }
 
 const say = (text: string) => process.stdout.write(`${text}\n`)
 const random = seeded(seed)

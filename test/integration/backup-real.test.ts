@@ -5,15 +5,17 @@ import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { certificateKeyIn, keysIn } from '#adapters/keys/certificate-key.ts'
 import { recordGeneration } from '#adapters/postgres/generations.ts'
 import { programFor, runProgram } from '#adapters/postgres/programs.ts'
+import { signCheckpoint } from '#core/ledger/checkpoint.ts'
 import { backupFolder, on } from '#test/backups.ts'
 import { contentsOf } from '#test/fill-database.ts'
 import { generationRow } from '#test/generation-row.ts'
 import { needsPostgres, query, startPostgres, type TestPostgres } from '#test/postgres.ts'
 import { runAcgs } from '#test/product.ts'
 
-const { outside, backups, fill, dataFolder, remove, ops } = backupFolder()
+const { folder, outside, backups, fill, dataFolder, remove, ops } = backupFolder()
 let pg: TestPostgres | null = null
 after(async () => {
   await pg?.[Symbol.asyncDispose]()
@@ -124,6 +126,29 @@ test('a real server is backed up by pg_dump, custom and plain, and restored into
     assert.equal(invalid.status, 3, invalid.said)
     assert.deepEqual(await query(others, `select nspname from pg_namespace where nspname !~ '^pg_|^information' order by 1`), [{ nspname: 'keep' }, { nspname: 'public' }])
     assert.deepEqual(await query(others, `select relname from pg_class c join pg_namespace n on n.oid = c.relnamespace where nspname = 'public'`), [])
+  })
+  await t.test('what is older than a checkpoint that was kept, or contradicts it, is refused and removed again; an older one is taken where that is said', async () => {
+    const server = pg as TestPostgres
+    await query(server.url, 'create database older')
+    const older = server.url.replace('acgs_db', 'older')
+    const restored = async (size: number, ...more: string[]) => {
+      const data = dataFolder(`knows-${size}`)
+      writeFileSync(join(data, 'ledger', 'checkpoint'), signCheckpoint({ origin: 'acgs-pgp-v8', size, root: 'ab'.repeat(32) }, certificateKeyIn(keysIn(outside))).note)
+      return ops(['restore', join(backups, 'real.custom'), '--json', ...more], { url: older, data })
+    }
+    const late = await restored(14)
+    assert.deepEqual([late.status, late.json().valid, late.json().behind], [3, false, 2], late.said)
+    assert.match(late.json().problems[0].message, /14 entries are known from elsewhere and only 12 are here/)
+    const other = await restored(5, '--accept-older')
+    assert.equal(other.status, 3, other.said)
+    assert.match(other.json().problems[0].message, /the first 5 entries are not those that are known from elsewhere/)
+    const strangers = join(folder, 'strangers')
+    certificateKeyIn(keysIn(strangers)) // Makes a key: whose checkpoints stand in the backup is not known there.
+    const signedByOthers = await ops(['restore', join(backups, 'real.custom'), '--json'], { url: older, data: strangers })
+    assert.deepEqual([signedByOthers.status, signedByOthers.json().valid], [3, false], signedByOthers.said + signedByOthers.text)
+    assert.deepEqual(await query(older, `select relname from pg_class c join pg_namespace n on n.oid = c.relnamespace where nspname = 'public'`), [])
+    const accepted = await restored(14, '--accept-older')
+    assert.deepEqual([accepted.status, accepted.json().behind], [0, 2], accepted.said + accepted.text)
   })
   await t.test('a role that may not make databases verifies on an embedded PostgreSQL of its own; one that may not read everything is told so', async () => {
     const server = pg as TestPostgres

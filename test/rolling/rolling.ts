@@ -11,6 +11,7 @@ import type { Sabotage } from '#test/sabotage.ts'
 import { startTestServer } from '#test/server.ts'
 import { audit, standing, underWay, untilEnded, WITHIN_MS } from '../chaos/audit.ts'
 import { prepare } from '../chaos/clients.ts'
+import { NO_TAKEOVER } from '../chaos/no-takeover.ts'
 import { FRONTS, noBalancer, startBalancer, type Balancer, type Front, type Side } from './balancer.ts'
 import { saysReady, secretsOf, startInstance, type Deployment, type Instance, type Ports } from './instance.ts'
 import { acceptMany, activateNext, begin, newTally, putApplication, type Activated, type Clients, type Limit, type Tally } from './load.ts'
@@ -62,7 +63,6 @@ const DIRECTIONS = [['N-1', 'N', 'b'], ['N', 'N-1', 'a'], ['N-1', 'N', 'b']] as 
 /** So often a checker looks at `/readyz`. */
 const CHECK_MS = 250
 const HOW_MANY = { generation: 3, decision: 6, status: 3 } as const
-const NO_TAKEOVER: Sabotage = { file: 'generation-requests.ts', from: `where state = 'accepted' and held_until <= now() and`, to: `where state = 'accepted' and held_by is null and held_until <= now() and` }
 const NO_MIN_REVISION: Sabotage = { file: 'decision-routes.ts', from: 'if (current !== null && current >= Number(least)) return', to: 'if (current !== null) return' }
 
 const options = readOptions()

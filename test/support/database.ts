@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 import { sha256 } from '#core/canonical.ts'
@@ -41,6 +42,12 @@ async function clone(template: string): Promise<TestDatabase> {
       await admin.query(`drop database if exists ${name} with (force)`)
     },
   }
+}
+
+/** Passes when no scratch database is left on the server. Other test files may have theirs for a while. */
+export async function noScratchLeft(db: Database): Promise<void> {
+  const left = async () => (await db.query<{ datname: string }>(`select datname from pg_database where datname like 'acgs_scratch%'`)).rows.map(({ datname }) => datname)
+  for (const deadline = Date.now() + 60_000; (await left()).length > 0; await sleep(50)) if (Date.now() > deadline) throw new Error(`left behind: ${(await left()).join(', ')}`)
 }
 
 /** Makes the template when nobody has; files that start together wait for each other. */

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Failure } from '#core/failure.ts'
-import { testDatabase, type TestDatabase } from '#test/database.ts'
+import { noScratchLeft, testDatabase, type TestDatabase } from '#test/database.ts'
 import { filledDatabase } from '#test/fill-database.ts'
 import { generationRow } from '#test/generation-row.ts'
 import { temporaryFolder } from '#test/server.ts'
@@ -77,8 +77,12 @@ test('a backup is the beginning of today’s ledger, or it is none of it', async
   assert.match(back.problems.map(({ message }) => message).join(), /the backup has 13 entries and the database only 5/)
   const behind = await validateBackup({ file: own, url: filled.db.url, dataFolder: folder, live: filled.db, parts: PARTS, known: [], keys: null })
   assert.deepEqual([behind.valid, behind.behind], [true, 1])
+  // A checkpoint that was kept elsewhere is believed, also where there is no database of today.
+  const rewritten = await validateBackup({ file: own, url: filled.db.url, dataFolder: folder, live: null, parts: PARTS, known: [{ size: 5, root: 'ab'.repeat(32) }, { size: 20, root: 'cd'.repeat(32) }], keys: null })
+  assert.deepEqual([rewritten.valid, rewritten.behind], [false, 8])
+  assert.match(rewritten.problems.map(({ message }) => message).join(), /the first 5 entries are not those that are known from elsewhere/)
   await assert.rejects(validateBackup({ file: own, url: filled.db.url, dataFolder: folder, live: filled.db, parts: PARTS, known: [], keys: null, signal: AbortSignal.abort() }), (error) => !(error instanceof Failure))
-  assert.equal((await filled.db.query(`select from pg_database where datname like 'acgs_scratch%'`)).rowCount, 0)
+  await noScratchLeft(filled.db)
 })
 
 test('a password is not in the arguments of a program, wherever it stands in the URL', () => {

@@ -6,7 +6,7 @@ import { holderOf } from './data-lock.ts'
 import { startEmbedded } from './embedded.ts'
 
 /** A database for a while, with nothing in it, gone at the end. */
-export type Scratch = { readonly url: string; readonly where: 'server' | 'embedded' } & AsyncDisposable
+export type Scratch = { readonly url: string } & AsyncDisposable
 
 const PREFIX = 'acgs_scratch_'
 const FOLDER = 'postgres-scratch-'
@@ -30,7 +30,7 @@ export async function openScratch({ url, dataFolder }: { url: string | null; dat
   const own = new URL(url)
   own.pathname = `/${name}`
   return {
-    url: own.href, where: 'server',
+    url: own.href,
     [Symbol.asyncDispose]: async () => {
       await using again = connect(url, { name: 'scratch', connectionsMax: 1 })
       await again.query(`drop database if exists ${name} with (force)`)
@@ -53,7 +53,7 @@ async function embedded(dataFolder: string): Promise<Scratch> {
   mkdirSync(own, { mode: 0o755 })
   const server = await startEmbedded({ dataDir: own, portPreferred: 0, isThrowaway: true })
   return {
-    url: server.url, where: 'embedded',
+    url: server.url,
     [Symbol.asyncDispose]: async () => {
       await server.stop()
       rmSync(own, { recursive: true, force: true })

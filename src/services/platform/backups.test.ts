@@ -2,13 +2,14 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { backUp } from '#adapters/postgres/backup.ts'
 import { recordGeneration } from '#adapters/postgres/generations.ts'
 import { readMigrations } from '#adapters/postgres/migrate.ts'
 import { createLog } from '#telemetry/log.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
 import { scrape } from '#telemetry/scrape.ts'
-import { testDatabase, type TestDatabase } from '#test/database.ts'
+import { noScratchLeft, testDatabase, type TestDatabase } from '#test/database.ts'
 import { filledDatabase } from '#test/fill-database.ts'
 import { generationRow } from '#test/generation-row.ts'
 import { temporaryFolder } from '#test/server.ts'
@@ -46,7 +47,7 @@ test('the newest backup is restored into a scratch database and verified; the me
   assert.deepEqual(watch.said().status, 'healthy')
   assert.match(watch.said().detail ?? '', /a\.acgs: 12 ledger entries, restored and verified at/)
   assert.ok(existsSync(`${file}.validated.json`))
-  assert.equal((await filled.db.query(`select from pg_database where datname like 'acgs_scratch%'`)).rowCount, 0)
+  await noScratchLeft(filled.db)
 
   await watch.look()
   assert.equal((await watch.values())['backup_validations_total{result="valid"}'], 1, 'not again before its time')
@@ -78,6 +79,35 @@ test('a backup that was changed, cut off or emptied, or is of another ledger, is
   await using watch = watching(name)
   await watch.look()
   assert.equal((await watch.values())['backup_state{state="invalid"}'], 1, 'valid by itself, and not the beginning of this ledger')
+})
+
+test('a backup that a checkpoint outside of the database speaks against is not valid, though the database of today agrees with it', async () => {
+  await write('checkpoint', 'a.acgs')
+  await using watch = watching('checkpoint', { known: () => ({ size: 5, root: 'ab'.repeat(32) }) })
+  await watch.look()
+  assert.equal((await watch.values())['backup_state{state="invalid"}'], 1)
+  assert.match(readFileSync(join(folder, 'checkpoint', 'a.acgs.validated.json'), 'utf8'), /the first 5 entries are not those that are known from elsewhere/)
+})
+
+test('of two replicas that look at once, one tries', async () => {
+  await write('replicas', 'a.acgs')
+  const gate = Promise.withResolvers<void>()
+  let tried = 0
+  const tryOne = async () => {
+    tried++
+    await gate.promise
+    return { code: 'NOT_FOUND', because: 'as told' }
+  }
+  const until = async (count: number) => {
+    for (const deadline = Date.now() + 60_000; tried < count && !isLooked; await sleep(10)) assert.ok(Date.now() < deadline)
+  }
+  let isLooked = false
+  await using one = watching('replicas', { tryOne })
+  await until(1)
+  await using two = watching('replicas', { tryOne })
+  await Promise.race([two.look().then(() => { isLooked = true }), until(2)])
+  gate.resolve() // Before anything is asserted: whoever tries is waited for at the end.
+  assert.equal(tried, 1)
 })
 
 test('nothing to try, something that cannot be tried, and a folder that is not there are told apart', async () => {
@@ -117,6 +147,6 @@ test('who ends while a backup is tried leaves no scratch database', async () => 
   const watch = watching('ending')
   for (let [seen, deadline] = [0, Date.now() + 60_000]; seen === 0; assert.ok(Date.now() < deadline, 'no scratch database was made')) seen = (await filled.db.query(`select from pg_database where datname like 'acgs_scratch%'`)).rowCount ?? 0
   await watch[Symbol.asyncDispose]()
-  assert.equal((await filled.db.query(`select from pg_database where datname like 'acgs_scratch%'`)).rowCount, 0)
+  await noScratchLeft(filled.db)
   assert.deepEqual(readdirSync(join(folder, 'ending')).filter((name) => name.includes('validated')), [], 'and does not say that it was tried')
 })

@@ -80,6 +80,15 @@ test('another constitution, release or reader, another password of the database,
   for (const databaseUrl of ['postgresql://u:q@h/d', 'postgresql://u@h/d', 'postgresql://u@h/d']) assert.equal(await read({ databaseUrl }), 1)
 })
 
+test('what is remembered under one constitution or release is not found under another', () => {
+  const inForce = loadConstitution(constitutional, constitutional.hash)
+  const basis = ours.candidateBasis(inForce, '8.0.0')
+  assert.deepEqual(ours.candidateBasis(inForce, '8.0.0'), basis)
+  assert.notDeepEqual(ours.candidateBasis({ ...inForce, shown: { ...inForce.shown, digest: 'cd'.repeat(32) } }, '8.0.0'), basis)
+  assert.notDeepEqual(ours.candidateBasis(inForce, '8.0.1'), basis)
+  assert.ok(basis.readers.length > 0)
+})
+
 test('with a time to live of 0 nothing is remembered', async () => {
   const world = remembering({ config: () => readConfig({ env: { ACGS_CACHING_CANDIDATES_TTL_SECONDS: '0' } }) })
   for (let i = 0; i < 3; i++) await world.candidates(unitOf())

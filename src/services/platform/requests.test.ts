@@ -19,7 +19,6 @@ import { createRequests, type Requests } from './requests.ts'
 const telemetry = { log: createLog({ service: 'test', level: 'silent' }), metrics: createMetrics({ service: 'test', version: '8.0.0', constitutionalHash: 'cdd01ef066bc6cf2', description: 'test' }) }
 const body = GenerateBody.parse({ title: 'Documents', description: 'Users may read documents of theirs.' })
 const ada = { subject: 'ada', clientId: 'ada', roles: ['author'] } as const
-const waits = { key: null, isAsync: false } as const
 
 /** Stores a refusal as the real attempt does; `before` runs ahead of the end. */
 function attempt(db: TestDatabase, name: string, before: (work: UnderWork) => Promise<unknown> = async () => {}): Attempt {
@@ -37,8 +36,8 @@ function attempt(db: TestDatabase, name: string, before: (work: UnderWork) => Pr
   }
 }
 
-function requestsOf(db: TestDatabase, how: Attempt, workersMax = 4, backlogMax = 1_000): Requests {
-  return createRequests({ database: db, holds: db, telemetry, unitOf: (id) => ({ id }) as SemanticUnit, attempt: how, onJudged: () => {}, workersMax, keptHours: 24, backlogMax })
+function requestsOf(db: TestDatabase, how: Attempt, workersMax = 4, backlogMax = 1_000, log = telemetry.log): Requests {
+  return createRequests({ database: db, holds: db, telemetry: { ...telemetry, log }, unitOf: (id) => ({ id }) as SemanticUnit, attempt: how, onJudged: () => {}, workersMax, keptHours: 24, backlogMax })
 }
 const never = () => new Promise<never>(() => {})
 const told = async (ended: Promise<{ outcome: unknown }>) => ((await ended).outcome as { detail: string }).detail
@@ -56,7 +55,7 @@ describe('requests', { concurrency: 6 }, () => {
     await using db = await testDatabase()
     const dead = requestsOf(db, attempt(db, 'the dead', never)) // It has not begun to say that it still works, nor to look.
     const living = requestsOf(db, attempt(db, 'the living'))
-    const { id } = await dead.accept(body, ada, waits)
+    const { id } = await dead.undertake(body, ada, null)
     living.begin()
     assert.equal(await untilEnded(living, id, 8_000), 'finished')
     assert.deepEqual((await living.progress(id))?.steps.map(({ attempt, step }) => [attempt, step]), [[2, 'propose']])
@@ -69,7 +68,7 @@ describe('requests', { concurrency: 6 }, () => {
     await using db = await testDatabase()
     const dead = requestsOf(db, attempt(db, 'the dead', never))
     const living = requestsOf(db, attempt(db, 'the living'))
-    const { id } = await dead.accept(body, ada, waits)
+    const { id } = await dead.undertake(body, ada, null)
     assert.equal(await untilEnded(living, id, 8_000), 'accepted')
   })
 
@@ -79,20 +78,49 @@ describe('requests', { concurrency: 6 }, () => {
     const other = requestsOf(db, attempt(db, 'the other'))
     slow.begin()
     other.begin()
-    const { id, ended } = await slow.accept(body, ada, waits)
+    const { id, ended } = await slow.undertake(body, ada, null)
     await sleep(2_000)
     assert.deepEqual((await other.progress(id))?.steps.map(({ step }) => step), ['propose'], 'the other sees how far it has come')
-    assert.equal(await told(ended()), 'refused by the slow')
+    assert.equal(await told(ended), 'refused by the slow')
     await Promise.all([slow.close(0), other.close(0)])
+  })
+
+  test('a process whose hold has lapsed does not begin a second time what it works on', async () => {
+    await using db = await testDatabase()
+    const gate = Promise.withResolvers<void>()
+    let begun = 0
+    const requests = requestsOf(db, attempt(db, 'one', () => (begun++, gate.promise)))
+    const { id, ended } = await requests.undertake(body, ada, null)
+    requests.begin()
+    for (let n = 0; n < 15; n++, await sleep(100)) await db.query(`update generation_requests set held_until = now() - interval '1 second' where generation_id = $1`, [id])
+    assert.equal(begun, 1)
+    gate.resolve()
+    await ended
+    await requests.close(0)
+  })
+
+  test('who has lost a request shows how far it has come where it is worked on', async () => {
+    await using db = await testDatabase()
+    const gate = Promise.withResolvers<void>()
+    const lost = requestsOf(db, attempt(db, 'the one that lost it', () => gate.promise))
+    const taker = requestsOf(db, attempt(db, 'the taker', () => gate.promise))
+    const { id, ended } = await lost.undertake(body, ada, null)
+    await db.query(`update generation_requests set held_until = now()`)
+    taker.begin()
+    const attempts = async () => (await lost.progress(id))?.steps.map(({ attempt }) => attempt) ?? []
+    for (const deadline = Date.now() + 30_000; !(await attempts()).includes(2); await sleep(50)) assert.ok(Date.now() < deadline, 'it shows its own')
+    gate.resolve()
+    await ended
+    await taker.close(5_000)
   })
 
   test('whoever is overtaken keeps nothing, and tells its client what is stored', async () => {
     await using db = await testDatabase()
     const paused = requestsOf(db, attempt(db, 'the paused', () => sleep(6_500)))
     const other = requestsOf(db, attempt(db, 'the other'))
-    const { ended } = await paused.accept(body, ada, waits)
+    const { ended } = await paused.undertake(body, ada, null)
     other.begin()
-    assert.equal(await told(ended()), 'refused by the other')
+    assert.equal(await told(ended), 'refused by the other')
     assert.equal(await entries(db), 1)
     await other.close(0)
   })
@@ -101,24 +129,23 @@ describe('requests', { concurrency: 6 }, () => {
     await using db = await testDatabase()
     const gate = Promise.withResolvers<void>()
     const requests = requestsOf(db, attempt(db, 'one', () => gate.promise))
-    const keyed = { key: 'k', isAsync: false }
-    const first = await requests.accept(body, ada, keyed)
-    await assert.rejects(requests.accept(body, ada, keyed), (error: Failure) => error.code === 'CONFLICT' && error.details['reason'] === 'in_flight' && error.details['generation_id'] === first.id)
-    assert.equal((await requests.accept(body, ada, { ...keyed, isAsync: true })).id, first.id, 'who does not wait is told where it is')
+    const first = await requests.undertake(body, ada, 'k')
+    await assert.rejects(requests.undertake(body, ada, 'k'), (error: Failure) => error.code === 'CONFLICT' && error.details['reason'] === 'in_flight' && error.details['generation_id'] === first.id)
+    assert.equal((await requests.accept(body, ada, 'k')).id, first.id, 'who does not wait is told where it is')
     gate.resolve()
-    const ended = await first.ended()
-    assert.deepEqual(await (await requests.accept(body, ada, keyed)).ended(), ended)
-    await assert.rejects(requests.accept({ ...body, title: 'Other documents' }, ada, keyed), { code: 'IDEMPOTENCY_KEY_REUSED' })
+    const ended = await first.ended
+    assert.deepEqual(await (await requests.undertake(body, ada, 'k')).ended, ended)
+    await assert.rejects(requests.undertake({ ...body, title: 'Other documents' }, ada, 'k'), { code: 'IDEMPOTENCY_KEY_REUSED' })
     assert.equal(await entries(db), 1)
-    const bens = await requests.accept(body, { ...ada, subject: 'ben' }, keyed)
+    const bens = await requests.undertake(body, { ...ada, subject: 'ben' }, 'k')
     assert.notEqual(bens.id, first.id)
-    await bens.ended()
+    await bens.ended
   })
 
   test('of many who send one key at once, one is accepted', async () => {
     await using db = await testDatabase()
     const requests = requestsOf(db, attempt(db, 'one', () => sleep(200)))
-    const all = await Promise.allSettled(Array.from({ length: 10 }, async () => (await requests.accept(body, ada, { key: 'k', isAsync: false })).ended()))
+    const all = await Promise.allSettled(Array.from({ length: 10 }, async () => (await requests.undertake(body, ada, 'k')).ended))
     assert.equal(all.filter(({ status }) => status === 'fulfilled').length, 1)
     assert.equal(await entries(db), 1)
   })
@@ -130,8 +157,8 @@ describe('requests', { concurrency: 6 }, () => {
       if (isAway) throw new Failure('PEER_UNAVAILABLE', 'compliance does not answer')
     }))
     requests.begin()
-    const { id, ended } = await requests.accept(body, ada, waits)
-    await assert.rejects(ended(), (error: Failure) => error.code === 'PEER_UNAVAILABLE' && /is kept and will be finished/.test(error.message) && error.details['generation_id'] === id)
+    const { id, ended } = await requests.undertake(body, ada, null)
+    await assert.rejects(ended, (error: Failure) => error.code === 'PEER_UNAVAILABLE' && /is kept and will be finished/.test(error.message) && error.details['generation_id'] === id)
     assert.equal(await untilEnded(requests, id, 1_500), 'accepted')
     isAway = false
     assert.equal(await untilEnded(requests, id, 5_000), 'finished')
@@ -141,17 +168,38 @@ describe('requests', { concurrency: 6 }, () => {
   test('what would fail again ends as failed, and whoever asks again is told the same', async () => {
     await using db = await testDatabase()
     const requests = requestsOf(db, async () => { throw new Failure('SCHEMA_INVALID', 'the schema is not valid', { problems: [{ place: 'context.schema', message: 'is not one' }] }) })
-    const keyed = { key: 'k', isAsync: false }
-    const { outcome } = await (await requests.accept(body, ada, keyed)).ended()
+    const { outcome } = await (await requests.undertake(body, ada, 'k')).ended
     assert.deepEqual([outcome.kind, outcome.kind === 'problem' && outcome.code], ['problem', 'SCHEMA_INVALID'])
-    assert.deepEqual((await (await requests.accept(body, ada, keyed)).ended()).outcome, outcome)
+    assert.deepEqual((await (await requests.undertake(body, ada, 'k')).ended).outcome, outcome)
     assert.equal(await entries(db), 0)
+  })
+
+  test('what was kept to be told of a failure is not told when it speaks of a verdict', async () => {
+    await using db = await testDatabase()
+    const requests = requestsOf(db, async () => { throw new Failure('SCHEMA_INVALID', 'the schema is not valid') })
+    await (await requests.undertake(body, ada, 'k')).ended
+    await db.query('update generation_requests set outcome = $1', [JSON.stringify({ kind: 'problem', code: 'POLICY_REFUSED', detail: 'refused', details: {} })])
+    await assert.rejects(async () => (await requests.undertake(body, ada, 'k')).ended, { code: 'LEDGER_CORRUPT' })
+  })
+
+  test('a solver that fails on one request again and again is not waited for without end', async () => {
+    await using db = await testDatabase()
+    const requests = requestsOf(db, async () => { throw new Failure('SOLVER_FAILED', 'the solver died') })
+    const idle = requestsOf(db, attempt(db, 'nobody'))
+    idle.rest()
+    const { id } = await idle.accept(body, ada, null)
+    await db.query('update generation_requests set postponed = 4')
+    requests.begin()
+    for (const deadline = Date.now() + 10_000; (await db.query(`select from generation_requests where postponed = 5`)).rowCount === 0; await sleep(50)) assert.ok(Date.now() < deadline, 'the fifth time it is laid aside once more')
+    await db.query('update generation_requests set held_until = now()')
+    assert.equal(await untilEnded(requests, id, 10_000), 'failed')
+    await requests.close(0)
   })
 
   test('a request that ends every process that touches it is given up', async () => {
     await using db = await testDatabase()
     const requests = requestsOf(db, attempt(db, 'one'))
-    const { id } = await requestsOf(db, attempt(db, 'the dead', never)).accept(body, ada, waits)
+    const { id } = await requestsOf(db, attempt(db, 'the dead', never)).undertake(body, ada, null)
     await db.query(`update generation_requests set silent = 8, held_until = now()`)
     requests.begin()
     assert.equal(await untilEnded(requests, id, 3_000), 'failed')
@@ -164,15 +212,30 @@ describe('requests', { concurrency: 6 }, () => {
     const other = requestsOf(db, attempt(db, 'the other'))
     stopping.begin()
     await sleep(300) // Its first look has ended: one that is under way when it is told to stop may still take a request.
-    const { id } = await stopping.accept(body, ada, waits)
+    const { id } = await stopping.undertake(body, ada, null)
     stopping.rest()
-    const later = await stopping.accept(body, ada, { key: null, isAsync: true })
+    const later = await stopping.accept(body, ada, null)
     await sleep(700)
     assert.equal(stopping.isWorkedOnHere(later.id), false)
     assert.equal(await stopping.close(100), 1)
     other.begin()
     for (const each of [id, later.id]) assert.equal(await untilEnded(other, each, 1_000), 'finished')
     await other.close(0)
+  })
+
+  test('what another process has ended for a client of its own is no warning here', async () => {
+    await using db = await testDatabase()
+    const lines: string[] = []
+    const log = createLog({ service: 'test', level: 'warn', destination: { write: (line: string) => void lines.push(line) } })
+    const requests = requestsOf(db, async ({ request: { id } }) => {
+      assert.ok(await endRequest(db, id, { state: 'finished', at: new Date(), steps: [], outcome: null }), 'as the other does')
+      throw new EndedElsewhere(id)
+    }, 4, 1_000, log)
+    requests.begin()
+    const { id } = await requests.accept(body, ada, null)
+    assert.equal(await untilEnded(requests, id, 5_000), 'finished')
+    await requests.close(5_000)
+    assert.deepEqual(lines, [])
   })
 
   test('no more are taken at once than may be', async () => {
@@ -185,7 +248,7 @@ describe('requests', { concurrency: 6 }, () => {
       atOnce--
     }), 2)
     requests.begin()
-    const ids = await Promise.all(Array.from({ length: 12 }, async () => (await requests.accept(body, ada, { key: null, isAsync: true })).id))
+    const ids = await Promise.all(Array.from({ length: 12 }, async () => (await requests.accept(body, ada, null)).id))
     for (const id of ids) assert.equal(await untilEnded(requests, id, 5_000), 'finished')
     assert.equal(most, 2)
     await requests.close(0)
@@ -194,7 +257,7 @@ describe('requests', { concurrency: 6 }, () => {
   test('while too many wait for somebody nothing more is accepted for later, and afterwards it is', async () => {
     await using db = await testDatabase()
     const requests = requestsOf(db, attempt(db, 'one'), 4, 3)
-    const later = () => requests.accept(body, ada, { key: null, isAsync: true })
+    const later = () => requests.accept(body, ada, null)
     requests.rest() // Nobody takes them.
     for (let n = 0; n < 3; n++) await later()
     await assert.rejects(later(), { code: 'OVERLOADED' })

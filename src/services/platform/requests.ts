@@ -14,32 +14,39 @@ import type { Caller } from '#http/contract.ts'
 import { candidatesCompared, executionFinished, generationFailed, generationJudged, requestOverloaded, requestPostponed, requestsQueued, requestTaken, type Telemetry } from '#telemetry/events.ts'
 import { inTrace, traceFrom } from '#telemetry/log.ts'
 import { recurring } from '#telemetry/recurring.ts'
-import type { Asked } from './asked.ts'
 import { EndedElsewhere, type Attempt, type Ended, type UnderWork } from './attempt.ts'
 import { isJudged, outcomeOfError, readOutcome } from './outcome.ts'
 import { verdictName } from './reply.ts'
 
-/** A request that is written down. */
-export type Accepted = {
+/** A request that is written down: it will be finished, whoever dies. */
+export type Accepted = { readonly id: string; readonly at: Date }
+
+/** A request that is written down and whose client waits. */
+export type Undertaken = {
   readonly id: string
-  readonly at: Date
   /**
    * What it comes to, however long that takes.
    * @throws whatever keeps it from being finished at present; it is finished all the same, later or elsewhere.
    */
-  readonly ended: () => Promise<Ended>
+  readonly ended: Promise<Ended>
 }
 
 /** Requests from being accepted to their end. Whichever process dies at whatever moment: each ends once. */
 export type Requests = {
   /**
-   * Writes a request down, and begins with it.
+   * Writes a request down for whoever takes it, here or elsewhere. Under a key that was used before, it is the one that stands there.
    *
-   * @throws {Failure} for a request that cannot be read: it is not accepted. `CONFLICT` (in_flight) for a key whose request is under way,
-   *   `IDEMPOTENCY_KEY_REUSED` for a key that was sent with another one. `OVERLOADED` when too many are accepted for later.
-   *   `DATABASE_UNAVAILABLE`: it is not accepted, as far as is known.
+   * @throws {Failure} for a request that cannot be read: it is not accepted. `IDEMPOTENCY_KEY_REUSED` for a key that was sent with another one.
+   *   `OVERLOADED` when too many are accepted for later. `DATABASE_UNAVAILABLE`: it is not accepted, as far as is known.
    */
-  readonly accept: (body: GenerateBody, caller: Caller, asked: Asked) => Promise<Accepted>
+  readonly accept: (body: GenerateBody, caller: Caller, key: string | null) => Promise<Accepted>
+  /**
+   * Writes a request down and begins with it here. Under a key whose request has ended, that one's end is told again.
+   *
+   * @throws {Failure} as {@link Requests.accept} does, but never `OVERLOADED`: how many wait for their turn is not its business. `CONFLICT`
+   *   (in_flight) for a key whose request is under way.
+   */
+  readonly undertake: (body: GenerateBody, caller: Caller, key: string | null) => Promise<Undertaken>
   /** How a request stands, to the moment where it is worked on here; null when there is none, or it ended too long ago. */
   readonly progress: (id: string) => Promise<RequestProgress | null>
   readonly isWorkedOnHere: (id: string) => boolean
@@ -101,7 +108,7 @@ export function createRequests({ database, holds, telemetry, unitOf, attempt, on
 
   const endedElsewhere = async (id: string): Promise<Ended> => {
     const there = await readRequest(database, id)
-    if (there?.outcome === null || there?.outcome === undefined) throw new Error(`request ${id} ended elsewhere, and what came of it is not there`)
+    if (there?.outcome === null || there?.outcome === undefined) throw new EndedElsewhere(`request ${id} ended elsewhere, and what came of it was kept for nobody`)
     const outcome = readOutcome(there.outcome)
     if (there.state !== 'failed') return { outcome, ledger: await readReceiptOf(database, id, { told: there.outcome, requestDigest: there.request_digest }) }
     if (outcome.kind !== 'problem' || isJudged(outcome)) throw new Failure('LEDGER_CORRUPT', `request \`${id}\` came to no generation, and what was kept to be told speaks of one`)
@@ -157,7 +164,9 @@ export function createRequests({ database, holds, telemetry, unitOf, attempt, on
       if (request.silent > 1) requestTaken(telemetry, { id: request.id, attempt: request.attempt })
       workers++
       void inTrace(traceFrom(undefined, request.id), () => begin(request))
-        .catch((error: unknown) => telemetry.log.warn({ err: error, generation_id: request.id }, 'request is not finished yet'))
+        .catch((error: unknown) => {
+          if (!(error instanceof EndedElsewhere)) telemetry.log.warn({ err: error, generation_id: request.id }, 'request is not finished yet')
+        })
         .finally(() => {
           workers--
           wake()
@@ -190,23 +199,25 @@ export function createRequests({ database, holds, telemetry, unitOf, attempt, on
   const forget = () => void forgotten(forgetRequests(holds, keptHours))
 
   return {
-    accept: async (body, caller, { key, isAsync }) => {
-      const id = `gen_${randomUUID()}`
-      const unit = unitOf(id, body)
-      if (isAsync && backlog >= backlogMax) throw crowded(backlog)
-      const requested = { id, subject: caller.subject, key, body, at: new Date(), digest: digest(body) }
-      if (!(await acceptRequest(database, requested, isAsync ? null : holder, HOLD_SECONDS))) {
-        const there = await readRequestByKey(database, caller.subject, key as string)
-        if (there === null) throw conflict('in_flight', 'the key was forgotten at this very moment: send the request again')
-        return again(there, requested.digest, isAsync)
+    accept: async (body, caller, key) => {
+      const { requested } = requestOf(body, caller, key)
+      if (backlog >= backlogMax) throw crowded(backlog)
+      if (!(await acceptRequest(database, requested, null, HOLD_SECONDS))) {
+        const { generation_id: id, accepted_at: at } = await sentBefore(requested)
+        return { id, at }
       }
-      if (isAsync) {
-        backlog++
-        wake()
-        return { id, at: requested.at, ended: () => endedElsewhere(id) }
+      backlog++
+      wake()
+      return { id: requested.id, at: requested.at }
+    },
+    undertake: async (body, caller, key) => {
+      const { requested, unit } = requestOf(body, caller, key)
+      if (!(await acceptRequest(database, requested, holder, HOLD_SECONDS))) {
+        const { generation_id: id, state } = await sentBefore(requested)
+        if (state === 'accepted') throw conflict('in_flight', `the request with this key is under way: read /api/v1/generations/${id}, or send it again a little later`, id)
+        return { id, ended: endedElsewhere(id) }
       }
-      const ended = begin({ ...requested, attempt: 1, silent: 1, postponed: 0, steps: [] }, unit)
-      return { id, at: requested.at, ended: () => ended }
+      return { id: requested.id, ended: begin({ ...requested, attempt: 1, silent: 1, postponed: 0, steps: [] }, unit) }
     },
     progress: async (id) => {
       const there = await readRequest(database, id)
@@ -240,14 +251,17 @@ export function createRequests({ database, holds, telemetry, unitOf, attempt, on
     return new Failure('OVERLOADED', `${waiting} requests wait for somebody to work on them: send this one again in ${BACKLOG_RETRY_SECONDS} s`, { details: { reason: 'backlog', retry_after_seconds: BACKLOG_RETRY_SECONDS } })
   }
 
-  /** A key that was used before: the same request, or another one. */
-  function again(there: RequestProgress, requestDigest: string, isAsync: boolean): Accepted {
-    const id = there.generation_id
-    if (there.request_digest !== requestDigest) {
-      throw new Failure('IDEMPOTENCY_KEY_REUSED', 'the key in Idempotency-Key was sent before with another request: use another key for this one', { details: { generation_id: id } })
-    }
-    if (there.state === 'accepted' && !isAsync) throw conflict('in_flight', `the request with this key is under way: read /api/v1/generations/${id}, or send it again a little later`, id)
-    return { id, at: there.accepted_at, ended: () => endedElsewhere(id) }
+  function requestOf(body: GenerateBody, { subject }: Caller, key: string | null) {
+    const id = `gen_${randomUUID()}`
+    return { unit: unitOf(id, body), requested: { id, subject, key, body, at: new Date(), digest: digest(body) } }
+  }
+
+  /** How the same request stands that was sent before with this key; another one is refused. */
+  async function sentBefore(requested: ReturnType<typeof requestOf>['requested']): Promise<RequestProgress> {
+    const there = await readRequestByKey(database, requested.subject, requested.key as string)
+    if (there === null) throw conflict('in_flight', 'the key was forgotten at this very moment: send the request again')
+    if (there.request_digest === requested.digest) return there
+    throw new Failure('IDEMPOTENCY_KEY_REUSED', 'the key in Idempotency-Key was sent before with another request: use another key for this one', { details: { generation_id: there.generation_id } })
   }
 }
 

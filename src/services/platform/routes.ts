@@ -16,7 +16,7 @@ import type { Requests } from './requests.ts'
 
 /** What the platform's operations do, as functions; `start.ts` makes them. */
 export type Use = {
-  readonly requests: Pick<Requests, 'accept' | 'progress'>
+  readonly requests: Pick<Requests, 'accept' | 'undertake' | 'progress'>
   readonly admission: Admission
   readonly follow: Progress['follow']
   readonly list: (filters: GenerationFilters) => Promise<{ generations: readonly GenerationSummary[]; next: string | null }>
@@ -34,15 +34,15 @@ export function routes(use: Use): Route[] {
   }
   // Who goes away before its turn has come is not accepted; what was accepted goes on without its client.
   const carryOut = async (body: GenerateBody, { caller, headers, signal }: Pick<Input<typeof postGeneratePolicy>, 'caller' | 'headers' | 'signal'>) => {
-    const asked = askedIn(headers)
-    if (asked.isAsync) {
-      const { id, at } = await use.requests.accept(body, caller, asked)
+    const { key, isAsync } = askedIn(headers)
+    if (isAsync) {
+      const { id, at } = await use.requests.accept(body, caller, key)
       const location = `/api/v1/generations/${id}`
       return new Answer({ generation_id: id, status: 'accepted' as const, accepted_at: at.toISOString(), location }, { status: 202, headers: { location, 'preference-applied': 'respond-async' } })
     }
     const leave = await use.admission.enter(signal)
     try {
-      const { outcome, ledger } = await (await use.requests.accept(body, caller, asked)).ended()
+      const { outcome, ledger } = await (await use.requests.undertake(body, caller, key)).ended
       return answerWith(outcome, ledger)
     } finally {
       leave()
