@@ -11,7 +11,7 @@ import { temporaryFolder } from '#test/server.ts'
 const CLINIC = JSON.parse(readFileSync(new URL('../../examples/clinic.json', import.meta.url), 'utf8')) as object
 const LSU = {
   id: 'LSU-000001', description: 'Charts of the clinic', domain: 'policy', constraints: [], version: 1,
-  content: { text: 'Nurses may view charts of patients of their own ward. Every export must be logged.', structured_data: { domain: 'data-protection' }, embeddings: null },
+  content: { text: 'Nurses may view charts of patients of their own ward. Every view of a chart must be logged.', structured_data: { domain: 'data-protection' }, embeddings: null },
 }
 
 const folder = temporaryFolder()

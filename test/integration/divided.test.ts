@@ -56,7 +56,7 @@ test('the divided system is diagnosed from the platform, and a document is read 
   for (const peer of ['auth', 'gs', 'pgc', 'database', 'solver']) assert.equal(body.measured.components[peer].status, 'healthy', peer)
   assert.ok(body.measured.database.connections > 0)
   const { body: found } = await ask(`${divided.url.platform}/api/v1/validate-lsu`, { token: author, body: {
-    id: 'LSU-000001', description: 'Charts of the clinic', domain: 'policy', content: { text: 'Nurses may view charts of patients of their own ward. Every export must be logged.', structured_data: { domain: 'data-protection' } },
+    id: 'LSU-000001', description: 'Charts of the clinic', domain: 'policy', content: { text: 'Nurses may view charts of patients of their own ward. Every view of a chart must be logged.', structured_data: { domain: 'data-protection' } },
   } })
   assert.equal(found.validation_status, 'healthy', JSON.stringify(found))
   assert.equal((await ask(`${divided.url.platform}/api/v1/diagnostics/${found.diagnostic_id}`, { token: author })).status, 200)

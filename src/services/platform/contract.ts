@@ -215,7 +215,7 @@ export const postGeneratePolicy = {
   example: {
     body: {
       title: 'Charts of the clinic',
-      description: 'Nurses may view charts of patients of their own ward. Every export must be logged.',
+      description: 'Nurses may view charts of patients of their own ward. Every view of a chart must be logged.',
       constitutional_principles: ['privacy'],
       context: { domain: 'data-protection' },
     },

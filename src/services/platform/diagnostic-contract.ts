@@ -82,7 +82,7 @@ export const postValidateLsu = {
   example: {
     body: {
       id: 'LSU-000001', description: 'Charts of the clinic', domain: 'policy', version: 1,
-      content: { text: 'Nurses may view charts of patients of their own ward. Every export must be logged.', structured_data: { domain: 'data-protection' } },
+      content: { text: 'Nurses may view charts of patients of their own ward. Every view of a chart must be logged.', structured_data: { domain: 'data-protection' } },
     },
   },
 } as const satisfies Endpoint
