@@ -42,7 +42,9 @@ const [author, council] = await Promise.all([divided.token('author'), divided.to
 for (let n = 0; n < PLATFORMS; n++) running.set(n, { url: divided.platforms[n] as string, process: divided.platformOf(n) })
 
 const records = newRecords()
-const asking: Asking = { random: seeded(seed + 1), platforms: () => [...running.values()].map(({ url }) => url), auth: divided.url.auth, tokens: { author, council }, signal: stopping.signal }
+/** What is under way goes on meanwhile. */
+let looking: Promise<void> = Promise.resolve()
+const asking: Asking = { random: seeded(seed + 1), platforms: () => [...running.values()].map(({ url }) => url), auth: divided.url.auth, tokens: { author, council }, signal: stopping.signal, turn: () => looking }
 const certificates = await prepare(asking)
 const load = [...Array.from({ length: clients }, () => generateForever(asking, records)), activateForever(asking, records, certificates)]
 
@@ -76,7 +78,9 @@ for (; done < kills && problems.length === 0 && !stopping.signal.aborted; done++
     const { rowCount } = await database.query('select from generation_requests where generation_id = any ($1) and attempt > 1', [ids])
     if (rowCount !== null && rowCount > 0) hits++
     const until = records.told.length
-    problems = await audit(database, records, audited)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    looking = promise
+    problems = await audit(database, records, audited).finally(resolve)
     audited = until
   }
   if ((done + 1) % 10 === 0) say(`${done + 1} kills: ${records.count.requests} requests, ${hits} of them left something to be taken over, slowest ${Math.round(Math.max(...took))} ms`)

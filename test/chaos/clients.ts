@@ -26,6 +26,8 @@ export type Asking = {
   readonly auth: string
   readonly tokens: { readonly author: string; readonly council: string }
   readonly signal: AbortSignal
+  /** Waits until something new may be begun: not while everything is looked at, which would take ever longer. */
+  readonly turn: () => Promise<void>
 }
 
 export const APPLICATION = 'chaos'
@@ -42,6 +44,7 @@ export function newRecords(): Records {
 export async function generateForever(asking: Asking, records: Records): Promise<void> {
   const { random, signal } = asking
   while (!signal.aborted) {
+    await asking.turn()
     const kind = pick(random, ['sync', 'keyed', 'keyed', 'async', 'async', 'follow'] as const)
     await oneRequest(kind, asking, records)
   }
@@ -143,6 +146,7 @@ export async function activateForever(asking: Asking, records: Records, certific
   const { author, council } = asking.tokens
   while (!asking.signal.aborted) {
     await sleep(50)
+    await asking.turn()
     const list = await ask(asking, revisions, {})
     if (list?.status !== 200) continue
     const active = (list.body.revisions as { revision: number; is_active: boolean; certificates: { id: string }[] }[]).find(({ is_active }) => is_active)
