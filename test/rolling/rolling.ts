@@ -127,7 +127,7 @@ async function updates(previous: Version, next: Version): Promise<void> {
     }
     const [author, council, service] = await Promise.all([token('author'), token('council'), token('service')])
     const clients = { url: balancer.url, tokens: { author, council, service }, random, keepsRequests: previous.keepsRequests && next.keepsRequests }
-    const ids = await prepare({ random, platforms: () => [balancer.url.platform], auth: balancer.url.auth, tokens: { author, council }, signal: stopping.signal })
+    const ids = await prepare({ random, platforms: () => [balancer.url.platform], auth: balancer.url.auth, tokens: { author, council }, signal: stopping.signal, turn: async () => {} })
     await putApplication({ ...clients, signal: stopping.signal })
     const certificates = ids.map((id, at): Limit => ({ id, limit: 1_001 + at }))
     const activated: Activated = { limits: new Map(), newest: 0 }
