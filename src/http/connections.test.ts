@@ -4,13 +4,13 @@ import { createServer } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { createMetrics } from '#telemetry/metrics.ts'
-import { LISTENS, watchConnections } from './connections.ts'
+import { acceptConnections, LISTENS } from './connections.ts'
 
 const at = async (max: number | null) => {
   const said: string[] = []
   const telemetry = { log: { debug: () => {}, warn: (_facts: object, text: string) => said.push(text) }, metrics: createMetrics({ service: 'test', version: '8', constitutionalHash: 'h', description: 'd' }) }
   const server = createServer((_request, response) => response.end('served'))
-  const connections = watchConnections(server, max, telemetry as never)
+  const connections = acceptConnections(server, max, telemetry as never)
   await once(server.listen({ port: 0, host: '127.0.0.1', ...LISTENS }), 'listening')
   const { port } = server.address() as AddressInfo
   const begun = () => connect(port, '127.0.0.1').on('error', () => {})

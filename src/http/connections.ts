@@ -31,12 +31,12 @@ export type Connections = {
 }
 
 /**
- * Counts the connections of a server, and drops those that are too many: who opens connections and sends nothing must not take the files that
+ * How the connections of a server come in: counts them, and drops those that are too many: who opens connections and sends nothing must not take the files that
  * other ports of the process, the database and the disk need.
  *
  * @param max At once; null: as many as the operating system allows.
  */
-export function watchConnections(server: HttpServer, max: number | null, telemetry: Telemetry): Connections {
+export function acceptConnections(server: HttpServer, max: number | null, telemetry: Telemetry): Connections {
   const beside: { readonly listener: Server; open: number }[] = []
   let open = 0
   let saidAt = -Infinity

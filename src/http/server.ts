@@ -20,7 +20,7 @@ import { scrape, scrapedAlready } from '#telemetry/scrape.ts'
 import { authorize } from './authenticate.ts'
 import type { Authenticate } from './authenticate.ts'
 import { proxiedOverTls, type ProxyRules } from './client-address.ts'
-import { LISTENS, watchConnections, type Connections } from './connections.ts'
+import { acceptConnections, LISTENS, type Connections } from './connections.ts'
 import { Answer, route } from './contract.ts'
 import type { Caller, DirectRoute, Endpoint, Input, Route } from './contract.ts'
 import { answerDirectly, asMalformed } from './direct.ts'
@@ -165,7 +165,7 @@ export async function createServer({ service, title, version, description, const
         else if (!resentMetrics(request, response)) handler(request, response)
       }
       const server = tls === null ? createHttpServer(options, listener) : createTlsServer(options, listener, tls)
-      connections = watchConnections(server, edge.connectionsMax, telemetry)
+      connections = acceptConnections(server, edge.connectionsMax, telemetry)
       server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
         const problem = toProblem(new Failure('REQUEST_MALFORMED', 'the expectation in the Expect header cannot be met: leave it out'), traceOf(request).traceId)
         response.writeHead(417, { ...headers, ...(isOverTls(request) ? STRICT_TRANSPORT : {}), 'content-type': PROBLEM_TYPE, connection: 'close' }).end(JSON.stringify({ ...problem.body, status: 417 }))
