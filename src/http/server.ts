@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import { createServer as createHttpServer } from 'node:http'
 import type { IncomingMessage, ServerOptions, ServerResponse } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
-import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import fastify from 'fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -33,9 +32,9 @@ import { PROBE_PATHS, openApi } from './openapi.ts'
 import { explained, refuseTaken } from './port-holder.ts'
 import { PROBLEM_TYPE, toProblem } from './problem.ts'
 import type { RateLimits } from './rate-limit.ts'
+import { answerUnreadable, HEADER_BYTES_MAX, translate } from './unreadable.ts'
 
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/
-const HEADER_BYTES_MAX = 16_384
 const REQUEST_TIMEOUT_MS = 60_000
 const HEADERS_TIMEOUT_MS = 20_000
 // Longer than balancers keep an idle connection, so that they close first and never send into a closing one.
@@ -433,44 +432,6 @@ function readBody(bytes: unknown, endpoint: Endpoint): unknown {
 function refuseBody({ body }: FastifyRequest): undefined {
   if (!Buffer.isBuffer(body) || (body.length <= 16 && /^\s*(\{\s*\})?\s*$/.test(body.toString()))) return undefined
   throw new Failure('REQUEST_MALFORMED', 'body: none is expected here', { problems: [{ place: 'body', message: 'none is expected here' }] })
-}
-
-/** What the HTTP library throws, in our words. */
-function translate(error: unknown, bodyBytesMax: number): unknown {
-  if (error instanceof Failure || !(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return error
-  switch (error.code) {
-    case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new Failure('REQUEST_TOO_LARGE', `the body is larger than ${bodyBytesMax} bytes`, { cause: error })
-    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return new Failure('UNSUPPORTED_MEDIA_TYPE', 'send the body as JSON, with `Content-Type: application/json`', { cause: error })
-    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
-      return new Failure('REQUEST_MALFORMED', 'the body is not as long as Content-Length says', { cause: error })
-    case 'FST_ERR_BAD_URL':
-    case 'FST_ERR_MAX_PARAM_LENGTH':
-      return new Failure('REQUEST_MALFORMED', 'the address cannot be read', { cause: error })
-    default:
-      return 'statusCode' in error && typeof error.statusCode === 'number' && error.statusCode >= 400 && error.statusCode < 500 && error.code.startsWith('FST_')
-        ? new Failure('REQUEST_MALFORMED', 'the request cannot be read', { cause: error })
-        : error
-  }
-}
-
-/** What is not even a request gets a reply of the same shape, written by hand. */
-function answerUnreadable(error: Error & { code?: string }, socket: Socket, headers: Readonly<Record<string, string>>): void {
-  if (error.code === 'ECONNRESET' || !socket.writable || socket.destroyed) {
-    socket.destroy()
-    return
-  }
-  const [status, detail] = error.code === 'HPE_HEADER_OVERFLOW' ? [431, `the headers are larger than ${HEADER_BYTES_MAX} bytes`]
-    : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? [408, 'the request did not arrive in time'] : [400, 'this is not a request that HTTP/1.1 knows']
-  const trace = traceFrom(undefined, randomUUID())
-  const problem = toProblem(new Failure('REQUEST_MALFORMED', String(detail)), trace.traceId)
-  const body = JSON.stringify({ ...problem.body, status })
-  const reason = { 400: 'Bad Request', 408: 'Request Timeout', 431: 'Request Header Fields Too Large' }[status as 400 | 408 | 431]
-  const lines = Object.entries({
-    ...headers, 'x-request-id': trace.requestId, 'content-type': PROBLEM_TYPE, 'content-length': String(Buffer.byteLength(body)), connection: 'close',
-  }).map(([name, value]) => `${name}: ${value}`)
-  socket.end(`HTTP/1.1 ${status} ${reason}\r\n${lines.join('\r\n')}\r\n\r\n${body}`)
 }
 
 function reasonOf(failure: Failure): AuthenticationFailure {
