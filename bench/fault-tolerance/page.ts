@@ -2,6 +2,7 @@ import { FAULT_CLASSES } from '#core/injection/faults.ts'
 import { clopperPearson } from '#core/injection/interval.ts'
 import { reliabilityOf, type Reliability } from '#core/injection/reliability.ts'
 import type { Tally } from '#core/injection/tally.ts'
+import { KNOWN, type Known } from '#core/injection/trial.ts'
 import { classPosterior } from '#core/syndrome/confidence.ts'
 import { barChart, reliabilityChart, type Point } from './chart.ts'
 import { partsOf } from './basis.ts'
@@ -15,7 +16,8 @@ export function renderPage(measured: FaultTolerance): string {
   const { representations, natural, ambiguous } = readersOf(measured)
   const all = settingsOf(measured)
   const [minority, correlated, rates] = [minorityOf(all), all.filter(({ setting }) => setting.isCorrelated), all.filter(({ setting }) => 'rate' in setting.faulty)]
-  const [apart, together] = [correlated.filter(({ setting }) => setting.isOneLineage !== true), correlated.filter(({ setting }) => setting.isOneLineage === true)]
+  const knownAs = (known: Known) => correlated.filter(({ setting }) => setting.known === known)
+  const uncompared = all.filter(({ setting: { known, isCorrelated } }) => known === 'uncompared' && !isCorrelated)
   const [first] = all
   const parts = partsOf(measured)
   const sum = (some: readonly Measured[], of: (one: Measured) => number) => some.reduce((total, one) => total + of(one), 0)
@@ -29,6 +31,7 @@ export function renderPage(measured: FaultTolerance): string {
   const [fired, tried] = [detected.reduce((total, each) => total + each.fired, 0), detected.reduce((total, each) => total + each.trials, 0)]
   const wrongOf = (some: readonly Measured[], who: 'ours' | 'voting') => sum(some, (one) => one.all[who].false_accepts)
   const target = (isMet: boolean) => (isMet ? 'met' : '**missed**')
+  const tenth = (some: readonly Measured[]) => `${ratio(wrongOf(some, 'ours'), wrongOf(some, 'voting'))} | ${target(wrongOf(some, 'ours') * 10 <= wrongOf(some, 'voting'))}`
   const reliability = reliabilityIn(measured)
   const open = ambiguous.first.filter(({ isSettledBySchema }) => !isSettledBySchema)
   const { fresh } = ambiguous
@@ -59,10 +62,13 @@ The policies: ${first?.policies.filter(({ from }) => from === 'packs').length ??
 | with independent faults in a minority, nothing is falsely accepted in at least 2000 trials | ${figure(falseMinority, independentTrials)} | ${target(falseMinority === 0 && independentTrials >= 2_000)}${independentTrials < 2_000 ? ' (too few trials)' : ''} |
 | wherever more than half of the candidates are right at every request, that comes out | ${figure(rightCorrected, rightFaulty)} | ${target(rightCorrected === rightFaulty && rightFaulty > 0)} |
 | faults in norms, decision table, document and examples are detected in at least 99 % with three readers | ${figure(fired, tried)} | ${target(tried > 0 && fired / tried >= 0.99)} |
-| the same fault in most candidates is falsely accepted at most a tenth as often as by voting: where they are known to come from one source | ${ratio(wrongOf(together, 'ours'), wrongOf(together, 'voting'))} | ${target(wrongOf(together, 'ours') * 10 <= wrongOf(together, 'voting'))} |
-| … where nothing tells that they have anything in common, candidates and constitution alone | ${ratio(wrongOf(apart, 'ours'), wrongOf(apart, 'voting'))} | ${target(wrongOf(apart, 'ours') * 10 <= wrongOf(apart, 'voting'))}: who reaches the third line cannot reach this one ([why](#the-same-fault-in-most-candidates)) |
+| the same fault in most candidates is falsely accepted at most a tenth as often as by voting, candidates and constitution alone: where they are known to come from one source | ${tenth(knownAs('one-source'))} |
+| … where nobody has compared how they err | ${tenth(knownAs('uncompared'))} |
 | … and the author's examples beside them, over all of the following | ${ratio(sumOf(withExamples, 'accepted_wrong'), sumOf(withExamples, 'voted_wrong'))} | ${target(sumOf(withExamples, 'accepted_wrong') * 10 <= sumOf(withExamples, 'voted_wrong'))} |
 ${withExamples.map(({ readers, accepted_wrong: wrong, voted_wrong: voted }) => `| … … ${readers} | ${ratio(wrong, voted)} | ${target(wrong * 10 <= voted)} |`).join('\n')}
+
+In the first three lines candidates err independently, and the decoder is told so, as counts of earlier readings tell it. Where that is what was counted and they have the same fault all the same, ${wrongOf(knownAs('independent'), 'ours')} of ${sum(knownAs('independent'), ({ all: { ours } }) => ours.trials)} come out wrong: [no
+decoder can tell](#the-same-fault-in-most-candidates).
 
 Decoding seven candidates is timed by \`npm run bench -- decode\`, a whole measurement by \`npm run bench -- syndrome\`. In brackets, here and below: the exact 95 % interval (Clopper and Pearson, 1934).
 
@@ -106,21 +112,25 @@ ${rates.map(({ setting, all: { ours: each, voting, single: alone } }) => `| ${se
 
 ## The same fault in most candidates
 
-Where voting fails. *One source*: the product knows that the broken ones share a method or a model, and counts them as one witness. *Nothing in common*: nobody knows, and candidates
-and constitution are all there is.
+Where voting fails. *One source*: the product knows that the broken ones share a method or a model, and counts them as one witness. *Not compared*: nobody has counted how often they err together, so
+that they count as one witness too. *Counted as independent*: they were compared, and erred together as often as chance has it; and here they have the same fault.
 
 ![Correlated faults](fault-tolerance/correlated.svg)
 
 | n, k | | trials | detected | corrected | refused | falsely accepted | plain voting wrong |
 |---|---|---|---|---|---|---|---|
-${correlated.map(({ setting, all: { ours: each, voting } }) => `| ${setting.candidates}, ${'count' in setting.faulty ? setting.faulty.count : ''} | ${setting.isOneLineage === true ? 'one source' : 'nothing in common'} | ${each.trials} | ${figure(each.detected, each.faulty)} | ${figure(each.corrected, each.faulty)} | ${figure(each.refused, each.trials)} | ${figure(each.false_accepts, each.trials)} | ${figure(voting.false_accepts, voting.trials)} |`).join('\n')}
+${correlated.map(({ setting, all: { ours: each, voting } }) => `| ${setting.candidates}, ${'count' in setting.faulty ? setting.faulty.count : ''} | ${KNOWN_AS[setting.known]} | ${each.trials} | ${figure(each.detected, each.faulty)} | ${figure(each.corrected, each.faulty)} | ${figure(each.refused, each.trials)} | ${figure(each.false_accepts, each.trials)} | ${figure(voting.false_accepts, voting.trials)} |`).join('\n')}
 
-That most candidates agree on a fault is seen, and it does not help: the minority is blamed. The constitution refuses what it forbids, and no more.
+That most candidates agree on a fault is seen. Where they count as independent it does not help: the minority is blamed, and the constitution refuses what it forbids, and no more. No decoder can do better
+without doing worse elsewhere. Two that are right beside one that is wrong, and two that are wrong alike beside one that is right, are the same three meanings to whoever sees only them: who corrects in the first
+case, as the third line above demands of independent candidates, accepts the fault in the second, and who refuses in the second corrects nothing in the first. What tells them apart has to come from elsewhere: a
+common source that is known, the constitution, norms, an example, or that how they err together was never counted. So what nobody has compared is not taken for independent ([weights](concepts/decoding.md#weights)).
 
-With nothing in common and nothing beside the candidates no decoder can do better without doing worse elsewhere. Two that are right beside one that is wrong, and two
-that are wrong alike beside one that is right, are the same three meanings to whoever sees only them: who corrects in the first case, as the third line above demands, accepts
-the fault in the second, and who refuses in the second corrects nothing in the first. What tells them apart has to come from elsewhere: a common source that is known, the
-constitution, norms, an example.
+What that costs: of candidates that nobody has compared nothing is corrected either. A disagreement between them is a question to the author.
+
+| n, k | independent faults, not compared | trials | detected | corrected | refused | falsely accepted | plain voting wrong |
+|---|---|---|---|---|---|---|---|
+${uncompared.map(({ setting, all: { ours: each, voting } }) => `| ${setting.candidates}, ${'count' in setting.faulty ? setting.faulty.count : ''} | in a minority | ${each.trials} | ${figure(each.detected, each.faulty)} | ${figure(each.corrected, each.faulty)} | ${figure(each.refused, each.trials)} | ${figure(each.false_accepts, each.trials)} | ${figure(voting.false_accepts, voting.trials)} |`).join('\n')}
 
 ### How far norms, examples and constitution save us
 
@@ -191,7 +201,7 @@ ${figure(ambiguous.plain.filter(({ said, isNamed }) => said !== 'silent' && !isN
 
 - What the author meant and did not write. Every reader can agree on a meaning that the author did not have; only the author can say so, by an example or by reading the document.
 - A fault in what all candidates share: the schema, its annotations, the words that readers tie to it, the request itself.
-- The same fault in most readers, where nothing tells that they have anything in common, no example touches it, and the constitution permits it: the table above has the figures.
+- The same fault in most readers, which were compared and found to err independently, where no example touches it and the constitution permits it: ${wrongOf(knownAs('independent'), 'ours')} of ${sum(knownAs('independent'), ({ all: { ours } }) => ours.trials)} above.
 - A wrong example that agrees with a wrong reading.
 - A constitution that permits what it should not, and facts that are wrong when a decision is made.
 - A fault in the prover, in Cedar or in the encoding between them that hides itself: two engines and a replay of every counterexample make it unlikely, and no experiment that they judge can show it.
@@ -225,7 +235,7 @@ export function chartsOf(measured: FaultTolerance): { readonly [file: string]: s
     'rates.svg': barChart('Falsely accepted, each of n candidates broken with probability p (n, p)', rates.map(name), [
       { name: 'ours', points: rates.map(({ all: { ours } }) => wrong(ours)) }, { name: 'plain voting', points: rates.map(({ all: { voting } }) => wrong(voting)) }, { name: 'one candidate', points: rates.map(({ all: { single } }) => wrong(single)) },
     ]),
-    'correlated.svg': barChart('Falsely accepted, the same fault in most candidates (n, k)', correlated.map((each) => `${name(each)}: ${each.setting.isOneLineage === true ? 'one source' : 'unrelated'}`), [
+    'correlated.svg': barChart('Falsely accepted, the same fault in most candidates (n, k)', correlated.map((each) => `${name(each)}: ${KNOWN_AS[each.setting.known]}`), [
       { name: 'ours', points: correlated.map(({ all: { ours } }) => wrong(ours)) }, { name: 'plain voting', points: correlated.map(({ all: { voting } }) => wrong(voting)) },
     ]),
     'reliability.svg': reliabilityChart('Answers that were right, over their confidence', reliabilityIn(measured).bins),
@@ -251,12 +261,14 @@ function settingsOf({ trials }: FaultTolerance): readonly Measured[] {
   return Object.values(trials).map(({ result }) => result).sort((a, b) => order(a) - order(b))
 }
 
-function order({ setting: { candidates, faulty, isOneLineage } }: Measured): number {
-  return 100 * candidates + ('count' in faulty ? 2 * faulty.count : 100 * faulty.rate) + (isOneLineage === true ? 1 : 0)
+function order({ setting: { candidates, faulty, known } }: Measured): number {
+  return 100 * candidates + ('count' in faulty ? 4 * faulty.count : 100 * faulty.rate) + KNOWN.indexOf(known)
 }
 
+const KNOWN_AS: { readonly [known in Known]: string } = { 'one-source': 'one source', uncompared: 'not compared', independent: 'counted as independent' }
+
 function minorityOf(all: readonly Measured[]): readonly Measured[] {
-  return all.filter(({ setting }) => !setting.isCorrelated && 'count' in setting.faulty)
+  return all.filter(({ setting }) => !setting.isCorrelated && setting.known === 'independent' && 'count' in setting.faulty)
 }
 
 function readersOf({ representations, natural, ambiguous }: FaultTolerance) {

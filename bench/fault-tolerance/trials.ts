@@ -1,6 +1,6 @@
 import { FAULT_CLASSES, type FaultClass } from '#core/injection/faults.ts'
 import { tally, tallyOf, type Tally } from '#core/injection/tally.ts'
-import { planFor, Rotation, runTrial, type Trial } from '#core/injection/trial.ts'
+import { KNOWN, planFor, Rotation, runTrial, type Known, type Trial } from '#core/injection/trial.ts'
 import { pick, seeded, type Random } from '#core/proof/random-world.ts'
 import type { Context } from './context.ts'
 import type { KnownGood } from './policies.ts'
@@ -12,18 +12,20 @@ export type Setting = {
   /** So many of them are broken, or each with this probability. */
   readonly faulty: { readonly count: number } | { readonly rate: number }
   readonly isCorrelated: boolean
-  readonly isOneLineage?: boolean
+  readonly known: Known
   /** Which share of the wanted instances of each class is made. */
   readonly share: number
 }
 
-const independent = (candidates: number, count: number, share: number): Setting => ({ id: `${candidates}-${count}`, candidates, faulty: { count }, isCorrelated: false, share })
-const correlated = (candidates: number, count: number, isOneLineage: boolean): Setting => ({ id: `correlated-${candidates}-${count}${isOneLineage ? '-one-lineage' : ''}`, candidates, faulty: { count }, isCorrelated: true, isOneLineage, share: 0.2 })
+const independent = (candidates: number, count: number, share: number): Setting => ({ id: `${candidates}-${count}`, candidates, faulty: { count }, isCorrelated: false, known: 'independent', share })
+const uncompared = (candidates: number, count: number): Setting => ({ ...independent(candidates, count, 0.2), id: `uncompared-${candidates}-${count}`, known: 'uncompared' })
+const correlated = (candidates: number, count: number, known: Known): Setting => ({ id: `correlated-${candidates}-${count}-${known}`, candidates, faulty: { count }, isCorrelated: true, known, share: 0.2 })
 
 export const SETTINGS: readonly Setting[] = [
   independent(3, 1, 1), independent(4, 1, 0.2), independent(5, 1, 0.2), independent(5, 2, 0.5), independent(6, 1, 0.2), independent(6, 2, 0.2), independent(7, 1, 0.2), independent(7, 2, 0.2), independent(7, 3, 0.5),
-  ...([[3, 2], [5, 3], [7, 4]] as const).flatMap(([candidates, count]) => [correlated(candidates, count, false), correlated(candidates, count, true)]),
-  ...[3, 5, 7].flatMap((candidates) => [0.05, 0.1, 0.2, 0.3].map((rate): Setting => ({ id: `rate-${candidates}-${rate}`, candidates, faulty: { rate }, isCorrelated: false, share: 0.1 }))),
+  ...([[3, 2], [5, 3], [7, 4]] as const).flatMap(([candidates, count]) => KNOWN.map((known) => correlated(candidates, count, known))),
+  uncompared(3, 1), uncompared(5, 2), uncompared(7, 3),
+  ...[3, 5, 7].flatMap((candidates) => [0.05, 0.1, 0.2, 0.3].map((rate): Setting => ({ id: `rate-${candidates}-${rate}`, candidates, faulty: { rate }, isCorrelated: false, known: 'independent', share: 0.1 }))),
 ]
 
 type Judged = { readonly ours: Tally; readonly voting: Tally; readonly text_voting: Tally; readonly single: Tally }

@@ -7,6 +7,7 @@ import { Failure } from '#core/failure.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { createVerdictMemory } from '#core/syndrome/memory.ts'
+import { WEIGHTS } from '#core/syndrome/weights.ts'
 import type { Proof } from '#core/proof/proof.ts'
 import { authorize, parsePolicies, parseSchema, parseTogether } from './cedar/cedar.ts'
 import { turn } from './turn.ts'
@@ -62,6 +63,7 @@ export function createExaminer(constitution: Constitution, prover: Prover): Exam
   const examining = (schema: Schema): Examining => ({
     bound: bindTo(schema),
     memory,
+    weights: WEIGHTS,
     turn,
     parseAhead,
     parse: (cedar, over) => policies(keyOf(cedar, over), () => parsePolicies(cedar, over)),

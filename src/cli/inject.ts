@@ -10,7 +10,7 @@ import { Failure } from '#core/failure.ts'
 import { FAULT_CLASSES } from '#core/injection/faults.ts'
 import { reliabilityOf } from '#core/injection/reliability.ts'
 import { shares, tally, tallyOf, type Tally } from '#core/injection/tally.ts'
-import { planFor, runTrial, Rotation, type Court, type Trial } from '#core/injection/trial.ts'
+import { KNOWN, planFor, runTrial, Rotation, type Court, type Known, type Trial } from '#core/injection/trial.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { seeded } from '#core/proof/random-world.ts'
@@ -20,7 +20,7 @@ import { classPosterior } from '#core/syndrome/confidence.ts'
 import { EXIT, finish, newCommand, progress, readCedar, type Answer } from './terminal.ts'
 
 type Options = {
-  policies: string; schema: string; links?: string; candidates: number; faulty?: number; faultRate?: number; correlated?: boolean; trials: number; seed: number
+  policies: string; schema: string; links?: string; candidates: number; faulty?: number; faultRate?: number; correlated?: boolean; known: Known; trials: number; seed: number
   fault?: readonly string[]; constitution: string | boolean; config?: string; json?: boolean; quiet?: boolean
 }
 
@@ -35,6 +35,7 @@ export function command(): Command {
     .addOption(new Option('--faulty <k>', 'break so many of them (1 without this)').argParser(whole(0, MOST.candidates)).conflicts('faultRate'))
     .option('--fault-rate <p>', 'break each with this probability, from 0 to 1', share)
     .option('--correlated', 'all broken candidates have the same fault')
+    .addOption(new Option('--known <what>', 'what is known of the candidates: that they err independently, nothing (nobody has compared them), or that the broken ones come from one source').choices(KNOWN).default('independent'))
     .option('--trials <t>', 'how often', whole(1, MOST.trials), 200)
     .option('--seed <s>', 'another seed makes other trials, the same one the same', whole(0, 2 ** 31 - 1), 1)
     .addOption(new Option('--fault <class...>', 'faults of these classes only').choices(FAULT_CLASSES.map(({ id }) => id)))
@@ -64,7 +65,7 @@ async function run(options: Options): Promise<Answer> {
   const started = performance.now()
   while (trials.length < options.trials) {
     if (rotation.isOver) throw new Failure('REQUEST_MALFORMED', `nothing in ${options.policies} can be broken in any of these ways: ${chosen.map(({ id }) => id).join(', ')}`)
-    const plan = planFor({ candidates: options.candidates, faulty, isCorrelated: options.correlated === true }, random)
+    const plan = planFor({ candidates: options.candidates, faulty, isCorrelated: options.correlated === true, known: options.known }, random)
     const trial = await runTrial(original, schema, plan, rotation, random, court)
     if (trial !== null && trials.push(trial) % 25 === 0) progress(`${trials.length} of ${options.trials} trials`, options)
   }
@@ -74,7 +75,7 @@ async function run(options: Options): Promise<Answer> {
   const others = { text_voting: tallyOf(trials, 'textVoting'), single_candidate: tallyOf(trials, 'single') }
   const byClass = Object.fromEntries(chosen.map(({ id }) => [id, trials.filter(({ faults }) => faults.includes(id))]).map(([id, of]) => [id, tally(of as readonly Trial[])]))
   const json = {
-    ...counts, not_possible: rotation.impossible, seed: options.seed, candidates: options.candidates, ...('count' in faulty ? { faulty_candidates: faulty.count } : { fault_rate: faulty.rate }), correlated: options.correlated === true,
+    ...counts, not_possible: rotation.impossible, seed: options.seed, candidates: options.candidates, ...('count' in faulty ? { faulty_candidates: faulty.count } : { fault_rate: faulty.rate }), correlated: options.correlated === true, known: options.known,
     equivalent_mutants: trials.reduce((sum, { equivalent }) => sum + equivalent, 0), articles: judged?.bound.length ?? 0,
     from: Object.fromEntries([...Map.groupBy(trials, ({ from }) => from ?? 'refused')].map(([from, of]) => [from, of.length])),
     intervals: shares(counts), reliability, voting: { ...voting, intervals: shares(voting) }, ...others, by_class: byClass, elapsed_ms: Math.round(performance.now() - started),

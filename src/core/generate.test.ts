@@ -10,7 +10,9 @@ import { assemble } from './policy/assemble.ts'
 import { path, PRINCIPAL } from './policy/expression.ts'
 import { renderRules } from './policy/render.ts'
 import { LIMITS } from './proof/questions.ts'
+import { independently } from './injection/trial.ts'
 import { createVerdictMemory } from './syndrome/memory.ts'
+import { WEIGHTS } from './syndrome/weights.ts'
 import type { Candidate, Reading } from './synthesis/candidate.ts'
 import { readControlledEnglish } from './synthesis/controlled-english.ts'
 import { answerName, questionId } from '#core/unit/example.ts'
@@ -21,6 +23,11 @@ const SCHEMA = parseSchema('entity Clerk { senior: Bool, level: Long }; entity F
 const prover = createProver(LIMITS)
 after(() => prover[Symbol.asyncDispose]())
 const can = createExaminer(parseConstitution(readFileSync(new URL('../../constitutions/acgs.yaml', import.meta.url), 'utf8')), prover).examining(SCHEMA)
+const [A, B, C] = ['controlled-english', 'shallow-parse', 'model:a'] as const
+/** As if all methods had been compared, and err apart; what ships has compared two. */
+const APART = { ...can, weights: independently([A, B, C, 'model:b']) }
+/** The same, but for what ships of those two. */
+const BESIDE = { ...APART.weights, readings: { ...APART.weights.readings, pairs: [...WEIGHTS.readings.pairs, ...APART.weights.readings.pairs.filter(({ methods: [one, other] }) => one !== A || other !== B)] } }
 
 const TEXT = ['Clerks may view files.', 'Senior clerks may edit files.', 'Clerks must not print sealed files.']
 
@@ -43,7 +50,6 @@ function reader(method: Candidate['method'], unit: SemanticUnit, understood: rea
   })
   return { method, readsText: true, lineage, cedar: renderRules(assemble(readings.flatMap((reading) => (reading.kind === 'norms' ? reading.norms : [])), SCHEMA)), readings }
 }
-const [A, B, C] = ['controlled-english', 'shallow-parse', 'model:a'] as const
 
 async function assessed(understood: readonly (readonly (string | null)[])[], { lineages = [A, B, C], methods = [A, B, C], examples = [], examining = can }: { lineages?: readonly string[]; methods?: readonly Candidate['method'][]; examples?: readonly Example[]; examining?: Examining } = {}) {
   const unit = unitOf(TEXT, examples)
@@ -69,28 +75,37 @@ test('one of three reads a sentence wrongly: it is set aside there, the rest is 
 })
 
 test('every reader is wrong in another sentence, and what comes out is right in all', async () => {
-  const { diagnosis, corrections: [{ policy, vote, norms }], verdict } = await assessed([changed(0, 'Senior clerks may view files.'), changed(1, 'Clerks may edit files.'), changed(2, 'Clerks must not print files.')])
+  const { diagnosis, corrections: [{ policy, vote, norms }], verdict } = await assessed([changed(0, 'Senior clerks may view files.'), changed(1, 'Clerks may edit files.'), changed(2, 'Clerks must not print files.')], { examining: APART })
   assert.equal(diagnosis.kind, 'explained')
   assert.deepEqual([vote?.from, norms.length, verdict.kind], ['sentences', 3, 'compliant'])
   assert.equal(await meansSame(policy.text, TEXT), 'proved')
 })
 
 test('three meanings of one sentence: what most decide at every request is found and proved, and nobody is blamed', async () => {
-  const { diagnosis, corrections: [{ policy, vote, norms, setAside }], verdict } = await assessed([5, 7, 3].map((level) => changed(1, `Clerks may edit files if the clerk's level is greater than ${level}.`)))
+  const { diagnosis, corrections: [{ policy, vote, norms, setAside }], verdict } = await assessed([5, 7, 3].map((level) => changed(1, `Clerks may edit files if the clerk's level is greater than ${level}.`)), { examining: APART })
   assert.deepEqual([diagnosis.kind, vote?.from, norms.length, setAside, verdict.kind], ['outvoted', 'candidate', 3, [B, C], 'compliant'])
   assert.equal(await meansSame(policy.text, changed(1, "Clerks may edit files if the clerk's level is greater than 5.")), 'proved')
 })
 
 test('where every reader is wrong in the same sentence, at other requests, the majority is put together from their rules', async () => {
-  const { diagnosis, corrections: [{ policy, vote, norms }], verdict } = await assessed(['the file is sealed', 'the clerk is senior', "the clerk's level is greater than 5"].map((condition) => changed(1, `Clerks may edit files if ${condition}.`)))
+  const { diagnosis, corrections: [{ policy, vote, norms }], verdict } = await assessed(['the file is sealed', 'the clerk is senior', "the clerk's level is greater than 5"].map((condition) => changed(1, `Clerks may edit files if ${condition}.`)), { examining: APART })
   assert.deepEqual([diagnosis.kind, vote?.from, norms.map(({ sentence }) => sentence), verdict.kind], ['outvoted', 'composed', [1, 3], 'compliant'])
   const decided = (sealed: boolean, senior: boolean, level: number) => can.decide(can.parse(policy.text, SCHEMA), SCHEMA, { name: '', decision: 'allow', request: { principal: 'Clerk::"c"', action: 'Action::"edit"', resource: 'File::"f"', context: {} }, entities: [{ uid: { type: 'Clerk', id: 'c' }, attrs: { senior, level }, parents: [] }, { uid: { type: 'File', id: 'f' }, attrs: { sealed, pages: 1 }, parents: [] }] }).decision
   for (const [sealed, senior, level] of [[true, true, 1], [true, false, 9], [false, true, 9], [true, false, 1], [false, false, 9], [false, true, 1]] as const) assert.equal(decided(sealed, senior, level), [sealed, senior, level > 5].filter(Boolean).length >= 2 ? 'allow' : 'deny')
 })
 
+test('what nobody has compared outvotes nobody: who differs from a reader and a model, and three that all differ, are questions until their errors are counted', async () => {
+  const [five, seven, three] = [5, 7, 3].map((level) => changed(1, `Clerks may edit files if the clerk's level is greater than ${level}.`)) as readonly string[][] as [string[], string[], string[]]
+  for (const understood of [[five, seven, five], [five, seven, three], [changed(0, 'Senior clerks may view files.'), changed(1, 'Clerks may edit files.'), TEXT]]) {
+    const [uncounted, counted] = [await assessed(understood), await assessed(understood, { examining: APART })]
+    assert.deepEqual([uncounted.diagnosis.kind, uncounted.verdict.kind, counted.verdict.kind], ['ambiguous', 'undetermined', 'compliant'])
+    assert.ok(uncounted.inquiry?.kind === 'open' && uncounted.corrections.length > 1)
+  }
+})
+
 test('a vote is never taken where lineages are fewer than three, or the halves are equal: that is a question', async () => {
   const apart = [5, 7, 3].map((level) => changed(1, `Clerks may edit files if the clerk's level is greater than ${level}.`))
-  for (const assessment of [await assessed(apart, { lineages: [A, 'one', 'one'] }), await assessed(apart.slice(0, 2)), await assessed([...apart.slice(0, 2), TEXT.with(1, null as never)])]) {
+  for (const assessment of [await assessed(apart, { lineages: [A, 'one', 'one'], examining: APART }), await assessed(apart.slice(0, 2), { examining: APART }), await assessed([...apart.slice(0, 2), TEXT.with(1, null as never)], { examining: APART })]) {
     assert.equal(assessment.diagnosis.kind, 'ambiguous')
     assert.match(doubts(assessment).join('\n'), /ambiguous: sentence 2 can be understood in several ways/)
   }
@@ -99,7 +114,7 @@ test('a vote is never taken where lineages are fewer than three, or the halves a
 test('who has not read what is disputed has no vote on it, and takes none from those who have', async () => {
   const apart = [5, 7, 3].map((level) => changed(1, `Clerks may edit files if the clerk's level is greater than ${level}.`))
   const four = { methods: [A, B, C, 'model:b'], lineages: [A, B, C, 'model:b'] } as const
-  const { diagnosis, corrections: [{ vote, norms }] } = await assessed([...apart, TEXT.with(1, null as never)], four)
+  const { diagnosis, corrections: [{ vote, norms }] } = await assessed([...apart, TEXT.with(1, null as never)], { ...four, examining: APART })
   assert.deepEqual([diagnosis.kind, vote?.voters.map(({ method }) => method), norms.map(({ sentence }) => sentence)], ['outvoted', [A, B, C], [1, 2, 3]])
 })
 
@@ -135,7 +150,7 @@ test('a corrected set that still fires is not believed', async () => {
     const proof = await can.neverErrors(...question)
     return ++asked <= 3 ? proof : { ...proof, answer: { kind: 'refuted', counterexample: { principal: 'Clerk::"a"', action: 'Action::"view"', resource: 'File::"a"', context: {}, entities: [] } } }
   }
-  const assessment = await assessed([changed(0, 'Senior clerks may view files.'), changed(1, 'Clerks may edit files.'), changed(2, 'Clerks must not print files.')], { examining: { ...can, memory: createVerdictMemory(), neverErrors: flaky } })
+  const assessment = await assessed([changed(0, 'Senior clerks may view files.'), changed(1, 'Clerks may edit files.'), changed(2, 'Clerks must not print files.')], { examining: { ...APART, memory: createVerdictMemory(), neverErrors: flaky } })
   assert.match(doubts(assessment).join('\n'), /measured again, and never-errors still fires/)
 })
 
@@ -146,7 +161,7 @@ test('a majority that was put together is measured like a candidate, and not bel
     const proof = await can.neverErrors(policy, schema)
     return written.has(policy.text) ? proof : { ...proof, answer: { kind: 'unknown', reason: 'a test' } }
   }
-  const assessment = await assessed(apart, { examining: { ...can, memory: createVerdictMemory(), neverErrors: failing } })
+  const assessment = await assessed(apart, { examining: { ...APART, memory: createVerdictMemory(), neverErrors: failing } })
   assert.deepEqual([assessment.diagnosis.kind, assessment.verdict.kind], ['outvoted', 'undetermined'])
   assert.match(doubts(assessment).join('\n'), /measured again, and never-errors gave no answer/)
 })
@@ -156,7 +171,7 @@ test('what no reader says is measured as it comes out, and proved to be the majo
   const theirs = apart.map((text, i) => reader([A, B, C][i] as Candidate['method'], unitOf(TEXT), text).cedar)
   const counterexample = { principal: 'Clerk::"a"', action: 'Action::"view"', resource: 'File::"a"', context: {}, entities: [] }
   const failing: Examining['neverErrors'] = async (policy, schema) => ({ ...await can.neverErrors(policy, schema), ...(theirs.includes(policy.text) ? {} : { answer: { kind: 'refuted', counterexample } }) })
-  const composed = await assessed(apart, { examining: { ...can, memory: createVerdictMemory(), neverErrors: failing } })
+  const composed = await assessed(apart, { examining: { ...APART, memory: createVerdictMemory(), neverErrors: failing } })
   assert.equal(composed.diagnosis.kind, 'outvoted')
   assert.match(doubts(composed).join('\n'), /measured again, and never-errors still fires/)
 
@@ -176,7 +191,7 @@ test('an example that nobody contradicts and the policy does not meet is told: i
 test('what the author says is not outvoted: where an example stands against readers that are seldom wrong, the author is asked', async () => {
   const example: Example = { name: 'example 1', request: { principal: 'Clerk::"c"', action: 'Action::"edit"', resource: 'File::"f"', context: {} }, entities: [{ uid: { type: 'Clerk', id: 'c' }, attrs: { senior: false, level: 1 }, parents: [] }, { uid: { type: 'File', id: 'f' }, attrs: { sealed: false, pages: 1 }, parents: [] }], decision: 'allow' }
   // Of two readers that seldom err, and seldom alike; the two that ship err alike.
-  const apart = { methods: [A, C, 'model:b'], lineages: [A, C, 'model:b'] } as const
+  const apart = { methods: [A, C, 'model:b'], lineages: [A, C, 'model:b'], examining: APART } as const
   const assessment = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')], { ...apart, examples: [example] })
   assert.deepEqual([assessment.diagnosis.kind, assessment.corrections[0].vote, assessment.verdict.kind], ['unexplained', null, 'undetermined'])
   assert.match(doubts(assessment).join('\n'), /example 1 contradicts what the readers agree on/)
@@ -197,11 +212,14 @@ test('the two readers that ship err alike, so that against both of them an examp
   // The example alone, against both and with nobody beside it, is a question.
   const { diagnosis: without, verdict: asked } = await assessed([TEXT, TEXT], { examples: [example] })
   assert.deepEqual([without.kind, asked.kind], ['unexplained', 'undetermined'])
-  // Two of other lineages are more than the two, and the explanation that blames them is not proved to be the majority.
+  // Two of other lineages weigh more than the two, which the lightest explanation believes: nothing comes out, until it was counted that they err apart.
   const four = { methods: [A, B, C, 'model:b'], lineages: [A, B, C, 'model:b'] } as const
-  const halves = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.'), changed(1, 'Clerks may edit files.')], four)
-  assert.equal(halves.verdict.kind, 'undetermined')
-  assert.match(doubts(halves).join('\n'), /what most readers say is not what most of them decide/)
+  const halves = [TEXT, TEXT, changed(1, 'Clerks may edit files.'), changed(1, 'Clerks may edit files.')]
+  const uncounted = await assessed(halves, four)
+  assert.equal(uncounted.verdict.kind, 'undetermined')
+  assert.match(doubts(uncounted).join('\n'), /what most readers say is not what most of them decide/)
+  const counted = await assessed(halves, { ...four, examining: { ...can, weights: BESIDE } })
+  assert.deepEqual([counted.diagnosis.kind, counted.corrections[0].setAside, counted.verdict.kind], ['explained', [A, B], 'compliant'])
   // And without the example one is outvoted by the two.
   const outvoted = await assessed([TEXT, TEXT, changed(1, 'Clerks may edit files.')])
   assert.deepEqual([outvoted.diagnosis.kind, outvoted.corrections[0].setAside, outvoted.verdict.kind], ['explained', [C], 'compliant'])

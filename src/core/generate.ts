@@ -18,6 +18,7 @@ import type { Jury } from './syndrome/majority.ts'
 import { measure, syndromeOf, type Measurement, type Syndrome } from './syndrome/measure.ts'
 import type { VerdictMemory } from './syndrome/memory.ts'
 import { vote } from './syndrome/vote.ts'
+import type { Weights } from './syndrome/weights.ts'
 import type { Candidate } from './synthesis/candidate.ts'
 import { meets } from './unit/example.ts'
 import type { SemanticUnit } from './unit/semantic-unit.ts'
@@ -44,6 +45,8 @@ export type AskedAgain = { readonly method: Candidate['method']; readonly disagr
 export type Examining = Instruments & Jury & Asking & {
   /** What was measured before. */
   readonly memory: VerdictMemory
+  /** How often methods are wrong, alone and together. */
+  readonly weights: Weights
 }
 
 /** From which the verdict follows, for whoever judges again. */
@@ -142,9 +145,9 @@ const CONTESTED: Verdict = {
 export async function assess({ unit, candidates }: Evidence, can: Examining): Promise<Assessment> {
   const measurements = await measure(representationsOf(unit, candidates), can, can.memory)
   const syndrome = syndromeOf(measurements)
-  const decoded = decode(measurements, candidates)
+  const decoded = decode(measurements, candidates, can.weights)
   const usable = withoutUnreadable(candidates, measurements)
-  const voted = await vote(unit, usable, measurements, decoded, correct(unit, usable, decoded), can)
+  const voted = await vote(unit, usable, measurements, decoded, correct(unit, usable, decoded), can, can.weights)
   const { inquiry, diagnosis, corrections: meant } = await inquire(unit, usable, measurements, voted, can)
   const { objections } = voted
   // What is proved, hashed and certified is what Cedar reads from the text, never what we meant it to say.
@@ -156,7 +159,7 @@ export async function assess({ unit, candidates }: Evidence, can: Examining): Pr
   const [correction, ...others] = corrections
   const [examination] = examinations
   if (correction === undefined || examination === undefined) throw new Error('a unit without readers cannot be assessed')
-  const confidence: Confidence = inquiry === null ? confidenceIn({ unit, candidates }, measurements, diagnosis, correction) : { value: null, because: inquiry.kind === 'settled' ? 'the author’s answers chose the meaning: how often that goes wrong was never measured' : 'the text can be understood in several ways' }
+  const confidence: Confidence = inquiry === null ? confidenceIn({ unit, candidates }, measurements, diagnosis, correction, can.weights) : { value: null, because: inquiry.kind === 'settled' ? 'the author’s answers chose the meaning: how often that goes wrong was never measured' : 'the text can be understood in several ways' }
   return { measurements, syndrome, diagnosis, inquiry, corrections: [correction, ...others], objections, confidence, semanticHash: semanticHash(correction.policy.rules, unit.schema), examination, score: score(examination), verdict }
 }
 

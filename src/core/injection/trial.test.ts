@@ -62,7 +62,7 @@ test('every class breaks this policy in a way that is proved to matter, and rewo
 })
 
 test('one of three broken: always detected, located and corrected; voting by text and one candidate alone are not', async () => {
-  const trials = await run(28, { candidates: 3, faulty: { count: 1 }, isCorrelated: false })
+  const trials = await run(28, { candidates: 3, faulty: { count: 1 }, isCorrelated: false, known: 'independent' })
   const { detected, located, corrected, false_accepts, refused } = tally(trials)
   assert.deepEqual({ detected, located, corrected, false_accepts, refused }, { detected: 28, located: 28, corrected: 28, false_accepts: 0, refused: 0 })
   assert.equal(new Set(trials.flatMap(({ faults }) => faults)).size, FAULT_CLASSES.length)
@@ -72,12 +72,12 @@ test('one of three broken: always detected, located and corrected; voting by tex
 })
 
 test('nothing broken: nothing fires, and what comes out is right', async () => {
-  const { faulty, detected, refused, false_accepts } = tally(await run(4, { candidates: 3, faulty: { count: 0 }, isCorrelated: false }))
+  const { faulty, detected, refused, false_accepts } = tally(await run(4, { candidates: 3, faulty: { count: 0 }, isCorrelated: false, known: 'independent' }))
   assert.deepEqual({ faulty, detected, refused, false_accepts }, { faulty: 0, detected: 0, refused: 0, false_accepts: 0 })
 })
 
 test('the same fault in most of them is accepted, here as by voting, and counted as that; a constitution that knows better refuses it', async () => {
-  const plan = { candidates: 3, faulty: { count: 2 }, isCorrelated: true } as const
+  const plan = { candidates: 3, faulty: { count: 2 }, isCorrelated: true, known: 'independent' } as const
   const believed = await run(6, plan)
   assert.deepEqual([tally(believed).false_accepts, tallyOf(believed, 'voting').false_accepts], [6, 6])
   const strict: Court = { ...court, standing: async (policy) => (await prover.sameMeaning(policy, ORIGINAL, SCHEMA)).answer.kind }
@@ -85,24 +85,33 @@ test('the same fault in most of them is accepted, here as by voting, and counted
 })
 
 test('the same fault in most of them from one known source outvotes nobody', async () => {
-  const plan = { faulty: { count: 3 }, isCorrelated: true, isOneLineage: true } as const
+  const plan = { faulty: { count: 3 }, isCorrelated: true, known: 'one-source' } as const
   const trials = await run(4, { ...plan, candidates: 5 })
   assert.deepEqual([tally(trials).false_accepts, tally(trials).detected, tallyOf(trials, 'voting').false_accepts], [0, 4, 4])
   const few = tally(await run(4, { ...plan, candidates: 3, faulty: { count: 2 } }))
   assert.deepEqual([few.refused, few.false_accepts], [4, 0])
-  // Sabotage: where nobody says that they have one source, they win.
-  assert.equal(tally(await run(4, { ...plan, candidates: 5, isOneLineage: false })).false_accepts, 4)
+  // Sabotage: where they are said to err independently, they win.
+  assert.equal(tally(await run(4, { ...plan, candidates: 5, known: 'independent' })).false_accepts, 4)
+})
+
+test('candidates that nobody has compared outvote nobody: whoever is broken, they are a question', async () => {
+  for (const faulty of [{ count: 1 }, { count: 2 }]) {
+    const trials = await run(4, { candidates: 3, faulty, isCorrelated: faulty.count === 2, known: 'uncompared' })
+    assert.deepEqual(trials.map(({ diagnosis, outcome, isDetected }) => [diagnosis, outcome, isDetected]), Array(4).fill(['ambiguous', 'refused', true]))
+  }
+  const { corrected, refused } = tally(await run(4, { candidates: 7, faulty: { count: 1 }, isCorrelated: false, known: 'uncompared' }))
+  assert.deepEqual([corrected, refused], [0, 4])
 })
 
 test('two that differ are a question, and so are two against two', async () => {
   for (const [candidates, count] of [[2, 1], [4, 2]] as const) {
-    const trials = await run(3, { candidates, faulty: { count }, isCorrelated: true })
+    const trials = await run(3, { candidates, faulty: { count }, isCorrelated: true, known: 'independent' })
     assert.deepEqual(trials.map(({ diagnosis, outcome, isLocated }) => [diagnosis, outcome, isLocated]), Array(3).fill(['ambiguous', 'refused', false]))
   }
 })
 
 test('where a majority is proved right at every request, that comes out, also when most candidates are broken', async () => {
-  const trials = await run(6, { candidates: 5, faulty: { count: 3 }, isCorrelated: false })
+  const trials = await run(6, { candidates: 5, faulty: { count: 3 }, isCorrelated: false, known: 'independent' })
   const right = trials.filter(({ isMajorityRight }) => isMajorityRight)
   assert.ok(right.length > 0)
   assert.deepEqual(right.filter(({ outcome }) => outcome !== 'right'), [])
@@ -114,11 +123,11 @@ test('a comparison without an answer refuses, and is never counted as right', as
     const proof = await court.sameMeaning(a, b, schema)
     return b === ORIGINAL ? proof : { ...proof, answer: { kind: 'unknown', reason: 'timeout' } }
   } }
-  const { refused, detected, corrected } = tally(await run(3, { candidates: 3, faulty: { count: 1 }, isCorrelated: false }, { court: mute }))
+  const { refused, detected, corrected } = tally(await run(3, { candidates: 3, faulty: { count: 1 }, isCorrelated: false, known: 'independent' }, { court: mute }))
   assert.deepEqual({ refused, detected, corrected }, { refused: 3, detected: 0, corrected: 0 })
 })
 
 test('the same seed makes the same trials', async () => {
-  const plan = { candidates: 4, faulty: { rate: 0.4 }, isCorrelated: false } as const
+  const plan = { candidates: 4, faulty: { rate: 0.4 }, isCorrelated: false, known: 'independent' } as const
   assert.deepEqual(await run(5, plan, { seed: 9 }), await run(5, plan, { seed: 9 }))
 })

@@ -9,7 +9,7 @@ import { decode, type Diagnosis } from '#core/syndrome/decode.ts'
 import { classesOf, majorityOf, type Jury, type Majority } from '#core/syndrome/majority.ts'
 import type { Measurement } from '#core/syndrome/measure.ts'
 import { WEIGHT_UNITS, VOTERS_MIN } from '#core/syndrome/vote.ts'
-import { lineagesOf, WEIGHTS } from '#core/syndrome/weights.ts'
+import { WEIGHTS, witnessesAmong, type Weights } from '#core/syndrome/weights.ts'
 import { witnessWeights } from '#core/syndrome/witnesses.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import type { FaultClass } from './faults.ts'
@@ -21,8 +21,15 @@ export type Court = Jury & {
   readonly standing: (policy: PolicySet, schema: Schema) => Promise<'proved' | 'refuted' | 'unknown'>
 }
 
-/** Which candidates a trial breaks, whether all of them in the same way, and whether those that are broken are known to come from one source. */
-export type Plan = { readonly candidates: number; readonly faulty: readonly number[]; readonly isCorrelated: boolean; readonly isOneLineage?: boolean }
+/**
+ * What the decoder is told of the candidates: that they err independently of each other, as was counted; nothing, since nobody has compared them; or that
+ * those that are broken come from one source.
+ */
+export const KNOWN = ['one-source', 'uncompared', 'independent'] as const
+export type Known = (typeof KNOWN)[number]
+
+/** Which candidates a trial breaks, whether all of them in the same way, and what is known of them. */
+export type Plan = { readonly candidates: number; readonly faulty: readonly number[]; readonly isCorrelated: boolean; readonly known: Known }
 
 /** What came out: right or wrong is told by proof, and `unknown` is neither. */
 export type Verdict = 'right' | 'wrong' | 'refused' | 'unknown'
@@ -95,9 +102,10 @@ export async function runTrial(original: PolicySet, schema: Schema, plan: Plan, 
   if (told.kind === 'untold') return { ...shared, isDetected: false, isLocated: false, diagnosis: null, outcome: 'refused', from: null, classes: null, kept: null }
 
   const witnesses = witnessesOf(plan)
-  const diagnosis = decode(comparisonsOf(told.classes, plan.candidates), witnesses)
+  const weights = plan.known === 'uncompared' ? WEIGHTS : independently(witnesses.map(({ method }) => method))
+  const diagnosis = decode(comparisonsOf(told.classes, plan.candidates), witnesses, weights)
   const blamed = diagnosis.kind === 'explained' ? diagnosis.faults.map(({ candidate }) => candidate).sort((a, b) => a - b) : null
-  const found = await settle(diagnosis, candidates, told.classes, witnesses, schema, court)
+  const found = await settle(diagnosis, candidates, told.classes, { witnesses, weights }, schema, court)
   const isRefused = found === null || (await court.standing(found.policy, schema)) !== 'proved'
   return {
     ...shared, isDetected: diagnosis.kind !== 'clean', isLocated: blamed !== null && blamed.length > 0 && blamed.join() === plan.faulty.join(), diagnosis: diagnosis.kind,
@@ -107,10 +115,24 @@ export async function runTrial(original: PolicySet, schema: Schema, plan: Plan, 
 }
 
 /** The candidates as the decoder knows them: witnesses of one text that they have read whole, each of a lineage of its own where nothing else is known. */
-function witnessesOf({ candidates, faulty, isOneLineage }: Plan): readonly Candidate[] {
+function witnessesOf({ candidates, faulty, known }: Plan): readonly Candidate[] {
   return Array.from({ length: candidates }, (_, i) => ({
-    method: `model:${i}`, lineage: isOneLineage === true && faulty.includes(i) ? 'one' : `model:${i}`, readsText: true, cedar: '', readings: [{ kind: 'silent', sentence: 1 }],
+    method: `model:${i}`, lineage: known === 'one-source' && faulty.includes(i) ? 'one' : `model:${i}`, readsText: true, cedar: '', readings: [{ kind: 'silent', sentence: 1 }],
   }))
+}
+
+/** Weights by which each of some methods is wrong once in twenty sentences, independently of the others: together as often as chance has it, one time in ten alike. */
+export function independently(methods: readonly string[]): Weights {
+  const names = methods.toSorted()
+  const [read, wrong, together, alike] = [100_000, 5_000, 250, 25]
+  return {
+    ...WEIGHTS,
+    readings: {
+      sources: [],
+      methods: names.map((method) => ({ method, read, wrong })),
+      pairs: names.flatMap((one, i) => names.slice(i + 1).map((other) => ({ methods: [one, other] as [string, string], both_read: read, only_first: wrong - together, only_second: wrong - together, apart: together - alike, alike }))),
+    },
+  }
 }
 
 /** What comparing any two candidates comes to, which follows from their classes of proven meaning. */
@@ -125,10 +147,10 @@ function comparisonsOf(classes: readonly (readonly number[])[], count: number): 
  * As generation settles it: where nothing differs, what all say; where some are blamed, what the others say, if it is proved to be the majority; where
  * nobody can be blamed and enough lineages have read the text, the majority, if one is found and proved. Null: nothing comes out.
  */
-async function settle(diagnosis: Diagnosis, candidates: readonly PolicySet[], classes: readonly (readonly number[])[], witnesses: readonly Candidate[], schema: Schema, court: Court): Promise<{ readonly policy: PolicySet; readonly from: Exclude<Trial['from'], null>; readonly candidate: number | null } | null> {
+async function settle(diagnosis: Diagnosis, candidates: readonly PolicySet[], classes: readonly (readonly number[])[], { witnesses, weights }: { readonly witnesses: readonly Candidate[]; readonly weights: Weights }, schema: Schema, court: Court): Promise<{ readonly policy: PolicySet; readonly from: Exclude<Trial['from'], null>; readonly candidate: number | null } | null> {
   if (diagnosis.kind === 'clean') return { policy: candidates[0] as PolicySet, from: 'agreement', candidate: 0 }
-  const weights = witnessWeights(witnesses, WEIGHTS)
-  const voters: readonly Voter[] = candidates.map((policy, i) => ({ policy, weight: Math.round(WEIGHT_UNITS * (weights[i] as number)) }))
+  const shares = witnessWeights(witnesses, weights)
+  const voters: readonly Voter[] = candidates.map((policy, i) => ({ policy, weight: Math.round(WEIGHT_UNITS * (shares[i] as number)) }))
   if (diagnosis.kind === 'explained') {
     const candidate = candidates.findIndex((_, i) => !diagnosis.faults.some((fault) => fault.candidate === i))
     const policy = candidates[candidate]
@@ -136,7 +158,7 @@ async function settle(diagnosis: Diagnosis, candidates: readonly PolicySet[], cl
     for (const halves of ['deny', 'permit'] as const) if ((await court.isMajority(policy, voters, schema, halves)).answer.kind !== 'proved') return null
     return { policy, from: 'candidate', candidate }
   }
-  if (diagnosis.kind !== 'ambiguous' || lineagesOf(witnesses) < VOTERS_MIN) return null
+  if (diagnosis.kind !== 'ambiguous' || witnessesAmong(witnesses, weights) < VOTERS_MIN) return null
   const majority = await majorityOf(voters, classes, schema, court)
   return majority.kind === 'found' ? { policy: majority.policy, from: majority.from, candidate: majority.candidate } : null
 }

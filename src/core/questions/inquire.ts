@@ -11,7 +11,7 @@ import type { Diagnosis, Fault } from '#core/syndrome/decode.ts'
 import { classesOf } from '#core/syndrome/majority.ts'
 import type { Measurement } from '#core/syndrome/measure.ts'
 import { VOTERS_MIN } from '#core/syndrome/vote.ts'
-import { lineagesOf, misreadRate, WEIGHTS } from '#core/syndrome/weights.ts'
+import { lineagesOf, misreadRate, type Weights } from '#core/syndrome/weights.ts'
 import { isAnswer, meets } from '#core/unit/example.ts'
 import { sayDifference } from '#core/unit/ground-differences.ts'
 import type { SemanticUnit } from '#core/unit/semantic-unit.ts'
@@ -42,7 +42,7 @@ export type Inquiry =
 export type ClosingProof = Pick<Proof, 'inputDigest' | 'engines' | 'limits' | 'basis'>
 
 /** What inquiring asks of the world. */
-export type Inquiring = Asking & Pick<Instruments, 'parse' | 'decide' | 'neverErrors' | 'turn'>
+export type Inquiring = Asking & Pick<Instruments, 'parse' | 'decide' | 'neverErrors' | 'turn'> & { readonly weights: Weights }
 
 export type Inquired = {
   readonly inquiry: Inquiry | null
@@ -117,7 +117,7 @@ export async function inquire(unit: SemanticUnit, candidates: readonly Candidate
     const ruling = examples.filter((_, at) => fits.some((each) => each[at] !== true)).map(({ name }) => name)
     const faults = isDisputed ? faultsOf(readers, candidates, sentences, left, ruling) : []
     return {
-      diagnosis: isDisputed ? { kind: 'explained', faults, weight: faults.reduce((sum, { method }) => sum - Math.log(misreadRate(method, WEIGHTS).value), 0) } : diagnosis,
+      diagnosis: isDisputed ? { kind: 'explained', faults, weight: faults.reduce((sum, { method }) => sum - Math.log(misreadRate(method, can.weights).value), 0) } : diagnosis,
       corrections: [{ ...correctionOf(readers, chosen, base), setAside: [...new Set([...base.setAside, ...faults.map(({ method }) => method)])] }],
       inquiry: { kind: 'settled', sentences: disputed, examples: ruling, understandings: left.length, closing },
     }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { independently } from '#core/injection/trial.ts'
 import { seeded } from '#core/proof/random-world.ts'
 import { candidateId } from '#core/stabilizers/representation.ts'
 import type { Candidate, Method, Reading } from '#core/synthesis/candidate.ts'
@@ -19,6 +20,7 @@ const correction = { norms } as unknown as Correction
 const reads = (...read: readonly number[]): readonly Reading[] => sentences.map((sentence): Reading => (read.includes(sentence) ? { kind: 'norms', sentence, norms: [] } : { kind: 'unread', sentence, because: '' }))
 const reader = (method: Method, readings = reads(1, 2)): Candidate => ({ method, lineage: method, readsText: true, cedar: '', readings })
 const [A, B, C] = [reader('controlled-english'), reader('shallow-parse'), reader('model:a')]
+const METHODS = [A, B, C].map(({ method }) => method)
 const counted = (wrong: number): Weights => ({
   ...WEIGHTS, calibration: { on: 'a test', answers: 1, right: 1, brier: 0, expected_calibration_error: 0 },
   readings: { sources: [], pairs: [], methods: [A, B, C].map(({ method }) => ({ method, read: 1_000, wrong })) },
@@ -44,8 +46,11 @@ test('who is set aside for what looks at it alone confirms nobody', () => {
 })
 
 test('who was outvoted makes it less sure than who agreed', () => {
-  const { value } = sure([A, B, C], [compared(0, 1), compared(0, 2, [2]), compared(1, 2, [2])])
-  const all = sure([A, B, C], [compared(0, 1), compared(0, 2), compared(1, 2)])
+  // Of two that nobody has compared, neither outvotes a third.
+  const weights = { ...counted(50), readings: independently(METHODS).readings }
+  const { value } = sure([A, B, C], [compared(0, 1), compared(0, 2, [2]), compared(1, 2, [2])], weights)
+  const all = sure([A, B, C], [compared(0, 1), compared(0, 2), compared(1, 2)], weights)
+  assert.equal(sure([A, B, C], [compared(0, 1), compared(0, 2, [2]), compared(1, 2, [2])]).value, null)
   assert.ok(value !== null && all.value !== null && value > 0.5 && value < all.value)
 })
 

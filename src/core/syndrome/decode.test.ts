@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { independently } from '#core/injection/trial.ts'
 import { candidateId } from '#core/stabilizers/representation.ts'
 import type { Candidate, Method } from '#core/synthesis/candidate.ts'
 import { decode, locatesKnownFault } from './decode.ts'
@@ -58,8 +59,8 @@ test('an example does not settle a disagreement in several sentences', () => {
 test('the fault that health is probed with is located', () => assert.ok(locatesKnownFault()))
 
 const reader = (method: Method, lineage: string = method): Candidate => ({ method, readsText: true, lineage, cedar: '', readings: [] })
-/** Nothing counted: every reader is as good as another. */
-const NEUTRAL: Weights = { ...WEIGHTS, readings: { sources: [], methods: [], pairs: [] } }
+/** Every reader is as good as another, and all err apart. */
+const NEUTRAL = independently(['controlled-english', 'shallow-parse', 'model:a', 'model:b', 'model:c', 'model:d'])
 const three = [reader('controlled-english'), reader('shallow-parse'), reader('model:a')]
 const differ = (sentences: readonly number[], ...on: number[]): Measurement => ({ stabilizer: 'same-meaning', candidates: on, representations: on.map(candidateId), outcome: { value: -1, evidence: { sentences } } })
 const blamedIn = (diagnosis: ReturnType<typeof decode>) => (diagnosis.kind === 'explained' ? diagnosis.faults.map(({ candidate, sentences }) => [candidate, sentences]) : diagnosis.kind)
@@ -89,12 +90,13 @@ test('two of one lineage are one witness: against them nobody is blamed', () => 
   assert.deepEqual(blamedIn(decode([holds('same-meaning', 1, 2), differ([1], 0, 1), differ([1], 0, 2)], apart, NEUTRAL)), [[0, [1]]])
 })
 
-test('two that were never measured weigh no more than one that is seldom wrong: that is a question', () => {
-  const readings = { sources: [], pairs: [], methods: [{ method: 'controlled-english', read: 10_000, wrong: 5 }] }
+test('two that nobody has compared outvote nobody, and two that were compared no one that is seldom wrong: those are questions', () => {
+  const readings = { ...NEUTRAL.readings, methods: [{ method: 'controlled-english', read: 100_000, wrong: 5 }] }
   const unmeasured = [reader('controlled-english'), reader('model:a'), reader('model:b')]
   const measurements = [holds('same-meaning', 1, 2), differ([1], 0, 1), differ([1], 0, 2)]
   assert.deepEqual(blamedIn(decode(measurements, unmeasured, NEUTRAL)), [[0, [1]]])
   assert.equal(decode(measurements, unmeasured, { ...WEIGHTS, readings }).kind, 'ambiguous')
+  assert.equal(decode(measurements, unmeasured, { ...NEUTRAL, readings: { ...NEUTRAL.readings, pairs: [] } }).kind, 'ambiguous')
 })
 
 test('two readers that disagree are a question, however unequal their weights', () => {

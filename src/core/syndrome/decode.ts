@@ -3,7 +3,7 @@ import type { Candidate } from '#core/synthesis/candidate.ts'
 import { EXACT_MAX, explanationsOf, partsOf, TIE } from './explain.ts'
 import { sentencesIn, type Measurement } from './measure.ts'
 import { examplesIn, faultModel, nodesOf, readerIndex, tellsOfFaults, type FaultMechanism, type FaultModel } from './mechanisms.ts'
-import { isOneLineage, WEIGHTS, type Weights } from './weights.ts'
+import { areTwoWitnesses, WEIGHTS, type Weights } from './weights.ts'
 
 /** A candidate that is blamed, and the check that shows why. */
 export type Fault = {
@@ -26,7 +26,7 @@ export type Diagnosis =
    * `disagreement` shows a request.
    */
   | { readonly kind: 'ambiguous'; readonly between: readonly string[]; readonly disagreement: unknown }
-  /** As ambiguous, and yet at least three lineages have read everything, and at every request most of them decide as the correction does: that was proved. */
+  /** As ambiguous, and yet at least three witnesses have read everything, and at every request most of them decide as the correction does: that was proved. */
   | { readonly kind: 'outvoted'; readonly between: readonly string[]; readonly disagreement: unknown }
   /** A check that had something to look at gave no answer: whatever else fired, nobody can be cleared. */
   | { readonly kind: 'incomplete'; readonly because: string }
@@ -36,8 +36,8 @@ export type Diagnosis =
 /**
  * Finds who is to blame for what fired: the least surprising set of fault mechanisms that would produce exactly it.
  *
- * A candidate is blamed because something looks at it alone and fires (it does not parse, may fail, contradicts an example), or because readers of at
- * least two other lineages agree against it. Two readers that disagree are a question, whatever their weights. An example settles a disagreement
+ * A candidate is blamed because something looks at it alone and fires (it does not parse, may fail, contradicts an example), or because at least
+ * two witnesses agree against it: readers of different lineage whose errors were compared. Two readers that disagree are a question, whatever their weights. An example settles a disagreement
  * only where the readers differ in one sentence: of several it says nothing about the others. What the author said is never set aside: where the
  * lightest explanation is a wrong example, nothing is explained, and the author is asked.
  *
@@ -74,7 +74,7 @@ export function decode(measurements: readonly Measurement[], candidates: readonl
     const by = faults.every(({ shownBy }) => shownBy === 'decides') ? `example ${contradicted.join(', ')} contradicts what the readers agree on, and no reader is left` : 'no reader is left'
     return { kind: 'unexplained', because: `${by}: ${[...new Set(faults.map(({ method, shownBy }) => `${method} (${shownBy})`))].join(', ')}` }
   }
-  const unsettled = tied ?? unsettledIn(model, faults, candidates, isOut)
+  const unsettled = tied ?? unsettledIn(model, faults, candidates, isOut, weights)
   if (unsettled !== null) return ambiguity(unsettled, candidates)
   return { kind: 'explained', faults, weight }
 }
@@ -101,11 +101,11 @@ function foreignFault({ kind, on, sentences }: FaultMechanism): string {
   return kind === 'wrong-example' ? `example ${sentences.join(', ')} contradicts what the readers agree on` : `${on.join(', ')} do not say what they were made from`
 }
 
-/** The first comparison of which nobody can say who is wrong: neither side is shown to be by itself, nor do two lineages agree against it. */
-function unsettledIn({ causes, blocks }: FaultModel, faults: readonly Fault[], candidates: readonly Candidate[], isOut: (candidate: number, sentence: number | null) => boolean): Measurement | null {
+/** The first comparison of which nobody can say who is wrong: neither side is shown to be by itself, nor do two witnesses agree against it. */
+function unsettledIn({ causes, blocks }: FaultModel, faults: readonly Fault[], candidates: readonly Candidate[], isOut: (candidate: number, sentence: number | null) => boolean, weights: Weights): Measurement | null {
   const agree = (sentence: number) => (blocks.get(sentence) ?? []).some((block) => {
     const standing = block.filter((i) => candidates[i]?.readsText === true && !isOut(i, sentence)).map((i) => candidates[i] as Candidate)
-    return standing.some((one) => standing.some((other) => !isOneLineage(one, other)))
+    return standing.some((one) => standing.some((other) => areTwoWitnesses(one, other, weights)))
   })
   for (const { measurement } of causes) {
     if (!isComparison(measurement)) continue

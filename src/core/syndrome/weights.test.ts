@@ -3,7 +3,7 @@ import test from 'node:test'
 import { Failure } from '#core/failure.ts'
 import { commonCauseWeight } from './mechanisms.ts'
 import { countOutcomes, readOutcomes, type Outcomes } from './outcomes.ts'
-import { alikeRate, correlation, lineagesOf, misreadRate, readWeights, WEIGHTS, type Weights } from './weights.ts'
+import { alikeRate, areTwoWitnesses, correlation, lineagesOf, misreadRate, readWeights, WEIGHTS, witnessesAmong, type Weights } from './weights.ts'
 import { effectiveWitnesses, witnessWeights } from './witnesses.ts'
 
 const EMPTY: Weights = { ...WEIGHTS, readings: { sources: [], methods: [], pairs: [] }, calibration: null }
@@ -99,8 +99,25 @@ test('n witnesses of equal correlation count as n / (1 + (n − 1) ρ); of one l
   assert.ok(twins.every((each) => each < alone))
 })
 
-test('lineages are counted through what they have in common', () => {
-  assert.equal(lineagesOf([lineage('a', '1'), lineage('b', '2'), lineage('a', '3'), lineage('c', '3')]), 2)
+const compared = (...pairs: readonly (readonly [string, string])[]): Weights => ({ ...EMPTY, readings: { ...EMPTY.readings, pairs: pairs.map(([one, other]) => ({ methods: [one, other], both_read: 50, only_first: 0, only_second: 0, apart: 0, alike: 0 })) } })
+
+test('two are two witnesses once enough sentences were read by both, and never with method or lineage in common', () => {
+  const weights = compared(['a', 'b'])
+  assert.ok(areTwoWitnesses(A, B, weights) && areTwoWitnesses(B, A, weights))
+  assert.ok(!areTwoWitnesses(A, C, weights) && !areTwoWitnesses(A, lineage('b', 'a'), weights))
+  const few = weights.readings.pairs.map((pair) => ({ ...pair, both_read: 49 }))
+  assert.ok(!areTwoWitnesses(A, B, { ...weights, readings: { ...weights.readings, pairs: few } }))
+})
+
+test('witnesses are counted through what they have in common, and those that nobody has compared are one', () => {
+  const all = compared(['a', 'b'], ['a', 'c'], ['b', 'c'])
+  const joined = [lineage('a', '1'), lineage('b', '2'), lineage('a', '3'), lineage('c', '3')]
+  assert.deepEqual([lineagesOf(joined), witnessesAmong(joined, all)], [2, 2])
+  assert.deepEqual([[], [A], [A, B, C]].map((some) => witnessesAmong(some, all)), [0, 1, 3])
+  assert.deepEqual([lineagesOf([A, B, C]), witnessesAmong([A, B, C], EMPTY)], [3, 1])
+  // One that nobody has compared adds nothing, and takes nothing from the others.
+  assert.equal(witnessesAmong([A, B, C], compared(['a', 'b'])), 2)
+  assert.equal(witnessesAmong([C, A, lineage('d'), B], compared(['a', 'b'], ['c', 'd'], ['a', 'd'])), 2)
 })
 
 test('to be wrong alike by a common cause is more likely than by chance, and less than to be wrong alone', () => {

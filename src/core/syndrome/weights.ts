@@ -115,15 +115,40 @@ export function isOneLineage(a: Lineage, b: Lineage): boolean {
   return a.method === b.method || a.lineage === b.lineage
 }
 
-/** As how many lineages some count: those that have method or lineage in common, directly or through others, are one. */
+/**
+ * Whether two count as two witnesses: nothing that made them is the same, and how far they are wrong together was measured, over enough sentences that
+ * both have read. What nobody has compared is not taken for independent.
+ */
+export function areTwoWitnesses(a: Lineage, b: Lineage, { readings }: Weights): boolean {
+  return !isOneLineage(a, b) && (pairOf(a.method, b.method, readings).pair?.both_read ?? 0) >= MEASURED_FROM
+}
+
+/** How many lineages some are: those that have method or lineage in common, directly or through others, are one. */
 export function lineagesOf(some: readonly Lineage[]): number {
+  return familiesOf(some).length
+}
+
+/**
+ * As how many witnesses some count: the most lineages of them of which any two are {@link areTwoWitnesses}.
+ *
+ * Cost: 2ⁿ for n lineages that were all compared with each other; a unit has at most nine.
+ */
+export function witnessesAmong(some: readonly Lineage[], weights: Weights): number {
+  const areTwo = (one: readonly Lineage[], other: readonly Lineage[]) => one.some((a) => other.some((b) => areTwoWitnesses(a, b, weights)))
+  const most = (chosen: readonly Lineage[][], left: readonly Lineage[][]): number => left.reduce((best, family, i) => (
+    chosen.every((other) => areTwo(family, other)) ? Math.max(best, most([...chosen, family], left.slice(i + 1))) : best
+  ), chosen.length)
+  return most([], familiesOf(some))
+}
+
+function familiesOf(some: readonly Lineage[]): readonly Lineage[][] {
   const families: Lineage[][] = []
   for (const one of some) {
     const own = families.filter((family) => family.some((other) => isOneLineage(one, other)))
     for (const family of own) families.splice(families.indexOf(family), 1)
     families.push([one, ...own.flat()])
   }
-  return families.length
+  return families
 }
 
 function pairOf(a: string, b: string, { pairs }: Weights['readings']) {
