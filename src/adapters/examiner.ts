@@ -7,7 +7,7 @@ import { Failure } from '#core/failure.ts'
 import type { PolicySet } from '#core/policy/policy.ts'
 import type { Schema } from '#core/policy/schema.ts'
 import { createVerdictMemory } from '#core/syndrome/memory.ts'
-import { WEIGHTS } from '#core/syndrome/weights.ts'
+import { WEIGHTS, type Weights } from '#core/syndrome/weights.ts'
 import type { Proof } from '#core/proof/proof.ts'
 import { authorize, parsePolicies, parseSchema, parseTogether } from './cedar/cedar.ts'
 import { turn } from './turn.ts'
@@ -37,7 +37,7 @@ const AHEAD_MAX = 20_000
  * Remembers schemas by their text, and the prover's answers by everything that they depend on, within this process: what the flow asks
  * twice (the certifier judges again) is computed once. An `unknown` is not remembered: the next time may be luckier.
  */
-export function createExaminer(constitution: Constitution, prover: Prover): Examiner {
+export function createExaminer(constitution: Constitution, prover: Prover, weights: Weights = WEIGHTS): Examiner {
   const schemas = remember<Schema>(SCHEMAS_MAX)
   const policies = remember<PolicySet>(POLICIES_MAX)
   const bindings = remember<Binding>(SCHEMAS_MAX)
@@ -63,7 +63,7 @@ export function createExaminer(constitution: Constitution, prover: Prover): Exam
   const examining = (schema: Schema): Examining => ({
     bound: bindTo(schema),
     memory,
-    weights: WEIGHTS,
+    weights,
     turn,
     parseAhead,
     parse: (cedar, over) => policies(keyOf(cedar, over), () => parsePolicies(cedar, over)),

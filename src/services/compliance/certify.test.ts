@@ -10,11 +10,13 @@ import { createProver } from '#adapters/solver/prover.ts'
 import type { Statement } from '#core/certificate/statement.ts'
 import { parseConstitution } from '#core/constitution/constitution.ts'
 import type { Evidence } from '#core/generate.ts'
+import { independently } from '#core/injection/trial.ts'
 import { assemble } from '#core/policy/assemble.ts'
 import { renderRules } from '#core/policy/render.ts'
 import { LIMITS } from '#core/proof/questions.ts'
 import { GenerateBody } from '#core/unit/request.ts'
 import { semanticHash } from '#core/policy/semantic-hash.ts'
+import { WEIGHTS, type Weights } from '#core/syndrome/weights.ts'
 import { toUnit } from '#core/unit/to-unit.ts'
 import { normsOf, type Candidate } from '#core/synthesis/candidate.ts'
 import { propose } from '#services/synthesis/propose.ts'
@@ -31,8 +33,8 @@ after(() => prover[Symbol.asyncDispose]())
 const { privateKey } = generateKeyPairSync('ed25519')
 const key = { keyid: 'k', sign: (bytes: Uint8Array) => sign(null, bytes, privateKey) }
 
-function setUp({ use = prover, threshold = 0.8, readsAgain = false }: { use?: Prover; threshold?: number; readsAgain?: boolean } = {}) {
-  const examiner = createExaminer(constitution, use)
+function setUp({ use = prover, threshold = 0.8, readsAgain = false, weights = WEIGHTS }: { use?: Prover; threshold?: number; readsAgain?: boolean; weights?: Weights } = {}) {
+  const examiner = createExaminer(constitution, use, weights)
   const metrics = createMetrics({ service: 'acgs-compliance', version: '8.0.0', constitutionalHash: 'cdd01ef066bc6cf2', description: 'test' })
   const telemetry = { log: createLog({ service: 'acgs-compliance', level: 'debug', destination: { write: () => {} } }), metrics }
   return {
@@ -131,5 +133,8 @@ test('what a language model said can hold a certificate back where the text is r
   assert.ok((await certify(beside('a'), 'ann')) !== null, 'the readers agree against one')
   assert.ok((await certify(beside('a', 'b'), 'ann')) === null, 'against two they do not decide')
   assert.ok((await certify(beside('a', 'b', 'c', 'd'), 'ann')) === null, 'a majority that the text does not bear')
-  assert.ok((await setUp().certify(beside('a', 'b', 'c', 'd'), 'ann')) !== null, 'sabotage: without reading again it would be signed')
+  assert.ok((await setUp().certify(beside('a', 'b', 'c', 'd'), 'ann')) === null, 'nobody has compared them: they outvote nobody')
+  const weights = independently([...honest.candidates.map(({ method }) => method), 'model:a', 'model:b', 'model:c', 'model:d'])
+  assert.ok((await setUp({ readsAgain: true, weights }).certify(beside('a', 'b', 'c', 'd'), 'ann')) === null, 'nor where they count as erring apart')
+  assert.ok((await setUp({ weights }).certify(beside('a', 'b', 'c', 'd'), 'ann')) !== null, 'sabotage: without reading again it would be signed')
 })
