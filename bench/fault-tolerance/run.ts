@@ -88,7 +88,7 @@ async function main(): Promise<void> {
   if (!Number.isInteger(choice.seed)) refuse(`--seed \`${values.seed}\` is not a whole number`)
   if (values.child) return measureForParent(choice)
   const basis = basisNow()
-  let kept = existsSync(MEASURED) ? JSON.parse(readFileSync(MEASURED, 'utf8')) as FaultTolerance : null
+  let kept = existsSync(MEASURED) ? withoutFormer(JSON.parse(readFileSync(MEASURED, 'utf8')) as FaultTolerance) : null
   const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: availableParallelism(), busy: Math.round(10 * (loadavg()[0] as number)) / 10 }
   const versions = { acgs: packageJson.version, node: process.version, 'z3-solver': packageJson.dependencies['z3-solver'], 'cedar-wasm': packageJson.dependencies['@cedar-policy/cedar-wasm'], stabilizers: `${TABLE_VERSION} (${STABILIZERS.length})`, weights: WEIGHTS.version }
   const partOf = (id: string) => (kept === null ? undefined : id in kept ? (kept as unknown as { [id: string]: Part<unknown> })[id] : kept.trials[id])
@@ -118,11 +118,17 @@ async function main(): Promise<void> {
     process.exitCode = 1
     return
   }
+  writeFileSync(MEASURED, `${JSON.stringify(kept)}\n`)
   writeFileSync(PAGE, renderPage(kept))
   mkdirSync(CHARTS, { recursive: true })
   for (const [name, svg] of Object.entries(chartsOf(kept))) writeFileSync(join(CHARTS, name), svg)
   const told = toldOf(standingOf(partsOf(kept).map((part) => part.basis), basis))
   process.stdout.write(`docs/fault-tolerance.md and its charts are written\n${told === null ? '' : `${told}\n`}`)
+}
+
+/** Without what was a part of the measurement once, and is none any more. */
+function withoutFormer(kept: FaultTolerance): FaultTolerance {
+  return { ...kept, trials: Object.fromEntries(Object.entries(kept.trials).filter(([id]) => Object.hasOwn(PARTS, id))) }
 }
 
 function readFlags() {
