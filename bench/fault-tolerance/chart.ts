@@ -6,7 +6,11 @@ export type Series = { readonly name: string; readonly points: readonly (Point |
 const [WIDTH, HEIGHT, LEFT, TOP, BOTTOM] = [860, 320, 52, 56, 46]
 const COLORS = ['#2f6fdb', '#d1702a', '#7a52c7', '#5f6b7a']
 
-/** Bars of shares in groups, each with its interval, as SVG that reads on light and on dark paper. */
+/**
+ * Bars of shares in groups, each with its interval, as SVG that reads on light and on dark paper.
+ *
+ * @param groups What each is called, on one line or two.
+ */
 export function barChart(title: string, groups: readonly string[], series: readonly Series[]): string {
   const plot = { width: WIDTH - LEFT - 12, height: HEIGHT - TOP - BOTTOM }
   const slot = plot.width / groups.length
@@ -22,7 +26,7 @@ export function barChart(title: string, groups: readonly string[], series: reado
       `<path class="line" d="M${middle} ${y(point.low)}V${y(point.high)}M${round(middle - 3)} ${y(point.low)}h6M${round(middle - 3)} ${y(point.high)}h6"/>`,
     ]
   }))
-  const names = groups.map((name, g) => `<text x="${round(LEFT + slot * (g + 0.5))}" y="${HEIGHT - BOTTOM + 18}" text-anchor="middle">${escaped(name)}</text>`)
+  const names = groups.flatMap((name, g) => name.split('\n').map((line, i) => `<text x="${round(LEFT + slot * (g + 0.5))}" y="${HEIGHT - BOTTOM + 18 + 15 * i}" text-anchor="middle">${escaped(line)}</text>`))
   return framed(title, [...percentLines(y), ...bars, ...names, ...legend(series.map(({ name }) => name))])
 }
 

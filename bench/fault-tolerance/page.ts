@@ -113,7 +113,7 @@ ${rates.map(({ setting, all: { ours: each, voting, single: alone } }) => `| ${se
 ## The same fault in most candidates
 
 Where voting fails. *One source*: the product knows that the broken ones share a method or a model, and counts them as one witness. *Not compared*: nobody has counted how often they err together, so
-that they count as one witness too. *Counted as independent*: they were compared, and erred together as often as chance has it; and here they have the same fault.
+that they count as one witness too. *Independent*: so it was counted, they erred together as often as chance has it; and here they have the same fault.
 
 ![Correlated faults](fault-tolerance/correlated.svg)
 
@@ -235,7 +235,7 @@ export function chartsOf(measured: FaultTolerance): { readonly [file: string]: s
     'rates.svg': barChart('Falsely accepted, each of n candidates broken with probability p (n, p)', rates.map(name), [
       { name: 'ours', points: rates.map(({ all: { ours } }) => wrong(ours)) }, { name: 'plain voting', points: rates.map(({ all: { voting } }) => wrong(voting)) }, { name: 'one candidate', points: rates.map(({ all: { single } }) => wrong(single)) },
     ]),
-    'correlated.svg': barChart('Falsely accepted, the same fault in most candidates (n, k)', correlated.map((each) => `${name(each)}: ${KNOWN_AS[each.setting.known]}`), [
+    'correlated.svg': barChart('Falsely accepted, the same fault in most candidates (n, k)', correlated.map((each) => `${name(each)}\n${KNOWN_AS[each.setting.known]}`), [
       { name: 'ours', points: correlated.map(({ all: { ours } }) => wrong(ours)) }, { name: 'plain voting', points: correlated.map(({ all: { voting } }) => wrong(voting)) },
     ]),
     'reliability.svg': reliabilityChart('Answers that were right, over their confidence', reliabilityIn(measured).bins),
@@ -265,7 +265,7 @@ function order({ setting: { candidates, faulty, known } }: Measured): number {
   return 100 * candidates + ('count' in faulty ? 4 * faulty.count : 100 * faulty.rate) + KNOWN.indexOf(known)
 }
 
-const KNOWN_AS: { readonly [known in Known]: string } = { 'one-source': 'one source', uncompared: 'not compared', independent: 'counted as independent' }
+const KNOWN_AS: { readonly [known in Known]: string } = { 'one-source': 'one source', uncompared: 'not compared', independent: 'independent' }
 
 function minorityOf(all: readonly Measured[]): readonly Measured[] {
   return all.filter(({ setting }) => !setting.isCorrelated && setting.known === 'independent' && 'count' in setting.faulty)
