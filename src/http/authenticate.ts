@@ -29,8 +29,12 @@ export type VerifyToken = (token: string) => Promise<AccessTokenClaims>
 /** For whom a token must be meant; `peers`: the role `service` counts only in a token that is meant for our own processes. */
 export type Audience = 'users' | 'peers' | 'either'
 
-/** Judges the Authorization header of a request; without an audience, tokens of users count. Who is known already is answered at once. */
-export type Authenticate = (header: string | undefined, audience?: Audience) => Promise<Caller> | Caller
+/**
+ * Judges the Authorization header of a request; without an audience, tokens of users count. Who is known already is answered at once.
+ *
+ * @param connection What the request came by, where that is known: whoever sends the same header again there is known without a search.
+ */
+export type Authenticate = (header: string | undefined, audience?: Audience, connection?: object) => Promise<Caller> | Caller
 
 /**
  * A verifier of access tokens (RFC 9068): `at+jwt`, signed by a key of the issuer under an algorithm of ours, for our audience, in time.

@@ -47,7 +47,7 @@ async function serve(direct: Direct, request: IncomingMessage, response: ServerR
     refuseEarly(request)
     if (endpoint.access !== 'public') {
       // Whom one knows already is not waited for.
-      const caller = authenticate(request.headers.authorization, endpoint.audience ?? 'users')
+      const caller = authenticate(request.headers.authorization, endpoint.audience ?? 'users', request.socket)
       authorize(caller instanceof Promise ? await caller : caller, endpoint.access)
     }
     const bytes = await bodyOf(request, bodyBytesMax)

@@ -23,3 +23,22 @@ test('whom it let in is known for a moment and not longer; what was refused neve
   state.isValid = true
   for (let i = 0; i < 3_000; i++) assert.equal((await judge(`t${i}`)).subject, `t${i}`) // However many there are, each is itself.
 })
+
+test('what a connection sent before is known there as long as anywhere, for the same audience and the same characters only', async () => {
+  const state = { asked: 0, at: 0 }
+  const remembered = rememberCallers(async (header, audience) => {
+    state.asked++
+    if (audience === 'peers') throw unauthenticated('audience', 'the token is meant for somebody else')
+    return { subject: `${header} ${state.asked}`, clientId: 'c', roles: ['service'] }
+  }, { forMs: 1_000, now: () => state.at })
+  const [one, other] = [{}, {}]
+  const judge = async (header: string, connection: object, audience?: Audience) => (await remembered(header, audience, connection)).subject
+
+  assert.deepEqual([await judge('a', one), await judge('a', one), await judge('a', one), await judge('a', other)], ['a 1', 'a 1', 'a 1', 'a 1'])
+  assert.deepEqual([await judge('b', one), await judge('b', one), await judge('a', one), await judge('b', other)], ['b 2', 'b 2', 'a 1', 'b 2'])
+  await assert.rejects(judge('a', one, 'peers'), { code: 'UNAUTHENTICATED' })
+  await assert.rejects(judge('a', one, 'peers'), { code: 'UNAUTHENTICATED' })
+  assert.equal(state.asked, 4)
+  state.at = 1_000
+  assert.deepEqual([await judge('a', one), await judge('a', one)], ['a 5', 'a 5'])
+})
