@@ -111,6 +111,17 @@ test('what nobody has compared outvotes nobody: who differs from a reader and a 
   }
 })
 
+test('three that were compared give no vote to those that nobody has compared, however many they are', async () => {
+  const meaning = (level: number) => changed(1, `Clerks may edit files if the clerk's level is greater than ${level}.`)
+  const methods = [A, B, C, 'model:d', 'model:e', 'model:f', 'model:g'] as const
+  const examining = { ...can, weights: independently([A, B, C]) }
+  for (const [compared, others] of [[[5, 7, 3], [9, 9, 9, 9]], [[5, 5, 3], [3, 3, 3]]] as const) {
+    const understood = [...compared, ...others].map(meaning)
+    const { diagnosis, verdict } = await assessed(understood, { methods, lineages: methods, examining })
+    assert.deepEqual([diagnosis.kind, verdict.kind], ['ambiguous', 'undetermined'])
+  }
+})
+
 test('a vote is never taken where lineages are fewer than three, or the halves are equal: that is a question', async () => {
   const apart = [5, 7, 3].map((level) => changed(1, `Clerks may edit files if the clerk's level is greater than ${level}.`))
   for (const assessment of [await assessed(apart, { lineages: [A, 'one', 'one'], examining: APART }), await assessed(apart.slice(0, 2), { examining: APART }), await assessed([...apart.slice(0, 2), TEXT.with(1, null as never)], { examining: APART })]) {
