@@ -59,6 +59,12 @@ const meansSame = async (cedar: string, text: readonly string[]) => (await prove
 const changed = (at: number, text: string) => TEXT.with(at, text)
 const doubts = ({ verdict }: { readonly verdict: Awaited<ReturnType<typeof assess>>['verdict'] }) => (verdict.kind === 'undetermined' ? verdict.doubts.map(({ about, message }) => `${about}: ${message}`) : [])
 
+test('how sure one can be follows from what is known of the methods', async () => {
+  const [uncounted, counted] = [await assessed([TEXT, TEXT, TEXT]), await assessed([TEXT, TEXT, TEXT], { examining: APART })]
+  assert.ok(uncounted.confidence.value === null && uncounted.confidence.because.includes(C))
+  assert.ok(counted.confidence.value !== null)
+})
+
 test('three readers agree: clean, and nobody votes', async () => {
   const { diagnosis, corrections: [{ vote, setAside }] } = await assessed([TEXT, TEXT, TEXT])
   assert.deepEqual([diagnosis.kind, vote, setAside], ['clean', null, []])
@@ -84,6 +90,8 @@ test('every reader is wrong in another sentence, and what comes out is right in 
 test('three meanings of one sentence: what most decide at every request is found and proved, and nobody is blamed', async () => {
   const { diagnosis, corrections: [{ policy, vote, norms, setAside }], verdict } = await assessed([5, 7, 3].map((level) => changed(1, `Clerks may edit files if the clerk's level is greater than ${level}.`)), { examining: APART })
   assert.deepEqual([diagnosis.kind, vote?.from, norms.length, setAside, verdict.kind], ['outvoted', 'candidate', 3, [B, C], 'compliant'])
+  // What each counts for is reckoned with what was counted here: they err apart.
+  assert.ok(vote !== null && vote.effectiveWitnesses > 2.9 && vote.voters.every(({ weight }) => weight > 0.95))
   assert.equal(await meansSame(policy.text, changed(1, "Clerks may edit files if the clerk's level is greater than 5.")), 'proved')
 })
 
@@ -103,12 +111,26 @@ test('what nobody has compared outvotes nobody: who differs from a reader and a 
   }
 })
 
+test('three that were compared give no vote to those that nobody has compared, however many they are', async () => {
+  const meaning = (level: number) => changed(1, `Clerks may edit files if the clerk's level is greater than ${level}.`)
+  const methods = [A, B, C, 'model:d', 'model:e', 'model:f', 'model:g'] as const
+  const examining = { ...can, weights: independently([A, B, C]) }
+  for (const [compared, others] of [[[5, 7, 3], [9, 9, 9, 9]], [[5, 5, 3], [3, 3, 3]]] as const) {
+    const understood = [...compared, ...others].map(meaning)
+    const { diagnosis, verdict } = await assessed(understood, { methods, lineages: methods, examining })
+    assert.deepEqual([diagnosis.kind, verdict.kind], ['ambiguous', 'undetermined'])
+  }
+})
+
 test('a vote is never taken where lineages are fewer than three, or the halves are equal: that is a question', async () => {
   const apart = [5, 7, 3].map((level) => changed(1, `Clerks may edit files if the clerk's level is greater than ${level}.`))
   for (const assessment of [await assessed(apart, { lineages: [A, 'one', 'one'], examining: APART }), await assessed(apart.slice(0, 2), { examining: APART }), await assessed([...apart.slice(0, 2), TEXT.with(1, null as never)], { examining: APART })]) {
     assert.equal(assessment.diagnosis.kind, 'ambiguous')
     assert.match(doubts(assessment).join('\n'), /ambiguous: sentence 2 can be understood in several ways/)
   }
+  // A third witness that has not read what is disputed does not make two of them three.
+  const absent = await assessed([...apart, TEXT.with(1, null as never)], { methods: [A, C, 'model:b', B], lineages: [A, 'one', 'one', B], examining: APART })
+  assert.deepEqual([absent.diagnosis.kind, absent.verdict.kind], ['ambiguous', 'undetermined'])
 })
 
 test('who has not read what is disputed has no vote on it, and takes none from those who have', async () => {

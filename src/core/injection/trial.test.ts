@@ -84,6 +84,11 @@ test('the same fault in most of them is accepted, here as by voting, and counted
   assert.deepEqual([tally(await run(6, plan, { court: strict })).false_accepts, tally(await run(6, plan, { court: strict })).refused], [0, 6])
 })
 
+test('what comes from one known source is outvoted by those that err apart', async () => {
+  const { corrected, false_accepts } = tally(await run(3, { candidates: 5, faulty: { count: 2 }, isCorrelated: true, known: 'one-source' }))
+  assert.deepEqual([corrected, false_accepts], [3, 0])
+})
+
 test('the same fault in most of them from one known source outvotes nobody', async () => {
   const plan = { faulty: { count: 3 }, isCorrelated: true, known: 'one-source' } as const
   const trials = await run(4, { ...plan, candidates: 5 })

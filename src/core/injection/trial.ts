@@ -9,7 +9,7 @@ import { decode, type Diagnosis } from '#core/syndrome/decode.ts'
 import { classesOf, majorityOf, type Jury, type Majority } from '#core/syndrome/majority.ts'
 import type { Measurement } from '#core/syndrome/measure.ts'
 import { WEIGHT_UNITS, VOTERS_MIN } from '#core/syndrome/vote.ts'
-import { WEIGHTS, witnessesAmong, type Weights } from '#core/syndrome/weights.ts'
+import { lineagesOf, WEIGHTS, witnessesAmong, type Weights } from '#core/syndrome/weights.ts'
 import { witnessWeights } from '#core/syndrome/witnesses.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import type { FaultClass } from './faults.ts'
@@ -158,7 +158,7 @@ async function settle(diagnosis: Diagnosis, candidates: readonly PolicySet[], cl
     for (const halves of ['deny', 'permit'] as const) if ((await court.isMajority(policy, voters, schema, halves)).answer.kind !== 'proved') return null
     return { policy, from: 'candidate', candidate }
   }
-  if (diagnosis.kind !== 'ambiguous' || witnessesAmong(witnesses, weights) < VOTERS_MIN) return null
+  if (diagnosis.kind !== 'ambiguous' || witnessesAmong(witnesses, weights) < Math.max(VOTERS_MIN, lineagesOf(witnesses))) return null
   const majority = await majorityOf(voters, classes, schema, court)
   return majority.kind === 'found' ? { policy: majority.policy, from: majority.from, candidate: majority.candidate } : null
 }

@@ -99,6 +99,20 @@ test('two that nobody has compared outvote nobody, and two that were compared no
   assert.equal(decode(measurements, unmeasured, { ...NEUTRAL, readings: { ...NEUTRAL.readings, pairs: [] } }).kind, 'ambiguous')
 })
 
+test('to be blamed in several sentences takes two witnesses in every one of them', () => {
+  const readings = { ...NEUTRAL.readings, methods: [{ method: 'model:a', read: 1_000, wrong: 300 }] }
+  const partly: Candidate = { ...reader('shallow-parse'), readings: [{ kind: 'silent', sentence: 1 }, { kind: 'unread', sentence: 2, because: 'no verb' }] }
+  const measurements = [holds('same-meaning', 0, 1), differ([1, 2], 0, 2), differ([1], 1, 2)]
+  assert.equal(decode(measurements, [three[0] as Candidate, partly, three[2] as Candidate], { ...NEUTRAL, readings }).kind, 'ambiguous')
+  assert.deepEqual(blamedIn(decode([holds('same-meaning', 0, 1), differ([1, 2], 0, 2), differ([1, 2], 1, 2)], three, { ...NEUTRAL, readings })), [[2, [1, 2]]])
+})
+
+test('who does not read the text is no witness against a reader, whatever was counted of it', () => {
+  const weights = independently(['controlled-english', 'model:a', 'principles'])
+  const measurements = [holds('same-meaning', 1, 2), differ([1], 0, 1), differ([1], 0, 2)]
+  assert.equal(decode(measurements, [reader('controlled-english'), reader('model:a'), candidate('principles', false)], weights).kind, 'ambiguous')
+})
+
 test('two readers that disagree are a question, however unequal their weights', () => {
   const readings = { sources: [], pairs: [], methods: [{ method: 'controlled-english', read: 10_000, wrong: 0 }, { method: 'shallow-parse', read: 1_000, wrong: 900 }] }
   assert.equal(decode([fires('same-meaning', 0, 1)], candidates, { ...WEIGHTS, readings }).kind, 'ambiguous')

@@ -11,7 +11,7 @@ import { classesOf, majorityOf, type Jury } from './majority.ts'
 import { tellsOfFaults } from './mechanisms.ts'
 import { measure, sentencesIn, type Measurement } from './measure.ts'
 import type { VerdictMemory } from './memory.ts'
-import { WEIGHTS, witnessesAmong, type Weights } from './weights.ts'
+import { lineagesOf, WEIGHTS, witnessesAmong, type Weights } from './weights.ts'
 import { effectiveWitnesses, witnessWeights } from './witnesses.ts'
 
 /** What stands after readers that disagree have voted and everything was measured again. */
@@ -29,8 +29,8 @@ export const VOTERS_MIN = 3
  * Lets readers vote where they disagree, and measures what comes of it again.
  *
  * Where the decoder has blamed one because others agree against it, the corrected policy is proved to be the pointwise majority of all that have read the
- * disputed sentences, over the sentences that all of them have read. Where it cannot blame anybody and at least three witnesses have read the
- * whole text, their majority is sought as a policy of its own. What each counts beside the others: {@link witnessWeights}. Then the
+ * disputed sentences, over the sentences that all of them have read. Where it cannot blame anybody, at least three witnesses have read the
+ * whole text, and nobody else has whom they were not compared with, their majority is sought as a policy of its own. What each counts beside the others: {@link witnessWeights}. Then the
  * corrected set is measured again: if something still fires, the fault model is wrong, and nothing of it is believed.
  *
  * Cost: no proof where nothing fired.
@@ -45,7 +45,7 @@ export async function vote(unit: SemanticUnit, candidates: readonly Candidate[],
   if (diagnosis.kind === 'ambiguous') {
     const disputed = disputedIn(measurements)
     const voters = readers.filter((reader) => disputed.every((sentence) => hasRead(reader, sentence)))
-    const elected = witnessesAmong(voters, weights) < VOTERS_MIN ? null : await elect(unit, voters, first, disputed, can, weights)
+    const elected = witnessesAmong(voters, weights) < Math.max(VOTERS_MIN, lineagesOf(voters)) ? null : await elect(unit, voters, first, disputed, can, weights)
     if (elected === null) return asIs
     // Of a policy that is no reader's, only what looks at one candidate can be measured; its method is in no check.
     const alone: Candidate = { method: 'principles', readsText: true, lineage: 'vote', cedar: elected.policy.text, readings: [] }

@@ -118,6 +118,11 @@ test('witnesses are counted through what they have in common, and those that nob
   // One that nobody has compared adds nothing, and takes nothing from the others.
   assert.equal(witnessesAmong([A, B, C], compared(['a', 'b'])), 2)
   assert.equal(witnessesAmong([C, A, lineage('d'), B], compared(['a', 'b'], ['c', 'd'], ['a', 'd'])), 2)
+  // A chain is not compared end to end.
+  assert.equal(witnessesAmong([A, B, C], compared(['a', 'b'], ['b', 'c'])), 2)
+  // What is joined stays joined, and one of it that was compared is enough, from either side.
+  assert.equal(lineagesOf([lineage('a', '1'), lineage('a', '3'), lineage('c', '1')]), 1)
+  for (const some of [[lineage('a', '1'), lineage('d', '1'), B], [B, lineage('a', '1'), lineage('d', '1')]]) assert.equal(witnessesAmong(some, compared(['a', 'b'])), 2)
 })
 
 test('to be wrong alike by a common cause is more likely than by chance, and less than to be wrong alone', () => {
