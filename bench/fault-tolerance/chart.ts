@@ -6,7 +6,7 @@ export type Series = { readonly name: string; readonly points: readonly (Point |
 const [WIDTH, HEIGHT, LEFT, TOP, BOTTOM] = [860, 320, 52, 56, 46]
 const COLORS = ['#2f6fdb', '#d1702a', '#7a52c7', '#5f6b7a']
 
-/** Bars of shares in groups, each with its interval, as SVG that reads on light and on dark paper. */
+/** Bars of shares in groups, each with its interval, as SVG that reads on light and on dark paper. What stands behind `: ` in the name of a group is a second line. */
 export function barChart(title: string, groups: readonly string[], series: readonly Series[]): string {
   const plot = { width: WIDTH - LEFT - 12, height: HEIGHT - TOP - BOTTOM }
   const slot = plot.width / groups.length
@@ -22,7 +22,8 @@ export function barChart(title: string, groups: readonly string[], series: reado
       `<path class="line" d="M${middle} ${y(point.low)}V${y(point.high)}M${round(middle - 3)} ${y(point.low)}h6M${round(middle - 3)} ${y(point.high)}h6"/>`,
     ]
   }))
-  const names = groups.map((name, g) => `<text x="${round(LEFT + slot * (g + 0.5))}" y="${HEIGHT - BOTTOM + 18}" text-anchor="middle">${escaped(name)}</text>`)
+  // One line for each part of a name, so that long ones do not run into each other.
+  const names = groups.flatMap((name, g) => name.split(': ').map((line, i) => `<text x="${round(LEFT + slot * (g + 0.5))}" y="${HEIGHT - BOTTOM + 18 + 15 * i}" text-anchor="middle">${escaped(line)}</text>`))
   return framed(title, [...percentLines(y), ...bars, ...names, ...legend(series.map(({ name }) => name))])
 }
 

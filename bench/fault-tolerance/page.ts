@@ -67,7 +67,7 @@ The policies: ${first?.policies.filter(({ from }) => from === 'packs').length ??
 | … and the author's examples beside them, over all of the following | ${ratio(sumOf(withExamples, 'accepted_wrong'), sumOf(withExamples, 'voted_wrong'))} | ${target(sumOf(withExamples, 'accepted_wrong') * 10 <= sumOf(withExamples, 'voted_wrong'))} |
 ${withExamples.map(({ readers, accepted_wrong: wrong, voted_wrong: voted }) => `| … … ${readers} | ${ratio(wrong, voted)} | ${target(wrong * 10 <= voted)} |`).join('\n')}
 
-In the first three lines candidates err independently, and the decoder is told so, as counts of earlier readings tell it. Where that is what was counted and they have the same fault all the same, ${wrongOf(knownAs('independent'), 'ours')} of ${sum(knownAs('independent'), ({ all: { ours } }) => ours.trials)} come out wrong: [no
+In the first three lines candidates err independently, and the decoder is told so, as the counts of \`acgs weights\` tell it of methods that were compared. Where that is what was counted and they have the same fault all the same, ${wrongOf(knownAs('independent'), 'ours')} of ${sum(knownAs('independent'), ({ all: { ours } }) => ours.trials)} come out wrong: [no
 decoder can tell](#the-same-fault-in-most-candidates).
 
 Decoding seven candidates is timed by \`npm run bench -- decode\`, a whole measurement by \`npm run bench -- syndrome\`. In brackets, here and below: the exact 95 % interval (Clopper and Pearson, 1934).
@@ -113,7 +113,7 @@ ${rates.map(({ setting, all: { ours: each, voting, single: alone } }) => `| ${se
 ## The same fault in most candidates
 
 Where voting fails. *One source*: the product knows that the broken ones share a method or a model, and counts them as one witness. *Not compared*: nobody has counted how often they err together, so
-that they count as one witness too. *Counted as independent*: they were compared, and erred together as often as chance has it; and here they have the same fault.
+that they count as one witness too. *Counted as independent*: they were compared, and erred together as often as chance has it; and here they have the same fault. (\`acgs inject --known one-source\`, \`uncompared\`, \`independent\`.)
 
 ![Correlated faults](fault-tolerance/correlated.svg)
 
@@ -134,7 +134,7 @@ ${uncompared.map(({ setting, all: { ours: each, voting } }) => `| ${setting.cand
 
 ### How far norms, examples and constitution save us
 
-On ${representations.texts} texts of the packs that the product's readers have read whole, through the product's own assessment. Faults are put into norms; plain voting is wrong in every trial.
+On ${representations.texts} texts of the packs that the product's readers have read whole, through the product's own assessment, with the weights that ship: the two readers were compared, and are two witnesses; no model was. Faults are put into norms; plain voting is wrong in every trial.
 
 | who is wrong alike | what else is known | trials | right | refused | falsely accepted |
 |---|---|---|---|---|---|
@@ -235,7 +235,7 @@ export function chartsOf(measured: FaultTolerance): { readonly [file: string]: s
     'rates.svg': barChart('Falsely accepted, each of n candidates broken with probability p (n, p)', rates.map(name), [
       { name: 'ours', points: rates.map(({ all: { ours } }) => wrong(ours)) }, { name: 'plain voting', points: rates.map(({ all: { voting } }) => wrong(voting)) }, { name: 'one candidate', points: rates.map(({ all: { single } }) => wrong(single)) },
     ]),
-    'correlated.svg': barChart('Falsely accepted, the same fault in most candidates (n, k)', correlated.map((each) => `${name(each)}: ${KNOWN_AS[each.setting.known]}`), [
+    'correlated.svg': barChart('Falsely accepted, the same fault in most candidates (n, k)', correlated.map((each) => `${name(each)}: ${SHORT[each.setting.known]}`), [
       { name: 'ours', points: correlated.map(({ all: { ours } }) => wrong(ours)) }, { name: 'plain voting', points: correlated.map(({ all: { voting } }) => wrong(voting)) },
     ]),
     'reliability.svg': reliabilityChart('Answers that were right, over their confidence', reliabilityIn(measured).bins),
@@ -266,6 +266,9 @@ function order({ setting: { candidates, faulty, known } }: Measured): number {
 }
 
 const KNOWN_AS: { readonly [known in Known]: string } = { 'one-source': 'one source', uncompared: 'not compared', independent: 'counted as independent' }
+
+/** As narrow as the bars above it. */
+const SHORT: typeof KNOWN_AS = { ...KNOWN_AS, independent: 'independent' }
 
 function minorityOf(all: readonly Measured[]): readonly Measured[] {
   return all.filter(({ setting }) => !setting.isCorrelated && setting.known === 'independent' && 'count' in setting.faulty)
