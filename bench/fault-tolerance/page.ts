@@ -67,7 +67,7 @@ The policies: ${first?.policies.filter(({ from }) => from === 'packs').length ??
 | … and the author's examples beside them, over all of the following | ${ratio(sumOf(withExamples, 'accepted_wrong'), sumOf(withExamples, 'voted_wrong'))} | ${target(sumOf(withExamples, 'accepted_wrong') * 10 <= sumOf(withExamples, 'voted_wrong'))} |
 ${withExamples.map(({ readers, accepted_wrong: wrong, voted_wrong: voted }) => `| … … ${readers} | ${ratio(wrong, voted)} | ${target(wrong * 10 <= voted)} |`).join('\n')}
 
-In the first three lines candidates err independently, and the decoder is told so, as counts of earlier readings tell it. Where that is what was counted and they have the same fault all the same, ${wrongOf(knownAs('independent'), 'ours')} of ${sum(knownAs('independent'), ({ all: { ours } }) => ours.trials)} come out wrong: [no
+In the first three lines candidates err independently, and the decoder is told so, as the counts of \`acgs weights\` tell it of methods that were compared. Where that is what was counted and they have the same fault all the same, ${wrongOf(knownAs('independent'), 'ours')} of ${sum(knownAs('independent'), ({ all: { ours } }) => ours.trials)} come out wrong: [no
 decoder can tell](#the-same-fault-in-most-candidates).
 
 Decoding seven candidates is timed by \`npm run bench -- decode\`, a whole measurement by \`npm run bench -- syndrome\`. In brackets, here and below: the exact 95 % interval (Clopper and Pearson, 1934).
@@ -113,7 +113,7 @@ ${rates.map(({ setting, all: { ours: each, voting, single: alone } }) => `| ${se
 ## The same fault in most candidates
 
 Where voting fails. *One source*: the product knows that the broken ones share a method or a model, and counts them as one witness. *Not compared*: nobody has counted how often they err together, so
-that they count as one witness too. *Independent*: so it was counted, they erred together as often as chance has it; and here they have the same fault.
+that they count as one witness too. *Independent*: so it was counted, they erred together as often as chance has it; and here they have the same fault. (\`acgs inject --known one-source\`, \`uncompared\`, \`independent\`.)
 
 ![Correlated faults](fault-tolerance/correlated.svg)
 
@@ -134,7 +134,7 @@ ${uncompared.map(({ setting, all: { ours: each, voting } }) => `| ${setting.cand
 
 ### How far norms, examples and constitution save us
 
-On ${representations.texts} texts of the packs that the product's readers have read whole, through the product's own assessment. Faults are put into norms; plain voting is wrong in every trial.
+On ${representations.texts} texts of the packs that the product's readers have read whole, through the product's own assessment, with the weights that ship: the two readers were compared, and are two witnesses; no model was. Faults are put into norms; plain voting is wrong in every trial.
 
 | who is wrong alike | what else is known | trials | right | refused | falsely accepted |
 |---|---|---|---|---|---|

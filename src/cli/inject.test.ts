@@ -55,6 +55,18 @@ test('templates are broken as the rules that their links make of them', () => {
   assert.match(open.stderr, /--links/)
 })
 
+test('what is known of the candidates decides what the same fault in most of them comes to, and is said', () => {
+  const alike = (...known: readonly string[]) => inject(POLICIES, '--trials', '2', '--faulty', '2', '--correlated', ...known)
+  const counted = (...known: readonly string[]) => { const { known: said, refused, false_accepts: wrong } = JSON.parse(alike(...known, '--json').stdout); return [said, refused, wrong] }
+  assert.deepEqual(counted(), ['independent', 0, 2])
+  assert.deepEqual(counted('--known', 'uncompared'), ['uncompared', 2, 0])
+  assert.deepEqual(counted('--known', 'one-source'), ['one-source', 2, 0])
+  assert.match(alike('--known', 'uncompared').stdout, /^known +nothing: nobody has compared the candidates/m)
+  // One from one source is as any other; of what nobody has compared nothing is corrected.
+  const one = (known: string) => JSON.parse(inject(POLICIES, '--trials', '2', '--known', known, '--json').stdout).corrected
+  assert.deepEqual(['one-source', 'uncompared'].map(one), [2, 0])
+})
+
 test('a false accept is a no, and said', () => {
   const { status, stdout } = inject(POLICIES, '--trials', '2', '--faulty', '2', '--correlated', '--fault', 'wrong-effect')
   assert.equal(status, 3)
@@ -63,7 +75,7 @@ test('a false accept is a no, and said', () => {
 
 test('what cannot be tried is refused with the remedy', () => {
   for (const [args, message, policies = POLICIES] of [
-    [['--faulty', '4'], /--faulty 4 is more than the 3 candidates/], [['--fault-rate', '1.5'], /from 0 to 1/], [['--candidates', '0'], /from 1 to 7/], [['--fault', 'nonsense'], /Allowed choices/i],
+    [['--faulty', '4'], /--faulty 4 is more than the 3 candidates/], [['--fault-rate', '1.5'], /from 0 to 1/], [['--candidates', '0'], /from 1 to 7/], [['--fault', 'nonsense'], /Allowed choices/i], [['--known', 'nonsense'], /Allowed choices are one-source, uncompared, independent/],
     [['--faulty', '1', '--fault-rate', '0.1'], /cannot be used with/], [[], /has no rules/, ''], [['--fault', 'lost-obligation'], /nothing in .* can be broken/],
   ] as const) {
     const { status, stderr } = inject(policies, ...args)

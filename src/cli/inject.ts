@@ -35,7 +35,7 @@ export function command(): Command {
     .addOption(new Option('--faulty <k>', 'break so many of them (1 without this)').argParser(whole(0, MOST.candidates)).conflicts('faultRate'))
     .option('--fault-rate <p>', 'break each with this probability, from 0 to 1', share)
     .option('--correlated', 'all broken candidates have the same fault')
-    .addOption(new Option('--known <what>', 'what is known of the candidates: that they err independently, nothing (nobody has compared them), or that the broken ones come from one source').choices(KNOWN).default('independent'))
+    .addOption(new Option('--known <what>', 'what the decoder is told of the candidates. independent: they were compared, and err independently, each one time in twenty. uncompared: nothing, so that they are one witness, and whatever differs is refused. one-source: the broken ones come from one model, say, and are one witness; the others are independent').choices(KNOWN).default('independent'))
     .option('--trials <t>', 'how often', whole(1, MOST.trials), 200)
     .option('--seed <s>', 'another seed makes other trials, the same one the same', whole(0, 2 ** 31 - 1), 1)
     .addOption(new Option('--fault <class...>', 'faults of these classes only').choices(FAULT_CLASSES.map(({ id }) => id)))
@@ -81,7 +81,7 @@ async function run(options: Options): Promise<Answer> {
     intervals: shares(counts), reliability, voting: { ...voting, intervals: shares(voting) }, ...others, by_class: byClass, elapsed_ms: Math.round(performance.now() - started),
   }
   const isLone = options.correlated === true && 'count' in faulty && faulty.count < 2
-  return { json, text: textOf(counts, reliability, { 'plain voting': voting, 'voting by text': others.text_voting, 'one candidate': others.single_candidate }, byClass, rotation.impossible) + (isLone ? '\n\none broken candidate has its fault in common with nobody: --correlated needs --faulty 2 or more, or --fault-rate' : ''), exit: counts.false_accepts > 0 || counts.unknown > 0 ? EXIT.no : EXIT.yes }
+  return { json, text: textOf(counts, reliability, { 'plain voting': voting, 'voting by text': others.text_voting, 'one candidate': others.single_candidate }, byClass, rotation.impossible, options.known) + (isLone ? '\n\none broken candidate has its fault in common with nobody: --correlated needs --faulty 2 or more, or --fault-rate' : ''), exit: counts.false_accepts > 0 || counts.unknown > 0 ? EXIT.no : EXIT.yes }
 }
 
 /**
@@ -118,12 +118,19 @@ function courtOf(prover: ReturnType<typeof createProver>, judged: ReturnType<typ
   }
 }
 
-function textOf(ours: Tally, { answers, brier, expected_calibration_error: error, without_confidence: without }: ReturnType<typeof confidenceOf>, others: { readonly [name: string]: Tally }, byClass: { readonly [id: string]: Tally }, impossible: readonly string[]): string {
+const KNOWN_AS: { readonly [known in Known]: string } = {
+  'one-source': 'the broken candidates come from one source, and are one witness',
+  uncompared: 'nothing: nobody has compared the candidates, and they are one witness',
+  independent: 'the candidates were compared, and err independently',
+}
+
+function textOf(ours: Tally, { answers, brier, expected_calibration_error: error, without_confidence: without }: ReturnType<typeof confidenceOf>, others: { readonly [name: string]: Tally }, byClass: { readonly [id: string]: Tally }, impossible: readonly string[], known: Known): string {
   const { detected, located, corrected, refused, false_accepts: wrong } = shares(ours)
   const percent = ({ of, low, high }: typeof detected) => of === null ? 'no trial had a fault' : `${(100 * of).toFixed(1)} % (${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)})`
   const line = (name: string, each: Tally) => `${name.padEnd(20)} ${String(each.corrected).padStart(6)} right of ${each.faulty} faulty · ${each.refused} refused · ${each.false_accepts} falsely accepted${each.unknown === 0 ? '' : ` · ${each.unknown} not told`}`
   return [
     `${trialsOf(ours)}, ${ours.faulty} of them with a fault${impossible.length === 0 ? '' : `; there is nothing to break in the way of ${impossible.join(', ')}`}`,
+    `known                ${KNOWN_AS[known]}`,
     `detected             ${percent(detected)}`, `located              ${percent(located)}`, `corrected            ${percent(corrected)}`, `refused              ${percent(refused)}`, `falsely accepted     ${percent(wrong)}`,
     `confidence           ${brier === null || error === null ? 'no answer had any' : `${answers} answers, Brier score ${brier.toFixed(4)}, expected calibration error ${error.toFixed(4)}`}${without === 0 ? '' : `; ${without} without`}`,
     '', line('ours', ours), ...Object.entries(others).map(([name, each]) => line(name, each)),

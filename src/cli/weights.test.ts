@@ -21,6 +21,21 @@ test('show says what was counted where, and what is only assumed', async () => {
   assert.ok(sources.length > 0 && assumed.example.because.length > 0)
 })
 
+test('show says who are two witnesses, and that whoever was never counted together with another is none of its own', async () => {
+  const file = join(folder, 'together.json')
+  const shipped = JSON.parse(readFileSync(SHIPPED, 'utf8'))
+  const pair = (first: string, second: string, both_read: number) => ({ methods: [first, second], both_read, only_first: 0, only_second: 0, apart: 0, alike: 0 })
+  writeFileSync(file, JSON.stringify({ ...shipped, readings: { ...shipped.readings, pairs: [...shipped.readings.pairs, pair('controlled-english', 'model:a', 49), pair('controlled-english', 'model:b', 50)] } }))
+  const { pairs, not_compared } = JSON.parse((await runAcgs(['weights', 'show', '--weights', file, '--json'])).stdout)
+  assert.deepEqual((pairs as { methods: string[]; are_two_witnesses: boolean }[]).map(({ methods, are_two_witnesses }) => [methods[1], are_two_witnesses]), [['shallow-parse', true], ['model:a', false], ['model:b', true]])
+  assert.deepEqual(not_compared, [['model:a', 'model:b'], ['model:a', 'shallow-parse'], ['model:b', 'shallow-parse']])
+  const { stdout } = await runAcgs(['weights', 'show', '--weights', file])
+  assert.match(stdout, /controlled-english and shallow-parse .* · 1\.02 · two witnesses$/m)
+  assert.match(stdout, /controlled-english and model:a .* · one witness: 49 of 50 sentences counted$/m)
+  assert.match(stdout, /model:a and model:b .* one witness$/m)
+  assert.match(stdout, /not named here[^]*until `\.\/acgs weights update` has counted it/)
+})
+
 test('a dry run says what would change and writes nothing; an update writes it, once', async () => {
   record('first')
   const before = readFileSync(weights, 'utf8')
@@ -38,7 +53,7 @@ test('outcomes that count for how methods err together change what pairs count a
   writeFileSync(outcomes, JSON.stringify({ source: { id: 'earlier', what: 'for a test' }, counts: 'together', outcomes: Array.from({ length: 60 }, (_, i) => ({ readings: i < 12 ? { 'model:c': 'wrong 1', 'model:d': 'wrong 1' } : { 'model:c': 'right', 'model:d': 'right' } })) }))
   const { status, stdout } = await runAcgs(['weights', 'update', '--from', outcomes, '--weights', weights])
   assert.equal(status, 0)
-  assert.match(stdout, /model:c and model:d\n.*correlation .*0\.300, assumed +→ +1\.00 .*counted on 60\n.*wrong alike .*0\.100, assumed +→ .*counted on 12\n.*witnesses .*1\.54 +→ +1\.00/)
+  assert.match(stdout, /model:c and model:d\n.*correlation .*0\.300, assumed +→ +1\.00 .*counted on 60\n.*wrong alike .*0\.100, assumed +→ .*counted on 12\n.*effective witnesses .*1\.54 +→ +1\.00\n.*are two witnesses +no +→ +yes$/m)
   assert.doesNotMatch(stdout, /^model:c +\d/m)
   const shown = await runAcgs(['weights', 'show', '--weights', weights])
   assert.match(shown.stdout, /counted for how methods err together: earlier, 60 sentences/)

@@ -12,7 +12,7 @@ import { knownSentence } from '#core/injection/sentences.ts'
 import { seeded } from '#core/proof/random-world.ts'
 import { agreement } from '#core/syndrome/confidence.ts'
 import { countOutcomes, readOutcomes, type Outcomes, type ReadingOutcome } from '#core/syndrome/outcomes.ts'
-import { MEASURED_FROM, alikeRate, correlation, misreadRate, readWeights, type Estimate, type Weights } from '#core/syndrome/weights.ts'
+import { MEASURED_FROM, alikeRate, areTwoWitnesses, correlation, misreadRate, readWeights, type Estimate, type Weights } from '#core/syndrome/weights.ts'
 import { effectiveWitnesses } from '#core/syndrome/witnesses.ts'
 import { READING } from '#services/synthesis/read.ts'
 import { EXIT, finish, newCommand, newGroup, progress, readCedar, readText, type Answer } from './terminal.ts'
@@ -27,7 +27,7 @@ const SHIPPED = fileURLToPath(new URL('../core/syndrome/weights.json', import.me
 const TEXT_SENTENCES = 3
 
 export function command(): Command {
-  const show = newCommand('show', 'how often each method is wrong, and how far two are wrong together: what was counted, where, and what is only assumed', './acgs weights show')
+  const show = newCommand('show', 'how often each method is wrong, how far two are wrong together, and which are two witnesses: what was counted, where, and what is only assumed', './acgs weights show')
     .option('--weights <file>', 'another file of weights', SHIPPED)
     .action((options: Options) => finish(shown(readWeights(parsed(options.weights))), options))
   const measure = newCommand('measure', 'have the readers read sentences whose meaning is known, and record what they made of them', './acgs weights measure --schema packs/data-protection/schema.cedarschema --sentences 400 --out outcomes.json')
@@ -54,7 +54,11 @@ function shown(weights: Weights): Answer {
     `weights ${weights.version}`,
     ...readings.sources.map(({ id, what, counts, sentences }) => `  counted${counts === 'together' ? ' for how methods err together' : ''}: ${id}, ${sentences} sentences: ${what}`),
     '', 'wrong, of the sentences it has read', ...json.methods.map(({ method, misread }) => `  ${method.padEnd(22)} ${said(misread)}`),
-    '', 'wrong together (correlation), wrong alike of the sentences that the first has wrong, and as how many witnesses they count', ...json.pairs.map((pair) => `  ${pair.methods.join(' and ').padEnd(42)} ${said(pair.correlation)} · ${said(pair.alike)} · ${pair.effective_witnesses.toFixed(2)}`),
+    '', 'wrong together (correlation), wrong alike of the sentences that the first has wrong, effective witnesses, and whether they are two witnesses',
+    ...json.pairs.map((pair) => `  ${pair.methods.join(' and ').padEnd(42)} ${said(pair.correlation)} · ${said(pair.alike)} · ${pair.effective_witnesses.toFixed(2)} · ${witnessesSaid(pair)}`),
+    ...json.not_compared.map((methods) => `  ${methods.join(' and ').padEnd(42)} no sentence was counted that both have read · one witness`),
+    '', `Two methods are two witnesses once ${MEASURED_FROM} sentences that both have read are counted: then they can outvote a third, and effective witnesses say how much they weigh. A method`,
+    'that is not named here, such as a model that was added, is one witness with whoever reads beside it: it can disagree, until `./acgs weights update` has counted it.',
     '', calibration === null ? 'confidence was never compared with what came of it: replies carry none' : `confidence is calibrated on ${calibration.on}: ${calibration.right} right, Brier score ${calibration.brier.toFixed(4)}, expected calibration error ${calibration.expected_calibration_error.toFixed(4)}`,
     '', 'assumed', ...Object.entries(assumed).map(([name, { value, because }]) => `  ${name.padEnd(28)} ${value}  ${because}`),
   ].join('\n')
@@ -67,13 +71,24 @@ function figures(weights: Weights) {
     version, sources: readings.sources, calibration, assumed,
     methods: readings.methods.map(({ method, read, wrong }) => ({ method, read, wrong, misread: misreadRate(method, weights) })),
     pairs: readings.pairs.map((pair) => ({ ...pair, ...together(pair.methods, weights) })),
+    not_compared: neverTogether(weights),
   }
 }
 
-/** How far two methods err together, and as how many witnesses they count. */
+/** How far two methods err together, how much they weigh together, and whether they are two witnesses. */
 function together(methods: readonly [string, string], weights: Weights) {
   const [a, b] = [{ method: methods[0], lineage: methods[0] }, { method: methods[1], lineage: methods[1] }]
-  return { correlation: correlation(a, b, weights), alike: alikeRate(a, b, weights), effective_witnesses: effectiveWitnesses([a, b], weights) }
+  return { correlation: correlation(a, b, weights), alike: alikeRate(a, b, weights), effective_witnesses: effectiveWitnesses([a, b], weights), are_two_witnesses: areTwoWitnesses(a, b, weights) }
+}
+
+/** Which of the methods that were counted at all were never counted together. */
+function neverTogether({ readings: { methods, pairs } }: Weights): readonly (readonly [string, string])[] {
+  const names = [...new Set([...methods.map(({ method }) => method), ...pairs.flatMap((pair) => pair.methods)])].sort()
+  return names.flatMap((one, i) => names.slice(i + 1).flatMap((other) => (pairs.some((pair) => pair.methods[0] === one && pair.methods[1] === other) ? [] : [[one, other] as const])))
+}
+
+function witnessesSaid({ are_two_witnesses: areTwo, both_read: read }: { readonly are_two_witnesses: boolean; readonly both_read: number }): string {
+  return areTwo ? 'two witnesses' : `one witness: ${read} of ${MEASURED_FROM} sentences counted`
 }
 
 function said({ value, low, high, of, isMeasured }: Estimate): string {
@@ -139,16 +154,17 @@ function updated(options: Options & { from: string; dryRun?: boolean }): Answer 
   const rates = (weights: Weights) => new Map(weights.readings.methods.map(({ method }) => [method, misreadRate(method, weights)]))
   const [was, is] = [rates(before), rates(after)]
   const changes = [...is].map(([method, rate]) => ({ method, before: was.get(method) ?? misreadRate(method, before), after: rate }))
-  const pairs = after.readings.pairs.map(({ methods }) => ({ methods, before: together(methods, before), after: together(methods, after) }))
+  const pairs = after.readings.pairs.map(({ methods, both_read }) => ({ methods, both_read, before: together(methods, before), after: together(methods, after) }))
   return {
     json: { written: options.dryRun !== true, file: options.weights, changes, pairs, calibration: { before: before.calibration, after: after.calibration }, weights: after },
     text: [
       ...changes.map(({ method, before: old, after: now }) => `${method.padEnd(22)} ${said(old)}  →  ${said(now)}`),
-      ...pairs.flatMap(({ methods, before: old, after: now }) => [
+      ...pairs.flatMap(({ methods, both_read: read, before: old, after: now }) => [
         methods.join(' and '),
         `  ${'correlation'.padEnd(20)} ${said(old.correlation)}  →  ${said(now.correlation)}`,
         `  ${'wrong alike'.padEnd(20)} ${said(old.alike)}  →  ${said(now.alike)}`,
-        `  ${'witnesses they are'.padEnd(20)} ${old.effective_witnesses.toFixed(2)}  →  ${now.effective_witnesses.toFixed(2)}`,
+        `  ${'effective witnesses'.padEnd(20)} ${old.effective_witnesses.toFixed(2)}  →  ${now.effective_witnesses.toFixed(2)}`,
+        `  ${'are two witnesses'.padEnd(20)} ${old.are_two_witnesses ? 'yes' : 'no'}  →  ${now.are_two_witnesses ? 'yes' : `no: ${read} of ${MEASURED_FROM} sentences counted`}`,
       ]),
       after.calibration === null ? `${graded === 0 ? 'no graded answers' : graded === 1 ? '1 graded answer says too little' : `${graded} graded answers say too little`}: replies will carry no confidence; ${MEASURED_FROM} are needed` : `calibrated on ${after.calibration.on}`,
       options.dryRun === true ? 'nothing was written' : `written to ${relative(process.cwd(), options.weights) || options.weights}; processes that run read it when they start again`,

@@ -122,7 +122,13 @@ test('three that were compared give no vote to those that nobody has compared, h
   }
 })
 
-test('a vote is never taken where lineages are fewer than three, or the halves are equal: that is a question', async () => {
+test('how sure an answer is follows from the weights that were given, as the diagnosis does', async () => {
+  const sure = async (wrong: number) => (await assessed([TEXT, TEXT, TEXT], { examining: { ...APART, weights: { ...APART.weights, readings: { ...APART.weights.readings, methods: APART.weights.readings.methods.map((each) => ({ ...each, wrong })) } } } })).confidence.value
+  const [seldom, often] = [await sure(50), await sure(5_000)]
+  assert.ok(seldom !== null && often !== null && seldom > often)
+})
+
+test('a vote is never taken where witnesses are fewer than three, or the halves are equal: that is a question', async () => {
   const apart = [5, 7, 3].map((level) => changed(1, `Clerks may edit files if the clerk's level is greater than ${level}.`))
   for (const assessment of [await assessed(apart, { lineages: [A, 'one', 'one'], examining: APART }), await assessed(apart.slice(0, 2), { examining: APART }), await assessed([...apart.slice(0, 2), TEXT.with(1, null as never)], { examining: APART })]) {
     assert.equal(assessment.diagnosis.kind, 'ambiguous')

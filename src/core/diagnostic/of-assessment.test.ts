@@ -101,3 +101,16 @@ test('of a document, what settles a finding is said of its own members', () => {
   assert.equal(settled('answer question q_0123456789abcdef: May user “a” view doc “b”? It is the only one; or reword it'), 'add an example to `content.structured_data.examples` that says: May user “a” view doc “b”? It is the only one; or reword it')
   assert.equal(settled('say who may or must not do what'), 'say who may or must not do what')
 })
+
+test('readers that disagree and were never compared are named, with what counts them; those that were, and those of one lineage, are not', () => {
+  const diagnosis: Diagnosis = { kind: 'ambiguous', between: ['controlled-english', 'shallow-parse'], disagreement: null }
+  const said = (candidates: readonly Candidate[], as: Diagnosis = diagnosis) => diagnoseAssessment(assessed({ diagnosis: as }), candidates).findings.filter(({ about }) => about === 'witnesses')
+  const models = [candidate('model:a'), candidate('model:b')]
+  assert.deepEqual(said(CANDIDATES), [])
+  assert.deepEqual(said(models.map((each) => ({ ...each, lineage: 'one' }))), [])
+  assert.deepEqual(said([...CANDIDATES, ...models], { kind: 'clean' }), [])
+  const [finding, ...others] = said([...CANDIDATES.slice(0, 1), ...models, { ...candidate('principles'), readsText: false }])
+  assert.equal(others.length, 0)
+  assert.match(finding?.message ?? '', /one witness and outvote nobody: controlled-english and model:a, controlled-english and model:b, model:a and model:b$/)
+  assert.match(finding?.remedy.action ?? '', /acgs weights update/)
+})

@@ -6,6 +6,7 @@ import type { Outcome } from '#core/stabilizers/check.ts'
 import { STABILIZERS, TABLE_VERSION, type Stabilizer } from '#core/stabilizers/table.ts'
 import type { Diagnosis } from '#core/syndrome/decode.ts'
 import type { Measurement } from '#core/syndrome/measure.ts'
+import { areTwoWitnesses, isOneLineage, WEIGHTS } from '#core/syndrome/weights.ts'
 import type { Candidate } from '#core/synthesis/candidate.ts'
 import { finding, standingOf, type Category, type Finding, type Standing, type Strategy } from './diagnostic.ts'
 
@@ -51,7 +52,7 @@ type Assessed = Pick<Assessment, 'measurements' | 'diagnosis' | 'corrections' | 
 export function diagnoseAssessment(assessed: Assessed, candidates: readonly Candidate[], durationMs: (outcome: Outcome) => number | null = () => null): UnitDiagnostic {
   const { diagnosis, corrections: [{ setAside }], objections, score } = assessed
   const executions = executionsOf(assessed, candidates, durationMs)
-  const findings = findingsOf(assessed)
+  const findings = [...findingsOf(assessed), ...uncompared(diagnosis, candidates)]
   const isUnsettled = diagnosis.kind === 'ambiguous' || diagnosis.kind === 'unexplained'
   return {
     status: standingOf(findings), executions, findings, healthScore: healthOf(assessed), complianceScore: score,
@@ -102,6 +103,16 @@ function findingsOf({ diagnosis, objections, examination, verdict }: Assessed): 
     return finding(about, category, 'critical', message, strategy, remedy)
   })
   return [...faults, ...open, ...violations, ...doubts]
+}
+
+/** Readers that disagree and were never compared: whoever runs them can have it counted. */
+function uncompared(diagnosis: Diagnosis, candidates: readonly Candidate[]): readonly Finding[] {
+  if (diagnosis.kind !== 'ambiguous') return []
+  const readers = candidates.filter(({ readsText }) => readsText)
+  const pairs = readers.flatMap((one, i) => readers.slice(i + 1).flatMap((other) => (isOneLineage(one, other) || areTwoWitnesses(one, other, WEIGHTS) ? [] : [`${one.method} and ${other.method}`])))
+  if (pairs.length === 0) return []
+  return [finding('witnesses', 'meaning', 'error', `nobody has counted how often these err together, so that they count as one witness and outvote nobody: ${pairs.join(', ')}`, 'answer',
+    'answer the question; for texts to come, record what became of their readings and count it (`acgs weights update`)')]
 }
 
 function unsettled(diagnosis: Diagnosis): readonly Finding[] {

@@ -119,7 +119,7 @@ const Shared = {
     })
     .nullable()
     .describe('Who voted where readers disagreed; the policy is proved to decide as most of them at every request. Null: nobody had to'),
-  diagnosis: z.looseObject({ kind: z.enum(['clean', 'explained', 'ambiguous', 'outvoted', 'incomplete', 'unexplained']) }).describe('What the decoder found; `explained` names each fault with the sentences where its candidate has no say any more (null: nowhere)'),
+  diagnosis: z.looseObject({ kind: z.enum(['clean', 'explained', 'ambiguous', 'outvoted', 'incomplete', 'unexplained']) }).describe('What the decoder found; `explained` names each fault with the sentences where its candidate has no say any more (null: nowhere), `ambiguous` that nobody can be blamed: two explanations are equally light, or fewer than two witnesses stand against anybody. Methods that were never compared are one witness (`acgs weights show`)'),
   proofs: z.array(Proof),
   constitutional_hash: Hash,
   constitutional_digest: Digest.describe('SHA-256 of the document that is enforced'),
