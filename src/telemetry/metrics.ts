@@ -228,15 +228,22 @@ function telling<M extends object>(moved: () => void, metric: M, methods: readon
  */
 function sumAndCount<L extends string>(registry: Registry, moved: () => void, name: string, help: string, labelNames: readonly L[]) {
   type Series = { readonly labels: Record<L, string>; sum: number; count: number }
-  const series = new Map<string, Series>()
+  /** A level for each label: to put a key together out of all of them would take longer than to find it. */
+  type Level = { readonly next: Map<string, Level>; series: Series | null }
+  const level = (): Level => ({ next: new Map(), series: null })
+  const all: Series[] = []
+  const root = level()
   const fullName = PREFIX + name
   const seriesOf = (labels: Record<L, string>): Series => {
-    const key = JSON.stringify(labelNames.map((label) => labels[label]))
-    const known = series.get(key)
-    if (known !== undefined) return known
-    const made = { labels, sum: 0, count: 0 }
-    series.set(key, made)
-    return made
+    let at = root
+    for (const label of labelNames) {
+      const value = labels[label]
+      const known = at.next.get(value)
+      if (known !== undefined) at = known
+      else at.next.set(value, at = level())
+    }
+    if (at.series === null) all.push(at.series = { labels, sum: 0, count: 0 })
+    return at.series
   }
   const metric = {
     name: fullName,
@@ -245,12 +252,16 @@ function sumAndCount<L extends string>(registry: Registry, moved: () => void, na
     aggregator: 'sum',
     get: async () => ({
       name: fullName, help, type: 'summary', aggregator: 'sum',
-      values: [...series.values()].flatMap(({ labels, sum, count }) => [
+      values: all.flatMap(({ labels, sum, count }) => [
         { metricName: `${fullName}_sum`, labels, value: sum },
         { metricName: `${fullName}_count`, labels, value: count },
       ]),
     }),
-    reset: () => series.clear(),
+    reset: () => {
+      root.next.clear()
+      root.series = null
+      all.length = 0
+    },
   }
   registry.registerMetric(metric as unknown as Metric)
   return {
