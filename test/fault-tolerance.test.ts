@@ -102,6 +102,9 @@ test('the page says a miss where one was measured', () => {
   const row = (page: string, about: string) => page.split('\n').find((line) => line.startsWith(`| ${about}`)) ?? ''
   for (const about of ['one faulty candidate among three', 'with independent faults in a minority']) assert.match(row(missed, about), /\| \*\*missed\*\*/)
   assert.match(row(made, 'one faulty candidate among three'), /\| met \|$/)
+  // What is said of (3, 1) is of (3, 1), whatever else was measured with three candidates.
+  assert.match(made, new RegExp(`Of each class with n = 3, k = 1 there were ${Object.values(result.by_class)[0]?.ours.trials} trials\\.`))
+  assert.ok(made.includes(`| ${result.all.ours.trials} | 100.0 % of ${result.all.ours.trials} `))
 
   const { representations } = measured
   assert.ok(representations !== undefined)

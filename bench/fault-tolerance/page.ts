@@ -18,7 +18,7 @@ export function renderPage(measured: FaultTolerance): string {
   const [minority, correlated, rates] = [minorityOf(all), all.filter(({ setting }) => setting.isCorrelated), all.filter(({ setting }) => 'rate' in setting.faulty)]
   const knownAs = (known: Known) => correlated.filter(({ setting }) => setting.known === known)
   const uncompared = all.filter(({ setting: { known, isCorrelated } }) => known === 'uncompared' && !isCorrelated)
-  const [first] = all
+  const [first] = minority
   const parts = partsOf(measured)
   const sum = (some: readonly Measured[], of: (one: Measured) => number) => some.reduce((total, one) => total + of(one), 0)
   const independentTrials = sum(minority, ({ all: { ours } }) => ours.trials)

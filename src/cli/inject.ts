@@ -132,7 +132,7 @@ function textOf(ours: Tally, { answers, brier, expected_calibration_error: error
     `${trialsOf(ours)}, ${ours.faulty} of them with a fault${impossible.length === 0 ? '' : `; there is nothing to break in the way of ${impossible.join(', ')}`}`,
     `known                ${KNOWN_AS[known]}`,
     `detected             ${percent(detected)}`, `located              ${percent(located)}`, `corrected            ${percent(corrected)}`, `refused              ${percent(refused)}`, `falsely accepted     ${percent(wrong)}`,
-    `confidence           ${brier === null || error === null ? 'no answer had any' : `${answers} answers, Brier score ${brier.toFixed(4)}, expected calibration error ${error.toFixed(4)}`}${without === 0 ? '' : `; ${without} without`}`,
+    `confidence           ${brier === null || error === null ? 'no answer had any' : `${answers} ${answers === 1 ? 'answer' : 'answers'}, Brier score ${brier.toFixed(4)}, expected calibration error ${error.toFixed(4)}`}${without === 0 ? '' : `; ${without} without`}`,
     '', line('ours', ours), ...Object.entries(others).map(([name, each]) => line(name, each)),
     '', ...Object.entries(byClass).filter(([, { trials }]) => trials > 0).map(([id, each]) => `  ${id.padEnd(20)} ${trialsOf(each)}, ${each.detected} detected, ${each.corrected} corrected, ${each.refused} refused, ${each.false_accepts} falsely accepted`),
   ].join('\n')

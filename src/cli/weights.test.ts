@@ -82,3 +82,11 @@ test('more sentences than a schema can make are refused', async () => {
   assert.equal(status, 2)
   assert.match(stderr, /only 1 different sentences can be made/)
 })
+
+test('a file that is not JSON is named with the line and the column', async () => {
+  const half = join(folder, 'half.json')
+  writeFileSync(half, '{"source":\n {')
+  const { status, stderr } = await runAcgs(['weights', 'update', '--from', half])
+  assert.equal(status, 2)
+  assert.match(stderr, /half\.json, line 2, column 3: is not JSON/)
+})

@@ -6,6 +6,7 @@ import { parsePolicies, parseSchema } from '#adapters/cedar/cedar.ts'
 import { createProver } from '#adapters/solver/prover.ts'
 import { readConfig } from '#config'
 import { Failure } from '#core/failure.ts'
+import { parseJson } from '#core/json.ts'
 import type { Graded } from '#core/injection/reliability.ts'
 import { gradeReadings } from '#core/injection/reading-trial.ts'
 import { knownSentence } from '#core/injection/sentences.ts'
@@ -174,12 +175,7 @@ function updated(options: Options & { from: string; dryRun?: boolean }): Answer 
 }
 
 function parsed(file: string): unknown {
-  try {
-    return JSON.parse(file === SHIPPED ? readFileSync(file, 'utf8') : readText(file))
-  } catch (error) {
-    if (error instanceof SyntaxError) throw new Failure('REQUEST_MALFORMED', `${file} is not JSON: ${error.message}`, { cause: error })
-    throw error
-  }
+  return parseJson(Buffer.from(file === SHIPPED ? readFileSync(file, 'utf8') : readText(file)), file)
 }
 
 /** Whole or not at all. */
