@@ -197,7 +197,7 @@ function reasonOf(error: unknown): Failure {
   }
   if (error instanceof errors.JOSEAlgNotAllowed) return unauthenticated('algorithm', `the token's algorithm is not among ${ALGORITHMS.join(', ')}`, error)
   if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) return unauthenticated('unknown_key', 'Auth has no such key', error)
-  if (error instanceof errors.JWSSignatureVerificationFailed) return unauthenticated('signature', 'the signature does not fit', error)
+  if (error instanceof errors.JWSSignatureVerificationFailed) return unauthenticated('signature', 'the signature does not fit: the token was changed on the way, or is somebody else’s; ask for a new one (`acgs token --role author` prints one)', error)
   if (error instanceof errors.JOSEError || error instanceof TypeError) return unauthenticated('malformed', 'this is not a token: `acgs token --role author` prints one', error)
   throw error
 }
