@@ -9,7 +9,8 @@ import type { Interned } from './interned.ts'
 import { Leader, Limits } from './leaders.ts'
 import { DOUBTFUL, Masks, type Demand } from './masks.ts'
 import { isSure, type Room, type Watch } from './recording.ts'
-import { compileRelation, DOUBT, limitOf, NO, YES, type Ground, type Limit, type Relation } from './relation.ts'
+import type { Compiling, Program, Step } from './program.ts'
+import { DOUBT, limitOf, NO, YES, type Answer, type Ground, type Limit } from './relation.ts'
 import { SharedDecisions } from './shared-decisions.ts'
 import type { Slots } from './slots.ts'
 
@@ -79,7 +80,7 @@ export class SplitRules {
 }
 
 /** What an environment is compiled with: where what rules read of its principals and resources is kept, what is stored, who wants to know of what was read. */
-export type Use = { readonly action: EntityValue; readonly principals: Slots; readonly resources: Slots; readonly interned: Interned; readonly entities: Entities; readonly room: Room; readonly watch: Watch }
+export type Use = { readonly action: EntityValue; readonly principals: Slots; readonly resources: Slots; readonly interned: Interned; readonly program: Program; readonly entities: Entities; readonly room: Room; readonly watch: Watch }
 
 const WORD = 32
 /** Up to here every mask has all words of the environment. */
@@ -97,20 +98,17 @@ export class CompiledEnvironment {
   readonly #rules: (SplitRule | undefined)[] = []
   /** By place. */
   readonly #alone: Decision[] = []
-  /** Places of rules that demand nothing of either side, where masks are lists. */
+  /** Of rules that demand nothing of either side, where masks are lists: pairs of a word's number and its bits. */
   readonly #unconditional: number[] = []
-  /** By place: where its relations begin in the list of their numbers. What one rule alone has is noted as its complement. */
-  readonly #first: Int32Array
-  /** By place: where the relations begin that are left once those are answered that rules begin with. */
-  readonly #start: Int32Array
-  readonly #numbers: Int32Array
-  readonly #relations: Relation[]
-  /** By relation: the decision that it was last answered in, four times, and its answer. */
-  readonly #answered: Int32Array
-  #decision = 0
+  readonly #program: Program
+  /** By word: the places of rules of which something remains to be asked. */
+  readonly #related: Int32Array
+  /** By place: where the program begins with that. */
+  readonly #steps: Int32Array
   /** Where masks have all words: what rules begin with, asked for all of them before any is looked at. */
   readonly #leaders: readonly Leader[]
   readonly #limits: readonly Limits[]
+  /** The rules that hold: pairs of a word's number and its bits. */
   readonly #hits: Int32Array
   #count = 0
   readonly #shared = new SharedDecisions()
@@ -124,7 +122,8 @@ export class CompiledEnvironment {
     this.#slotsOfPrincipals = use.principals
     this.#slotsOfResources = use.resources
     this.#place(rules)
-    this.#hits = new Int32Array(rules.length)
+    this.#hits = new Int32Array(2 * Math.ceil(this.#rules.length / WORD))
+    this.#program = use.program
 
     const [principals, resources] = [use.principals.table.entities, use.resources.table.entities]
     const ground: Ground = {
@@ -146,38 +145,26 @@ export class CompiledEnvironment {
         }
       },
     }
+    const compiling: Compiling = { ground, instructions: new Map(), relations: new Map() }
     const uses = new Map<string, number>()
     for (const { relations } of rules) for (const { key } of relations) uses.set(key, (uses.get(key) ?? 0) + 1)
-    const numberOf = new Map<string, number>()
-    this.#relations = []
-    this.#first = new Int32Array(this.#rules.length + 1)
-    const numbers: number[] = []
-    for (const [place, rule] of this.#rules.entries()) {
-      for (const { key, expression } of rule?.relations ?? []) {
-        const number = numberOf.get(key) ?? this.#relations.push(compileRelation(expression, ground)) - 1
-        numberOf.set(key, number)
-        numbers.push(uses.get(key) === 1 ? ~number : number)
-      }
-      this.#first[place + 1] = numbers.length
-    }
-    this.#numbers = Int32Array.from(numbers)
-    this.#answered = new Int32Array(this.#relations.length)
-
-    this.#start = this.#first.slice()
-    const led = new Map<number, number[]>()
+    const led = new Map<Step, number[]>()
     const limited = new Map<string, [number, Limit][]>()
-    if (this.#words > 0) {
-      for (const [place, rule] of this.#rules.entries()) {
-        const first = rule?.relations[0]
-        if (first === undefined) continue
-        const limit = limitOf(first.expression)
-        if (limit !== null) limited.set(limit.name, [...(limited.get(limit.name) ?? []), [place, limit]])
-        else if ((uses.get(first.key) ?? 0) > 1) append(led, numberOf.get(first.key) as number, place)
-        else continue
-        this.#start[place] = (this.#first[place] as number) + 1
-      }
+    this.#related = new Int32Array(Math.ceil(this.#rules.length / WORD))
+    this.#steps = new Int32Array(this.#rules.length).fill(YES)
+    for (const [place, rule] of this.#rules.entries()) {
+      const [first, ...others] = rule?.relations ?? []
+      if (first === undefined) continue
+      let step = others.reduceRight((next, { expression }) => use.program.add(expression, compiling, next), YES)
+      const limit = this.#words > 0 ? limitOf(first.expression) : null
+      if (limit !== null) limited.set(limit.name, [...(limited.get(limit.name) ?? []), [place, limit]])
+      else if (this.#words > 0 && (uses.get(first.key) ?? 0) > 1) append(led, use.program.add(first.expression, compiling), place)
+      else step = use.program.add(first.expression, compiling, step)
+      if (step === YES) continue
+      this.#steps[place] = step
+      this.#related[place >>> 5] = (this.#related[place >>> 5] as number) | (1 << (place & 31))
     }
-    this.#leaders = [...led].map(([number, places]) => new Leader(number, places))
+    this.#leaders = [...led].map(([step, places]) => new Leader(step, places))
     this.#limits = [...limited].map(([name, limits]) => new Limits(name, limits))
   }
 
@@ -202,26 +189,21 @@ export class CompiledEnvironment {
       const [anyone, anything] = [Masks.demandsNothing(rule.principal), Masks.demandsNothing(rule.resource)]
       kinds[anyone ? (anything ? 3 : 2) : anything ? 0 : 1].push(rule)
     }
-    const starts = kinds.map((kind, i) => {
+    const starts = kinds.map((kind) => {
       while (this.#rules.length % WORD !== 0) this.#rules.push(undefined)
       const start = this.#rules.length / WORD
-      for (const rule of kind) {
-        const place = put(rule)
-        if (i === 3) this.#unconditional.push(place)
-      }
+      for (const rule of kind) put(rule)
       return start
     }) as [number, number, number, number]
     this.principals.seal({ from: starts[0], to: starts[1] })
     this.resources.seal({ from: starts[2], to: starts[3] })
+    for (let place = starts[3] * WORD; place < this.#rules.length; place += WORD) this.#unconditional.push(place / WORD, this.#rules.length - place >= WORD ? -1 : (1 << (this.#rules.length - place)) - 1)
   }
 
   /** What is decided about two entities by their rows in their tables; null: in doubt, which the general evaluator settles. */
   decide(principal: number, resource: number, context: RecordValue): Decision | null {
     this.#count = 0
-    if (++this.#decision === 1 << 29) {
-      this.#decision = 1
-      this.#answered.fill(0)
-    }
+    this.#program.begin()
     const isTold = this.#words > 0 ? this.#lookInWords(principal, resource, context) : this.#lookInLists(principal, resource, context)
     return isTold ? this.#conclude() : null
   }
@@ -246,7 +228,7 @@ export class CompiledEnvironment {
     }
     for (const leader of this.#leaders) {
       if (((low & leader.low) | (high & leader.high)) === 0) continue
-      const answer = this.#ask(leader.relation, principal, resource, context)
+      const answer = this.#run(leader.step, principal, resource, context)
       if (answer === DOUBT) return false
       if (answer === YES) continue
       low &= ~leader.low
@@ -277,53 +259,34 @@ export class CompiledEnvironment {
       } else if (wordP < wordR) p += 2
       else r += 2
     }
-    for (const place of this.#unconditional) if (!this.#look(place >>> 5, 1 << (place & 31), principal, resource, context)) return false
+    const always = this.#unconditional
+    for (let i = 0; i < always.length; i += 2) if (!this.#look(always[i] as number, always[i + 1] as number, principal, resource, context)) return false
     return true
   }
 
   /** Looks at the rules of a word's bits; false in doubt. */
   #look(word: number, bits: number, principal: number, resource: number, context: RecordValue): boolean {
-    for (let left = bits; left !== 0; left &= left - 1) {
-      const place = (word << 5) + 31 - Math.clz32(left & -left)
-      const answer = this.#start[place] === this.#first[place + 1] ? YES : this.#relate(place, principal, resource, context)
+    let left = bits & (this.#related[word] as number)
+    let holding = bits
+    for (; left !== 0; left &= left - 1) {
+      const bit = left & -left
+      const answer = this.#run(this.#steps[(word << 5) + 31 - Math.clz32(bit)] as number, principal, resource, context)
       if (answer === DOUBT) return false
-      if (answer === YES) this.#hits[this.#count++] = place
+      if (answer === NO) holding &= ~bit
+    }
+    if (holding !== 0) {
+      this.#hits[this.#count++] = word
+      this.#hits[this.#count++] = holding
     }
     return true
   }
 
-  /** Whether all relations of a rule hold. */
-  #relate(place: number, principal: number, resource: number, context: RecordValue): number {
+  #run(step: Step, principal: number, resource: number, context: RecordValue): Answer {
     const [principals, resources] = [this.#slotsOfPrincipals, this.#slotsOfResources]
     const [p, r] = [principal * principals.stride, resource * resources.stride]
     if (principals.ints[p] !== principal) principals.make(principal)
     if (resources.ints[r] !== resource) resources.make(resource)
-    const [ps, rs] = [principals.ints, resources.ints]
-    const end = this.#first[place + 1] as number
-    for (let i = this.#start[place] as number; i < end; i++) {
-      const number = this.#numbers[i] as number
-      const answer = number < 0 ? (this.#relations[~number] as Relation)(ps, p, rs, r, context) : this.#answer(number, ps, p, rs, r, context)
-      if (answer !== YES) return answer
-    }
-    return YES
-  }
-
-  /** Answers a relation that rules share. */
-  #ask(number: number, principal: number, resource: number, context: RecordValue): number {
-    const [principals, resources] = [this.#slotsOfPrincipals, this.#slotsOfResources]
-    const [p, r] = [principal * principals.stride, resource * resources.stride]
-    if (principals.ints[p] !== principal) principals.make(principal)
-    if (resources.ints[r] !== resource) resources.make(resource)
-    return this.#answer(number, principals.ints, p, resources.ints, r, context)
-  }
-
-  /** Each relation that rules share is answered once a decision. */
-  #answer(number: number, ps: Int32Array, p: number, rs: Int32Array, r: number, context: RecordValue): number {
-    const known = this.#answered[number] as number
-    if (known >> 2 === this.#decision) return known & 3
-    const answer = (this.#relations[number] as Relation)(ps, p, rs, r, context)
-    this.#answered[number] = (this.#decision << 2) | answer
-    return answer
+    return this.#program.run(step, principals.ints, p, resources.ints, r, context)
   }
 
   tidy(): void {
@@ -333,20 +296,24 @@ export class CompiledEnvironment {
 
   #conclude(): Decision {
     if (this.#count === 0) return NOT_PERMITTED
-    return this.#count === 1 ? this.#alone[this.#hits[0] as number] as Decision : this.#shared.of(this.#hits, this.#count, this.#concluded)
+    const bits = this.#hits[1] as number
+    if (this.#count > 2 || (bits & (bits - 1)) !== 0) return this.#shared.of(this.#hits, this.#count, this.#concluded)
+    return this.#alone[((this.#hits[0] as number) << 5) + 31 - Math.clz32(bits)] as Decision
   }
 
   /** The hits of the effect that wins, in the order of the rules. */
   #together(): Decision {
     const winning: SplitRule[] = []
     let isForbidden = false
-    for (let i = 0; i < this.#count; i++) {
-      const rule = this.#rules[this.#hits[i] as number] as SplitRule
-      if (!rule.isPermit && !isForbidden) {
-        isForbidden = true
-        winning.length = 0
+    for (let i = 0; i < this.#count; i += 2) {
+      for (let left = this.#hits[i + 1] as number; left !== 0; left &= left - 1) {
+        const rule = this.#rules[((this.#hits[i] as number) << 5) + 31 - Math.clz32(left & -left)] as SplitRule
+        if (!rule.isPermit && !isForbidden) {
+          isForbidden = true
+          winning.length = 0
+        }
+        if (rule.isPermit !== isForbidden) winning.push(rule)
       }
-      if (rule.isPermit !== isForbidden) winning.push(rule)
     }
     if (winning.length === 1) return (winning[0] as SplitRule).alone
     if (this.#words === 0) winning.sort((a, b) => a.order - b.order)

@@ -11,6 +11,7 @@ import { EntityValue, RecordValue } from '../value.ts'
 import { CompiledEnvironment, SplitRules, type SplitRule, type Use } from './compiled-environment.ts'
 import { Interned } from './interned.ts'
 import { fitsType } from './masks.ts'
+import { Program } from './program.ts'
 import type { Keeper } from './recording.ts'
 import { Slots } from './slots.ts'
 import type { Follower, TypeTable } from './type-table.ts'
@@ -65,7 +66,7 @@ export class DenseEvaluator implements Follower {
   /** By entity: for which keepers and rows it was read. */
   readonly #readers = new Map<string, Set<number>>()
   #readersCount = 0
-  readonly #use: Pick<Use, 'interned' | 'entities' | 'room' | 'watch'>
+  readonly #use: Pick<Use, 'interned' | 'program' | 'entities' | 'room' | 'watch'>
   #doubts = 0
 
   constructor(rules: readonly Rule[], entities: StoredEntities) {
@@ -73,7 +74,7 @@ export class DenseEvaluator implements Follower {
     this.#entities = entities
     this.#rules = new SplitRules(rules)
     this.#use = {
-      entities, interned: this.#interned, room: { ints: 0 },
+      entities, interned: this.#interned, program: new Program(this.#interned.values), room: { ints: 0 },
       watch: (key, keeper, row) => {
         const readers = this.#readers.get(key) ?? new Set()
         this.#readers.set(key, readers)

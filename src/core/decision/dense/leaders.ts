@@ -1,4 +1,5 @@
 import type { RecordValue } from '../value.ts'
+import type { Step } from './program.ts'
 import type { Limit } from './relation.ts'
 
 /** Rules of an environment, a bit for each of up to 64 places. */
@@ -15,13 +16,13 @@ function bitsOf(places: Iterable<number>): Bits {
 
 /** Rules that begin with the same relation: it is answered once for all of them. */
 export class Leader {
-  /** The relation's number. */
-  readonly relation: number
+  /** Where the program asks it. */
+  readonly step: Step
   readonly low: number
   readonly high: number
 
-  constructor(relation: number, places: readonly number[]) {
-    this.relation = relation
+  constructor(step: Step, places: readonly number[]) {
+    this.step = step
     const { low, high } = bitsOf(places)
     this.low = low
     this.high = high

@@ -34,8 +34,11 @@ function firstDifference(Subject: typeof Numbered, texts: readonly string[], ste
 
 const many = Array.from({ length: 3_000 }, (_, i) => `user-${i}`)
 
-test('a text has the number that it was given last', () => {
-  assert.equal(firstDifference(Numbered, many, 50_000), null)
+/** They differ where nobody looks first. */
+const mails = many.map((name) => `${name}@example.com`)
+
+test('a text has the number that it was given last, whatever it ends with', () => {
+  for (const texts of [many, mails, many.map((name, i) => `${name}${'-'.repeat(i % 300)}`), ['', 'é', '\ud800', '漢字漢字漢', '漢字漢字汉']]) assert.equal(firstDifference(Numbered, texts, 50_000), null)
 })
 
 test('texts of one hash are told apart, and finding one among many takes no longer', () => {
@@ -67,12 +70,13 @@ const TWINS: { readonly [name: string]: Sabotage } = {
   'one that is gone hides those behind it': { file: 'numbered.ts', from: 'this.#slots[at] = GONE', to: 'this.#slots[at] = 0' },
   'a hash is enough': { file: 'numbered.ts', from: '&& this.#texts[slot & NUMBERS] === text) return', to: ') return' },
   'what found no place is lost': { file: 'numbered.ts', from: 'this.#crowded.set(text, number)', to: '' },
+  'a text that is like others is lost': { file: 'numbered.ts', from: 'if (!this.#insert(text, number)) this.#rebuild()', to: 'this.#insert(text, number)' },
   'a number is given twice': { file: 'numbered.ts', from: 'this.#free.pop() ?? this.#texts.length', to: 'this.#free.at(-1) ?? this.#texts.length' },
 }
 
 for (const [name, sabotage] of Object.entries(TWINS)) {
   test(`the sabotage twin is caught: ${name}`, async () => {
     const twin = await importTwin<{ Numbered: typeof Numbered }>('src/core/decision/dense/', ['numbered.ts'], sabotage, name)
-    assert.ok([many, colliding(2_000)].some((texts) => firstDifference(twin.Numbered, texts, 20_000) !== null))
+    assert.ok([many, mails, colliding(2_000)].some((texts) => firstDifference(twin.Numbered, texts, 20_000) !== null))
   })
 }

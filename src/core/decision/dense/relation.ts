@@ -5,10 +5,10 @@ import type { Entity } from '../situation.ts'
 import { EntityValue, equals, RecordValue, SetValue, type Value } from '../value.ts'
 import { FALSE, TRUE, type Interned } from './interned.ts'
 
-export const NO = 0
-export const YES = 1
+export const YES = -1
+export const NO = -2
 /** Not known here: an error, something missing, or a kind of value that only the general evaluator knows. */
-export const DOUBT = 2
+export const DOUBT = -3
 export type Answer = typeof NO | typeof YES | typeof DOUBT
 
 /** Where the answer to one request is looked up: the slots of its principal begin at `p` of `ps`, those of its resource at `r` of `rs`. */
@@ -32,40 +32,15 @@ export type Ground = {
 }
 
 /**
- * Compiles a condition for decision time: whatever depends on one entity alone is read from that entity's row. It answers YES or NO only where
- * the general evaluator would, with nothing missing; any doubt is for that one to settle.
+ * Compiles a condition that has no conditions in it: whatever depends on one entity alone is read from that entity's row. It answers YES or NO only
+ * where the general evaluator would, with nothing missing; any doubt is for that one to settle.
  */
 export function compileRelation(expression: Expression, ground: Ground): Relation {
   return relationOf(expression, ground) ?? ground.general(expression)
 }
 
 function relationOf(expression: Expression, ground: Ground): Relation | null {
-  const slot = slotOf(expression, ground)
-  if (slot !== null) return truthOf(slot)
   switch (expression.kind) {
-    case 'not': {
-      const of = compileRelation(expression.of, ground)
-      return (ps, p, rs, r, context) => {
-        const answer = of(ps, p, rs, r, context)
-        return answer === DOUBT ? DOUBT : answer === YES ? NO : YES
-      }
-    }
-    case 'and':
-    case 'or': {
-      const [left, right] = [compileRelation(expression.left, ground), compileRelation(expression.right, ground)]
-      const goesOn = expression.kind === 'and' ? YES : NO
-      return (ps, p, rs, r, context) => {
-        const answer = left(ps, p, rs, r, context)
-        return answer === goesOn ? right(ps, p, rs, r, context) : answer
-      }
-    }
-    case 'if': {
-      const [condition, then, otherwise] = [expression.condition, expression.then, expression.else].map((each) => compileRelation(each, ground)) as [Relation, Relation, Relation]
-      return (ps, p, rs, r, context) => {
-        const answer = condition(ps, p, rs, r, context)
-        return answer === YES ? then(ps, p, rs, r, context) : answer === NO ? otherwise(ps, p, rs, r, context) : DOUBT
-      }
-    }
     case 'eq': return equality(expression.left, expression.right, YES, NO, ground)
     case 'neq': return equality(expression.left, expression.right, NO, YES, ground)
     case 'like': {
@@ -95,10 +70,7 @@ function relationOf(expression: Expression, ground: Ground): Relation | null {
     case 'less':
     case 'lessEq':
     case 'greater':
-    case 'greaterEq': {
-      const limit = limitOf(expression)
-      return limit === null ? comparison(expression.left, expression.right, COMPARE[expression.kind], ground) : limited(limit, COMPARE[expression.kind])
-    }
+    case 'greaterEq':
     case 'contains':
     case 'containsAll':
     case 'containsAny': return comparison(expression.left, expression.right, COMPARE[expression.kind], ground)
@@ -109,26 +81,14 @@ function relationOf(expression: Expression, ground: Ground): Relation | null {
 /** Where the number of what depends on one entity alone is kept: in the row of which side, and where there. The number is 0 in doubt. */
 type Slot = { readonly side: 'principal' | 'resource'; readonly at: number }
 
-function slotOf(expression: Expression, ground: Ground): Slot | null {
+/** Null: it does not depend on one alone, or there is no room. */
+export function slotOf(expression: Expression, ground: Ground): Slot | null {
   const side = ground.sideOf(expression)
   const at = side === null ? null : ground[side].slotOf(expression)
   return side === null || at === null ? null : { side, at }
 }
 
 // Each of these looks where it must without calling another: there are so many closures that a call costs more than a look.
-
-function truthOf({ side, at }: Slot): Relation {
-  const answer = (number: number) => (number === TRUE ? YES : number === FALSE ? NO : DOUBT)
-  return side === 'principal' ? (ps, p) => answer(ps[p + at] as number) : (_ps, _p, rs, r) => answer(rs[r + at] as number)
-}
-
-function sameSlots(one: Slot, other: Slot, same: Answer, different: Answer): Relation {
-  const answer = (a: number, b: number) => (a === 0 || b === 0 ? DOUBT : a === b ? same : different)
-  const [a, b] = [one.at, other.at]
-  if (one.side === other.side) return one.side === 'principal' ? (ps, p) => answer(ps[p + a] as number, ps[p + b] as number) : (_ps, _p, rs, r) => answer(rs[r + a] as number, rs[r + b] as number)
-  const [ofPrincipal, ofResource] = one.side === 'principal' ? [a, b] : [b, a]
-  return (ps, p, rs, r) => answer(ps[p + ofPrincipal] as number, rs[r + ofResource] as number)
-}
 
 /** An attribute of the context against a small integer: most limits are written like this. */
 export type Limit = { readonly name: string; readonly bound: number; readonly holds: (value: number, bound: number) => boolean }
@@ -140,14 +100,6 @@ export function limitOf(expression: Expression): Limit | null {
   const { left, right } = expression
   if (left.kind !== 'get' || left.of.kind !== 'var' || left.of.name !== 'context' || right.kind !== 'long' || !Number.isSafeInteger(Number(right.value))) return null
   return { name: left.attribute, bound: Number(right.value) + 0, holds: LIMITS[kind] }
-}
-
-function limited({ name, bound, holds }: Limit, otherwise: Compare): Relation {
-  return (_ps, _p, _rs, _r, context) => {
-    const value = context.fields.get(name)
-    if (typeof value === 'number') return holds(value, bound) ? YES : NO
-    return value === undefined ? DOUBT : otherwise(value, bound)
-  }
 }
 
 const LIMITS: { readonly [kind in 'less' | 'lessEq' | 'greater' | 'greaterEq']: (a: number, b: number) => boolean } = {
@@ -180,8 +132,6 @@ function operand(expression: Expression, ground: Ground): Operand | null {
 }
 
 function equality(left: Expression, right: Expression, same: Answer, different: Answer, ground: Ground): Relation | null {
-  const [one, other] = [slotOf(left, ground), slotOf(right, ground)]
-  if (one !== null && other !== null) return sameSlots(one, other, same, different)
   const [a, b] = [operand(left, ground), operand(right, ground)]
   return a && b && ((ps, p, rs, r, context) => {
     const x = a(ps, p, rs, r, context)
