@@ -11,6 +11,7 @@ import { DOUBTFUL, Masks, type Demand } from './masks.ts'
 import { isSure, type Room, type Watch } from './recording.ts'
 import type { Compiling, Program, Step } from './program.ts'
 import { DOUBT, limitOf, NO, YES, type Answer, type Ground, type Limit } from './relation.ts'
+import type { Rows } from './rows.ts'
 import { SharedDecisions } from './shared-decisions.ts'
 import type { Slots } from './slots.ts'
 
@@ -92,6 +93,11 @@ export class CompiledEnvironment {
   readonly resources: Masks
   readonly #slotsOfPrincipals: Slots
   readonly #slotsOfResources: Slots
+  /** Where masks are, again: each look aside costs as much as the rest of a decision. */
+  readonly #rowsOfPrincipals: Rows
+  readonly #rowsOfResources: Rows
+  readonly #atPrincipals: number
+  readonly #atResources: number
   /** Of masks that have all; 0: they are lists. */
   readonly #words: number
   /** By place in the masks; there are places without a rule, whose bits are never set. */
@@ -101,13 +107,14 @@ export class CompiledEnvironment {
   /** Of rules that demand nothing of either side, where masks are lists: pairs of a word's number and its bits. */
   readonly #unconditional: number[] = []
   readonly #program: Program
-  /** By word: the places of rules of which something remains to be asked. */
-  readonly #related: Int32Array
-  /** By place: where the program begins with that. */
-  readonly #steps: Int32Array
+  /** Where the program keeps, by word, the places of rules of which something remains to be asked. */
+  readonly #related: number
+  /** Where it keeps, by place, where it begins with that. */
+  readonly #steps: number
   /** Where masks have all words: what rules begin with, asked for all of them before any is looked at. */
   readonly #leaders: readonly Leader[]
   readonly #limits: readonly Limits[]
+  readonly #isLed: boolean
   /** The rules that hold: pairs of a word's number and its bits. */
   readonly #hits: Int32Array
   #count = 0
@@ -117,15 +124,19 @@ export class CompiledEnvironment {
   constructor(rules: readonly SplitRule[], use: Use) {
     const words = Math.ceil((rules.length + 1) / WORD)
     this.#words = words <= WORDS_MAX ? words : 0
-    this.principals = new Masks(use.principals.table, this.#words, use)
-    this.resources = new Masks(use.resources.table, this.#words, use)
+    this.principals = new Masks(use.principals.rows, this.#words, use)
+    this.resources = new Masks(use.resources.rows, this.#words, use)
     this.#slotsOfPrincipals = use.principals
     this.#slotsOfResources = use.resources
+    this.#rowsOfPrincipals = this.principals.rows
+    this.#rowsOfResources = this.resources.rows
+    this.#atPrincipals = this.principals.at
+    this.#atResources = this.resources.at
     this.#place(rules)
     this.#hits = new Int32Array(2 * Math.ceil(this.#rules.length / WORD))
     this.#program = use.program
 
-    const [principals, resources] = [use.principals.table.entities, use.resources.table.entities]
+    const [principals, resources] = [use.principals.rows.table.entities, use.resources.rows.table.entities]
     const ground: Ground = {
       interned: use.interned,
       principal: { slotOf: (expression) => use.principals.slotOf(expression, use.action), entities: principals },
@@ -150,8 +161,8 @@ export class CompiledEnvironment {
     for (const { relations } of rules) for (const { key } of relations) uses.set(key, (uses.get(key) ?? 0) + 1)
     const led = new Map<Step, number[]>()
     const limited = new Map<string, [number, Limit][]>()
-    this.#related = new Int32Array(Math.ceil(this.#rules.length / WORD))
-    this.#steps = new Int32Array(this.#rules.length).fill(YES)
+    const related = new Int32Array(Math.ceil(this.#rules.length / WORD))
+    const steps = new Int32Array(this.#rules.length).fill(YES)
     for (const [place, rule] of this.#rules.entries()) {
       const [first, ...others] = rule?.relations ?? []
       if (first === undefined) continue
@@ -161,11 +172,14 @@ export class CompiledEnvironment {
       else if (this.#words > 0 && (uses.get(first.key) ?? 0) > 1) append(led, use.program.add(first.expression, compiling), place)
       else step = use.program.add(first.expression, compiling, step)
       if (step === YES) continue
-      this.#steps[place] = step
-      this.#related[place >>> 5] = (this.#related[place >>> 5] as number) | (1 << (place & 31))
+      steps[place] = step
+      related[place >>> 5] = (related[place >>> 5] as number) | (1 << (place & 31))
     }
+    this.#related = use.program.keep(related)
+    this.#steps = use.program.keep(steps)
     this.#leaders = [...led].map(([step, places]) => new Leader(step, places))
     this.#limits = [...limited].map(([name, limits]) => new Limits(name, limits))
+    this.#isLed = led.size + limited.size > 0
   }
 
   /** Gives every rule its place, in order; where masks are lists, side by side and each from a word of its own, the principals' own, those of both sides, the resources' own. */
@@ -210,29 +224,32 @@ export class CompiledEnvironment {
 
   /** Finds the rules that hold; false in doubt. */
   #lookInWords(principal: number, resource: number, context: RecordValue): boolean {
-    const words = this.#words
-    const [p, r] = [principal * words, resource * words]
-    if (((this.principals.ints[p] as number) & (this.resources.ints[r] as number) & 1) === 0) {
+    const [principals, resources] = [this.#rowsOfPrincipals, this.#rowsOfResources]
+    const p = principal * principals.stride + this.#atPrincipals
+    const r = resource * resources.stride + this.#atResources
+    if (((principals.ints[p] as number) & (resources.ints[r] as number) & 1) === 0) {
       if (this.principals.made(principal) === DOUBTFUL || this.resources.made(resource) === DOUBTFUL) return false
     }
-    const inP = this.principals.ints
-    const inR = this.resources.ints
+    const inP = principals.ints
+    const inR = resources.ints
     let low = (inP[p] as number) & (inR[r] as number) & ~1
-    let high = words > 1 ? (inP[p + 1] as number) & (inR[r + 1] as number) : 0
-    for (const limits of this.#limits) {
-      if (((low & limits.low) | (high & limits.high)) === 0) continue
-      const at = limits.at(context)
-      if (at < 0) return false
-      low &= limits.met[at] as number
-      high &= limits.met[at + 1] as number
-    }
-    for (const leader of this.#leaders) {
-      if (((low & leader.low) | (high & leader.high)) === 0) continue
-      const answer = this.#run(leader.step, principal, resource, context)
-      if (answer === DOUBT) return false
-      if (answer === YES) continue
-      low &= ~leader.low
-      high &= ~leader.high
+    let high = this.#words > 1 ? (inP[p + 1] as number) & (inR[r + 1] as number) : 0
+    if (this.#isLed) {
+      for (const limits of this.#limits) {
+        if (((low & limits.low) | (high & limits.high)) === 0) continue
+        const at = limits.at(context)
+        if (at < 0) return false
+        low &= limits.met[at] as number
+        high &= limits.met[at + 1] as number
+      }
+      for (const leader of this.#leaders) {
+        if (((low & leader.low) | (high & leader.high)) === 0) continue
+        const answer = this.#run(leader.step, principal, resource, context)
+        if (answer === DOUBT) return false
+        if (answer === YES) continue
+        low &= ~leader.low
+        high &= ~leader.high
+      }
     }
     return (low === 0 || this.#look(0, low, principal, resource, context)) && (high === 0 || this.#look(1, high, principal, resource, context))
   }
@@ -266,11 +283,12 @@ export class CompiledEnvironment {
 
   /** Looks at the rules of a word's bits; false in doubt. */
   #look(word: number, bits: number, principal: number, resource: number, context: RecordValue): boolean {
-    let left = bits & (this.#related[word] as number)
+    const kept = this.#program.ints
+    let left = bits & (kept[this.#related + word] as number)
     let holding = bits
     for (; left !== 0; left &= left - 1) {
       const bit = left & -left
-      const answer = this.#run(this.#steps[(word << 5) + 31 - Math.clz32(bit)] as number, principal, resource, context)
+      const answer = this.#run(kept[this.#steps + (word << 5) + 31 - Math.clz32(bit)] as number, principal, resource, context)
       if (answer === DOUBT) return false
       if (answer === NO) holding &= ~bit
     }
@@ -282,10 +300,10 @@ export class CompiledEnvironment {
   }
 
   #run(step: Step, principal: number, resource: number, context: RecordValue): Answer {
-    const [principals, resources] = [this.#slotsOfPrincipals, this.#slotsOfResources]
+    const [principals, resources] = [this.#slotsOfPrincipals.rows, this.#slotsOfResources.rows]
     const [p, r] = [principal * principals.stride, resource * resources.stride]
-    if (principals.ints[p] !== principal) principals.make(principal)
-    if (resources.ints[r] !== resource) resources.make(resource)
+    if (principals.ints[p] !== principal) this.#slotsOfPrincipals.make(principal)
+    if (resources.ints[r] !== resource) this.#slotsOfResources.make(resource)
     return this.#program.run(step, principals.ints, p, resources.ints, r, context)
   }
 

@@ -20,7 +20,7 @@ import type { Follower, TypeTable } from './type-table.ts'
 export type Question = { readonly principal: Uid; readonly action: Uid; readonly resource: Uid; readonly context: RecordValue }
 
 /** Of one action, by the index of the principal's type, times the number of types, and that of the resource's. */
-type ActionEnvironments = { readonly type: string; readonly environments: (CompiledEnvironment | undefined)[] }
+type ActionEnvironments = { readonly type: string; readonly environments: (CompiledEnvironment | undefined)[]; /** Of another type with the same id. */ readonly next: ActionEnvironments | undefined }
 
 /** Combinations of action and types that are compiled; those beyond are decided by the general evaluator. */
 const ENVIRONMENTS_MAX = 4_096
@@ -29,7 +29,7 @@ const ROWS_MAX = 2 ** 26
 /** So often it may be noted that a row rests on another entity, until all rows are dropped. */
 const READERS_MAX = 2 ** 20
 /** So many integers may be kept in rows, until all are dropped. */
-const INTS_MAX = 2 ** 24
+const INTS_MAX = 2 ** 26
 /** So many values may be known, twice as many as rows have, until all are forgotten. */
 const UNUSED_MIN = 2 ** 16
 
@@ -55,8 +55,8 @@ export class DenseEvaluator implements Follower {
   readonly #general: Evaluator
   readonly #entities: StoredEntities
   readonly #rules: SplitRules
-  /** By id: the actions that have it, which are of different types. */
-  readonly #actions = new Map<string, ActionEnvironments[]>()
+  /** By id. */
+  readonly #actions = new Map<string, ActionEnvironments>()
   readonly #compiled: CompiledEnvironment[] = []
   readonly #interned = new Interned()
   readonly #slotsOf = new Map<TypeTable, Slots>()
@@ -160,8 +160,8 @@ export class DenseEvaluator implements Follower {
   }
 
   #compiledFor({ type, id }: Uid, principals: TypeTable, resources: TypeTable): CompiledEnvironment | undefined {
-    const actions = this.#actions.get(id)
-    const action = actions?.[0]?.type === type ? actions[0] : actions?.find((each) => each.type === type)
+    let action = this.#actions.get(id)
+    while (action !== undefined && action.type !== type) action = action.next
     return action?.environments[principals.index * this.#entities.types + resources.index]
   }
 
@@ -180,12 +180,10 @@ export class DenseEvaluator implements Follower {
   }
 
   #environmentsOf({ type, id }: EntityValue): ActionEnvironments['environments'] {
-    const actions = this.#actions.get(id) ?? []
-    this.#actions.set(id, actions)
-    const known = actions.find((each) => each.type === type)
-    if (known !== undefined) return known.environments
-    const made: ActionEnvironments = { type, environments: [] }
-    actions.push(made)
+    const first = this.#actions.get(id)
+    for (let each = first; each !== undefined; each = each.next) if (each.type === type) return each.environments
+    const made: ActionEnvironments = { type, environments: [], next: first }
+    this.#actions.set(id, made)
     return made.environments
   }
 
@@ -207,7 +205,10 @@ export class DenseEvaluator implements Follower {
 
   /** Drops all that was worked out from entities. */
   #forget(): void {
-    for (const keeper of this.#keepers) keeper.forget()
+    for (const keeper of this.#keepers) {
+      keeper.forget()
+      keeper.rows.forget()
+    }
     this.#interned.clear()
     this.#readers.clear()
     this.#readersCount = 0

@@ -1,4 +1,4 @@
-import { lengthened, type Room } from './recording.ts'
+import type { Room } from './recording.ts'
 
 /** Lists of integers of many rows, in one array. */
 export class Lists {
@@ -17,8 +17,15 @@ export class Lists {
   }
 
   push(value: number): void {
-    this.ints = lengthened(this.ints, this.#end + 1, LENGTH_MIN, this.#room)
+    if (this.#end === this.ints.length || this.ints.length === 0) this.#lengthen()
     this.ints[this.#end++] = value
+  }
+
+  #lengthen(): void {
+    const longer = new Int32Array(Math.max(LENGTH_MIN, Math.ceil(this.ints.length * GROWTH)))
+    longer.set(this.ints)
+    this.#room.ints += longer.length - this.ints.length
+    this.ints = longer
   }
 
   /** So many are in use no more. */
@@ -40,4 +47,5 @@ export class Lists {
 }
 
 const LENGTH_MIN = 256
+const GROWTH = 1.5
 const DROPPED_MIN = 1 << 14

@@ -3,8 +3,8 @@ import type { Evaluate } from '../compile-expression.ts'
 import type { Entities, Entity } from '../situation.ts'
 import { EntityValue } from '../value.ts'
 import { Lists } from './lists.ts'
-import { alone, isSure, lengthened, Recording, type Keeper, type Room, type Watch } from './recording.ts'
-import type { TypeTable } from './type-table.ts'
+import { alone, isSure, Recording, type Keeper, type Room, type Watch } from './recording.ts'
+import { Rows } from './rows.ts'
 
 /** Words of a mask, the last not included. */
 export type Words = { readonly from: number; readonly to: number }
@@ -12,6 +12,8 @@ export type Words = { readonly from: number; readonly to: number }
 /** What a rule asks of one side alone; conjuncts of one key are the same. */
 export type Demand = { readonly scope: Scope; readonly conjuncts: readonly { readonly key: string; readonly evaluate: Evaluate }[] }
 
+/** A longer row is not worth its room: most decisions read little of it. */
+const ROW_MAX = 128
 /** Instead of a mask: what depends on this entity cannot be told without an error or something missing. */
 export const DOUBTFUL = -2
 const NONE: readonly number[] = []
@@ -21,15 +23,14 @@ const NONE: readonly number[] = []
  * when it is first asked for.
  */
 export class Masks implements Keeper {
-  readonly table: TypeTable
   readonly #action: EntityValue
   readonly #entities: Recording
-  readonly #room: Room
   readonly #watch: Watch
   /** Where rules are few: of each row so many words, the lowest bit of the first set once they are made. Otherwise 0. */
   readonly words: number
-  /** By row: its words; or where its list begins, 0 while there is none, or {@link DOUBTFUL}. */
-  ints = new Int32Array(0)
+  readonly rows: Rows
+  /** Where in a row its words are; or where its list begins, 0 while there is none, or {@link DOUBTFUL}. */
+  readonly at: number
   /** Where rules are many: pairs of a word's number and its bits, those of this side's own rules and then the others, each after its length. */
   readonly lists: Lists
 
@@ -46,12 +47,14 @@ export class Masks implements Keeper {
   #outcomes = new Uint8Array(0)
   #own: Words = { from: 0, to: 0 }
 
-  constructor(table: TypeTable, words: number, { action, entities, room, watch }: { readonly action: EntityValue; readonly entities: Entities; readonly room: Room; readonly watch: Watch }) {
-    this.table = table
+  /** @param beside Rows of the same entities that decisions read too, as long as they are short. */
+  constructor(beside: Rows, words: number, { action, entities, room, watch }: { readonly action: EntityValue; readonly entities: Entities; readonly room: Room; readonly watch: Watch }) {
     this.words = words
+    const width = words || 1
+    this.rows = beside.stride + width <= ROW_MAX ? beside : new Rows(beside.table, room)
+    this.at = this.rows.reserve(width)
     this.#action = action
     this.#entities = new Recording(entities)
-    this.#room = room
     this.#watch = watch
     this.lists = new Lists(room)
   }
@@ -83,20 +86,21 @@ export class Masks implements Keeper {
 
   /** The first integer of a row, or {@link DOUBTFUL}. */
   made(row: number): number {
-    const at = row * (this.words || 1)
-    const first = at < this.ints.length ? this.ints[at] as number : 0
+    const at = row * this.rows.stride + this.at
+    const first = at < this.rows.ints.length ? this.rows.ints[at] as number : 0
     return first === 0 ? this.#make(row, at) : first
   }
 
   drop(row: number): void {
-    const at = row * (this.words || 1)
-    const first = at < this.ints.length ? this.ints[at] as number : 0
+    const { ints } = this.rows
+    const at = row * this.rows.stride + this.at
+    const first = at < ints.length ? ints[at] as number : 0
     if (first === 0) return
-    this.ints[at] = 0
+    ints[at] = 0
     if (this.words > 0 || first === DOUBTFUL) return
-    const { ints } = this.lists
-    const own = ints[first] as number
-    this.lists.drop(2 + 2 * (own + (ints[first + 1 + 2 * own] as number)))
+    const listed = this.lists.ints
+    const own = listed[first] as number
+    this.lists.drop(2 + 2 * (own + (listed[first + 1 + 2 * own] as number)))
   }
 
   /** Gives back the room of lists that were dropped; never while something is being decided. */
@@ -105,21 +109,20 @@ export class Masks implements Keeper {
   }
 
   forget(): void {
-    this.#room.ints -= this.ints.length
-    this.ints = new Int32Array(0)
+    this.rows.clear(this.at)
     this.lists.clear()
   }
 
   #make(row: number, at: number): number {
-    const width = this.words || 1
-    this.ints = lengthened(this.ints, at + width, this.table.entities.length * width, this.#room)
-    const entity = this.table.entities[row] as Entity
+    this.rows.lengthen(row)
+    const { ints } = this.rows
+    const entity = this.rows.table.entities[row] as Entity
     const places = this.#placesOf(entity)
-    if (places === null) this.ints[at] = DOUBTFUL
-    else if (this.words > 0) this.#writeWords(at, places)
-    else this.ints[at] = this.#writeList(places)
+    if (places === null) ints[at] = DOUBTFUL
+    else if (this.words > 0) this.#writeWords(ints, at, places)
+    else ints[at] = this.#writeList(places)
     for (const key of this.#entities.take()) if (key !== entity.name.key) this.#watch(key, this, row)
-    return this.ints[at] as number
+    return ints[at] as number
   }
 
   /** The places of the rules whose demands an entity meets; null in doubt. */
@@ -150,8 +153,7 @@ export class Masks implements Keeper {
     return met
   }
 
-  #writeWords(at: number, places: readonly number[]): void {
-    const { ints } = this
+  #writeWords(ints: Int32Array, at: number, places: readonly number[]): void {
     ints.fill(0, at, at + this.words)
     ints[at] = 1
     const set = (place: number) => { ints[at + (place >>> 5)] = (ints[at + (place >>> 5)] as number) | (1 << (place & 31)) }

@@ -4,7 +4,6 @@ import { FALSE, TRUE } from './interned.ts'
 import { compileRelation, DOUBT, limitOf, NO, slotOf, YES, type Answer, type Ground, type Relation } from './relation.ts'
 
 /** An instruction: what it asks, of what (two operands), how else to ask where that does not tell, and where to go on after yes and after no. */
-const WIDTH = 6
 const YES_AT = 4
 
 // What is asked. Slots are numbers in rows; those that two sides have are always the principal's, then the resource's.
@@ -55,6 +54,16 @@ export class Program {
     this.#answered.fill(0)
   }
 
+  /** Integers of the program, which instructions go by and whoever keeps some here. */
+  get ints(): Int32Array {
+    return this.#code
+  }
+
+  /** Keeps integers beside the instructions that are read with them: from where they are. */
+  keep(ints: Int32Array): number {
+    return this.#append(ints)
+  }
+
   /** Where to begin for a condition, to go on as it is answered. */
   add(expression: Expression, compiling: Compiling, yes: Step = YES, no: Step = NO): Step {
     const { ground } = compiling
@@ -99,11 +108,16 @@ export class Program {
     const key = instruction.join()
     const known = instructions.get(key)
     if (known !== undefined) return known
-    const at = this.#end
-    this.#end += WIDTH
-    if (this.#end > this.#code.length) this.#code = longer(this.#code, this.#end)
-    this.#code.set(instruction, at)
+    const at = this.#append(instruction)
     instructions.set(key, at)
+    return at
+  }
+
+  #append(ints: ArrayLike<number>): number {
+    const at = this.#end
+    this.#end += ints.length
+    if (this.#end > this.#code.length) this.#code = longer(this.#code, this.#end)
+    this.#code.set(ints, at)
     return at
   }
 

@@ -1,8 +1,9 @@
 import { Situation, type Entities, type Entity } from '../situation.ts'
 import { RecordValue, type EntityValue } from '../value.ts'
+import type { Rows } from './rows.ts'
 
-/** Whoever keeps something about entities by their rows. */
-export type Keeper = { readonly drop: (row: number) => void; /** Everything. */ readonly forget: () => void }
+/** Whoever keeps something about entities in their rows. */
+export type Keeper = { readonly rows: Rows; readonly drop: (row: number) => void; /** What it has in any of them. */ readonly forget: () => void }
 
 /** How many integers all keepers together have. */
 export type Room = { ints: number }
@@ -42,13 +43,3 @@ const EMPTY = new RecordValue(new Map())
 export function isSure(situation: Situation): boolean {
   return situation.missing.length === 0 && situation.unusable.length === 0
 }
-
-/** Integers that a row, ending before `end`, has room in. */
-export function lengthened(ints: Int32Array<ArrayBuffer>, end: number, all: number, room: Room): Int32Array<ArrayBuffer> {
-  if (end <= ints.length) return ints
-  const longer = new Int32Array(Math.max(end, all, Math.ceil(ints.length * GROWTH)))
-  longer.set(ints)
-  room.ints += longer.length - ints.length
-  return longer
-}
-const GROWTH = 1.5

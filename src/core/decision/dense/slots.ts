@@ -5,40 +5,36 @@ import type { Entities, Entity } from '../situation.ts'
 import type { EntityValue } from '../value.ts'
 import { mentionsOf } from './conjuncts.ts'
 import type { Interned } from './interned.ts'
-import { alone, isSure, lengthened, Recording, type Keeper, type Room, type Watch } from './recording.ts'
+import { alone, isSure, Recording, type Keeper, type Room, type Watch } from './recording.ts'
+import { Rows } from './rows.ts'
 import type { TypeTable } from './type-table.ts'
 
 /** More of them would make rows long; what has no slot is evaluated when it is asked for. */
 const SLOTS_MAX = 127
 
 /**
- * What rules read of the entities of one type alone, worked out once for each, when it is first asked for. A row is: its own number, 0 while it is
- * not made; then a number for each expression, the same for equal values, 0 in doubt.
+ * What rules read of the entities of one type alone, worked out once for each, when it is first asked for. A row begins with: its own number, 0 while
+ * it is not made; and a number for each expression, the same for equal values, 0 in doubt.
  */
 export class Slots implements Keeper {
-  readonly table: TypeTable
+  readonly rows: Rows
   readonly #interned: Interned
   readonly #entities: Recording
-  readonly #room: Room
   readonly #watch: Watch
-  readonly #slots: { readonly evaluate: Evaluate; readonly action: EntityValue }[] = []
+  readonly #slots: { readonly at: number; readonly evaluate: Evaluate; readonly action: EntityValue }[] = []
   readonly #slotOf = new Map<string, number>()
-  ints = new Int32Array(0)
-  /** The length of a row. */
-  stride = 1
-  #made = 0
 
   constructor(table: TypeTable, { interned, entities, room, watch }: { readonly interned: Interned; readonly entities: Entities; readonly room: Room; readonly watch: Watch }) {
-    this.table = table
+    this.rows = new Rows(table, room)
+    this.rows.reserve(1)
     this.#interned = interned
     this.#entities = new Recording(entities)
-    this.#room = room
     this.#watch = watch
   }
 
-  /** How many numbers all rows have that are made. */
+  /** How many numbers there is room for. */
   get size(): number {
-    return this.#made * this.stride
+    return this.#slots.length * this.rows.ints.length / this.rows.stride
   }
 
   /** Where in a row an expression is that depends on one entity and the action alone; null: there are too many. */
@@ -47,37 +43,33 @@ export class Slots implements Keeper {
     const known = this.#slotOf.get(key)
     if (known !== undefined) return known
     if (this.#slots.length === SLOTS_MAX) return null
-    const at = this.#slots.push({ evaluate: compileExpression(expression), action })
+    const at = this.rows.reserve(1)
+    this.#slots.push({ at, evaluate: compileExpression(expression), action })
     this.#slotOf.set(key, at)
-    this.stride = at + 1
     this.forget()
     return at
   }
 
   make(row: number): void {
-    const entity = this.table.entities[row] as Entity
-    this.ints = lengthened(this.ints, (row + 1) * this.stride, this.table.entities.length * this.stride, this.#room)
-    this.#made++
-    let at = row * this.stride
-    this.ints[at++] = row
-    for (const { evaluate, action } of this.#slots) {
+    const { rows } = this
+    const entity = rows.table.entities[row] as Entity
+    rows.lengthen(row)
+    const start = row * rows.stride
+    rows.ints[start] = row
+    for (const { at, evaluate, action } of this.#slots) {
       const situation = alone(entity, action, this.#entities)
       const value = evaluate(situation)
-      this.ints[at++] = value instanceof EvaluationError || !isSure(situation) ? 0 : this.#interned.numberOf(value)
+      rows.ints[start + at] = value instanceof EvaluationError || !isSure(situation) ? 0 : this.#interned.numberOf(value)
     }
     for (const key of this.#entities.take()) if (key !== entity.name.key) this.#watch(key, this, row)
   }
 
   drop(row: number): void {
-    const at = row * this.stride
-    if (this.ints[at] !== row) return
-    this.ints[at] = 0
-    this.#made--
+    const start = row * this.rows.stride
+    if (start < this.rows.ints.length) this.rows.ints[start] = 0
   }
 
   forget(): void {
-    this.#room.ints -= this.ints.length
-    this.#made = 0
-    this.ints = new Int32Array(0)
+    this.rows.clear(0)
   }
 }
