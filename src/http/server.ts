@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { createServer as createHttpServer } from 'node:http'
 import type { IncomingMessage, ServerOptions, ServerResponse } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
@@ -32,6 +31,7 @@ import { PROBE_PATHS, openApi } from './openapi.ts'
 import { explained, refuseTaken } from './port-holder.ts'
 import { PROBLEM_TYPE, toProblem } from './problem.ts'
 import type { RateLimits } from './rate-limit.ts'
+import { nextRequestId } from './request-id.ts'
 import { answerUnreadable, HEADER_BYTES_MAX, translate } from './unreadable.ts'
 
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/
@@ -449,7 +449,7 @@ function patternOf(path: string): RegExp {
 
 function newTrace({ headers }: IncomingMessage): Trace {
   const given = single(headers['x-request-id'])
-  return traceFrom(single(headers['traceparent']), given !== undefined && REQUEST_ID.test(given) ? given : randomUUID())
+  return traceFrom(single(headers['traceparent']), given !== undefined && REQUEST_ID.test(given) ? given : nextRequestId())
 }
 
 function single(value: string | string[] | undefined): string | undefined {

@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { Failure } from '#core/failure.ts'
 import { traceFrom } from '#telemetry/log.ts'
 import { PROBLEM_TYPE, toProblem } from './problem.ts'
+import { nextRequestId } from './request-id.ts'
 
 export const HEADER_BYTES_MAX = 16_384
 
@@ -34,7 +34,7 @@ export function answerUnreadable(error: Error & { code?: string }, socket: Socke
   }
   const [status, detail] = error.code === 'HPE_HEADER_OVERFLOW' ? [431, `the headers are larger than ${HEADER_BYTES_MAX} bytes`]
     : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? [408, 'the request did not arrive in time'] : [400, 'this is not a request that HTTP/1.1 knows']
-  const trace = traceFrom(undefined, randomUUID())
+  const trace = traceFrom(undefined, nextRequestId())
   const problem = toProblem(new Failure('REQUEST_MALFORMED', String(detail)), trace.traceId)
   const body = JSON.stringify({ ...problem.body, status })
   const reason = { 400: 'Bad Request', 408: 'Request Timeout', 431: 'Request Header Fields Too Large' }[status as 400 | 408 | 431]

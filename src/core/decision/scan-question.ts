@@ -6,6 +6,9 @@ import { clocksOf, fillClocks, MEMBERS_MAX, unknownId } from './typed-json.ts'
 import { EntityValue, RecordValue, type Value } from './value.ts'
 import { promisedBy, VALUES } from './value-build.ts'
 
+/** The moment of a request, looked at only where the schema marks something with `@concept("now")`. */
+type Clock = { readonly now: Date }
+
 /** One question of a batch, and where in the batch's bytes it stands. */
 export type Scanned = { readonly question: ReadQuestion<Value>; readonly from: number; readonly to: number }
 
@@ -23,7 +26,7 @@ export class QuestionScanner {
   readonly #shapes = new Map<RecordType, Shape>()
   #bytes: Uint8Array = NO_BYTES
   #at = 0
-  #now = 0
+  #clock: Clock = { now: new Date(0) }
 
   constructor(schema: Schema) {
     this.#schema = schema
@@ -32,8 +35,8 @@ export class QuestionScanner {
   }
 
   /** The question that a body is; null: not one that is read here. */
-  one(bytes: Uint8Array, now: number): ReadQuestion<Value> | null {
-    this.#begin(bytes, now)
+  one(bytes: Uint8Array, clock: Clock): ReadQuestion<Value> | null {
+    this.#begin(bytes, clock)
     const question = this.#question()
     return this.#isOver() ? question : null
   }
@@ -43,8 +46,8 @@ export class QuestionScanner {
    *
    * @param most A batch of more is not read here.
    */
-  batch(bytes: Uint8Array, most: number, now: number): readonly Scanned[] | null {
-    this.#begin(bytes, now)
+  batch(bytes: Uint8Array, most: number, clock: Clock): readonly Scanned[] | null {
+    this.#begin(bytes, clock)
     const read: Scanned[] = []
     if (!this.#takes(OPEN) || this.#member(EVALUATIONS, 0) !== 0 || !this.#takes(OPEN_LIST)) return null
     do {
@@ -56,10 +59,10 @@ export class QuestionScanner {
     return this.#takes(CLOSE_LIST) && this.#takes(CLOSE) && this.#isOver() ? read : null
   }
 
-  #begin(bytes: Uint8Array, now: number): void {
+  #begin(bytes: Uint8Array, clock: Clock): void {
     this.#bytes = bytes
     this.#at = 0
-    this.#now = now
+    this.#clock = clock
   }
 
   #isOver(): boolean {
@@ -159,7 +162,7 @@ export class QuestionScanner {
   }
 
   #fill(fields: Map<string, Value>, { action: { context } }: NamedAction): Map<string, Value> {
-    if (this.#shapeOf(context).hasClocks) fillClocks(fields, context, this.#now, VALUES)
+    if (this.#shapeOf(context).hasClocks) fillClocks(fields, context, this.#clock.now.getTime(), VALUES)
     return fields
   }
 

@@ -32,7 +32,7 @@ export function directRoutes(use: Use): DirectRoute[] {
   return [
     { endpoint: postEvaluation, answer: ({ bytes, read }, headers) => {
       const desk = openDesk(use, headers)
-      const scanned = bytes === null ? null : desk.scanner?.one(bytes, desk.ground.now.getTime()) ?? null
+      const scanned = bytes === null ? null : desk.scanner?.one(bytes, desk.ground) ?? null
       if (scanned !== null) return desk.answer(() => readQuestionBody(read(), 'body'), 'body', scanned).text
       const question = readQuestionBody(read(), 'body')
       return desk.answer(() => question, 'body').text
@@ -40,7 +40,7 @@ export function directRoutes(use: Use): DirectRoute[] {
 
     { endpoint: postEvaluations, answer: async ({ bytes, read }, headers) => {
       const desk = openDesk(use, headers)
-      const scanned = bytes === null || bytes.length > SCANNED_BYTES_MAX ? null : desk.scanner?.batch(bytes, EVALUATIONS_MAX, desk.ground.now.getTime()) ?? null
+      const scanned = bytes === null || bytes.length > SCANNED_BYTES_MAX ? null : desk.scanner?.batch(bytes, EVALUATIONS_MAX, desk.ground) ?? null
       if (scanned !== null) {
         return batchText(await answerInTurn(scanned, 'execute_all', ({ question, from, to }, index) => {
           const place = placeIn(index)
@@ -96,7 +96,8 @@ function openDesk(use: Use, headers: Headers) {
   const active = use.point.activeOf(application)
   refuseOlder(headers, application, active?.revision ?? null)
   const entities = use.point.entitiesOf(application)
-  const ground: Ground = { application, active, entities, now: use.now() }
+  let at: Date | null = null
+  const ground: Ground = { application, active, entities, get now() { return at ??= use.now() } }
   const decides = active === null ? null : (use.decidesFor ?? use.point.decidesFor)(active)
   return {
     ground,
