@@ -44,7 +44,7 @@ function compare({ QuestionScanner: Made }: Scanners, bodies: number, seed: numb
     const text = written(isPlain ? question : bent(question, schema, random), random, isPlain)
     const bytes = isPlain || random() < 0.7 ? Buffer.from(text) : damaged(Buffer.from(text), random)
     const expected = closely(bytes, schema)
-    const scanned = scanner.one(bytes, { now: NOW })
+    const scanned = scanner.one(bytes, { now: () => NOW })
     if (expected === null) counts.refused++
     else if (scanned === null) counts.left++
     else counts.scanned++
@@ -208,7 +208,7 @@ for (const [name, sabotage] of Object.entries(TWINS)) {
 test('a batch is read question by question, each with its bytes; what is more than questions is not', () => {
   const scanner = new QuestionScanner(parseSchema(CLOCKED))
   const one = { subject: { type: 'User', id: 'ana' }, action: { name: 'write' }, resource: { type: 'Team', id: 't' }, context: { n: 1 } }
-  const batch = (text: string, most = 3) => scanner.batch(Buffer.from(text), most, { now: NOW })
+  const batch = (text: string, most = 3) => scanner.batch(Buffer.from(text), most, { now: () => NOW })
   const text = `{"evaluations": [ ${JSON.stringify(one)}, ${JSON.stringify({ ...one, context: { n: 2 } })}]}`
   const read = batch(text)
   assert.deepEqual(read?.map(({ from, to }) => (JSON.parse(text.slice(from, to)) as typeof one).context.n), [1, 2])
@@ -225,13 +225,13 @@ test('an entity that says more than which it is, however deep, is left to be loo
     `${'{"type":"User","id":"a","properties":{"manager":'.repeat(levels)}${user}${'}}'.repeat(levels)}`,
     `${'{"properties":{"manager":'.repeat(levels)}${user}${'},"type":"User","id":"a"}'.repeat(levels)}`,
   ]
-  for (const subject of nested) assert.equal(scanner.one(Buffer.from(`{"subject":${subject},"action":{"name":"read"},"resource":${user}}`), { now: NOW }), null)
+  for (const subject of nested) assert.equal(scanner.one(Buffer.from(`{"subject":${subject},"action":{"name":"read"},"resource":${user}}`), { now: () => NOW }), null)
 })
 
 test('attributes that JSON writes with an escape are left to be looked at closely: without it the same bytes mean others', () => {
   const scanner = new QuestionScanner(parseSchema(String.raw`entity User; action read appliesTo { principal: [User], resource: [User], context: { "a\":1,\"b"?: Long, "x\\ty"?: Long, n?: Long } };`))
   for (const context of [String.raw`{"a":1,"b":2}`, String.raw`{"x\ty":1}`, String.raw`{"n":1,"x\ty":1}`]) {
     const text = `{"subject":{"type":"User","id":"a"},"action":{"name":"read"},"resource":{"type":"User","id":"b"},"context":${context}}`
-    assert.equal(scanner.one(Buffer.from(text), { now: NOW }), null, context)
+    assert.equal(scanner.one(Buffer.from(text), { now: () => NOW }), null, context)
   }
 })

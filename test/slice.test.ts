@@ -53,7 +53,7 @@ function storeOf(entities: readonly CedarEntity[], make: new () => EntityStore =
 function answered({ schema, environment, policies }: Place, scene: Scene, entities: EntityStore, engine: Engine): Reply {
   const active = { application: 'app', revision: 1, digest: '', policies, schema, withdrawn: [], sentenceOf: new Map() }
   const question = { subject: { type: environment.principal, id: scene.principal }, action: { name: environment.action }, resource: { type: environment.resource, id: scene.resource }, context: scene.context }
-  const ground = { application: 'app', active, entities, now: new Date() }
+  const ground = { application: 'app', active, entities, now: () => new Date() }
   return (engine === 'cedar' ? answerByCedar(question, ground, authorize, 'body') : answer(question, ground, 'body')).reply
 }
 

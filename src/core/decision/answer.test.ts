@@ -54,7 +54,7 @@ function ask(question: Partial<Question>, { rules = RULES, stored = STORED, now 
   entities.apply({ version: 1, isWhole: true, upserted: stored, deleted: [] })
   const active = { application: 'bank', revision: 3, digest: '', policies: parsePolicies(rules, schema), schema, withdrawn: [], sentenceOf: SENTENCES }
   const whole = { subject: { type: 'Bank::Person', id: 'ana' }, action: { name: 'pay' }, resource: { type: 'Bank::Payment', id: 'p' }, context: { region: 'eu' }, ...question }
-  return answer(whole, { application: 'bank', active: isActive ? active : null, entities, now })
+  return answer(whole, { application: 'bank', active: isActive ? active : null, entities, now: () => now })
 }
 const payment = (properties: { readonly [name: string]: unknown }) => ({ resource: { type: 'Bank::Payment', id: 'p', properties } })
 function problemsOf(question: Partial<Question>): readonly string[] {
@@ -135,7 +135,7 @@ test('a group that is not stored opens no prohibition on the groups above it', (
     const entities = new EntityStore()
     entities.apply({ version: 1, isWhole: true, upserted: [...STORED, person('cy', { limit: 1 }, 'one'), ...teams], deleted: [] })
     const active = { application: 'bank', revision: 3, digest: '', policies: parsePolicies(rules, nested), schema: nested, withdrawn: [], sentenceOf: new Map() }
-    const { context } = answer({ subject: { type: 'Bank::Person', id: 'cy' }, action: { name: 'pay' }, resource: { type: 'Bank::Payment', id: 'p' }, context: {} }, { application: 'bank', active, entities, now: new Date() })
+    const { context } = answer({ subject: { type: 'Bank::Person', id: 'cy' }, action: { name: 'pay' }, resource: { type: 'Bank::Payment', id: 'p' }, context: {} }, { application: 'bank', active, entities, now: () => new Date() })
     return [context.verdict, context.missing]
   }
   assert.deepEqual(decided(team('one', 'two'), team('two', 'all'), team('all')), ['forbidden', []])
@@ -147,7 +147,7 @@ test('a group that is not stored opens no prohibition on the groups above it', (
   entities.apply({ version: 1, isWhole: true, upserted: [person('cy', { limit: 1 }, 'one')], deleted: [] })
   const joins = parsePolicies('permit(principal, action, resource); forbid(principal in Bank::Team::"all", action, resource);', described)
   const active = { application: 'bank', revision: 3, digest: '', policies: joins, schema: described, withdrawn: [], sentenceOf: new Map() }
-  const { context } = answer({ subject: { type: 'Bank::Person', id: 'cy' }, action: { name: 'join' }, resource: { type: 'Bank::Team', id: 'one', properties: { size: 1 } }, context: {} }, { application: 'bank', active, entities, now: new Date() })
+  const { context } = answer({ subject: { type: 'Bank::Person', id: 'cy' }, action: { name: 'join' }, resource: { type: 'Bank::Team', id: 'one', properties: { size: 1 } }, context: {} }, { application: 'bank', active, entities, now: () => new Date() })
   assert.deepEqual([context.verdict, context.missing], ['error', ['Bank::Team::"one"']])
 })
 
@@ -210,7 +210,7 @@ test('an ancestor many levels up is found, and a store that goes round in circle
   const entities = new EntityStore()
   entities.apply({ version: 1, isWhole: true, upserted: [...STORED, person('ana', { limit: 0 }, 't0'), ...Array.from({ length: 50 }, (_, i) => team(`t${i}`, `t${i + 1}`)), team('t50', 'all', 't0'), team('all')], deleted: [] })
   const active = { application: 'bank', revision: 3, digest: '', policies: parsePolicies(RULES, nested), schema: nested, withdrawn: [], sentenceOf: new Map() }
-  const { decision, context } = answer({ subject: { type: 'Bank::Person', id: 'ana' }, action: { name: 'pay' }, resource: { type: 'Bank::Payment', id: 'p' }, context: {} }, { application: 'bank', active, entities, now: new Date() })
+  const { decision, context } = answer({ subject: { type: 'Bank::Person', id: 'ana' }, action: { name: 'pay' }, resource: { type: 'Bank::Payment', id: 'p' }, context: {} }, { application: 'bank', active, entities, now: () => new Date() })
   assert.deepEqual([decision, context.determining.map(({ rule }) => rule)], [true, ['team']])
 })
 

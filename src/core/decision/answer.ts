@@ -32,7 +32,7 @@ export type Reply = {
 }
 
 /** By what a question is decided: what is active (null: nothing, and everything is denied), the entities, the time. */
-export type Ground = { readonly application: string; readonly active: ActiveRevision | null; readonly entities: EntityStore; readonly now: Date }
+export type Ground = { readonly application: string; readonly active: ActiveRevision | null; readonly entities: EntityStore; /** The same whenever it is asked. */ readonly now: () => Date }
 
 /** What decides: the rules of a revision, compiled. */
 export type Decides = Pick<Evaluator, 'decide'>
@@ -56,7 +56,7 @@ const FOR_USERS: { readonly [verdict in Decision['verdict']]: string } = {
  */
 export function answer(question: Question, { application, active, entities, now }: Ground, place: string, decides: Decides | null = null): Answer {
   if (active === null) return worded(nothingActive(application))
-  return answerRead(readForEvaluator(question, active.schema, now, place), active, entities, decides)
+  return answerRead(readForEvaluator(question, active.schema, now(), place), active, entities, decides)
 }
 
 /** The same for a question that was read already. */
@@ -70,7 +70,7 @@ export function answerRead(read: ReadQuestion<Value>, active: ActiveRevision, en
 export function answerByCedar(question: Question, { application, active, entities, now }: Ground, authorize: Authorize, place: string): Answer {
   if (active === null) return worded(nothingActive(application))
   const { policies, schema } = active
-  const read = readForCedar(question, schema, now, place)
+  const read = readForCedar(question, schema, now(), place)
   return worded(replyOf(decideByCedar(read, { policies, schema, stored: entities }, authorize), active, read.ignored))
 }
 

@@ -59,7 +59,7 @@ function compared(seed: number, places: number, answers: Answers) {
     const { active, environment } = activeOver(random)
     for (let j = 0; j < 12; j++) {
       const { question, entities } = asked(active.schema, environment, randomScene(active.schema, environment, random), random)
-      const ground = { application: 'app', active, entities, now: NOW }
+      const ground = { application: 'app', active, entities, now: () => NOW }
       let reply: Reply
       try {
         reply = answers(question, ground)

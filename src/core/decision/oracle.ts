@@ -27,12 +27,12 @@ type CedarAnswer = ReturnType<Authorize>
  */
 export function repeat(question: Question, { active, entities, now }: Ground & { readonly active: ActiveRevision }, place: string): Repetition {
   const { policies, schema } = active
-  const read = readForEvaluator(question, schema, now, place)
+  const read = readForEvaluator(question, schema, now(), place)
   const { principal, resource, described } = read
   const request = requestOf(read)
   const found = new DescribedEntities(entities.readBy(schema), described)
   const evaluator = evaluatorOf(policies)
-  const inJson = readForCedar(question, schema, now, place)
+  const inJson = readForCedar(question, schema, now(), place)
   // Asked of what is stored itself, not of how the evaluator reads it.
   const isKnown = (uid: Uid) => entities.get(uid) !== null || described.some((each) => uidText(each.uid) === uidText(uid)) || (schema.entityTypes.get(uid.type)?.ids ?? null) !== null
   return {

@@ -7,7 +7,7 @@ import { EntityValue, RecordValue, type Value } from './value.ts'
 import { promisedBy, VALUES } from './value-build.ts'
 
 /** The moment of a request, looked at only where the schema marks something with `@concept("now")`. */
-type Clock = { readonly now: Date }
+type Clock = { readonly now: () => Date }
 
 /** One question of a batch, and where in the batch's bytes it stands. */
 export type Scanned = { readonly question: ReadQuestion<Value>; readonly from: number; readonly to: number }
@@ -26,7 +26,7 @@ export class QuestionScanner {
   readonly #shapes = new Map<RecordType, Shape>()
   #bytes: Uint8Array = NO_BYTES
   #at = 0
-  #clock: Clock = { now: new Date(0) }
+  #clock: Clock = { now: () => new Date(0) }
 
   constructor(schema: Schema) {
     this.#schema = schema
@@ -162,7 +162,7 @@ export class QuestionScanner {
   }
 
   #fill(fields: Map<string, Value>, { action: { context } }: NamedAction): Map<string, Value> {
-    if (this.#shapeOf(context).hasClocks) fillClocks(fields, context, this.#clock.now.getTime(), VALUES)
+    if (this.#shapeOf(context).hasClocks) fillClocks(fields, context, this.#clock.now().getTime(), VALUES)
     return fields
   }
 

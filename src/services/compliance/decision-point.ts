@@ -25,16 +25,18 @@ export type DecisionPoint = {
 export function createDecisionPoint(): DecisionPoint {
   type Known = { active: ActiveRevision | null; readonly entities: EntityStore }
   const known = new Map<string, Known>()
+  let names: readonly string[] = []
   const compiled = new WeakMap<ActiveRevision, Decides>()
   const of = (application: string): Known => {
     const found = known.get(application)
     if (found !== undefined) return found
     const made = { active: null, entities: new EntityStore() }
     known.set(application, made)
+    names = [...known.keys()].sort()
     return made
   }
   return {
-    applications: () => [...known.keys()].sort(),
+    applications: () => names,
     activeOf: (application) => known.get(application)?.active ?? null,
     entitiesOf: (application) => known.get(application)?.entities ?? new EntityStore(),
     know: (application) => { of(application) },

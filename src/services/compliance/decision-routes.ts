@@ -97,7 +97,7 @@ function openDesk(use: Use, headers: Headers) {
   refuseOlder(headers, application, active?.revision ?? null)
   const entities = use.point.entitiesOf(application)
   let at: Date | null = null
-  const ground: Ground = { application, active, entities, get now() { return at ??= use.now() } }
+  const ground: Ground = { application, active, entities, now: () => at ??= use.now() }
   const decides = active === null ? null : (use.decidesFor ?? use.point.decidesFor)(active)
   return {
     ground,

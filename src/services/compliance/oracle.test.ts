@@ -171,7 +171,7 @@ test('an answer whose entities changed before it was repeated says nothing', () 
   await using made = await decisionService(point, {
     oracleWith: (telemetry) => createOracle({ perSecond: 1, point, folder: oracleFolder(folder), ask: async (question) => authorize(question), authorize, report: async () => {}, telemetry, version: 'test', now: () => new Date() }),
   })
-  const ground = { application: 'docs', active: ACTIVE, entities: point.entitiesOf('docs'), now: new Date() }
+  const ground = { application: 'docs', active: ACTIVE, entities: point.entitiesOf('docs'), now: () => new Date() }
   made.oracle!.note(() => ask(1, 1), ground, 'body', { decision: false, context: { revision: 7, verdict: 'not_permitted', determining: [], reason_admin: { en: '' }, reason_user: { en: '' }, obligations: [], missing: [], ignored: [] } })
   ground.entities.apply({ version: 2, isWhole: false, upserted: [], deleted: [{ type: 'User', id: 'u1' }] })
   await new Promise((resolve) => setTimeout(resolve, 20))
