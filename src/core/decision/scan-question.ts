@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import type { EntityType, RecordType, Schema, Type } from '#core/policy/schema.ts'
 import { CONSTRUCTORS, flawOfExtension } from '#core/revision/extension-value.ts'
 import { actionNames, CHARACTERS_MAX, type Described, type NamedAction, type ReadQuestion } from './question.ts'
@@ -26,7 +27,7 @@ export class QuestionScanner {
   readonly #shapes = new Map<RecordType, Shape>()
   #bytes: Uint8Array = NO_BYTES
   #at = 0
-  #clock: Clock = { now: () => new Date(0) }
+  #clock: Clock = NO_CLOCK
 
   constructor(schema: Schema) {
     this.#schema = schema
@@ -69,6 +70,7 @@ export class QuestionScanner {
     this.#skip()
     const isOver = this.#at === this.#bytes.length
     this.#bytes = NO_BYTES
+    this.#clock = NO_CLOCK
     return isOver
   }
 
@@ -401,6 +403,7 @@ const DIGITS_MAX = 15
 const [OPEN, CLOSE, OPEN_LIST, CLOSE_LIST, COLON, COMMA, QUOTE, BACKSLASH, MINUS, ZERO] = [0x7b, 0x7d, 0x5b, 0x5d, 0x3a, 0x2c, 0x22, 0x5c, 0x2d, 0x30] as const
 const [QUESTION, NAMED, UID, ACTION, EVALUATIONS] = [['subject', 'action', 'resource', 'context'].map(memberOf), ['type', 'id', 'properties'].map(memberOf), ['type', 'id'].map(memberOf), [memberOf('name')], [memberOf('evaluations')]] as const
 const [TRUE, FALSE] = [Buffer.from('true'), Buffer.from('false')]
+const NO_CLOCK: Clock = { now: () => assert.fail('it is asked for outside of a question') }
 const NO_BYTES = Buffer.alloc(0)
 const NONE: ReadonlySet<string> = new Set()
 const NOTHING_DESCRIBED: readonly Described<Value>[] = Object.freeze([])

@@ -1,88 +1,23 @@
-import type { Expression } from '#core/policy/expression.ts'
-import { obligations as obligationsOf, type Rule } from '#core/policy/policy.ts'
-import { compileExpression, type Evaluate } from '../compile-expression.ts'
+import { compileExpression } from '../compile-expression.ts'
 import type { Decision } from '../decide.ts'
 import { Situation, type Entities } from '../situation.ts'
 import type { EntityValue, RecordValue } from '../value.ts'
-import { conjunctsOf, mentionsOf } from './conjuncts.ts'
+import { mentionsOf } from './conjuncts.ts'
 import type { Interned } from './interned.ts'
 import { Leader, Limits } from './leaders.ts'
-import { DOUBTFUL, Masks, type Demand } from './masks.ts'
-import { isSure, type Room, type Watch } from './recording.ts'
+import { DOUBTFUL, Masks } from './masks.ts'
 import type { Compiling, Program, Step } from './program.ts'
+import { isSure, type Room, type Watch } from './recording.ts'
 import { DOUBT, limitOf, NO, YES, type Answer, type Ground, type Limit } from './relation.ts'
 import type { Rows } from './rows.ts'
 import { SharedDecisions } from './shared-decisions.ts'
 import type { Slots } from './slots.ts'
-
-/** A rule, taken apart once for all environments. */
-export type SplitRule = {
-  readonly rule: Rule
-  readonly order: number
-  readonly isPermit: boolean
-  readonly obligations: readonly string[]
-  /** What is decided when it alone determines. Shared by all such decisions. */
-  readonly alone: Decision
-  readonly principal: Demand
-  readonly resource: Demand
-  /** What remains for decision time, in order. */
-  readonly relations: readonly { readonly key: string; readonly expression: Expression }[]
-}
-
-const NOTHING = Object.freeze({ errors: Object.freeze([]), missing: Object.freeze([]) })
-const NO_OBLIGATIONS: readonly string[] = Object.freeze([])
-const NOT_PERMITTED: Decision = Object.freeze({ decision: 'deny', verdict: 'not_permitted', determining: Object.freeze([]), obligations: NO_OBLIGATIONS, ...NOTHING })
-
-/** Rules, each taken apart when it is first asked for. */
-export class SplitRules {
-  readonly #rules: readonly Rule[]
-  readonly #split: SplitRule[] = []
-  readonly #compiled = new Map<string, Evaluate>()
-
-  constructor(rules: readonly Rule[]) {
-    this.#rules = rules
-  }
-
-  /** Those of the rules that are wanted, in order. */
-  filter(isWanted: (rule: Rule) => boolean): readonly SplitRule[] {
-    const found: SplitRule[] = []
-    for (const [order, rule] of this.#rules.entries()) if (isWanted(rule)) found.push(this.#split[order] ??= this.#splitRule(rule, order))
-    return found
-  }
-
-  /**
-   * Conjuncts of one side come before the others as masks, up to the first that is neither side's alone: from there on the rule's own order decides
-   * whether one fails, and all is left to decision time.
-   */
-  #splitRule(rule: Rule, order: number): SplitRule {
-    const conjuncts = conjunctsOf(rule).map((expression) => ({ expression, key: JSON.stringify(expression), ...mentionsOf(expression) }))
-    const mixed = conjuncts.findIndex(({ principal, resource, context }) => context || (principal && resource))
-    const before = mixed < 0 ? conjuncts : conjuncts.slice(0, mixed)
-    const isPermit = rule.effect === 'permit'
-    const obligations = Object.freeze([...obligationsOf(rule)])
-    const determining = Object.freeze([rule.id])
-    return {
-      rule,
-      order,
-      isPermit,
-      obligations,
-      alone: Object.freeze(isPermit ? { decision: 'allow', verdict: 'permitted', determining, obligations, ...NOTHING } : { decision: 'deny', verdict: 'forbidden', determining, obligations: NO_OBLIGATIONS, ...NOTHING }),
-      principal: { scope: rule.principal, conjuncts: before.filter(({ resource }) => !resource).map((each) => this.#compile(each)) },
-      resource: { scope: rule.resource, conjuncts: before.filter(({ resource }) => resource).map((each) => this.#compile(each)) },
-      relations: mixed < 0 ? [] : conjuncts.slice(mixed),
-    }
-  }
-
-  #compile({ key, expression }: { readonly key: string; readonly expression: Expression }): Demand['conjuncts'][number] {
-    const evaluate = this.#compiled.get(key) ?? compileExpression(expression)
-    this.#compiled.set(key, evaluate)
-    return { key, evaluate }
-  }
-}
+import { NO_OBLIGATIONS, NOTHING, type SplitRule } from './split-rules.ts'
 
 /** What an environment is compiled with: where what rules read of its principals and resources is kept, what is stored, who wants to know of what was read. */
 export type Use = { readonly action: EntityValue; readonly principals: Slots; readonly resources: Slots; readonly interned: Interned; readonly program: Program; readonly entities: Entities; readonly room: Room; readonly watch: Watch }
 
+const NOT_PERMITTED: Decision = Object.freeze({ decision: 'deny', verdict: 'not_permitted', determining: Object.freeze([]), obligations: NO_OBLIGATIONS, ...NOTHING })
 const WORD = 32
 /** Up to here every mask has all words of the environment. */
 const WORDS_MAX = 2
@@ -93,11 +28,11 @@ export class CompiledEnvironment {
   readonly resources: Masks
   readonly #slotsOfPrincipals: Slots
   readonly #slotsOfResources: Slots
-  /** Where masks are, again: each look aside costs as much as the rest of a decision. */
+  // Where masks are, again: they are looked at without what makes them, which lies elsewhere for every environment.
   readonly #rowsOfPrincipals: Rows
   readonly #rowsOfResources: Rows
-  readonly #atPrincipals: number
-  readonly #atResources: number
+  readonly #principalsAt: number
+  readonly #resourcesAt: number
   /** Of masks that have all; 0: they are lists. */
   readonly #words: number
   /** By place in the masks; there are places without a rule, whose bits are never set. */
@@ -114,6 +49,7 @@ export class CompiledEnvironment {
   /** Where masks have all words: what rules begin with, asked for all of them before any is looked at. */
   readonly #leaders: readonly Leader[]
   readonly #limits: readonly Limits[]
+  /** Whether there are any of these. */
   readonly #isLed: boolean
   /** The rules that hold: pairs of a word's number and its bits. */
   readonly #hits: Int32Array
@@ -130,8 +66,8 @@ export class CompiledEnvironment {
     this.#slotsOfResources = use.resources
     this.#rowsOfPrincipals = this.principals.rows
     this.#rowsOfResources = this.resources.rows
-    this.#atPrincipals = this.principals.at
-    this.#atResources = this.resources.at
+    this.#principalsAt = this.principals.at
+    this.#resourcesAt = this.resources.at
     this.#place(rules)
     this.#hits = new Int32Array(2 * Math.ceil(this.#rules.length / WORD))
     this.#program = use.program
@@ -175,8 +111,8 @@ export class CompiledEnvironment {
       steps[place] = step
       related[place >>> 5] = (related[place >>> 5] as number) | (1 << (place & 31))
     }
-    this.#related = use.program.keep(related)
-    this.#steps = use.program.keep(steps)
+    this.#related = use.program.append(related)
+    this.#steps = use.program.append(steps)
     this.#leaders = [...led].map(([step, places]) => new Leader(step, places))
     this.#limits = [...limited].map(([name, limits]) => new Limits(name, limits))
     this.#isLed = led.size + limited.size > 0
@@ -225,8 +161,8 @@ export class CompiledEnvironment {
   /** Finds the rules that hold; false in doubt. */
   #lookInWords(principal: number, resource: number, context: RecordValue): boolean {
     const [principals, resources] = [this.#rowsOfPrincipals, this.#rowsOfResources]
-    const p = principal * principals.stride + this.#atPrincipals
-    const r = resource * resources.stride + this.#atResources
+    const p = principal * principals.stride + this.#principalsAt
+    const r = resource * resources.stride + this.#resourcesAt
     if (((principals.ints[p] as number) & (resources.ints[r] as number) & 1) === 0) {
       if (this.principals.made(principal) === DOUBTFUL || this.resources.made(resource) === DOUBTFUL) return false
     }

@@ -8,12 +8,13 @@ import { Evaluator } from '../evaluator.ts'
 import { Situation, type Entities } from '../situation.ts'
 import type { StoredEntities } from '../stored-entities.ts'
 import { EntityValue, RecordValue } from '../value.ts'
-import { CompiledEnvironment, SplitRules, type SplitRule, type Use } from './compiled-environment.ts'
+import { CompiledEnvironment, type Use } from './compiled-environment.ts'
 import { Interned } from './interned.ts'
 import { fitsType } from './masks.ts'
 import { Program } from './program.ts'
 import type { Keeper } from './recording.ts'
 import { Slots } from './slots.ts'
+import { SplitRules, type SplitRule } from './split-rules.ts'
 import type { Follower, TypeTable } from './type-table.ts'
 
 /** A request whose uids need not be values yet. */
@@ -28,9 +29,12 @@ const ENVIRONMENTS_MAX = 4_096
 const ROWS_MAX = 2 ** 26
 /** So often it may be noted that a row rests on another entity, until all rows are dropped. */
 const READERS_MAX = 2 ** 20
-/** So many integers may be kept in rows, until all are dropped. */
+/**
+ * So many integers may be kept in rows and lists, 256 MiB, until all are dropped. Rows and masks of a thousand environments over as many entities as a
+ * store keeps read are fewer: whoever needed more would drop and make them anew all the time.
+ */
 const INTS_MAX = 2 ** 26
-/** So many values may be known, twice as many as rows have, until all are forgotten. */
+/** So many values may be known, beside twice as many as rows have room for, until all are forgotten. */
 const UNUSED_MIN = 2 ** 16
 
 /**

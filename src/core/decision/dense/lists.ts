@@ -17,7 +17,7 @@ export class Lists {
   }
 
   push(value: number): void {
-    if (this.#end === this.ints.length || this.ints.length === 0) this.#lengthen()
+    if (this.#end >= this.ints.length) this.#lengthen()
     this.ints[this.#end++] = value
   }
 
@@ -38,7 +38,7 @@ export class Lists {
     return this.#dropped >= DROPPED_MIN && this.#dropped * 2 >= this.#end
   }
 
-  clear(): void {
+  forget(): void {
     this.#room.ints -= this.ints.length
     this.ints = new Int32Array(0)
     this.#end = 1

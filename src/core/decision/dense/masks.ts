@@ -12,10 +12,10 @@ export type Words = { readonly from: number; readonly to: number }
 /** What a rule asks of one side alone; conjuncts of one key are the same. */
 export type Demand = { readonly scope: Scope; readonly conjuncts: readonly { readonly key: string; readonly evaluate: Evaluate }[] }
 
-/** A longer row is not worth its room: most decisions read little of it. */
+/** Masks that would make a row longer have rows of their own: most decisions read little of it. What rules read of an entity stands in it always. */
 const ROW_MAX = 128
 /** Instead of a mask: what depends on this entity cannot be told without an error or something missing. */
-export const DOUBTFUL = -2
+export const DOUBTFUL = -4
 const NONE: readonly number[] = []
 
 /**
@@ -110,7 +110,7 @@ export class Masks implements Keeper {
 
   forget(): void {
     this.rows.clear(this.at)
-    this.lists.clear()
+    this.lists.forget()
   }
 
   #make(row: number, at: number): number {

@@ -3,7 +3,8 @@ import type { RecordValue, Value } from '../value.ts'
 import { FALSE, TRUE } from './interned.ts'
 import { compileRelation, DOUBT, limitOf, NO, slotOf, YES, type Answer, type Ground, type Relation } from './relation.ts'
 
-/** An instruction: what it asks, of what (two operands), how else to ask where that does not tell, and where to go on after yes and after no. */
+// An instruction is six integers: what it asks, of what (two), which relation to ask where that does not tell, and where to go on after yes and after no.
+const RELATION_AT = 3
 const YES_AT = 4
 
 // What is asked. Slots are numbers in rows; those that two sides have are always the principal's, then the resource's.
@@ -19,6 +20,9 @@ const BELOW = 6
 const ABOVE = 7
 /** A relation. */
 const ASK = 8
+
+/** Then they are counted from 1 again: four times that is an integer still. */
+const DECISIONS = 1 << 29
 
 /** Where in a program to go on, or the answer. */
 export type Step = number
@@ -49,19 +53,27 @@ export class Program {
 
   /** Another decision begins: nothing that was answered counts any more. */
   begin(): void {
-    if (++this.#decision < 1 << 29) return
+    if (++this.#decision < DECISIONS) return
     this.#decision = 1
     this.#answered.fill(0)
   }
 
-  /** Integers of the program, which instructions go by and whoever keeps some here. */
+  /** Of instructions, and of whoever appends some. */
   get ints(): Int32Array {
     return this.#code
   }
 
-  /** Keeps integers beside the instructions that are read with them: from where they are. */
-  keep(ints: Int32Array): number {
-    return this.#append(ints)
+  /**
+   * Keeps integers beside the instructions, with which they are read.
+   *
+   * @returns Where they begin.
+   */
+  append(ints: ArrayLike<number>): number {
+    const at = this.#end
+    this.#end += ints.length
+    if (this.#end > this.#code.length) this.#code = longer(this.#code, this.#end)
+    this.#code.set(ints, at)
+    return at
   }
 
   /** Where to begin for a condition, to go on as it is answered. */
@@ -108,16 +120,8 @@ export class Program {
     const key = instruction.join()
     const known = instructions.get(key)
     if (known !== undefined) return known
-    const at = this.#append(instruction)
+    const at = this.append(instruction)
     instructions.set(key, at)
-    return at
-  }
-
-  #append(ints: ArrayLike<number>): number {
-    const at = this.#end
-    this.#end += ints.length
-    if (this.#end > this.#code.length) this.#code = longer(this.#code, this.#end)
-    this.#code.set(ints, at)
     return at
   }
 
@@ -185,7 +189,7 @@ export class Program {
 
   /** Where to go on after an instruction's relation. */
   #ask(at: number, ps: Int32Array, p: number, rs: Int32Array, r: number, context: RecordValue): Step {
-    const number = this.#code[at + 3] as number
+    const number = this.#code[at + RELATION_AT] as number
     const known = this.#answered[number] as number
     let answer = ~(known & 3) as Answer
     if (known >> 2 !== this.#decision) {

@@ -3,7 +3,7 @@ import { Datetime, Duration } from '../extension/datetime.ts'
 import { matcherOf } from '../like.ts'
 import type { Entity } from '../situation.ts'
 import { EntityValue, equals, RecordValue, SetValue, type Value } from '../value.ts'
-import { FALSE, TRUE, type Interned } from './interned.ts'
+import type { Interned } from './interned.ts'
 
 export const YES = -1
 export const NO = -2
@@ -87,8 +87,6 @@ export function slotOf(expression: Expression, ground: Ground): Slot | null {
   const at = side === null ? null : ground[side].slotOf(expression)
   return side === null || at === null ? null : { side, at }
 }
-
-// Each of these looks where it must without calling another: there are so many closures that a call costs more than a look.
 
 /** An attribute of the context against a small integer: most limits are written like this. */
 export type Limit = { readonly name: string; readonly bound: number; readonly holds: (value: number, bound: number) => boolean }

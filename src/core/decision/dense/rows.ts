@@ -14,7 +14,11 @@ export class Rows {
     this.#room = room
   }
 
-  /** Makes every row longer, by so many integers: from where they are. */
+  /**
+   * Makes every row longer, by so many integers; what is there stays.
+   *
+   * @returns Where in a row they begin.
+   */
   reserve(count: number): number {
     const at = this.stride
     const { ints } = this

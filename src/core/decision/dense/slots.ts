@@ -32,9 +32,9 @@ export class Slots implements Keeper {
     this.#watch = watch
   }
 
-  /** How many numbers there is room for. */
+  /** How many numbers of values there is room for. */
   get size(): number {
-    return this.#slots.length * this.rows.ints.length / this.rows.stride
+    return this.#slots.length * Math.ceil(this.rows.ints.length / this.rows.stride)
   }
 
   /** Where in a row an expression is that depends on one entity and the action alone; null: there are too many. */
