@@ -172,6 +172,27 @@ test('every decision is counted by its verdict', async () => {
   assert.deepEqual(await Promise.all(['permitted', 'forbidden', 'not_permitted', 'error'].map(at.counted)), [2, 0, 1, 2])
 })
 
+test('the time is looked at once for all questions of a request, and never where the schema asks for none', async () => {
+  const timed = 'entity user; action read appliesTo { principal: user, resource: user, context: { @concept("now") at: Long } };'
+  const serving = async (point: Parameters<typeof decisionService>[0]) => {
+    let looks = 0
+    // Every look sees another time.
+    const at = await decisionService(point, { now: () => new Date(1_000 + looks++) })
+    return { ...at, looks: () => looks }
+  }
+  await using clocked = await serving(await decisionPoint(activeRevision('timed', timed, 'permit(principal, action, resource) when { context.at == 1000 };'), [ENTITIES[0]!]))
+  const question = { subject: alice, action: read, resource: alice }
+  const { body: { evaluations } } = await clocked.askAll({ evaluations: [question, question, question] })
+  assert.deepEqual(evaluations.map(({ decision }: { decision: boolean }) => decision), [true, true, true])
+  assert.equal(clocked.looks(), 1)
+  assert.equal((await clocked.ask(question)).body.decision, false)
+  assert.equal(clocked.looks(), 2)
+
+  await using plain = await serving(await decisionPoint(activeRevision('records', SCHEMA, RULES, 7), ENTITIES))
+  assert.equal((await plain.ask({ subject: alice, action: read, resource: one })).body.decision, true)
+  assert.equal(plain.looks(), 0)
+})
+
 const COUNTED = 'entity user; entity record = { n: Long }; action read appliesTo { principal: user, resource: record, context: { k: Long } };'
 const known = [{ uid: { type: 'user', id: 'alice' }, attrs: {}, parents: [] }, { uid: { type: 'record', id: 'record-1' }, attrs: { n: '9007199254740993' }, parents: [] }]
 const body = (k: string) => `{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"},"context":{"k":${k}}}`
