@@ -70,7 +70,7 @@ export class Numbered {
         this.#used++
         return true
       }
-      if ((slot ^ hash) >>> NUMBER_BITS === 0 && ++alike === ALIKE_MAX && this.#units < UNITS_MAX) {
+      if (slot !== GONE && (slot ^ hash) >>> NUMBER_BITS === 0 && ++alike === ALIKE_MAX && this.#units < UNITS_MAX) {
         this.#units *= 4
         return false
       }
