@@ -32,7 +32,13 @@ export type Reply = {
 }
 
 /** By what a question is decided: what is active (null: nothing, and everything is denied), the entities, the time. */
-export type Ground = { readonly application: string; readonly active: ActiveRevision | null; readonly entities: EntityStore; /** The same whenever it is asked. */ readonly now: () => Date }
+export type Ground = {
+  readonly application: string
+  readonly active: ActiveRevision | null
+  readonly entities: EntityStore
+  /** The same whenever it is asked. */
+  readonly now: () => Date
+}
 
 /** What decides: the rules of a revision, compiled. */
 export type Decides = Pick<Evaluator, 'decide'>

@@ -125,7 +125,6 @@ export class CompiledEnvironment {
       this.#alone[place] = rule.alone
       this.principals.add(place, rule.principal)
       this.resources.add(place, rule.resource)
-      return place
     }
     if (this.#words > 0) {
       this.#rules.push(undefined) // Whose bit says that masks are made.

@@ -21,7 +21,12 @@ import type { Follower, TypeTable } from './type-table.ts'
 export type Question = { readonly principal: Uid; readonly action: Uid; readonly resource: Uid; readonly context: RecordValue }
 
 /** Of one action, by the index of the principal's type, times the number of types, and that of the resource's. */
-type ActionEnvironments = { readonly type: string; readonly environments: (CompiledEnvironment | undefined)[]; /** Of another type with the same id. */ readonly next: ActionEnvironments | undefined }
+type ActionEnvironments = {
+  readonly type: string
+  readonly environments: (CompiledEnvironment | undefined)[]
+  /** Of another type with the same id. */
+  readonly next: ActionEnvironments | undefined
+}
 
 /** Combinations of action and types that are compiled; those beyond are decided by the general evaluator. */
 const ENVIRONMENTS_MAX = 4_096
@@ -30,8 +35,8 @@ const ROWS_MAX = 2 ** 26
 /** So often it may be noted that a row rests on another entity, until all rows are dropped. */
 const READERS_MAX = 2 ** 20
 /**
- * So many integers may be kept in rows and lists, 256 MiB, until all are dropped. Rows and masks of a thousand environments over as many entities as a
- * store keeps read are fewer: whoever needed more would drop and make them anew all the time.
+ * So many integers may be kept in rows and lists, 256 MiB, until all are dropped. The masks of a thousand environments, two words each, of as many
+ * entities as a store keeps read are fewer: whoever needs more drops and makes them anew all the time.
  */
 const INTS_MAX = 2 ** 26
 /** So many values may be known, beside twice as many as rows have room for, until all are forgotten. */

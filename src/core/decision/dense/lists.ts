@@ -1,3 +1,4 @@
+import { lengthened } from './lengthened.ts'
 import type { Room } from './recording.ts'
 
 /** Lists of integers of many rows, in one array. */
@@ -17,15 +18,10 @@ export class Lists {
   }
 
   push(value: number): void {
-    if (this.#end >= this.ints.length) this.#lengthen()
-    this.ints[this.#end++] = value
-  }
-
-  #lengthen(): void {
-    const longer = new Int32Array(Math.max(LENGTH_MIN, Math.ceil(this.ints.length * GROWTH)))
-    longer.set(this.ints)
+    const longer = lengthened(this.ints, this.#end + 1, LENGTH_MIN)
     this.#room.ints += longer.length - this.ints.length
     this.ints = longer
+    this.ints[this.#end++] = value
   }
 
   /** So many are in use no more. */
@@ -47,5 +43,4 @@ export class Lists {
 }
 
 const LENGTH_MIN = 256
-const GROWTH = 1.5
 const DROPPED_MIN = 1 << 14

@@ -1,7 +1,7 @@
 /** Places looked at for one text before it is looked for elsewhere: whoever chooses texts that meet each other gains nothing. */
 const PROBES_MAX = 16
 const SIZE_MIN = 16
-/** Of so many units at its end a text's hash is made, where that tells texts apart: reading a unit costs as much as everything else about it. */
+/** Of so many units at its end a text's hash is made, where that tells texts apart: to read the twelve of a common name is a third of the time that finding it takes. */
 const UNITS_MIN = 4
 const UNITS_MAX = 2 ** 20
 /** So many with one hash are too many: more units are read. */
@@ -13,7 +13,7 @@ const NUMBERS = (1 << NUMBER_BITS) - 1
 const GONE = 1 << NUMBER_BITS
 
 /**
- * Texts with a number each, from 1. A text that was just read from a request is found in a third of the time that a `Map` takes, which must have the
+ * Texts with a number each, from 1. A text that was just read from a request is found in half the time that a `Map` takes, which must have the
  * engine prepare such a text for it first.
  */
 export class Numbered {

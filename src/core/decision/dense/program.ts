@@ -1,6 +1,7 @@
 import type { Expression } from '#core/policy/expression.ts'
 import type { RecordValue, Value } from '../value.ts'
 import { FALSE, TRUE } from './interned.ts'
+import { lengthened } from './lengthened.ts'
 import { compileRelation, DOUBT, limitOf, NO, slotOf, YES, type Answer, type Ground, type Relation } from './relation.ts'
 
 // An instruction is six integers: what it asks, of what (two), which relation to ask where that does not tell, and where to go on after yes and after no.
@@ -21,8 +22,9 @@ const ABOVE = 7
 /** A relation. */
 const ASK = 8
 
-/** Then they are counted from 1 again: four times that is an integer still. */
+/** At so many decisions they are counted from 1 again: four times as many is an integer of 32 bits still. */
 const DECISIONS = 1 << 29
+const LENGTH_MIN = 64
 
 /** Where in a program to go on, or the answer. */
 export type Step = number
@@ -71,7 +73,7 @@ export class Program {
   append(ints: ArrayLike<number>): number {
     const at = this.#end
     this.#end += ints.length
-    if (this.#end > this.#code.length) this.#code = longer(this.#code, this.#end)
+    this.#code = lengthened(this.#code, this.#end, LENGTH_MIN)
     this.#code.set(ints, at)
     return at
   }
@@ -130,7 +132,7 @@ export class Program {
     const known = relations.get(key)
     if (known !== undefined) return known
     const number = this.#relations.push(compileRelation(expression, ground)) - 1
-    if (number >= this.#answered.length) this.#answered = longer(this.#answered, number + 1)
+    this.#answered = lengthened(this.#answered, number + 1, LENGTH_MIN)
     relations.set(key, number)
     return number
   }
@@ -208,10 +210,4 @@ function slotsOf({ left, right }: Comparison, ground: Ground): { readonly princi
   if (one === null || other === null || one.side === other.side) return null
   const isPrincipalFirst = one.side === 'principal'
   return { principal: isPrincipalFirst ? one.at : other.at, resource: isPrincipalFirst ? other.at : one.at, isPrincipalFirst }
-}
-
-function longer(ints: Int32Array<ArrayBuffer>, end: number): Int32Array<ArrayBuffer> {
-  const made = new Int32Array(Math.max(64, 2 * end))
-  made.set(ints)
-  return made
 }

@@ -1,3 +1,4 @@
+import { lengthened } from './lengthened.ts'
 import type { Room } from './recording.ts'
 import type { TypeTable } from './type-table.ts'
 
@@ -32,10 +33,7 @@ export class Rows {
 
   /** Makes sure that there is a row. */
   lengthen(row: number): void {
-    const end = (row + 1) * this.stride
-    if (end <= this.ints.length) return
-    const longer = new Int32Array(Math.max(end, this.table.entities.length * this.stride, Math.ceil(this.ints.length * GROWTH)))
-    longer.set(this.ints)
+    const longer = lengthened(this.ints, (row + 1) * this.stride, this.table.entities.length * this.stride)
     this.#room.ints += longer.length - this.ints.length
     this.ints = longer
   }
@@ -51,4 +49,3 @@ export class Rows {
     this.ints = new Int32Array(0)
   }
 }
-const GROWTH = 1.5
